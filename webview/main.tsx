@@ -1,4 +1,4 @@
-/** The routing panel's page. The host owns every result and replays it at `ready`; the page owns where one looks. */
+/** The routing panel's page. The host keeps every result and sends them again at `ready`; the page keeps what the user is looking at. */
 import './panel.css';
 import { options, render } from 'preact';
 import type { HostPost } from '../src/protocol/panel.js';
@@ -16,7 +16,7 @@ declare function acquireVsCodeApi(): Host;
 
 translate();
 
-// Once a frame, however many messages came before it.
+// Once per frame, however many messages came before it.
 options.debounceRendering = requestAnimationFrame;
 
 const host = acquireVsCodeApi();

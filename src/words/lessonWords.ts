@@ -13,7 +13,7 @@ export const lessonWords = {
   chanceNone: 'There is no value to compare with.',
   letterE: 'E: how many experts there are.',
   letterK: 'k: how many of them are chosen.',
-  letterS: 'S: those that are chosen.',
+  letterS: 'S: the chosen experts.',
   letterT: 'T: how many tokens.',
   letterV: 'V: how many tokens the vocabulary has.',
 
@@ -49,14 +49,14 @@ export const lessonWords = {
   rangeLeader: 'Its share: from 1 / E to 100 %.',
   chanceLeader: '1 / E',
   whatUsage:
-    'Of all choices that the text’s tokens made at all these modules, the share that went to an expert. The whisker is a 95% interval from drawing whole tokens again and again: the choices of one token depend on each other.',
+    'Of all choices that the text’s tokens made at all these modules, the share that went to an expert. The whisker is a 95% interval from resampling whole tokens, because the choices of one token depend on each other.',
   whatUsageByLayer: 'The share of one layer’s choices that went to an expert.',
   chanceUsage: '1 / E',
 
   // How evenly
   whatEffective: 'How many evenly used experts would be as varied as these.',
   rangeEffective: 'From 1 to E.',
-  chanceByCount: 'A little uneven, too, where the text is short: the value stands beside it.',
+  chanceByCount: 'Also a little uneven if the text is short: the value is shown with the figure.',
   whatCv:
     'The standard deviation of the experts’ usage, over its mean. Its square is a loss in training (Shazeer et al.).',
   rangeCv: 'From 0, all are used alike, to √(E − 1), one has all.',
@@ -66,7 +66,7 @@ export const lessonWords = {
   rangeEvenness: 'From 0, one expert has all, to 1, all are used alike.',
   whatDead: 'The experts that no token chose anywhere in this text.',
   rangeDead: 'From 0 to E − k of them.',
-  chanceDead: 'E (1 − k / E)ⁿ, for n times that k were chosen.',
+  chanceDead: 'E (1 − k / E)ⁿ, if k were chosen n times.',
 
   // Together and attracted
   whatTogether:
@@ -74,7 +74,7 @@ export const lessonWords = {
   rangeTogether: 'From 0 % to 100 %. It is not the same both ways: a rare expert may always come with a frequent one.',
   chanceTogether: '(k − 1) / (E − 1)',
   whatAttracted: 'Of the times that this token occurs, counted over all modules, the share that chose the expert.',
-  rangeAttracted: 'From 0 % to 100 %. Tokens at or below chance are left out, and tokens that are seldom seen.',
+  rangeAttracted: 'From 0 % to 100 %. Tokens at or below chance and rare tokens are left out.',
   chanceAttracted: 'k / E',
 
   // Predictions
@@ -130,13 +130,12 @@ export const lessonWords = {
   tourDone: 'Done',
   tourKeys: 'Arrow keys go on and back, Escape ends the tour.',
   tourRun: 'What was routed',
-  tourRunText: 'The text, how many tokens it is, and the model that read it.',
+  tourRunText: 'The text, its number of tokens, and the model that read it.',
   tourStrategy: 'How experts are chosen',
   tourStrategyText:
     'The strategy decides which experts each token goes to, and how many. Choose another, and the text is routed again.',
   tourStrategyOwn: 'This model has routers of its own, and they choose: there is no strategy to set.',
-  tourStrategyFixed:
-    'A saved run: the strategy stands as it was, for there is no model behind it to route with another.',
+  tourStrategyFixed: 'A saved run keeps its strategy, because there is no model behind it to route with another.',
   tourLegend: 'Who is who',
   tourLegendText:
     'Each expert has a colour and a short sign. Choose some to see their choices alone. “Colour by” shows a number in place of the experts.',
@@ -158,17 +157,17 @@ export const lessonWords = {
     'Here would stand each expert’s affinity, but there are none. “?” beside any heading says what its numbers are.',
   tourUsage: 'The whole text, beside chance',
   tourUsageText:
-    'Who was chosen how often. The line on each bar is what chance would give, the whiskers are how sure the share is: where they cross the line, chance alone may do as much.',
+    'How often each expert was chosen. The line on each bar is what chance would give. The whiskers show how certain the share is: if they cross the line, chance alone could explain it.',
   tourPredictions: 'What the model expected',
   tourPredictionsText: 'How likely the model found each token. Where it drops, the text surprised the model.',
-  tourPredictionsNone: 'How likely the model found each token would stand here, but it is not known.',
+  tourPredictionsNone: 'How likely the model found each token would be shown here, but this run does not say.',
   tourWhatIf: 'Ask what if',
   tourWhatIfText:
     'Knock an expert out, force one, or tilt its scores. The text is routed again, and what changed is told here. The header undoes it.',
   tourWhatIfNone: 'Knock an expert out and see what follows: that takes a model that can run here, and there is none.',
   tourCompare: 'Compare two runs',
   tourCompareText:
-    'Set this run beside another: another strategy, another text. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
+    'Compare this run with another: another strategy, another text. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
   tourComparing:
     'Two runs, side by side: how often they chose the same, beside what chance would give. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
 } as const satisfies Record<string, string | Counted>;

@@ -1,4 +1,4 @@
-/** A chart of bars has one scale, whatever stands beside each bar. */
+/** All bars of a chart share one scale, whatever is beside each bar. */
 import { expect } from 'vitest';
 import { fabricate, widen } from './fabricate.js';
 import type { Panel } from './harness.js';
@@ -15,8 +15,8 @@ async function edges(panel: Panel, figure: string, part: string): Promise<number
   return [...new Set(lefts.map((x) => Math.round(x * 100) / 100))];
 }
 
-// E1 and E15, Py and C: signs are of one to three characters.
-testMany([12, 24, 64], 'bars, chance and zero stand at one place for all of %i experts', async (experts) => {
+// E1 and E15, Py and C: short labels have one to three characters.
+testMany([12, 24, 64], 'bars, chance and zero are in the same places for all of %i experts', async (experts) => {
   const panel = await openPage({ width: 640, height: 800 });
   const wide = (seed: number) => widen(fabricate({ seed, layers: 6 }), experts);
   await panel.show(wide(7));

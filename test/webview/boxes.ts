@@ -1,4 +1,4 @@
-/** Where things lie on the page, whether it is alone in a browser or two frames deep in a workbench. */
+/** Where things are on the page, whether it is alone in a browser or two frames deep in a workbench. */
 import type { Locator } from 'playwright-core';
 
 /** Parts of the page that are beside or below one another. */
@@ -13,7 +13,7 @@ export interface Box {
   readonly bottom: number;
 }
 
-/** What is seen of each section, in CSS pixels: without what a scrolled part of the page cuts off. @param root the page's `:root` */
+/** The visible part of each section, in CSS pixels: without what a scrolled part of the page cuts off. @param root the page's `:root` */
 export function boxes(root: Locator): Promise<Box[]> {
   return root.evaluate((page, wanted) => {
     const seen = (element: Element) => {
@@ -46,13 +46,13 @@ export function overlaps(list: readonly Box[]): string[] {
   );
 }
 
-/** Controls that are not hit where they are seen, once they have been scrolled into sight. @param root the page's `:root` */
+/** Controls that are not hit where they are seen, once they have been scrolled into view. @param root the page's `:root` */
 export function unreachable(root: Locator): Promise<string[]> {
   return root.evaluate((page) => {
     const lost: string[] = [];
     const controls = [...page.querySelectorAll<HTMLElement>('button, select, input, [role=tab], summary')];
     for (const control of controls) {
-      // What is there to be heard only is hit nowhere.
+      // What is only for screen readers cannot be hit.
       if (!control.checkVisibility({ visibilityProperty: true }) || control.closest('.unseen')) continue;
       control.scrollIntoView({ block: 'nearest', inline: 'nearest' });
       const { left, top, width, height } = control.getBoundingClientRect();

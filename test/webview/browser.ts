@@ -5,7 +5,7 @@ import { launchOptions } from './harness.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where the browser is connected to. */
+    /** The address to connect to the browser. */
     browser: string;
   }
 }

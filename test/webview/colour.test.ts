@@ -1,4 +1,4 @@
-/** One choice of what colours text and grid; what is seen of a grid that is too small to be seen cell by cell. */
+/** One choice of what colours text and map; what is shown of a map whose cells are too small to be seen. */
 import { describe, expect, test } from 'vitest';
 import { expertStyle } from '../../src/look/palette.js';
 import { measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
@@ -29,7 +29,7 @@ async function showTab(name: string): Promise<void> {
   await panel.settled();
 }
 
-/** Of each token of this run's text, the class that tells its colour or its strength. */
+/** For each token of this run's text, the class with its colour or its strength. */
 async function dressed(pattern: string): Promise<(string | undefined)[]> {
   await panel.settled();
   return panel.page
@@ -47,8 +47,8 @@ async function labelAt(token: number, layer: number): Promise<string> {
 
 const optionOf = (value: string) => panel.page.locator(`[data-focus=colour-by] option[value=${value}]`);
 
-describe('what colours text and grid', () => {
-  test('a number: each token’s in the text, each cell’s own in the grid, with a legend, told to the editor', async () => {
+describe('what colours text and map', () => {
+  test('a number: each token’s in the text, each cell’s own in the map, with a legend; the editor is told', async () => {
     await open();
     const trace = fabricate({ tokens: 60 });
     await panel.show(trace);
@@ -69,13 +69,13 @@ describe('what colours text and grid', () => {
     await expect
       .poll(async () => (await panel.sent('colour')).map(({ by }) => by))
       .toEqual(['surprise', 'probability', 'entropy', 'margin', 'weight']);
-    // Experts colour nothing now: there is nothing to press.
+    // Experts colour nothing now, so there is nothing to press.
     await expect.poll(() => panel.page.locator('.chip').count()).toBe(0);
     await colourBy('experts');
     await expect.poll(async () => (await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
   });
 
-  test('the change that a what-if made, in both; without another run it says what it takes', async () => {
+  test('the change that a what-if made, in both; without another run, it says what is needed', async () => {
     await open();
     const before = fabricate({ tokens: 60 });
     await panel.show(before);
@@ -83,7 +83,7 @@ describe('what colours text and grid', () => {
     await expect.poll(() => optionOf('attribution').innerText()).toContain('attribute first');
     const interventions: Intervention[] = [{ action: 'knock-out', expert: 'prose', scope: {} }];
     await panel.show(fabricate({ tokens: 60, interventions }), { before });
-    // A what-if keeps its marks on the experts until the change is asked for.
+    // Experts keep the marks of a what-if until the change is chosen.
     await expect.poll(() => text('#grid-caption')).toContain('larger weight');
     await colourBy('change');
     await expect.poll(() => text('#grid-caption')).toContain('more of the choices differ');
@@ -92,7 +92,7 @@ describe('what colours text and grid', () => {
     expect(levels.filter(Boolean)).toHaveLength(60);
     expect(new Set(levels).size).toBeGreaterThan(1);
     await expect.poll(() => labelAt(20, 3)).toMatch(/% of the choices differ$/);
-    // Told to the editor, whose choice for all texts it is not.
+    // Sent to the editor, whose choice for all texts does not change.
     await expect.poll(() => panel.sent('colour')).toEqual([]);
     await expect.poll(() => panel.sent('overlay')).toEqual([{ type: 'overlay', by: 'change' }]);
     await panel.reload();
@@ -122,12 +122,12 @@ describe('what colours text and grid', () => {
     expect(await panel.serious()).toEqual([]);
   });
 
-  test('who tokens are owed to, while the attribution is looked at; of one that was stopped, how much is known', async () => {
+  test('attribution, while its tab is open; an attribution that was stopped says how much is known', async () => {
     await open({ width: 700, height: 780 });
     const trace = fabricate({ tokens: 90 });
     await panel.show(trace, { running: { what: 'attribute', done: 3 * 90, total: 13 * 90 } });
     await showTab('whatIf');
-    // How far it is stands in one place, and counts what it says.
+    // Only the header shows the progress.
     await expect.poll(() => text('.progress')).toContain('Knocking out each expert in turn: 23%');
     await expect.poll(() => text('[data-figure=attribution]')).not.toContain('23%');
     const whole = fabricateAttribution(trace);
@@ -157,7 +157,7 @@ describe('what colours text and grid', () => {
     await showTab('summary');
     await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
     await expect.poll(() => dressed('^x')).not.toEqual(owes);
-    // What is chosen in its place stays, until the attribution is chosen again.
+    // What is chosen instead stays, until the attribution is chosen again.
     await showTab('whatIf');
     await colourBy('experts');
     await expect.poll(() => dressed('^x')).not.toEqual(owes);
@@ -166,8 +166,8 @@ describe('what colours text and grid', () => {
   });
 });
 
-describe('a grid that is too small to be seen cell by cell', { tags: ['slow'] }, () => {
-  test('has the colours of experts and none between them; hovering tells the shares', async () => {
+describe('a map whose cells are too small to be seen', { tags: ['slow'] }, () => {
+  test('has the colours of experts and none between them; hovering shows the shares', async () => {
     await open({ width: 1280, height: 720 });
     const trace = fabricate({ tokens: 2000 });
     await panel.show(trace);
@@ -211,7 +211,7 @@ describe('a grid that is too small to be seen cell by cell', { tags: ['slow'] },
     await picture(panel.page, 'dark-zoomed-out');
   });
 
-  test('is one press from tokens that can be read', async () => {
+  test('has readable tokens after one press', async () => {
     await open({ width: 700, height: 780 });
     const trace = fabricate();
     await panel.show(trace);
@@ -227,7 +227,7 @@ describe('a grid that is too small to be seen cell by cell', { tags: ['slow'] },
     expect(cell.x + cell.width).toBeLessThanOrEqual(plot.x + plot.width);
   });
 
-  test('a layer says what a click on it does', async () => {
+  test('a layer says what a click on it will do', async () => {
     await open();
     await panel.show(fabricate());
     const plot = (await panel.page.locator('.scroller').boundingBox())!;
@@ -245,13 +245,13 @@ describe('a grid that is too small to be seen cell by cell', { tags: ['slow'] },
 });
 
 describe('a refusal', () => {
-  test('has its action where it is read', async () => {
+  test('has the button that helps beside its message', async () => {
     await open();
     const error = { code: 'text-too-long', message: 'The text has 9,000 tokens.', remedy: 'Select less.' } as const;
     await panel.show(undefined, { error });
     await panel.page.locator('[data-focus=mend-firstPart]').click();
     await expect.poll(() => panel.sent('firstPart')).toHaveLength(1);
-    // Beside it nothing tells how to do what one has just done.
+    // There is no advice beside it on how to do what the user has just done.
     await expect.poll(() => panel.page.locator('.first').count()).toBe(0);
     await panel.show(fabricate(), {
       error: { code: 'engine-died', message: 'The engine died.', remedy: 'Ask again.' },

@@ -1,4 +1,4 @@
-/** A seeded, invented trace with the structure of a real one: early layers route by the shape of a token, middle ones by its domain. */
+/** A seeded, invented trace with the structure of a real one: early layers route by a token's shape, middle ones by its domain. */
 import type { Attribution, Lens, LensColumn } from '../../src/requests/api.js';
 import type { SideState } from '../../src/protocol/panel.js';
 import { abilities, type SourceDescription } from '../../src/requests/description.js';
@@ -61,7 +61,7 @@ export function sitesOf(layers: number): Site[] {
   ).flat();
 }
 
-/** What a host with a pool says of it. */
+/** How a host with a pool describes it. */
 export const description: SourceDescription = {
   name: 'Twelve languages',
   can: {
@@ -75,7 +75,7 @@ export const description: SourceDescription = {
 
 const savedTrace = { reason: 'This is a saved trace: there is no model behind it to run.' };
 
-/** What a host with a trace file says of it. */
+/** How a host with a trace file describes it. */
 export const fileDescription: SourceDescription = {
   name: 'Saved trace',
   can: {
@@ -94,7 +94,7 @@ interface Piece {
   domain: number;
 }
 
-/** A rough tokenizer: words with the space before them, signs, line ends; one emoji in two pieces. */
+/** A rough tokenizer: words with the space before them, punctuation, line ends; one emoji in two pieces. */
 function pieces(count: number | undefined): { text: string; pieces: Piece[] } {
   const out: Piece[] = [{ text: '<|endoftext|>', start: -1, end: -1, domain: names.indexOf('prose') }];
   let text = '';
@@ -123,7 +123,7 @@ export interface Fabrication {
   strategy?: Strategy;
   interventions?: readonly Intervention[];
   done?: number;
-  /** Leave affinities out, as a source that gives none. */
+  /** Leaves affinities out, like a source that has none. */
   bare?: boolean;
   /** Replaces the words of the sample. */
   words?: readonly string[];
@@ -141,7 +141,7 @@ function holds(i: Intervention, module: Site, token: number): boolean {
 
 const made = new Map<string, Trace>();
 
-/** A recipe gives the same trace each time: nobody changes one, and to make it takes a while. */
+/** The same options give the same trace, made once: nobody changes it, and making it takes a while. */
 export function fabricate(options: Fabrication = {}): Trace {
   const recipe = JSON.stringify(options);
   const trace = made.get(recipe) ?? fabricateAnew(options);
@@ -160,7 +160,7 @@ export function fabricateAnew(options: Fabrication = {}): Trace {
   const done = options.done ?? T;
   const next = random(seed);
   const normal = () => (next() + next() + next() + next() - 2) * 1.7;
-  // Neighbouring domains attract each other's tokens.
+  // Tokens of a domain are also drawn to the experts of neighbouring domains.
   const near = Array.from({ length: N * N }, () => next() * 0.5);
   const bias = Array.from({ length: M * N }, () => normal() * 0.25);
   const shape = Array.from({ length: 8 * N }, () => normal() * 0.9);
@@ -185,7 +185,7 @@ export function fabricateAnew(options: Fabrication = {}): Trace {
   const chosen = new Int16Array(M * T * k).fill(-1);
   const weight = new Float32Array(M * T * k);
   const contribution = new Float32Array(M * T * k);
-  // What an intervention upstream does to a token, layer by layer.
+  // How strongly an intervention in earlier layers disturbs a token, layer by layer.
   const shaken = new Float32Array(T);
   for (let m = 0; m < M; m++) {
     const { layer, kind } = mods[m]!;
@@ -289,7 +289,7 @@ export function fabricateAnew(options: Fabrication = {}): Trace {
       topTokens[i] = p === rank ? nextText : free[Math.floor(luck() * free.length)]!;
       topIds[i] = p === rank ? idOf(nextText) : idOf(topTokens[i]);
     }
-    // Best first, as the format has it.
+    // Best first, as the format requires.
     if (t + 1 < done) logProb[t + 1] = rank >= 0 ? topLogProb[t * P + rank]! : Math.log(rest * 0.2);
   }
   const router: Router = {
@@ -348,7 +348,7 @@ export function fabricateAnew(options: Fabrication = {}): Trace {
   };
 }
 
-/** The same run through a pool of more experts. */
+/** The same run through a pool with more experts. */
 export function widen(trace: Trace, experts: number): Trace {
   const block = trace.blocks[0]!;
   const count = trace.sequences[0]!.tokens.count;
@@ -366,12 +366,12 @@ export function widen(trace: Trace, experts: number): Trace {
   };
 }
 
-/** A run as far as it has come. */
+/** A run that has only got so far. */
 export function cut(trace: Trace, done: number): Trace {
   return { ...trace, sequences: trace.sequences.map((sequence) => ({ ...sequence, done })) };
 }
 
-/** What a test asks of a trace of one text and one pool. */
+/** What tests read from a trace with one text and one pool. */
 export function partsOf(trace: Trace) {
   const [sequence, block] = [trace.sequences[0]!, trace.blocks[0]!];
   const count = sequence.tokens.count;
@@ -388,7 +388,7 @@ export function partsOf(trace: Trace) {
   };
 }
 
-/** The request that a trace came of. */
+/** The request that a trace came from. */
 export function requestOf({ router, interventions }: Trace): Pick<SideState, 'strategy' | 'interventions'> {
   const { name, k, params } = router;
   return {
@@ -398,8 +398,9 @@ export function requestOf({ router, interventions }: Trace): Pick<SideState, 'st
 }
 
 /**
- * What a source gives that knows of ids only: an encoder-decoder whose layers have 256 experts each, 8 chosen, but for the
- * first two, which are dense; no weights, no scores, no log-probabilities, no offsets, no text. Few experts do most.
+ * What a source gives that knows only ids: an encoder-decoder with 256 experts in each layer, 8 of them chosen, except for the
+ * first two layers, which are dense; no weights, no scores, no log-probabilities, no offsets, no text. A few experts get most
+ * tokens.
  */
 export function fabricateIds({ seed = 3, layers = 6, input = 60, output = 40 } = {}): Trace {
   const [N, k, dense] = [256, 8, 2];
@@ -418,7 +419,7 @@ export function fabricateIds({ seed = 3, layers = 6, input = 60, output = 40 } =
       sites.push({ path, layer, stack, kind: 'router', sequence, expertSet: expertSets.length });
       expertSets.push({ scope: 'layer', experts });
       for (let t = 0; t < T; t++) {
-        // The last token of the output went through no router.
+        // The last token of the output did not go through any router.
         if (sequence === 1 && t === T - 1) continue;
         const drawn = new Set<number>();
         while (drawn.size < k) drawn.add(Math.floor(N * next() ** 4 + 37 * (layer + sequence)) % N);
@@ -446,7 +447,7 @@ export function fabricateIds({ seed = 3, layers = 6, input = 60, output = 40 } =
 
 const serverOnly = { reason: 'This server only tells which experts were chosen.' };
 
-/** What a host says of a source that can route and nothing else. */
+/** How a host describes a source that can route and nothing else. */
 export const serverDescription: SourceDescription = {
   name: 'A server',
   can: {
@@ -486,7 +487,7 @@ export function fabricateAttribution(trace: Trace): Attribution {
   return { experts, logProb: sequence.logProb!, change };
 }
 
-/** What 30 layers would predict after a token: the last as the trace has it, the base alone another from layer 20 on. */
+/** What 30 layers would predict after a token: the last layer as in the trace, the base alone something else from layer 20 on. */
 export function fabricateLens(trace: Trace, token: number): Lens {
   const { tokens, predictions, topIds, topTokens } = trace.sequences[0]!;
   const layers = Array.from({ length: 30 }, (_, layer) => layer);

@@ -1,4 +1,4 @@
-/** An ordinary mixture of experts, as its own router would tell of it: each layer with experts of its own. */
+/** An ordinary mixture of experts, as its own router would report it: each layer has its own experts. */
 import { random } from '../../src/statistics/random.js';
 import { softmax } from '../../src/trace/figures/distribution.js';
 import { abilities, type SourceDescription } from '../../src/requests/description.js';
@@ -14,8 +14,9 @@ export interface MoeRecipe {
 }
 
 /**
- * Scores, weights and choices for each layer's router over the sample's words. A token's spelling draws it to a few experts
- * of a layer; some experts are called more than others, a few never, and the layer before the last sends nearly all to two.
+ * Scores, weights and choices for each layer's router over the sample's words. A token's spelling draws it to a few experts of
+ * a layer; some experts are chosen more often than others, a few never, and the layer before the last sends nearly everything
+ * to two.
  */
 export function fabricateMoe(recipe: MoeRecipe = {}): Trace {
   const { layers = 8, experts: N = 16, k = 2, tokens, seed = 5 } = recipe;
@@ -63,7 +64,7 @@ export function fabricateMoe(recipe: MoeRecipe = {}): Trace {
 
 const notYet = { reason: 'This model only routes.' };
 
-/** What a host says of such a model. */
+/** How a host describes such a model. */
 export const moeDescription: SourceDescription = {
   name: 'Tiny Mixtral',
   can: {

@@ -1,4 +1,4 @@
-/** The built page in Chromium, with a host that only listens: what the page sends is kept, what it is sent is ours. */
+/** The built page in Chromium, with a host that only listens: it keeps what the page sends, and sends what a test tells it to. */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
@@ -16,7 +16,7 @@ import { themeClass, themeStyle, type ThemeName } from './themes.js';
 
 const built = join(import.meta.dirname, '../../dist/webview');
 
-/** Which of the pages: by the name of its script; the styles of the panel are those of all. */
+/** Which page, by the name of its script; all use the panel's styles. */
 type PageName = 'panel' | 'similarity';
 
 interface Asked {
@@ -26,7 +26,7 @@ interface Asked {
   readonly visit: string;
 }
 
-/** What stands in the page's window. */
+/** What the harness adds to the page's window. */
 interface Harnessed {
   readonly sent: PagePost[];
   readonly violations: string[];
@@ -34,10 +34,10 @@ interface Harnessed {
   painted: number;
 }
 
-/** What a page is given to fetch, by the path that it is at; each once. */
+/** Path prefix of what a page is given to fetch; each path can be fetched once. */
 const given = '/given/';
 
-/** What is posted comes from one place that no page of the host's knows of. */
+/** The page may fetch what is posted to it from one origin, which the real host does not allow. */
 function pageOf({ theme, words, name, visit }: Asked, origin: string): string {
   return html({
     connect: `${origin}${given}`,
@@ -191,12 +191,12 @@ export class Panel {
     page.on('console', this.heardMessage);
   }
 
-  /** In a window of its own. */
+  /** Opens a page in a window of its own. */
   static async open(browser: Browser, site: Site, setup: Setup = {}): Promise<Panel> {
     return Panel.openIn(await openPage(browser, setup.scale), site, setup);
   }
 
-  /** In a page that may have shown another: nothing of it is left. */
+  /** Opens a page in one that may have shown another, of which nothing is left. */
   static async openIn(page: Page, site: Site, setup: Setup = {}): Promise<Panel> {
     const { script: name = 'panel', theme = 'dark', width = 1200, height = 800 } = setup;
     await throttle(page);
@@ -218,7 +218,7 @@ export class Panel {
     return this.postAll([message]);
   }
 
-  /** Typed arrays cross as bytes that the page fetches: by way of the debugger they would be listed number by number. */
+  /** Typed arrays are sent as bytes that the page fetches: the debugger would list them number by number. */
   private async postAll(messages: readonly (HostPost | SimilarityMessage)[]): Promise<void> {
     await this.page.evaluate(
       async (path) => {
@@ -238,7 +238,7 @@ export class Panel {
         }) as unknown[];
         const at = performance.now();
         for (const data of parsed) window.dispatchEvent(new MessageEvent('message', { data }));
-        // The page draws in the next frame; what was asked for in it is on screen when the one after begins.
+        // The page draws in the next frame; what was requested in it is on screen when the one after begins.
         requestAnimationFrame(() =>
           requestAnimationFrame(() => {
             (window as unknown as Harnessed).painted = performance.now() - at;
@@ -265,7 +265,7 @@ export class Panel {
     await this.postAll([...this.sender.messages(side, state)]);
   }
 
-  /** What the page said of a type, whether or not it waits for an answer. */
+  /** The page's messages of one type, whether or not they expect an answer. */
   sent<T extends PageMessage['type']>(type: T): Promise<Extract<PageMessage, { type: T }>[]> {
     return this.page.evaluate(
       (wanted) =>
@@ -276,18 +276,18 @@ export class Panel {
     ) as Promise<Extract<PageMessage, { type: T }>[]>;
   }
 
-  /** Of the last message, from its arrival to the frame after its drawing. */
+  /** Time from the last message's arrival to the frame after it was drawn. */
   painted(): Promise<number> {
     return this.page.evaluate(() => (window as unknown as Harnessed).painted);
   }
 
-  /** Errors and breaches of the content security policy so far. */
+  /** Errors and violations of the content security policy so far. */
   async trouble(): Promise<string[]> {
     const violations = await this.page.evaluate(() => (window as unknown as Harnessed).violations);
     return [...this.errors, ...violations];
   }
 
-  /** When all that follows from what was done last is drawn, but for code that comes late and for the worker's answers. */
+  /** Waits until everything that follows from the last action is drawn, except for code that is loaded late and the worker's answers. */
   settled(): Promise<void> {
     return this.page.evaluate(() => (window as unknown as Harnessed).settled());
   }
@@ -298,7 +298,7 @@ export class Panel {
     await this.settled();
   }
 
-  /** Takes the grid's focus to a cell, by keys that all come at once. */
+  /** Moves the map's focus to a cell with keys that all come at once. */
   async goTo(token: number, row: number): Promise<void> {
     await this.page.locator('.cell').evaluate(
       (cell, [right, down]) => {
@@ -336,13 +336,13 @@ export class Panel {
     return found.filter(({ impact }) => impact === 'serious' || impact === 'critical');
   }
 
-  /** A new page has nothing of what was sent. */
+  /** A reloaded page has nothing of what was sent. */
   async reload(): Promise<void> {
     this.sender = new SideSender();
     await this.page.reload();
   }
 
-  /** Lets go of the page, which is then free for another. */
+  /** Releases the page, so that another test can use it. */
   leave(): Page {
     this.page.off('pageerror', this.heardError);
     this.page.off('console', this.heardMessage);

@@ -1,4 +1,4 @@
-// A page as the host makes it and as strict: no inline style, no inline script without the nonce, nothing from elsewhere.
+// A page like the host's and equally strict: no inline style, no inline script without the nonce, nothing from elsewhere.
 
 const nonce = 'abcdef0123456789';
 

@@ -1,4 +1,4 @@
-/** A source that gives ids only draws in every view: no wrong figure, no empty promise. */
+/** A source that gives only ids can be shown in every view, with no wrong figure and no empty promise. */
 import { describe, expect, test } from 'vitest';
 import { colourCount, slotsOf } from '../../src/look/palette.js';
 import { rowsAt } from '../../src/trace/model/access.js';
@@ -43,14 +43,14 @@ const label = async () => {
   return panel.page.locator('.cell').getAttribute('aria-label');
 };
 
-/** Expert indexes of a site, the most used first. */
+/** Expert indexes of a routed module, the most used first. */
 function byUse(trace: Trace, s: number): number[] {
   const counts = new Map<number, number>();
   for (const e of rowsAt(trace, s).chosen) if (e >= 0) counts.set(e, (counts.get(e) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([e]) => e);
 }
 
-describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] }, () => {
+describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, () => {
   const trace = fabricateIds();
   const [encoder, decoder] = [trace.blocks[0]!, trace.blocks[1]!];
 
@@ -59,14 +59,14 @@ describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] 
     const shot = (name: string) => picture(panel.page, `${theme}-ids-${name}`);
     await shot('first');
 
-    // One grid, one scale, a gap between the texts.
+    // One map, one scale, a gap between the texts.
     const cells = panel.page.locator('.cells');
     await expect.poll(() => cells.getAttribute('aria-rowcount')).toBe('12');
     await expect.poll(() => cells.getAttribute('aria-colcount')).toBe('102');
     await expect.poll(() => panel.page.locator('.text').count()).toBe(2);
     await expect.poll(() => text('.gridView .caption')).toContain('gives no weights');
 
-    // A cell: who was chosen, by layer and number, and that no weight is known.
+    // A cell: the experts chosen, by layer and number, and that no weight is known.
     await select(0, 20, 3);
     const first = encoder.chosen[(3 * 60 + 20) * 8]!;
     await expect.poll(() => label()).toContain(`input, token 21 of 60, encoder layer 5, expert ${first}, `);
@@ -78,20 +78,20 @@ describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] 
     expect(cell).not.toContain('Margin');
     await shot('cell');
 
-    // A token over all layers: nobody leads, for they are strangers to each other.
+    // A token over all layers: no expert leads, because layers share none.
     await select(0, 20);
     await panel.page.locator('[data-focus=detail-token]').click();
     await expect.poll(() => text('.sentence')).toContain('Each layer has experts of its own');
     await shot('token');
 
-    // What does not go through a layer is not said to be 0 there.
+    // A token that does not go through a layer is not said to have 0 there.
     await select(1, 5, 2);
     await expect.poll(() => label()).toContain('output, token 6 of 40');
     await expect.poll(() => label()).toContain('does not pass through here');
     await expect.poll(() => text('.sentence')).toContain('does not pass through encoder layer 4');
     await select(1, 39, 8);
     await expect.poll(() => label()).toContain('nothing is known here');
-    await expect.poll(() => text('.sentence')).toContain('says nothing of this token');
+    await expect.poll(() => text('.sentence')).toContain('says nothing about this token');
 
     const summary = await showTab('summary');
     expect(summary).toMatch(/Of decoder layer \d · output|Of encoder layer \d · input/);
@@ -111,7 +111,7 @@ describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] 
     await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(1200);
   });
 
-  test('a text is coloured by one layer’s experts; what gives it no colour says why', async () => {
+  test('a text is coloured by one layer’s experts; whatever cannot colour it says why', async () => {
     await open(trace);
     await panel.page.locator('[data-focus=colour-layer]').selectOption('encoder 4');
     await panel.settled();
@@ -124,7 +124,7 @@ describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] 
         slot < 0 ? 'xo' : `x${slot}`,
       ),
     );
-    // The other text goes through no encoder.
+    // The other text does not go through the encoder.
     await expect.poll(() => panel.page.locator('.text.next .t.plain').count()).toBe(40);
     const token = panel.page.locator('.text.next .t').first();
     await token.hover();
@@ -147,7 +147,7 @@ describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] 
     return counts;
   }
 
-  test('of 256 experts the 15 most used have colours; a search brings out another', async () => {
+  test('of 256 experts, the 15 most used have colours; a search gives another one a colour', async () => {
     await open(trace);
     const used = byUse(trace, 0);
     await expect.poll(() => panel.page.locator('.chip').count()).toBe(colourCount - 1);
@@ -164,7 +164,7 @@ describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] 
       .poll(() => panel.page.locator(`[data-focus="legend-${rare}"] .badge`).getAttribute('class'))
       .toMatch(/x\d/);
     await expect.poll(() => panel.page.locator('.chip:not(.found)').count()).toBe(colourCount - 1);
-    // And a press on it leaves only its choices.
+    // Pressing it leaves only its choices.
     await panel.page.locator(`[data-focus="legend-${rare}"]`).click();
     await panel.settled();
     const at = encoder.chosen.subarray(0, 60 * 8).findIndex((e) => e === rare);
@@ -198,7 +198,7 @@ describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] 
     await expect.poll(() => label()).toContain('output, token 1 of 40');
   });
 
-  test('two runs differ site by site; what cannot be compared is said', async () => {
+  test('two runs are compared module by module; what cannot be compared says so', async () => {
     await open(trace);
     const other = fabricateIds({ seed: 9 });
     await panel.side('other', {
@@ -219,7 +219,7 @@ describe('ids only, experts of each layer’s own, two texts', { tags: ['slow'] 
     await picture(panel.page, 'dark-ids-compare');
   });
 
-  test('can be taken away', async () => {
+  test('can be saved and copied', async () => {
     await open(trace);
     for (const item of ['Table of all choices', 'Picture (SVG)', 'Report (HTML)', 'Copy as Markdown']) {
       await panel.page.locator('[data-focus=head-save]').click();

@@ -1,4 +1,4 @@
-/** What other programs wrote draws in every view, however little it says. */
+/** What other programs wrote can be shown in every view, however little it says. */
 import { expect, test } from 'vitest';
 import { fixture, model, read } from '../unit/import/fixtures.js';
 import { serverDescription } from './fabricate.js';

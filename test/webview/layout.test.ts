@@ -1,4 +1,4 @@
-/** How the page lies in the windows that people have: nothing is on top of anything else, and everything can be reached. */
+/** The page's layout in windows of the sizes that people have: nothing overlaps, and everything can be reached. */
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { boxes, overlaps, unreachable } from './boxes.js';
@@ -22,7 +22,7 @@ const interventions: Intervention[] = [
 ];
 const changed = fabricate({ interventions });
 
-/** What may stand on the page, by the amount that there is to show. */
+/** Pages with different amounts to show. */
 const loads = {
   plain: async () => {
     await panel.show(main);
@@ -52,7 +52,7 @@ const sizes: readonly (Setup & { readonly name: string })[] = [
   { name: 'alone at 150 %', width: 960, height: 547, scale: 1.5 },
 ];
 
-describe.each(Object.keys(loads) as Load[])('what is there to show: %s', (load) => {
+describe.each(Object.keys(loads) as Load[])('a %s page', (load) => {
   const run = async (setup: Setup) => {
     await open(setup);
     await loads[load]();
@@ -67,7 +67,7 @@ describe.each(Object.keys(loads) as Load[])('what is there to show: %s', (load) 
     await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(setup.width);
 
     expect(await unreachable(root())).toEqual([]);
-    // Wherever one has scrolled to; only the views' text may be under their tabs.
+    // At every scroll position; only the views' text may be under their tabs.
     for (const share of [0.5, 1]) {
       await panel.page.evaluate((part) => {
         for (const scroller of document.querySelectorAll('.page, .left, .tabBody'))
@@ -84,8 +84,8 @@ describe.each(Object.keys(loads) as Load[])('what is there to show: %s', (load) 
   testMany(sizes, '$name', run, { quick: 2 });
 });
 
-describe('nothing that one reads is cut', () => {
-  /** What of some texts finds no room, or is not shown at all. */
+describe('no text is cut off', () => {
+  /** The matching texts that have too little room, or are not shown at all. */
   const cut = (selector: string) =>
     panel.page
       .locator(selector)
@@ -109,7 +109,7 @@ describe('nothing that one reads is cut', () => {
     },
   );
 
-  test('however long a name is, there is room for the number of tokens', async () => {
+  test('the number of tokens has room, however long a name is', async () => {
     for (const width of [400, 460, 620]) {
       await open({ width, height: 780 });
       await panel.show(main, { title: `${'long_'.repeat(30)}.ts` });
@@ -130,14 +130,14 @@ describe('nothing that one reads is cut', () => {
 describe('beside its editor', { tags: ['slow'] }, () => {
   const beside: Setup = { width: 700, height: 780 };
 
-  test('the text is folded while its editor is in sight, and what the person chose stays', async () => {
+  test('the text is folded while its editor is visible, and the user’s choice stays', async () => {
     await open(beside);
     await panel.show(main);
     await expect.poll(() => panel.page.locator('.tokens').count()).toBe(1);
     await panel.post({ type: 'textInSight', is: true });
     await expect.poll(() => panel.page.locator('.tokens').count()).toBe(0);
     await expect.poll(() => panel.page.locator('.folded').innerText()).toContain('Text: shown in geese.md');
-    // What is selected in the editor is selected in the map all the same.
+    // A selection in the editor still selects in the map.
     await panel.post({ type: 'select', token: 40, site: 3 });
     await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 41 of 266');
     await panel.page.locator('[data-focus=text-show]').click();
@@ -153,7 +153,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await expect.poll(() => panel.page.locator('.folded').innerText()).toContain('Text: folded');
   });
 
-  test('what is scrolled stays where it is while the editor’s cursor moves', async () => {
+  test('scroll positions stay while the editor’s cursor moves', async () => {
     await open(beside);
     await panel.show(main);
     await panel.page.locator('#tab-summary').click();
@@ -164,7 +164,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     const before = await height();
     await panel.post({ type: 'select', token: 250 });
     await expect.poll(async () => Math.abs((await height()) - before)).toBeLessThan(1.5);
-    // The tabs are still there to choose another view, which begins at its head.
+    // The tabs can still be reached; the chosen one starts at its top.
     await panel.page.locator('#tab-cell').click();
     await panel.settled();
     const [tabs, title] = [
@@ -174,7 +174,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     expect(title.y).toBeGreaterThanOrEqual(tabs.y + tabs.height);
   });
 
-  test('the map can have the whole panel; Escape leaves', async () => {
+  test('the map can fill the panel; Escape leaves', async () => {
     await open(beside);
     await panel.show(main);
     await panel.page.locator('[data-focus=grid-maximise]').click();
@@ -197,7 +197,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await expect.poll(() => panel.page.locator('.tabs').count()).toBe(1);
   });
 
-  test('experts that find no room on the line are behind a button', async () => {
+  test('experts that do not fit on the line are behind a button', async () => {
     await open(beside);
     await panel.show(main);
     const chips = () =>
@@ -209,7 +209,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     expect(shown).toBeLessThan(12);
     const more = panel.page.locator('[data-focus=legend-more]');
     await expect.poll(() => more.innerText()).toBe(`+${12 - shown}`);
-    // What the explorer asks for is on the line, whoever it is.
+    // The expert that the explorer asks for is on the line, whichever it is.
     await panel.post({ type: 'filter', expert: 'css' });
     await expect.poll(() => panel.page.locator('[data-focus=legend-css]').isVisible()).toBe(true);
     await expect.poll(async () => (await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
@@ -222,7 +222,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await expect.poll(() => chips()).toBeLessThan(shown);
   });
 
-  test('what finds no room in the header is in a menu', async () => {
+  test('what does not fit in the header is in a menu', async () => {
     await open(beside);
     await panel.show(main);
     await expect.poll(async () => (await panel.page.locator('.headBar').boundingBox())!.height).toBeLessThan(30);
@@ -234,7 +234,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await panel.page.locator('[data-focus=head-more]').click();
     await panel.page.locator('[data-focus=head-compare]').click();
     await panel.settled();
-    // Tabs are a list of choices there.
+    // There the tabs are a drop-down list.
     const tabs = panel.page.locator('select[data-focus=tabs]');
     await expect.poll(() => tabs.inputValue()).toBe('compare');
     await tabs.selectOption('summary');

@@ -1,4 +1,4 @@
-/** What each layer would predict: asked for, shown for the token it was asked at, and refused with the reason. */
+/** What each layer would predict: computed on request, shown for the token it was computed for, and refused with the reason. */
 import { describe, expect, test } from 'vitest';
 import type { SideState } from '../../src/protocol/panel.js';
 import { fabricate, fabricateLens, fileDescription, requestOf } from './fabricate.js';
@@ -30,7 +30,7 @@ const cells = async (row: number) =>
   panel.page.locator('table.lens tbody tr').nth(row).locator('th, td').allInnerTexts();
 
 describe('the lens', () => {
-  test('is asked for, and never by itself', async () => {
+  test('is computed only on request', async () => {
     await open();
     await expect.poll(() => panel.sent('lens')).toEqual([]);
     await button().click();
@@ -38,7 +38,7 @@ describe('the lens', () => {
     expect(await panel.trouble()).toEqual([]);
   });
 
-  test('says how far it is, and can be stopped', async () => {
+  test('shows its progress, and can be stopped', async () => {
     await open({ running: { what: 'lens', done: 30, total: 60 } });
     await expect.poll(() => panel.page.locator('.progress').innerText()).toContain('50');
     await expect.poll(() => button().getAttribute('aria-disabled')).toBe('true');
@@ -48,7 +48,7 @@ describe('the lens', () => {
     await expect.poll(() => panel.sent('stop')).toHaveLength(1);
   });
 
-  test('has a row a layer, with the place of the token that came next', async () => {
+  test('has one row per layer, with the rank of the token that came next', async () => {
     await open({ lenses: [lens] });
     await expect.poll(() => panel.page.locator('table.lens tbody tr').count()).toBe(30);
     const [first, last] = [await cells(0), await cells(29)];
@@ -57,13 +57,13 @@ describe('the lens', () => {
     const rank = topIds!.slice(token * predictions, (token + 1) * predictions).indexOf(tokens.ids![token + 1]!);
     const place = rank < 0 ? `>${predictions}` : String(rank + 1);
     expect([first[2], last[2]]).toEqual([`−9.00 (${place})`, `−1.75 (${place})`]);
-    // From layer 20 on the base alone has another in mind.
+    // From layer 20 on, the base alone expects another token.
     await expect
       .poll(async () => [(await cells(19)).at(-1), (await cells(20)).at(-1)])
       .toEqual(['', expect.stringContaining('≠')]);
   });
 
-  test('is gone for another token, and there again for this one', async () => {
+  test('disappears for another token, and is there again for this one', async () => {
     await open({ lenses: [lens] });
     await select(20);
     await expect.poll(() => button().isVisible()).toBe(true);
@@ -72,7 +72,7 @@ describe('the lens', () => {
     await expect.poll(() => panel.page.locator('table.lens').count()).toBe(1);
   });
 
-  test('says why there is nothing beside the run', async () => {
+  test('says why there is nothing to compare with', async () => {
     await open({ lenses: [{ ...lens, without: { none: 'mixture' } }] });
     await expect.poll(() => body().innerText()).toContain('has no base without them');
     await expect.poll(() => cells(0)).toHaveLength(3);

@@ -1,4 +1,4 @@
-/** "?" on every figure, and the tour: by the keyboard, in each theme, and never on top of what is spoken of. */
+/** "?" on every figure, and the tour: by keyboard, in each theme, and never covering what they are about. */
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { fabricate, fileDescription, requestOf } from './fabricate.js';
@@ -19,7 +19,7 @@ async function open(setup: Setup = {}): Promise<void> {
   await panel.show(main);
 }
 
-/** With all the figures that there can be. */
+/** Opens a page with all the figures that there can be. */
 async function openFull(setup: Setup): Promise<void> {
   panel = await openPage(setup);
   await panel.show(changed, { before: main });
@@ -43,8 +43,8 @@ async function goToTab(name: string, isNarrow: boolean): Promise<void> {
   await panel.settled();
 }
 
-describe('what a number says', () => {
-  test('it is explained beside its figure, and the words come when they are asked for', async () => {
+describe('the explanation of a number', () => {
+  test('is beside its figure, and its text is loaded on request', async () => {
     await open();
     const loaded = () => panel.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
     await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toEqual([]);
@@ -54,7 +54,7 @@ describe('what a number says', () => {
       .poll(() => box.innerText())
       .toMatch(/Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/);
     await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toHaveLength(1);
-    // A press elsewhere closes it and has its own effect.
+    // A press elsewhere closes it and also does what it would do anyway.
     await panel.page.locator('#tab-summary').click();
     await expect.poll(() => box.count()).toBe(0);
     await expect.poll(() => panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
@@ -65,7 +65,7 @@ describe('what a number says', () => {
       { width: 1280, height: 720, theme: 'dark' as const },
       { width: 400, height: 680, theme: 'high-contrast' as const },
     ],
-    'each figure’s opens and closes by the keyboard, $width wide, $theme',
+    'of each figure opens and closes by keyboard, $width wide, $theme',
     async (setup) => {
       await openFull(setup);
       const seen = new Set<string>();
@@ -99,7 +99,7 @@ describe('what a number says', () => {
     },
   );
 
-  test('Escape closes the explanation alone: a map that has the whole page keeps it', async () => {
+  test('is all that Escape closes: the map still fills the page', async () => {
     await open();
     await panel.page.locator('[data-focus=grid-maximise]').click();
     await panel.page.locator('[data-focus=explain-map_experts]').click();
@@ -122,9 +122,9 @@ describe('what a number says', () => {
 interface Stop {
   readonly title: string;
   readonly text: string;
-  /** The callout, in the window; the page's header stands where it stood. */
+  /** The callout is inside the window, and the page's header is where it was. */
   readonly isInside: boolean;
-  /** CSS pixels² of what is pointed at that the callout covers. */
+  /** CSS pixels² of its target that the callout covers. */
   readonly covered: number;
 }
 
@@ -147,7 +147,7 @@ function stop(): Promise<Stop> {
   });
 }
 
-/** From the menu, by the keyboard. */
+/** Starts the tour from the menu, by keyboard. */
 async function begin(): Promise<void> {
   await panel.page.locator('[data-focus=head-more]').focus();
   await panel.page.keyboard.press('Enter');
@@ -162,12 +162,12 @@ const title = async () => (await stop()).title;
 
 const isInCallout = () => panel.page.evaluate(() => document.activeElement!.closest('.tour') !== null);
 
-/** Every stop, from the one that is shown; the last is left. */
+/** Every stop from the one that is shown; the tour stays at the last. */
 async function walk(name?: string): Promise<Stop[]> {
   const stops: Stop[] = [];
   for (let i = 0; i < 10; i++) {
     await expect.poll(title).not.toBe(stops.at(-1)?.title);
-    // What it points at is opened once it is drawn, and drawn then.
+    // Its target is opened once the stop is drawn, and is then drawn itself.
     await panel.settled();
     await panel.settled();
     stops.push(await stop());
@@ -190,7 +190,7 @@ const sizes = [
 describe('the tour', { tags: ['slow'] }, () => {
   testMany(
     sizes.map((size, i) => ({ ...size, theme: themes[i % themes.length]! })),
-    'ten stops by the keyboard alone, $width × $height, $theme',
+    'ten stops by keyboard alone, $width × $height, $theme',
     async (setup) => {
       await open(setup);
       await begin();
@@ -198,7 +198,7 @@ describe('the tour', { tags: ['slow'] }, () => {
       expect(new Set(stops.map(({ title }) => title)).size).toBe(10);
       expect(stops.filter(({ isInside, covered }) => !isInside || covered > 0)).toEqual([]);
       expect(stops.map(({ text }) => text).join(' ')).not.toContain('{');
-      // Done.
+      // The last step ends the tour.
       await panel.page.keyboard.press('ArrowRight');
       await panel.settled();
       await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
@@ -206,7 +206,7 @@ describe('the tour', { tags: ['slow'] }, () => {
     },
   );
 
-  test('skipped, it leaves focus and view as they were', async () => {
+  test('leaves focus and view as they were when it is skipped', async () => {
     await open({ width: 720, height: 680 });
     await goToTab('predictions', false);
     await panel.post({ type: 'select', token: 33, site: 12 });
@@ -221,11 +221,11 @@ describe('the tour', { tags: ['slow'] }, () => {
     await expect.poll(() => panel.page.locator('.tour, .tourRing').count()).toBe(0);
     await expect.poll(() => focused()).toBe('grid-filter');
     await expect.poll(() => panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
-    // What the tour looked at, the editor has no part in.
+    // The editor does not follow what the tour looked at.
     await expect.poll(() => panel.sent('select')).toEqual([]);
   });
 
-  test('its buttons go on, back and away', async () => {
+  test('has buttons to go on, back and away', async () => {
     await open({ width: 720, height: 680 });
     await begin();
     const press = async (name: string) => {
@@ -245,7 +245,7 @@ describe('the tour', { tags: ['slow'] }, () => {
     await expect.poll(() => focused()).toBe('head-more');
   });
 
-  test('the panel can be used meanwhile', async () => {
+  test('lets the panel be used meanwhile', async () => {
     await open({ width: 720, height: 680 });
     await panel.page.locator('[data-focus=grid-scope]').click();
     await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).click();
@@ -258,11 +258,11 @@ describe('the tour', { tags: ['slow'] }, () => {
     await panel.page.keyboard.press('Escape');
     await panel.settled();
     await expect.poll(() => panel.page.locator('.tour').count()).toBe(0);
-    // The part of the text that one looked at stays.
+    // The scope stays.
     await expect.poll(() => panel.page.locator('[data-focus=scope-leave]').count()).toBe(1);
   });
 
-  test('nothing routed yet: it begins when there is something to show', async () => {
+  test('begins once there is something to show, if nothing is routed yet', async () => {
     panel = await openPage({ width: 720, height: 680 });
     await panel.show(undefined);
     await panel.page.locator('[data-focus=head-more]').click();
@@ -274,7 +274,7 @@ describe('the tour', { tags: ['slow'] }, () => {
     await panel.page.locator('.tour').waitFor();
   });
 
-  test('of a mixture it says what is its own, of two runs what they share, of a file what it lacks', async () => {
+  test('says what is different in a mixture, between two runs, and in a file', async () => {
     panel = await openPage({ width: 720, height: 680 });
     await panel.post({ type: 'pool', description: moeDescription });
     const mixture = fabricateMoe();
@@ -300,7 +300,7 @@ describe('the tour', { tags: ['slow'] }, () => {
     expect(await panel.serious()).toEqual([]);
   });
 
-  test('the runs of the text are in the same menu', async () => {
+  test('shares its menu with the runs of the text', async () => {
     await open({ width: 720, height: 680 });
     await panel.page.locator('[data-focus=head-more]').click();
     await panel.page.locator('[data-focus=head-history]').click();

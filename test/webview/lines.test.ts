@@ -1,4 +1,4 @@
-/** The map of a text's lines: beside the editor's own, or an overview of a long file. */
+/** The map of a text's lines: beside the editor's own, or as an overview of a long file. */
 import { describe, expect, test } from 'vitest';
 import { measured } from '../../src/trace/figures/colouring.js';
 import { sharedSites } from '../../src/trace/model/access.js';
@@ -24,7 +24,7 @@ async function press(segment: string): Promise<void> {
   await panel.settled();
 }
 
-/** As a host with an editor beside shows a text that begins at its tenth line. */
+/** Like a host with an editor beside it that shows a text beginning at its tenth line. */
 async function besideEditor(trace: Trace, lines = { from: 0, to: 12 }): Promise<void> {
   await panel.show(trace);
   await panel.post({ type: 'textInSight', is: true });
@@ -43,7 +43,7 @@ function tokensOf(trace: Trace, line: number, sequence = 0): number[] {
   return [...Array(tokens.count).keys()].filter((t) => tokens.start![t]! >= 0 && at(t) === line);
 }
 
-/** The colour in the middle of a cell, from the first row and column in sight. */
+/** The colour in the middle of a cell, from the first visible row and column. */
 function colourAt(row: number, column: number): Promise<number[]> {
   return panel.page.evaluate(
     ([r, c]) => {
@@ -59,7 +59,7 @@ function colourAt(row: number, column: number): Promise<number[]> {
 }
 
 describe('a line', () => {
-  test('is said with its number in the document, the layer, who leads it and how many of its tokens', async () => {
+  test('is described by its number in the document, the layer, its leader and how many of its tokens that leads', async () => {
     await open();
     const trace = fabricate();
     await besideEditor(trace);
@@ -78,7 +78,7 @@ describe('a line', () => {
       );
   });
 
-  test('that is clicked is selected whole, here and in the editor, and told in the detail', async () => {
+  test('is selected as a whole by a click, here and in the editor, and described in the detail', async () => {
     await open();
     const trace = fabricate();
     await besideEditor(trace);
@@ -102,19 +102,19 @@ describe('a line', () => {
     await expect
       .poll(() => detail.locator('.sentence').innerText())
       .toBe(`Over these ${tokens.length} tokens, ${names[best]!} leads with ${Math.round(100 * sums[best]!)}%.`);
-    // Its number is the line as a whole; in the text all of it is marked.
+    // Its number selects the line as a whole; in the text, all of it is marked.
     await panel.page.mouse.click(box.x + 30, box.y + 18 + 20 * 2 + 10);
     await panel.page.locator('[data-focus=text-show]').click();
     await panel.settled();
     await expect.poll(() => detail.locator('.detailTitle').innerText()).not.toContain('layer');
     await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(tokens.length);
-    // A token in the editor is a token again, and its line is marked.
+    // A token selected in the editor is a single token again, and its line is marked.
     await panel.post({ type: 'select', token: first + 1 });
     await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(1);
     await expect.poll(() => detail.locator('.detailTitle').innerText()).toContain(`token ${first + 2} of`);
   });
 
-  test('is walked to by arrows, which pass lines without a token; a layer opens, and experts have columns', async () => {
+  test('is reached with arrow keys, which skip lines without a token; a layer opens, and experts have columns', async () => {
     await open();
     const trace = fabricate({ tokens: 80 });
     await besideEditor(trace);
@@ -155,7 +155,7 @@ describe('a line', () => {
     await expect.poll(() => third.locator('td').first().innerText()).toMatch(/^\w+ leads \d+% of the tokens$/);
   });
 
-  test('hovering tells who leads how many of its tokens, and its number what it says', async () => {
+  test('shows on hovering which experts lead how many of its tokens, and at its number what it says', async () => {
     await open();
     const trace = fabricate();
     await besideEditor(trace);
@@ -178,7 +178,7 @@ describe('a line', () => {
 });
 
 describe('beside its editor', { tags: ['slow'] }, () => {
-  test('is as high as there, and goes where that goes, without sending it back', async () => {
+  test('is as high as there, and scrolls along without sending that back', async () => {
     await open();
     await besideEditor(fabricate(), { from: 0, to: 8 });
     await press('Lines');
@@ -186,14 +186,14 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     expect(height).toBe('20px');
     await panel.post({ type: 'visible', lines: { from: 7, to: 16 } });
     await expect.poll(() => scrollTop()).toBe(140);
-    // The caret, too, is told and not answered.
+    // The map also follows the caret, and does not answer.
     await panel.post({ type: 'select', token: 250 });
     await expect.poll(() => scrollTop()).toBeGreaterThan(140);
     await expect.poll(() => panel.sent('reveal')).toEqual([]);
     await picture(panel.page, 'lines-followed');
   });
 
-  test('takes the editor along when the person scrolls it, and does not follow the echo', async () => {
+  test('takes the editor along when the user scrolls it, and does not follow the echo', async () => {
     await open();
     await besideEditor(fabricate(), { from: 0, to: 8 });
     await press('Lines');
@@ -203,7 +203,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await panel.settled();
     await expect.poll(async () => (await panel.sent('reveal')).at(-1)).toEqual({ type: 'reveal', line: 5 });
     const count = (await panel.sent('reveal')).length;
-    // On its way the editor is here and there.
+    // While it scrolls smoothly, the editor reports places on the way.
     await panel.post({ type: 'visible', lines: { from: 3, to: 11, isLed: true } });
     await panel.post({ type: 'visible', lines: { from: 5, to: 13, isLed: true } });
     await expect.poll(() => scrollTop()).toBe(100);
@@ -212,7 +212,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await expect.poll(() => scrollTop()).toBe(40);
   });
 
-  test('with no editor in sight it scrolls alone', async () => {
+  test('scrolls alone if no editor is visible', async () => {
     await open();
     await panel.show(fabricate());
     await press('Lines');
@@ -221,12 +221,12 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     });
     await panel.settled();
     await expect.poll(() => panel.sent('reveal')).toEqual([]);
-    // Of a text with no document the lines have their own numbers.
+    // Lines of a text without a document have their own numbers.
     await panel.goTo(0, 0);
     await expect.poll(() => said()).toMatch(/^line 1, /);
   });
 
-  test('after an edit lines have the numbers that they have there, and those behind it fade', async () => {
+  test('has the document’s line numbers after an edit, and fades the lines after it', async () => {
     await open();
     const trace = fabricate();
     await besideEditor(trace);
@@ -247,14 +247,14 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     const after = [await colourAt(2, 20), await colourAt(8, 20)];
     expect(after[0]).toEqual(before[0]);
     expect(after[1]).not.toEqual(before[1]);
-    // A number's hue, too: the whole of a comparison whose text has changed from the start.
+    // Lines after the edit have the document's new numbers.
     await panel.goTo(0, 6);
     await expect.poll(() => said()).toMatch(/^line 21, /);
     await picture(panel.page, 'lines-stale');
-    // A change's hue, too.
+    // A change's hue fades too: all of it, if the text has changed from the start.
     await panel.show(fabricate({ strategy: { name: 'arrow', k: 2 }, seed: 9 }), { title: 'other' }, 'other');
     await expect.poll(() => caption()).toContain('choices differ');
-    // How far from the background.
+    // Distance from the background.
     const strong = async () => (await colourAt(2, 20)).slice(0, 3).reduce((sum, c) => sum + Math.abs(c - 31), 0);
     const whole = await strong();
     await panel.show(trace, { stale: true, fresh: 0 });
@@ -263,7 +263,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
 });
 
 describe('which map is drawn', { tags: ['slow'] }, () => {
-  test('lines where the panel is narrow and there are any; what was chosen stays', async () => {
+  test('lines in a narrow panel, if there are any; the user’s choice stays', async () => {
     await open({ width: 400, height: 780 });
     await panel.show(fabricateIds());
     await expect.poll(() => caption()).toContain('Tokens across');
@@ -282,7 +282,7 @@ describe('which map is drawn', { tags: ['slow'] }, () => {
     await expect.poll(() => caption()).toContain('experts across');
   });
 
-  test('each has a zoom of its own', async () => {
+  test('each has its own zoom', async () => {
     await open();
     await panel.show(fabricate());
     const height = () => panel.page.locator('.cell').evaluate((one) => (one as HTMLElement).style.height);
@@ -299,7 +299,7 @@ describe('which map is drawn', { tags: ['slow'] }, () => {
 });
 
 describe('what colours it', { tags: ['slow'] }, () => {
-  test('a number has the margin, the experts keep the cells and the legend', async () => {
+  test('a number colours the margin; experts keep the cells and the legend', async () => {
     await open();
     const trace = fabricate();
     await besideEditor(trace);
@@ -322,7 +322,7 @@ describe('what colours it', { tags: ['slow'] }, () => {
     await picture(panel.page, 'lines-surprise');
   });
 
-  test('the change that a what-if made, and an attribution', async () => {
+  test('the change that a what-if made, and attribution', async () => {
     await open();
     const before = fabricate();
     const interventions: Intervention[] = [{ action: 'knock-out', expert: 'prose', scope: {} }];
@@ -341,7 +341,7 @@ describe('what colours it', { tags: ['slow'] }, () => {
     await expect.poll(() => caption()).toContain('who leads');
   });
 
-  test('the change of log-probability against another run, by its mean', async () => {
+  test('the mean change of log-probability against another run', async () => {
     await open();
     const main = fabricate();
     await panel.show(main);
@@ -357,7 +357,7 @@ describe('what colours it', { tags: ['slow'] }, () => {
     await expect.poll(() => caption()).toContain('who leads');
   });
 
-  test('each layer’s own experts, and those of the layer in sight across', async () => {
+  test('each layer’s own experts, and those of the layer in sight as columns', async () => {
     await open();
     await panel.post({ type: 'lines', lines: { runs: [[0, 0]], height: 20 } });
     await panel.show(fabricateMoe());
@@ -373,7 +373,7 @@ describe('what colours it', { tags: ['slow'] }, () => {
 });
 
 describe('two texts', () => {
-  test('are below one another; the output’s lines have numbers of their own', async () => {
+  test('are below one another; the output’s lines have their own numbers', async () => {
     await open();
     const ids = fabricateIds();
     const sequences = ids.sequences.map((sequence) => {
@@ -400,12 +400,12 @@ describe('two texts', () => {
   });
 });
 
-/** Five thousand tokens on two thousand lines, and more. */
+/** Five thousand tokens on two thousand lines, or more. */
 const long = () =>
   fabricate({ layers: 8, words: Array.from({ length: 5000 }, (_, i) => (i % 5 < 2 ? `w${i}\n` : ` w${i}`)) });
 
 describe('a long file', { tags: ['slow'] }, () => {
-  test('fits as an overview in which the dominant expert of each window is drawn; the editor’s part is marked', async () => {
+  test('fits as an overview of each window’s leading expert; the part in the editor is marked', async () => {
     await open({ width: 700, height: 900 });
     await besideEditor(long(), { from: 1000, to: 1040 });
     await press('Lines');
@@ -427,7 +427,7 @@ describe('a long file', { tags: ['slow'] }, () => {
     await picture(panel.page, 'lines-overview-modules');
   });
 
-  test('of one line is cut in pieces', async () => {
+  test('of one line is cut into pieces', async () => {
     await open();
     await panel.show(fabricate({ words: Array.from({ length: 200 }, (_, i) => `word${i} `) }));
     await press('Lines');
@@ -439,7 +439,7 @@ describe('a long file', { tags: ['slow'] }, () => {
   });
 });
 
-test('a picture as seen has the lines that are in sight, and a run that goes on is drawn on', async () => {
+test('a picture as seen has the visible lines, and a run in progress is drawn as it grows', async () => {
   await open();
   const trace = fabricate();
   await besideEditor({ ...trace, sequences: [{ ...trace.sequences[0]!, done: 40 }] });

@@ -1,4 +1,4 @@
-/** An ordinary mixture of experts with all that its router tells: 128 experts of each layer's own, 8 a token, 48 layers. */
+/** An ordinary mixture of experts with everything that its router reports: 128 experts in each of 48 layers, 8 per token. */
 import { describe, expect, test } from 'vitest';
 import { load } from '../../src/statistics/load.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
@@ -46,7 +46,7 @@ const label = async () => {
   return (await panel.page.locator('.cell').getAttribute('aria-label'))!;
 };
 
-/** Of each token of the text, the class that tells its colour or its strength. */
+/** For each token of the text, the class with its colour or its strength. */
 async function dressed(pattern: string): Promise<(string | undefined)[]> {
   await panel.settled();
   return panel.page
@@ -57,7 +57,7 @@ async function dressed(pattern: string): Promise<(string | undefined)[]> {
     );
 }
 
-/** What a text by a layer's experts looks like. */
+/** The colours of a text by a layer's experts. */
 function expertsOf(layer: number): string[] {
   const rows = rowsAt(trace, layer);
   const slots = slotsIn(trace, rows.set);
@@ -66,12 +66,12 @@ function expertsOf(layer: number): string[] {
   );
 }
 
-describe('k of a router', () => {
+describe('k of a mixture', () => {
   const described = (can: Partial<typeof moeDescription.can>) =>
     panel.post({ type: 'pool', description: { ...moeDescription, can: { ...moeDescription.can, ...can } } });
   const field = () => panel.page.locator('[data-focus=strategy-k]');
 
-  test('goes to the host where the model takes another', async () => {
+  test('goes to the host if the model accepts another', async () => {
     await open();
     await described({ k: true, strategies: [{ name: 'own', title: 'Own', hint: '', takes: ['k'] }] });
     await expect.poll(() => panel.page.locator('[data-focus=strategy] option').allInnerTexts()).toEqual(['mixtral']);
@@ -85,7 +85,7 @@ describe('k of a router', () => {
       .toEqual([{ name: 'own', k: 3 }]);
   });
 
-  test('says why it is the model’s own where it is', async () => {
+  test('says why it cannot be changed', async () => {
     await open();
     await described({ k: { reason: 'It is written in.' } });
     await expect.poll(() => field().isDisabled()).toBe(true);
@@ -106,7 +106,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
       const shot = (name: string) => picture(panel.page, `${theme}-moe-${name}`);
       await shot('first');
       await expect.poll(() => text('.gridView .caption')).toContain('Colours are each row’s own');
-      // One router a layer: there is nothing to open.
+      // One router per layer, so there is nothing to open.
       await expect.poll(() => panel.page.locator('[data-focus=segment-Modules]').count()).toBe(0);
       await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('48');
       const summary = await showTab('summary');
@@ -128,7 +128,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     },
   );
 
-  test('a text by the experts of a layer: the choice is in sight, by keyboard, and told to the editor', async () => {
+  test('a text by the experts of a layer: the choice is in view, works by keyboard, and is sent to the editor', async () => {
     await open();
     await expect.poll(() => dressed('^x')).toEqual(expertsOf(0));
     await choose('colour-layer', '7');
@@ -142,7 +142,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
       ['experts', '7'],
       ['experts', '8'],
     ]);
-    // The tree, a command, or another panel.
+    // Chosen in the tree, by a command, or in another panel.
     await panel.post({ type: 'colour', by: 'experts', layer: '40' });
     await expect.poll(() => dressed('^x')).toEqual(expertsOf(40));
     await expect.poll(() => panel.sent('colour')).toHaveLength(2);
@@ -170,7 +170,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await choose('colour-layer', '46');
     const at = measured(trace, 0, 'weight', { layer: 46 }).strength;
     await expect.poll(async () => (await dressed('^s\\d'))[40]).toBe(`s${Math.min(4, Math.floor(at[40]! * 5))}`);
-    // To look at another row is not to measure another layer.
+    // Looking at another row does not measure another layer.
     await panel.post({ type: 'select', token: 40, site: 3 });
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('ArrowDown');
@@ -178,10 +178,10 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await expect.poll(() => valueOf('colour-layer')).toBe('46');
   });
 
-  test('a row has its own experts, its own load, and a press on its header colours the text', async () => {
+  test('a row has its own experts and its own load, and pressing its header colours the text', async () => {
     await open();
     const box = (await panel.page.locator('.scroller').boundingBox())!;
-    // Rows of a height, under the numbers of the tokens.
+    // Rows have equal heights, below the numbers of the tokens.
     const row = 20;
     const y = box.y + 18 + ((box.height - 24) / 48) * (row + 0.5);
     await panel.page.mouse.move(box.x + 40, y);
@@ -192,7 +192,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     expect(tip).toMatch(new RegExp(`Never chosen\\s+${load(own).dead.length}`));
     await panel.page.mouse.click(box.x + 40, y);
     await expect.poll(() => dressed('^x')).toEqual(expertsOf(row));
-    // A cell is at once the router's: there is no module between.
+    // A cell is the router's own, with no module in between.
     await panel.post({ type: 'select', token: 60, site: row });
     const first = rowsAt(trace, row).chosen[60 * 8]!;
     await expect.poll(() => label()).toContain(`layer ${row}, expert ${first} `);
@@ -224,7 +224,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await expect.poll(() => panel.page.locator('[data-figure=usageByLayer]').count()).toBe(0);
   });
 
-  test('what a token owes, to experts of all layers', async () => {
+  test('the attribution to experts of all layers', async () => {
     await open();
     const experts = [3, 40].flatMap((layer) => trace.expertSets[layer]!.experts);
     const N = experts.length;
@@ -243,7 +243,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await expect.poll(() => row.allInnerTexts()).toEqual([expect.stringContaining('layer 40, expert 7'), '−0.50']);
   });
 
-  test('two runs agree layer by layer', async () => {
+  test('two runs are compared layer by layer', async () => {
     await open();
     await panel.side('other', {
       title: 'other',
@@ -259,7 +259,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
   });
 });
 
-test('16 experts, 2 chosen: each has a colour, and a chip says whose position it is', async () => {
+test('16 experts, 2 chosen: each has a colour, and a chip says which layer’s it is', async () => {
   panel = await openPage({ width: 460, height: 800 });
   await panel.post({ type: 'pool', description: moeDescription });
   const few = fabricateMoe();

@@ -6,22 +6,22 @@ import { openPage, Panel, serve, type Setup, type Site } from './harness.js';
 
 const pictures = join(import.meta.dirname, '../../artifacts/webview');
 
-/** To look at, for whoever asks: nothing is held to it. */
+/** A picture to look at, which no test checks. */
 export async function picture(page: Page, name: string, options: { readonly fullPage?: boolean } = {}): Promise<void> {
   if (process.env['GANDER_TEST_PICTURES']) await page.screenshot({ path: join(pictures, `${name}.png`), ...options });
 }
 
-// This worker's way to the browser that is everybody's, and what its pages are served from. Both end with the worker.
+// This worker's connection to the shared browser, and the server of its pages. Both end with the worker.
 let begun: Promise<readonly [Browser, Site]> | undefined;
 
-/** Pages that no test has just now, by the scale that they have for good. A new one costs a window and a process. */
+/** Pages that no test is using, by their scale, which cannot change. A new page costs a window and a process. */
 const free = new Map<number, Page[]>();
 
 async function pageOf(browser: Browser, scale: number): Promise<Page> {
   return free.get(scale)?.pop() ?? (await openPage(browser, scale));
 }
 
-/** Returns what opens a page for a test; what the page complains of fails that test. */
+/** Returns the function that opens a page for a test. If the page reports an error, the test fails. */
 export function pages(): (setup?: Setup) => Promise<Panel> {
   let opened: { readonly panel: Panel; readonly scale: number }[] = [];
   afterEach(async ({ task }) => {
@@ -31,7 +31,7 @@ export function pages(): (setup?: Setup) => Promise<Panel> {
     for (const { panel, scale } of own) {
       const page = panel.leave();
       await rest(page);
-      // Where a test ended early keys may still be down, and more that nobody thinks of.
+      // After a failed test, keys may still be down and other things may be left over.
       if (task.result?.state === 'fail' || trouble.length > 0) await panel.close();
       else free.set(scale, [...(free.get(scale) ?? []), page]);
     }
@@ -46,7 +46,7 @@ export function pages(): (setup?: Setup) => Promise<Panel> {
   };
 }
 
-/** A test of each of many cases, of which all but the first few look at what rarely differs: they are slow. */
+/** One test per case. All but the first few check what rarely differs, so they are slow. */
 export function testMany<T>(
   cases: readonly T[],
   name: string,

@@ -26,13 +26,13 @@ async function open(setup: Setup = {}): Promise<Panel> {
   return panel;
 }
 
-/** The colour in the middle of the cell that the grid's focus is on. */
+/** The colour in the middle of the cell that has the map's focus. */
 function cellColour(): Promise<number[]> {
   return panel.page.evaluate(() => {
     const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
     const [cell, box] = [document.querySelector('.cell')!.getBoundingClientRect(), canvas.getBoundingClientRect()];
     const scale = canvas.width / box.width;
-    // Off the middle, where a letter may be.
+    // Not in the middle, where a short label may be.
     const [x, y] = [cell.left - box.left + cell.width * 0.2, cell.top - box.top + cell.height * 0.8];
     return [...canvas.getContext('2d')!.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data];
   });
@@ -58,7 +58,7 @@ async function showTab(name: string): Promise<void> {
   await panel.settled();
 }
 
-/** What is read once the last change has been drawn. */
+/** The text after the last change has been drawn. */
 async function text(selector: string): Promise<string> {
   await panel.settled();
   return panel.page.locator(selector).first().innerText();
@@ -73,7 +73,7 @@ describe('before anything is routed', () => {
     await expect.poll(() => panel.page.locator('.work').isVisible()).toBe(false);
   });
 
-  test('an error is told once, with its remedy', async () => {
+  test('an error is shown once, with its remedy', async () => {
     await open();
     const error = {
       code: 'pool-missing' as const,
@@ -91,7 +91,7 @@ describe('before anything is routed', () => {
     await expect.poll(() => alerts.innerText()).toContain('Choose one in the settings.');
   });
 
-  test('what came to nothing can be asked for again', async () => {
+  test('what failed can be requested again', async () => {
     await open();
     await panel.show(undefined);
     await panel.page.locator('[data-focus=first-route]').click();
@@ -102,7 +102,7 @@ describe('before anything is routed', () => {
     await expect.poll(() => panel.page.locator('[data-focus=first-route]').count()).toBe(0);
   });
 
-  test('what of the pool takes no part is said, with the reasons behind it', async () => {
+  test('what was left out of a pool is shown, with the reasons on request', async () => {
     await open();
     const warnings = ['Expert "a" is left out.', '<b>b</b> is not found.'].map((words) => ({ code: 'x', text: words }));
     await panel.post({ type: 'pool', description: { ...description, warnings } });
@@ -119,7 +119,7 @@ describe('before anything is routed', () => {
   test('words can be translated by the host', async () => {
     await open({ words: { empty: 'Sieh, wohin jedes Token geht', nonsense: 'x' } });
     await expect.poll(() => text('.first h2')).toBe('Sieh, wohin jedes Token geht');
-    // What has no form to fall back on is left in English.
+    // A translation without a fallback form is ignored.
     await open({ words: { tokens: { one: '{0} Zeichen', other: '{0} Zeichenfolgen' }, legendRest: { few: 'x' } } });
     const trace = fabricate();
     await panel.show(trace);
@@ -149,7 +149,7 @@ describe('the text', () => {
     await expect.poll(() => span.getAttribute('title')).toMatch(/typescript leads with \d+%/);
   });
 
-  test('what a document says is never markup', async () => {
+  test('treats nothing in a document as markup', async () => {
     await open();
     const words = [
       '<img src=x onerror="window.hacked=1">',
@@ -194,7 +194,7 @@ describe('the text', () => {
       .toBeGreaterThan(4);
   });
 
-  test('the editor’s cursor selects and is not told what it said itself', async () => {
+  test('the editor’s cursor selects, and its message is not sent back', async () => {
     await open();
     await panel.show(fabricate());
     await panel.post({ type: 'select', token: 40 });
@@ -203,7 +203,7 @@ describe('the text', () => {
   });
 });
 
-describe('the grid', () => {
+describe('the map', () => {
   test.each(['dark', 'light'] as const)('each cell has its expert’s colour (%s)', async (theme) => {
     await open({ theme });
     const trace = fabricate();
@@ -224,7 +224,7 @@ describe('the grid', () => {
     }
   });
 
-  test('is walked by keyboard, with words for the screen reader', async () => {
+  test('can be walked by keyboard, with words for the screen reader', async () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
@@ -245,7 +245,7 @@ describe('the grid', () => {
       .toContain('token 266 of 266, layer 29');
   });
 
-  test('a click chooses the cell under the pointer; hovering tells of it', async () => {
+  test('a click selects the cell under the pointer; hovering describes it', async () => {
     await open();
     await panel.show(fabricate());
     await panel.goTo(50, 10);
@@ -286,7 +286,7 @@ describe('the grid', () => {
     await expect.poll(() => panel.page.locator('.scroller').evaluate((e) => e.scrollLeft)).toBeCloseTo(left - 60, 0);
   });
 
-  test('the filter hides what it does not want', async () => {
+  test('the filter hides everything else', async () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
@@ -325,7 +325,7 @@ describe('the grid', () => {
     await expect.poll(() => panel.page.locator('.chip[aria-pressed=true]').count()).toBe(0);
   });
 
-  test('has a table twin', async () => {
+  test('has a table as its twin', async () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
@@ -339,7 +339,7 @@ describe('the grid', () => {
   });
 });
 
-describe('the views beside', () => {
+describe('the tabs', () => {
   test('a cell: all affinities, the chosen ones marked, and words', async () => {
     await open();
     const trace = fabricate();
@@ -354,7 +354,7 @@ describe('the views beside', () => {
     await expect.poll(() => text('.numbers')).toMatch(/Margin\s+\d\.\d\d/);
   });
 
-  test('what is selected stands in one line under the map, whatever view is open', async () => {
+  test('the selection is described in one line under the map, whichever tab is open', async () => {
     await open();
     await panel.show(fabricate());
     await showTab('summary');
@@ -363,12 +363,12 @@ describe('the views beside', () => {
     await panel.page.locator('[data-focus=grid-strip]').click();
     await expect.poll(() => text('.tabBody')).toContain('module sends it to');
     await expect.poll(() => panel.page.locator('.strip').count()).toBe(0);
-    // Before anything is selected it says what can be done.
+    // Before anything is selected, it says what can be done.
     await panel.post({ type: 'select', token: -1 });
     await expect.poll(() => text('.strip')).toContain('Click a cell');
   });
 
-  test('summary: usage beside chance, load, entropy, co-activation, attracted tokens; a warning for few tokens', async () => {
+  test('summary: load beside chance, load balance, entropy, co-activation, token specialisation; a warning for few tokens', async () => {
     await open();
     await panel.show(fabricate());
     await showTab('summary');
@@ -376,7 +376,7 @@ describe('the views beside', () => {
       await expect.poll(() => panel.page.locator(`[data-figure=${name}]`).count()).toBe(1);
     await expect.poll(() => panel.page.locator('[data-figure=usage] .reference').count()).toBe(12);
     await expect.poll(() => panel.page.locator('.warning').count()).toBe(0);
-    // The twin is there for a screen reader before anybody asks for it.
+    // The twin is there for a screen reader before it is requested.
     await expect.poll(() => panel.page.locator('[data-figure=usage] tbody tr').count()).toBe(12);
     await panel.page.locator('[data-focus=table-usage]').click();
     await panel.settled();
@@ -404,7 +404,7 @@ describe('the views beside', () => {
     await panel.show(before);
     await panel.post({ type: 'select', token: 30, site: 100 });
     await showTab('whatIf');
-    // Whoever leads in the selected cell is meant, before anybody chooses.
+    // Before an expert is chosen, it is the leader in the selected cell.
     const leader = names[partsOf(before).chosen(100, 30)[0]!]!;
     await expect.poll(() => panel.page.locator('[data-focus=whatif-expert]').inputValue()).toBe(leader);
     await expect.poll(() => text('.tabBody')).toContain(`${leader} will not be chosen; the next best takes over.`);
@@ -444,7 +444,7 @@ describe('the views beside', () => {
     await expect.poll(async () => (await panel.sent('route')).at(-1)!.interventions).toEqual([]);
   });
 
-  test('choices that a what-if flipped are marked, those that stayed are faded', async () => {
+  test('choices that a what-if flipped are marked, the others are faded', async () => {
     await open();
     const before = fabricate({ tokens: 60 });
     const interventions: Intervention[] = [
@@ -472,7 +472,7 @@ describe('the views beside', () => {
     expect(distance(full)).toBeGreaterThan(distance(faded) * 1.5);
   });
 
-  test('attribution is asked for and shown', async () => {
+  test('attribution is requested and shown', async () => {
     await open();
     const trace = fabricate({ tokens: 90 });
     await panel.show(trace);
@@ -481,7 +481,7 @@ describe('the views beside', () => {
     await expect.poll(() => panel.sent('attribute')).toHaveLength(1);
     await panel.show(trace, { attribution: fabricateAttribution(trace) });
     const table = panel.page.locator('[data-figure=attribution]');
-    // The whole text's, the expert that it owes most to first.
+    // The whole text's, the expert with the largest attribution first.
     const { change, experts } = fabricateAttribution(trace);
     const sums = experts.map((_, e) =>
       change.reduce((sum, x, i) => (i % experts.length === e && !Number.isNaN(x) ? sum + x : sum), 0),
@@ -501,7 +501,7 @@ describe('the views beside', () => {
 });
 
 describe('two runs', () => {
-  test('are aligned anew while one of them grows, and again compared when the affinities are there', async () => {
+  test('are aligned again as one of them grows, and compared again once the affinities are there', async () => {
     await open();
     const [main, other] = [fabricate({ tokens: 60 }), fabricate({ tokens: 60, seed: 5 })];
     await panel.show(main);
@@ -532,7 +532,7 @@ describe('two runs', () => {
     await panel.settled();
     await expect.poll(() => panel.page.locator('.text:not(.other) .t.selected').textContent()).toBe(' goose');
     await expect.poll(() => panel.page.locator('.text.other .t.selected').textContent()).toBe(' goose');
-    // The grid is of this run; a token with no counterpart has no difference.
+    // The map shows this run; a token with no partner has no difference.
     await panel.goTo(1, 0);
     await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('no expert');
     await panel.goTo(2, 0);
@@ -562,7 +562,7 @@ describe('two runs', () => {
   });
 
   test.each([{ name: 'base' }, { name: 'single', expert: 'go' }])(
-    'beside $name, which chooses nothing, what counts is the change of log-probability',
+    'beside $name, which chooses nothing, the change of log-probability counts',
     async (strategy) => {
       await open();
       const main = fabricate({ tokens: 60 });
@@ -578,7 +578,7 @@ describe('two runs', () => {
         .poll(() => panel.page.locator('[data-figure=compareByLayer], [data-figure=compareUsage]').count())
         .toBe(0);
       await expect.poll(() => text('#grid-caption')).toMatch(/Blue: .*likelier; orange: less/);
-      // Not one solid colour: what got likelier is of another than what did not.
+      // Not one solid colour: what became likelier has a different colour from what did not.
       await panel.goTo(20, 3);
       await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('likelier, +0.40 nats');
       const [r, , b] = await cellColour();
@@ -613,7 +613,7 @@ describe('two runs', () => {
     await expect.poll(() => now.getAttribute('title')).toBe('That is this run.');
   });
 
-  test('a comparison is asked for with another strategy or the editor’s selection', async () => {
+  test('another strategy or the editor’s selection can be compared with', async () => {
     await open();
     await panel.show(fabricate({ tokens: 40 }));
     await panel.page.locator('[data-focus=head-compare]').click();
@@ -642,14 +642,14 @@ describe('running', () => {
     await expect.poll(() => generate.getAttribute('title')).toBe('A run is in progress.');
     await panel.post({ type: 'status', side: 'main', running: undefined, stale: true, fresh: 40 });
     await expect.poll(() => panel.page.locator('.progress').isVisible()).toBe(false);
-    await expect.poll(() => text('.notice.stale')).toContain('Its first 40 tokens stand as they were.');
+    await expect.poll(() => text('.notice.stale')).toContain('Its first 40 tokens are unchanged.');
     await expect.poll(() => panel.page.locator('.t.outdated').count()).toBe(266 - 40);
     await expect.poll(() => text('.notices')).toContain('100 of 266 tokens');
     await panel.page.locator('[data-focus=again]').click();
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
   });
 
-  test('a text that has changed can be routed again while what it was still runs', async () => {
+  test('a text that has changed can be routed again while its earlier version still runs', async () => {
     await open();
     const running = { what: 'route', done: 0, total: 0 } as const;
     await panel.show(fabricate(), { running, stale: true });
@@ -658,7 +658,7 @@ describe('running', () => {
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
   });
 
-  test('a text that goes on is drawn on, and looks as if it had been drawn whole', async () => {
+  test('a text that grows is drawn as it grows, and looks as if it had been drawn at once', async () => {
     await open();
     const whole = fabricate({});
     await panel.show(cut(whole, 100), { running: { what: 'route', done: 100, total: 266 } });
@@ -674,7 +674,7 @@ describe('running', () => {
     expect(grown).toEqual(await classes());
   });
 
-  test('affinities come last: what rests on them waits, and what is drawn stays', async () => {
+  test('affinities come last: what needs them waits, and what is drawn stays', async () => {
     await open();
     const whole = fabricate({});
     const canSave = async () => {
@@ -701,7 +701,7 @@ describe('running', () => {
     await expect.poll(() => panel.page.locator('[data-first=drawn]').count()).toBe(1);
   });
 
-  test('how far a run is redraws its bar alone', async () => {
+  test('progress redraws only its bar', async () => {
     await open();
     const running = { what: 'route', done: 100, total: 266 } as const;
     await panel.show(fabricate({ done: 100 }), { running });
@@ -738,7 +738,7 @@ describe('running', () => {
       .toEqual([{ type: 'generate', maxTokens: 12, temperature: 0.7, seed: 1 }]);
   });
 
-  test('what the model writes comes into view, divided from what it was given, to be copied and inserted', async () => {
+  test('what the model writes comes into view, marked as written, and can be copied and inserted', async () => {
     await open({ width: 700, height: 780 });
     const whole = fabricate();
     const { text: all, tokens } = whole.sequences[0]!;
@@ -761,12 +761,12 @@ describe('running', () => {
     await panel.page.locator('[data-focus=written-insert]').click();
     await expect.poll(() => panel.sent('copy')).toEqual([{ type: 'copy', text: all!.slice(given) }]);
     await expect.poll(() => panel.sent('insert')).toHaveLength(1);
-    // Nothing of it where all of the text was given.
+    // None of this if all of the text was given.
     await panel.show(fabricate({ seed: 3 }));
     await expect.poll(() => panel.page.locator('.written').count()).toBe(0);
   });
 
-  test('a saved trace: nothing runs, and it says why', async () => {
+  test('a saved trace cannot be run, and says why', async () => {
     await open();
     await panel.post({ type: 'pool', description: fileDescription });
     const trace = fabricate({ tokens: 40 });
@@ -819,7 +819,7 @@ describe('what can be saved', () => {
     expect(svg.rects).toBeGreaterThan(100);
     expect(svg.text).toContain('typescript');
 
-    // The report has the same picture, and needs nothing else to show it.
+    // The report contains the same picture, and needs nothing else to show it.
     expect(data['html']).toContain(data['svg']!);
     const report = await panel.page.context().newPage();
     const asked: string[] = [];
@@ -866,7 +866,7 @@ describe('a picture compared with its trace, cell by cell', { tags: ['slow'] }, 
     return 'data' in message && typeof message.data === 'string' ? message.data : '';
   }
 
-  /** What each cell of a whole picture is said to be, and its colour: [row][column]. */
+  /** What the words for each cell of a whole picture are, and its colour: [row][column]. */
   function cellsOf(svg: string) {
     return panel.page.evaluate((source) => {
       const root = new DOMParser().parseFromString(source, 'image/svg+xml');
@@ -884,7 +884,7 @@ describe('a picture compared with its trace, cell by cell', { tags: ['slow'] }, 
     }, svg);
   }
 
-  test('SVG and PNG hold all of it, whatever is scrolled or filtered away; as seen is the second choice', async () => {
+  test('SVG and PNG contain everything, whatever is scrolled or filtered away; the visible part is the second choice', async () => {
     await open({ width: 900, height: 600 });
     await panel.show(trace);
     await panel.page.locator('[data-focus="segment-Modules"]').click();
@@ -919,7 +919,7 @@ describe('a picture compared with its trace, cell by cell', { tags: ['slow'] }, 
       const found: string[] = [];
       for (let row = 0; row < 210; row++)
         for (let column = 0; column < 80; column++) {
-          // Under the letter.
+          // Below the short label.
           const [x, y] = [62 + (column + 0.5) * 12, top + 58 + (row + 0.88) * 14];
           const [r, g, b] = canvas.getImageData(Math.round(x * ratio), Math.round(y * ratio), 1, 1).data;
           found.push(`rgb(${r} ${g} ${b})`);
@@ -977,7 +977,7 @@ describe('what is remembered', { tags: ['slow'] }, () => {
       .toBe('file:///geese.md#1');
   });
 
-  test('what another version kept, or nonsense, is no harm', async () => {
+  test('nonsense, or the state of another version, does no harm', async () => {
     await open();
     for (const kept of [
       '{"version":99,"tab":"x"}',
@@ -1018,7 +1018,7 @@ describe('sizes', { tags: ['slow'] }, () => {
 
   test('10,000 tokens', async () => {
     await open();
-    // Two layers: the bytes that cross to the test's page are what is slow here.
+    // Two layers, because sending the bytes to the page is the slow part here.
     await panel.show(fabricate({ tokens: 10_000, layers: 2, bare: true }));
     await expect.poll(() => panel.page.locator('.t').count()).toBe(10_000);
     await panel.post({ type: 'select', token: 9_990, site: 3 });
@@ -1044,11 +1044,11 @@ describe('many experts', { tags: ['slow'] }, () => {
     await picture(panel.page, 'dark-256-first');
     await showTab('summary');
     await picture(panel.page, 'dark-256-summary');
-    // Nothing is a chip, a bar or a cell of its own 256 times over.
+    // No view has 256 chips, bars or cells.
     await expect.poll(() => panel.page.locator('[data-figure=usage] .bar').count()).toBe(24);
     await expect.poll(() => panel.page.locator('[data-figure=coactivation] canvas').count()).toBe(1);
     await expect.poll(() => panel.page.locator('.tabBody *').count()).toBeLessThan(2500);
-    // The table has all of them, and makes those in sight.
+    // The table has all of them, and makes the visible ones.
     await panel.page.locator('[data-focus=table-usage]').click();
     await panel.settled();
     const table = panel.page.locator('[data-figure=usage] table');
@@ -1060,7 +1060,7 @@ describe('many experts', { tags: ['slow'] }, () => {
     await panel.settled();
     await panel.settled();
     await expect.poll(() => table.locator('tbody tr:not(.gap)').last().getAttribute('aria-rowindex')).toBe('257');
-    // As many columns as experts are a list of the pairs that there are.
+    // Instead of as many columns as experts, there is a list of the pairs.
     await panel.page.locator('[data-focus=table-coactivation]').click();
     await panel.settled();
     const pairs = pairsOf(coactivation(trace, sharedSites(trace)!)).length;
@@ -1068,7 +1068,7 @@ describe('many experts', { tags: ['slow'] }, () => {
     expect(rows).toBe(String(pairs + 1));
   });
 
-  test('an expert that is filtered for has a colour', async () => {
+  test('an expert in the filter has a colour', async () => {
     await open();
     await panel.show(widen(fabricate({ tokens: 60 }), 256));
     await panel.post({ type: 'filter', expert: 'x250' });
@@ -1094,8 +1094,8 @@ describe('long texts', { tags: ['slow'] }, () => {
   });
 });
 
-describe('what the system asks for', () => {
-  /** Every element's transition and animation, in seconds. */
+describe('what the system’s settings ask for', () => {
+  /** The transition and animation of every element, in seconds. */
   const motion = () =>
     panel.page.evaluate(() =>
       [...document.querySelectorAll('*')]
@@ -1114,8 +1114,8 @@ describe('what the system asks for', () => {
     await expect.poll(() => panel.page.evaluate(() => document.getAnimations().length)).toBe(0);
   });
 
-  testMany(['dark', 'light'] as const, 'its own colours, over a theme of another kind (%s)', async (colorScheme) => {
-    // As hard as it gets: the editor's theme is the opposite of the system's.
+  testMany(['dark', 'light'] as const, 'its own colours, over the opposite theme (%s)', async (colorScheme) => {
+    // The hardest case: the editor's theme is the opposite of the system's.
     const light = colorScheme === 'light';
     await open({ theme: light ? 'dark' : 'light' });
     const trace = fabricate({ tokens: 60 });
@@ -1143,7 +1143,7 @@ describe('what the system asks for', () => {
     });
     const { canvas, canvasText, highlight } = seen.system;
     expect(canvas).not.toBe(canvasText);
-    // One tab is the chosen one, and so is one expert.
+    // One tab is selected, and so is one expert.
     expect(seen.tabs.filter((colour) => colour === highlight)).toHaveLength(1);
     expect(seen.pressed).toBe(highlight);
     // Experts keep their colours and patterns.

@@ -1,4 +1,7 @@
-/** The host of the page that `npm run page` serves: it shows one trace file, as the viewer in VS Code does, and tells the console all else that the page asks for. */
+/**
+ * The host of the page that `npm run page` serves: it shows one trace file, like the viewer in VS Code, and logs everything
+ * else that the page asks for to the console.
+ */
 import { name, url } from 'opened-trace';
 import { GanderError } from '../../src/errors/errors.js';
 import type { HostMessage, PageMessage } from '../../src/protocol/panel.js';
@@ -32,7 +35,7 @@ function receive(message: PageMessage): void {
   else console.info('to the host', message);
 }
 
-// What the page remembers is of one trace.
+// The page's memory is per trace.
 const kept = `state of ${name}`;
 Object.assign(window, {
   acquireVsCodeApi: () => ({

@@ -1,4 +1,4 @@
-/** A part of the text, looked at by itself. */
+/** A scope: a part of the text, looked at by itself. */
 import { expect, test } from 'vitest';
 import { sharedSites } from '../../src/trace/model/access.js';
 import { contrast } from '../../src/trace/figures/contrast.js';
@@ -36,7 +36,7 @@ async function choose(): Promise<void> {
   await panel.settled();
 }
 
-/** What the map shows in the middle of a token's cell, over the whole height. */
+/** How opaque the veil over a token's column is, 0..255. */
 function strongestAt(token: number): Promise<number> {
   return panel.page.evaluate((t) => {
     const [base, over] = [...document.querySelectorAll<HTMLCanvasElement>('.stage canvas')] as [
@@ -53,7 +53,7 @@ function strongestAt(token: number): Promise<number> {
   }, token);
 }
 
-test('is chosen by keyboard: a chip says so, all else pales, and Escape leads back', async () => {
+test('is chosen by keyboard: a chip shows it, everything else fades, and Escape leaves it', async () => {
   await open();
   await choose();
   await expect.poll(() => panel.page.locator('.chips').innerText()).toContain('ts fence');
@@ -61,7 +61,7 @@ test('is chosen by keyboard: a chip says so, all else pales, and Escape leads ba
   expect(beyond).toEqual([...main.sequences[0]!.tokens.ids!.keys()].filter((t) => t < from || t >= to));
   await expect.poll(() => strongestAt(from + 5)).toBe(0);
   await expect.poll(() => strongestAt(to + 40)).toBeGreaterThan(100);
-  // It is found again after a reload, and by a run of another text.
+  // It is found again after a reload, and in a run of another text.
   await panel.reload();
   await panel.show(main);
   await chip().waitFor();
@@ -73,13 +73,13 @@ test('is chosen by keyboard: a chip says so, all else pales, and Escape leads ba
   await expect.poll(() => dimmed()).toEqual([]);
 });
 
-test('lines that are not of it pale, too', async () => {
+test('fades lines outside it, too', async () => {
   await open({ width: 400 });
   await panel.page.locator('[data-focus=grid-scope]').click();
   await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).click();
   await chip().waitFor();
   await panel.settled();
-  /** Paled pixels of a row or a column of the map. */
+  /** Faded pixels of a row or a column of the map. */
   const paled = (part: 'row' | 'column', at: number) =>
     panel.page.evaluate(
       ([of, n]) => {
@@ -98,7 +98,7 @@ test('lines that are not of it pale, too', async () => {
   await expect.poll(async () => new Set(await paled('row', down.indexOf(false, first) + 3))).toEqual(new Set([false]));
 });
 
-test('the summary is of it, beside the rest', { tags: ['slow'] }, async () => {
+test('the summary describes it and compares it with the rest', { tags: ['slow'] }, async () => {
   await open();
   await choose();
   const found = contrast(main, sharedSites(main)!, fence.ranges);
@@ -116,7 +116,7 @@ test('the summary is of it, beside the rest', { tags: ['slow'] }, async () => {
   expect(await panel.serious()).toEqual([]);
 });
 
-test('tokens selected with Shift are one, in lines where they are whole ones', async () => {
+test('is made of tokens selected with Shift, named as lines if they are whole ones', async () => {
   await open();
   const token = (i: number) => panel.page.locator(`.t[data-i="${i}"]`);
   await token(1).click();
@@ -130,7 +130,7 @@ test('tokens selected with Shift are one, in lines where they are whole ones', a
   await chip().waitFor();
   await expect.poll(() => panel.page.locator('.chips').innerText()).toContain('tokens 2 to 9');
   await expect.poll(() => panel.page.locator('.warning').innerText()).toContain('Only 8 text tokens');
-  // Of another text they are not.
+  // In another text, the scope is gone.
   await panel.show(fabricate({ words: ['quite', ' another', ' text'] }));
   await expect.poll(() => chip().count()).toBe(0);
 });
@@ -157,7 +157,7 @@ testMany(
   },
 );
 
-test('a what-if holds only in it, as one, and is told by its lines', async () => {
+test('a what-if applies only in it, as a whole, and names its lines', async () => {
   await open();
   await choose();
   await panel.page.locator('#tab-whatIf').click();
@@ -167,13 +167,13 @@ test('a what-if holds only in it, as one, and is told by its lines', async () =>
   expect(scope).toEqual({ tokens: fence.ranges });
   await panel.show(fabricate({ interventions: (await panel.sent('route')).at(-1)!.interventions }), { before: main });
   await expect.poll(() => panel.page.locator('[aria-label="What if:"]').innerText()).toContain('within lines 7 to 11');
-  // Everywhere, if one asks for it.
+  // Everywhere, on request.
   await panel.page.locator('[data-focus=whatif-scope]').uncheck();
   await panel.page.locator('[data-focus=whatif-apply]').click();
   await expect.poll(async () => (await panel.sent('route')).at(-1)!.interventions[1]!.scope).toEqual({});
 });
 
-test('a comparison is of its tokens alone', { tags: ['slow'] }, async () => {
+test('a comparison is of its tokens only', { tags: ['slow'] }, async () => {
   const other = fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } });
   await open();
   await panel.show(other, { title: 'Arrow' }, 'other');

@@ -21,7 +21,7 @@ const names = [
   'TypeScript',
 ];
 
-/** Cosines that fall off with the distance of two experts, another way at each layer; the last expert is not known at layer 1. */
+/** Cosines that decrease with the distance of two experts, in a different way at each layer; the last expert is unknown at layer 1. */
 function message(count = names.length): SimilarityMessage {
   const experts = Array.from({ length: count }, (_, i) => ({ id: `e${i}`, name: names[i] ?? `Expert ${i}` }));
   const plane = (most: number, unknown = -1) =>
@@ -50,7 +50,7 @@ const squareCell = (panel: Panel, row: number, column: number) =>
   panel.page.locator('.square tbody tr').nth(row).locator('td').nth(column);
 const firstPair = (panel: Panel) => panel.page.locator('.tableBox').last().locator('tbody tr').first().innerText();
 
-test('shows every expert with every other, and the most alike first, by gate and by adapter, at each layer', async () => {
+test('compares every expert with every other, most similar first, by gate and by adapter, at each layer', async () => {
   const panel = await shown();
   const { page } = panel;
   await expect.poll(() => page.locator('h1').innerText()).toContain('SmolLM2');
@@ -64,12 +64,12 @@ test('shows every expert with every other, and the most alike first, by gate and
   await expect.poll(() => squareCell(panel, 0, 1).innerText()).toBe('0.09');
   await expect.poll(() => page.locator('.similarity > .caption').innerText()).toContain('same random numbers');
   await page.getByRole('combobox', { name: 'Layer' }).selectOption('1');
-  // What is not known is not drawn as 0, and in no pair.
+  // What is unknown is not drawn as 0, and is in no pair.
   await expect.poll(() => squareCell(panel, 0, 11).innerText()).toBe('–');
   await expect.poll(() => page.locator('.tableBox').last().locator('tbody tr').count()).toBe((11 * 10) / 2);
 });
 
-test('keeps where one looks, and can be used with the keyboard alone', async () => {
+test('keeps what the user is looking at, and works with the keyboard alone', async () => {
   const panel = await shown();
   await panel.page.keyboard.press('Tab');
   await panel.page.keyboard.press('Tab');
@@ -99,7 +99,7 @@ test('draws many experts as a picture, whose numbers are in the list', async () 
   await expect.poll(() => list.getAttribute('aria-rowcount')).toBe(String((60 * 59) / 2 + 1));
 });
 
-test('says so where no two experts meet, and one expert is no pair', async () => {
+test('says so if there are no two experts to compare', async () => {
   const panel = await shown({}, 1);
   await expect.poll(() => panel.page.locator('.similarity').innerText()).toContain('No two experts');
 });

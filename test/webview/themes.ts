@@ -220,7 +220,7 @@ export function themeStyle(theme: ThemeName): string {
     .join('; ');
 }
 
-/** The classes of the body, by which a page tells the kinds of themes. */
+/** The body's classes, by which a page distinguishes the kinds of themes. */
 export function themeClass(theme: ThemeName): string {
   return `vscode-${theme}${theme === 'high-contrast-light' ? ' vscode-high-contrast' : ''}`;
 }

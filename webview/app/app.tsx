@@ -1,4 +1,4 @@
-/** The page: header, legend, texts, grid, and the views beside. */
+/** The page: header, legend, texts, map, and the tabs beside them. */
 import { useEffect } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -59,7 +59,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
   );
 }
 
-/** Wherever the focus is, unless something nearer has a use for the key. */
+/** Escape works wherever the focus is, unless a nearer element handles the key. */
 function useEscape(leave: () => void): void {
   useEffect(() => {
     const listen = (event: KeyboardEvent): void => {
@@ -70,10 +70,10 @@ function useEscape(leave: () => void): void {
   }, []);
 }
 
-/** Before anything is routed. */
+/** Shown before anything has been routed. */
 function First() {
   const store = useStore();
-  // One knows how to route, and the same text would be refused again; what mends it stands with the refusal.
+  // The user knows how to route, and the same text would be refused again; the button that helps is beside the error.
   if (store.main.error.value?.code === 'text-too-long') return null;
   return (
     <div class="first">

@@ -1,3 +1,3 @@
-/** What comes when it is first asked for, as one file. */
+/** These come as one file, loaded when it is first needed. */
 export { Explanation } from '../lessons/explanation.js';
 export { Tour } from '../tour/tour.js';

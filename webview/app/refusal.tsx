@@ -1,8 +1,8 @@
-/** Why the host did not do what was asked, at the control that asked: it has the focus. Gone with the next press or key. */
+/** Says why the host did not do what was asked, beside the control that asked, which has the focus. The next press or key removes it. */
 import { useEffect, useRef } from 'preact/hooks';
 import { useStore } from '../components/context.js';
 
-/** Between the control and what is said of it. Pixels. */
+/** Gap between the control and the message, in pixels. */
 const gap = 4;
 
 export function Refusal() {

@@ -1,17 +1,17 @@
-/** What takes a second on long texts: here for short ones, in the worker for long ones. Pure. */
+/** Work that takes a second on long texts: done here for short ones, in the worker for long ones. Pure. */
 import { alignTraces, type Alignment } from '../../src/trace/alignment/align.js';
 import { difference, type Difference } from '../../src/trace/figures/difference.js';
 import type { TokenRange, Trace } from '../../src/trace/model/trace.js';
 
-/** Which tokens of one sequence of two runs stand beside each other. */
+/** Which tokens of one sequence stand for the same text in two runs. */
 export interface Partners {
   readonly alignment: Alignment;
-  /** [T] of the first: the second's token beside it, −1 for none; and the other way round. */
+  /** [T] for each token of the first run, its partner in the second, or −1; `back` is the reverse. */
   readonly of: Int32Array;
   readonly back: Int32Array;
 }
 
-/** One for each sequence of the first. */
+/** One per sequence of the first run. */
 export function partners(a: Trace, b: Trace): Partners[] {
   return a.sequences.map(({ tokens }, sequence) => {
     const alignment = alignTraces(a, b, sequence);
@@ -26,16 +26,16 @@ export function partners(a: Trace, b: Trace): Partners[] {
   });
 }
 
-/** Some tokens of one sequence of the first. */
+/** Some tokens of one sequence of the first run. */
 export interface Within {
   readonly sequence: number;
   readonly ranges: readonly TokenRange[];
 }
 
 /**
- * One for each sequence of the first.
- * @param alignments as `partners` made them; default: made here
- * @param within of its sequence only these tokens are compared
+ * One per sequence of the first run.
+ * @param alignments from `partners`; computed here if absent
+ * @param within limits the comparison of its sequence to these tokens
  */
 export function differences(a: Trace, b: Trace, alignments?: readonly Alignment[], within?: Within): Difference[] {
   return a.sequences.map((_, sequence) =>
@@ -58,7 +58,7 @@ export interface Results {
   readonly differences: readonly Difference[];
 }
 
-/** What the worker is asked, by name. */
+/** The worker's requests, by name. */
 export type TaskCalls = {
   [N in Task['task']]: { readonly request: Extract<Task, { task: N }>; readonly result: Results[N] };
 };
@@ -72,10 +72,10 @@ export function perform(task: Task): Results[Task['task']] {
 
 export const tokensOf = (trace: Trace): number => trace.sequences.reduce((sum, { done }) => sum + done, 0);
 
-/** How much there is to do, in tokens or cells. */
+/** How much work a task is, in tokens or cells. */
 export function sizeOf({ task, a, b }: Task): number {
   return task === 'partners' ? tokensOf(a) + tokensOf(b) : tokensOf(a) * a.sites.length;
 }
 
-/** From here on the page would stand still for longer than a frame or a few: on to the worker. */
+/** From this size on, a task would block the page for longer than a frame or a few, so the worker does it. */
 export const much: Readonly<Record<Task['task'], number>> = { partners: 4000, differences: 300_000 };

@@ -1,4 +1,4 @@
-/** Asks for what compares two runs, and keeps it. A long text's is worked out beside the page, and is undefined until then. */
+/** Compares two runs and keeps the results. A long text's are computed in the worker, and undefined until then. */
 import { signal, type Signal } from '@preact/signals-core';
 import type { Difference } from '../../src/trace/figures/difference.js';
 import type { Trace } from '../../src/trace/model/trace.js';
@@ -9,14 +9,14 @@ import { much, perform, sizeOf, type Partners, type Results, type Task, type Tas
 
 export type { Partners };
 
-/** The part of a Worker that is used. */
+/** The part of Worker that is used here. */
 export interface Helper {
   postMessage(message: unknown): void;
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void;
 }
 
 interface Kept<T> {
-  /** How far both runs were, or which tokens it is about. */
+  /** How much of both runs was done, or which tokens were compared. */
   readonly done: string;
   readonly found: Signal<T | undefined>;
 }
@@ -25,14 +25,14 @@ type Shelf<T> = WeakMap<object, WeakMap<object, Kept<T>>>;
 
 export class Work {
   #caller: Caller<TaskCalls> | undefined;
-  /** By arrays that all traces of a run share: an alignment holds while there are as many tokens. */
+  /** Keyed by arrays that all traces of a run share: an alignment is valid as long as the number of tokens is the same. */
   readonly #partners: Shelf<readonly Partners[]> = new WeakMap();
   readonly #differences: Shelf<readonly Difference[]> = new WeakMap();
 
   /**
-   * @param hire starts the worker, when first needed
-   * @param failed told when it could not do its work
-   * @param limit from how much on a task goes to the worker
+   * @param hire starts the worker when it is first needed
+   * @param failed called when the worker could not do its work
+   * @param limit sizes from which the worker does a task
    */
   constructor(
     private readonly hire: () => Helper,
@@ -109,7 +109,7 @@ export class Work {
   }
 }
 
-/** Without what an alignment does not look at: less to copy. */
+/** Without what an alignment does not need, so that less is copied. */
 function bare(trace: Trace): Trace {
   return { ...trace, blocks: [], sites: [] };
 }

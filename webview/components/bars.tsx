@@ -12,15 +12,15 @@ export interface Bar {
   readonly low?: number;
   readonly high?: number;
   readonly mark?: string;
-  /** What chance gives. */
+  /** The value that chance would give. */
   readonly reference?: number;
   readonly weak?: boolean;
-  /** Where the bars are of several sets: how its own set looks, and what it is called among all. */
+  /** If the bars belong to several sets: how this bar's set looks, and the bar's name among all sets. */
   readonly looks?: Looks;
   readonly name?: string;
 }
 
-/** Experts with a value each, as HTML, so that text wraps and scales as the editor's does. @param least the scale goes at least so far */
+/** Experts with a value each, in HTML so that text wraps and scales like the editor's. @param least the scale goes at least this far */
 export function Bars({
   looks,
   list,

@@ -1,4 +1,4 @@
-/** What stands over a run or a text, each with what takes it back. */
+/** Chips: what applies to a run or a text, each with a button that removes it. */
 import type { ComponentChildren } from 'preact';
 import { Tool, type ButtonProps } from './controls.js';
 

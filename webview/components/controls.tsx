@@ -14,7 +14,7 @@ export interface ButtonProps extends Attributes {
   readonly class?: string;
   readonly title?: string | undefined;
   readonly primary?: boolean;
-  /** Why it cannot be used; then it is disabled and says so. */
+  /** Why it cannot be used; if given, the button is disabled and shows the reason. */
   readonly reason?: string | undefined;
   readonly children?: ComponentChildren;
 }
@@ -25,7 +25,7 @@ export function Button({ press, primary, reason, class: name, title, children, .
       type="button"
       {...rest}
       class={classes('button', primary && 'primary', name)}
-      // Not `disabled`: the reason stays within reach of keyboard and pointer.
+      // Not `disabled`: keyboard and pointer can still reach the reason.
       {...(reason !== undefined && { 'aria-disabled': 'true' })}
       title={reason ?? title}
       onClick={() => {
@@ -37,7 +37,7 @@ export function Button({ press, primary, reason, class: name, title, children, .
   );
 }
 
-/** A button that is a picture: its name is said and shown on hovering. */
+/** A button with an icon: its label is read out, and shown on hovering. */
 export function Tool({ label, icon, class: name, ...props }: ButtonProps & { label: string; icon: IconName }) {
   return (
     <Button class={classes('tool', name)} aria-label={label} title={label} {...props}>
@@ -103,7 +103,7 @@ export function NumberField({
 }) {
   const input = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => {
-    // Only then: whatever else is drawn anew must leave alone what is being typed.
+    // Only when the value changes: any other redraw must leave alone what is being typed.
     input.current!.value = String(value);
   }, [value]);
   return (

@@ -1,4 +1,4 @@
-/** An expert as it is seen in all views: its sign on its colour, and its name. */
+/** An expert as all views show it: its short label on its colour, and its name. */
 import { plainName } from '../look/names.js';
 import { classOf, signOf, type Looks } from '../look/looks.js';
 

@@ -1,4 +1,4 @@
-/** A "?" that says what a figure's numbers are. The words are a file of their own, which comes when they are first asked for. */
+/** A "?" that explains a figure's numbers. The texts are a file of their own, loaded when they are first needed. */
 import { createContext } from 'preact';
 import { useContext, useRef, useState } from 'preact/hooks';
 import type { Explanation } from '../lessons/explanation.js';
@@ -28,7 +28,7 @@ export function Explain({ name, title }: { readonly name: FigureName; readonly t
         box.current!.querySelector('button')!.focus();
       }}
       onFocusOut={(event) => {
-        // Not when the whole window loses it.
+        // Not when the whole window loses the focus.
         if (document.hasFocus() && !event.currentTarget.contains(event.relatedTarget as Node | null)) close();
       }}
     >

@@ -1,4 +1,4 @@
-/** What views show numbers in: a titled part, and a chart with its twin, a table that says the same. */
+/** How views show numbers: in a titled part, or in a chart with its twin, a table that says the same. */
 import type { ComponentChildren } from 'preact';
 import type { FigureName } from '../lessons/explanations.js';
 import { t } from '../look/strings.js';
@@ -10,7 +10,7 @@ import { Table, TableBox, type TableRows } from './table.js';
 interface Titled {
   readonly name: FigureName;
   readonly title: string;
-  /** What belongs beside the title: a choice of expert, say. */
+  /** Shown beside the title, such as a choice of expert. */
   readonly control?: ComponentChildren;
 }
 
@@ -33,11 +33,11 @@ export interface FigureProps extends Titled {
   readonly caption?: string | undefined;
   readonly chart: () => ComponentChildren;
   readonly table: () => TableRows;
-  /** What belongs under the table, and to nothing else. */
+  /** Shown under the table only. */
   readonly foot?: ComponentChildren;
 }
 
-/** A twin of up to so many cells is there for screen readers from the start; a larger one is made when it is opened. */
+/** A twin of up to this many cells is always there for screen readers; a larger one is made when it is opened. */
 const small = 120;
 
 export function Figure({ name, title, caption, chart, table, control, foot }: FigureProps) {
@@ -87,7 +87,7 @@ export function Figure({ name, title, caption, chart, table, control, foot }: Fi
   );
 }
 
-/** Part of a long table, with buttons to go on. */
+/** Buttons that go through the pages of a long table. */
 export function Pager({
   count,
   from,
@@ -97,7 +97,7 @@ export function Pager({
   readonly count: number;
   readonly from: number;
   readonly size: number;
-  /** By how many pages, not to which one: presses may come faster than frames. */
+  /** By how many pages, not to which page: presses may come faster than frames. */
   readonly turn: (by: 1 | -1) => void;
 }) {
   if (count <= size) return null;

@@ -1,4 +1,4 @@
-/** Rows × experts; strength by value. A few are drawn as cells that say their value on hovering, many as one image. */
+/** Rows × experts, shaded by value. A few are drawn as cells that show their value on hovering, many as one image. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { max, range } from 'd3-array';
 import { classOf, signOf, type Looks } from '../look/looks.js';
@@ -16,9 +16,9 @@ interface Props {
 }
 
 const [width, left, top] = [300, 30, 18];
-/** How wide a letter of a sign is at most, at the size that heat.css gives it. */
+/** How wide a letter of a short label can be, at the font size in heat.css. */
 const unitsOfLetter = 6.5;
-/** More columns have no room for a letter each. */
+/** More columns than this leave no room for a letter each. */
 const mostCells = 22;
 
 export function Heat(props: Props) {
@@ -85,7 +85,7 @@ interface LetterProps {
   readonly room: number;
 }
 
-/** An expert's sign in its colour; one that is too long for its room is squeezed. */
+/** An expert's short label in its colour, squeezed if it is too wide. */
 function Letter({ looks, expert, x, y, room }: LetterProps) {
   const sign = signOf(looks.set, expert);
   const needed = Math.max(12, 4 + sign.length * unitsOfLetter);
@@ -108,7 +108,7 @@ function Letter({ looks, expert, x, y, room }: LetterProps) {
   );
 }
 
-/** One pixel a value, scaled up; the axes count experts. */
+/** One pixel per value, scaled up; the axes are numbered by expert. */
 function HeatImage({ values, rowLabels, looks, text, cellHeight, rowExperts = false }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const colours = theme.value;
@@ -136,7 +136,7 @@ function HeatImage({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
   const ticks = range(0, columns, step);
   const every = Math.max(1, Math.ceil(9 / rowHeight));
   const rows = rowExperts ? ticks : rowLabels.map((_, r) => r).filter((r) => r % every === 0);
-  // What the pointer is on: a pixel has no element of its own.
+  // The title follows the pointer, because a pixel has no element of its own.
   const say = ({
     currentTarget,
     offsetX,

@@ -1,4 +1,4 @@
-/** A number on a shade: red-ish loss and green-ish gain would be lost on many, so the sign is in the number, the size in the shade. */
+/** A number on a shade. Many people cannot tell red loss from green gain, so the number has the sign and the shade the size. */
 
 export function HeatText({
   value,
@@ -6,7 +6,7 @@ export function HeatText({
   text,
 }: {
   readonly value: number;
-  /** Of the strongest shade, 0..1; none where it is not known. */
+  /** Relative to the strongest shade, 0..1; NaN if it is unknown. */
   readonly share: number;
   readonly text: string;
 }) {

@@ -1,4 +1,4 @@
-/** Draws by code that comes late. */
+/** Draws with code that is loaded when it is first needed. */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Late } from '../store/late.js';

@@ -23,7 +23,7 @@ export function Lines({
   readonly list: readonly Line[];
   readonly high?: number;
   readonly reference?: number;
-  /** What the first point is numbered. */
+  /** The number of the first point. */
   readonly first?: number;
   readonly selected?: number;
   readonly press?: (i: number) => void;
@@ -37,7 +37,7 @@ export function Lines({
     Array.from(values, (value, i) => {
       const isKnown = Number.isFinite(value);
       if (isKnown) drawn += `${pen}${x.at(first + i)},${y.at(Math.min(high, Math.max(0, value)))}`;
-      // Of no length, so that a value between two that are not known is seen as a dot.
+      // Of no length, so that a value between two unknown ones shows as a dot.
       if (isKnown && pen === 'M') drawn += 'h0';
       pen = isKnown ? 'L' : 'M';
     });

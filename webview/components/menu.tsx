@@ -7,18 +7,18 @@ export interface Item {
   readonly label: string;
   readonly press: () => void;
   readonly reason?: string | undefined;
-  /** Its control's name. */
+  /** Name of its control (`data-focus`). */
   readonly name?: string;
-  /** It is one of a choice: whether it is the one that holds. */
+  /** If it is one of several choices: whether it is the current one. */
   readonly isOn?: boolean;
 }
 
 interface Props {
   readonly label: string;
-  /** What the button shows, where that is not its label. */
+  /** What the button shows instead of its label. */
   readonly face?: ComponentChildren;
   readonly items: readonly Item[];
-  /** Told whenever it is. */
+  /** Called whenever the menu opens. */
   readonly opened?: () => void;
   readonly name: string;
 }

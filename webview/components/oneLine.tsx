@@ -1,9 +1,9 @@
-/** What fits on one line; a button that says how much does not, and opens it. */
+/** Shows what fits on one line, followed by a button that says how much does not and opens it. */
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { classes } from './controls.js';
 
-/** Lets go of what would be on a second line; what is pressed comes before what is not. Returns how much stays. */
+/** Hides what would be on a second line; pressed parts come before the others. Returns how many parts stay. */
 function fit(box: HTMLElement): number {
   const parts = [...box.children] as HTMLElement[];
   const isOut = (part: HTMLElement) => part.offsetTop > box.offsetTop + part.offsetHeight / 2;
@@ -21,7 +21,7 @@ export function OneLine({
 }: {
   readonly isOpen: boolean;
   readonly children: ComponentChildren;
-  /** What follows the line, told how many of its parts are on it. */
+  /** What follows the line, given how many parts fit on it. */
   readonly more: (fitting: number) => ComponentChildren;
 }) {
   const box = useRef<HTMLDivElement>(null);
@@ -29,7 +29,7 @@ export function OneLine({
   const look = (): void => {
     if (!isOpen) setFitting(fit(box.current!));
   };
-  // After each drawing, and whenever the room changes: what fits rests on how wide the words are.
+  // After each drawing, and whenever the width changes: what fits depends on how wide the words are.
   useLayoutEffect(look);
   useLayoutEffect(() => {
     const resized = new ResizeObserver(look);

@@ -1,4 +1,4 @@
-/** A straight scale from numbers to pixels, with its ticks. Pure. */
+/** A linear scale from numbers to pixels, with its ticks. Pure. */
 import { ticks, tickStep } from 'd3-array';
 
 export interface Scale {
@@ -6,13 +6,13 @@ export interface Scale {
   /** The value at a pixel. */
   readonly back: (pixel: number) => number;
   readonly range: readonly [from: number, to: number];
-  /** Round numbers, about so many, from one end to the other. */
+  /** About `count` round numbers, from one end to the other. */
   readonly ticks: (count: number) => number[];
-  /** Decimals with which ticks can be told apart. */
+  /** How many decimals it takes to tell the ticks apart. */
   readonly digits: (count: number) => number;
 }
 
-/** Of no width it goes on to the next number. */
+/** A scale of no width is extended to the next number. */
 export function scaleOf([low, last]: readonly [number, number], range: readonly [number, number]): Scale {
   const [from, to] = range;
   const high = last === low ? low + 1 : last;

@@ -1,4 +1,4 @@
-/** A bar between two parts, moved by pointer or arrow keys. Its share goes to the style sheet as a custom property. */
+/** A bar between two parts, moved by pointer or arrow keys. It passes its share to the style sheet as a custom property. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { isStacked as isPageStacked } from '../look/room.js';
 import { useStore } from './context.js';
@@ -6,7 +6,7 @@ import { useStore } from './context.js';
 const inOneColumn = { textShare: 'topShare', sideShare: 'bottomShare' } as const;
 const limits = { low: 0.12, high: 0.8 };
 
-/** `textShare` splits text and grid; `sideShare` the views from both: beside them, or below when the page is narrow. */
+/** `textShare` divides text and map; `sideShare` divides both from the tabs, which are beside them, or below on a narrow page. */
 export function Splitter({
   field: which,
   label,
@@ -42,10 +42,10 @@ export function Splitter({
       onPointerMove={({ currentTarget, pointerId, clientX, clientY }) => {
         if (!currentTarget.hasPointerCapture(pointerId)) return;
         const box = currentTarget.parentElement!.getBoundingClientRect();
-        // A page that scrolls as a whole is as high as it needs: there shares are of what one sees of it.
+        // A page that scrolls as a whole is as high as it needs, so shares are of its visible height.
         const height = isInOneColumn ? innerHeight : box.height;
         const at = isStacked ? (clientY - box.top) / height : (clientX - box.left) / box.width;
-        // The text's share counts from the top, the views' from the other end.
+        // The text's share is measured from the top, the tabs' from the other end.
         set(which === 'textShare' ? at : 1 - at);
       }}
       onKeyDown={(event) => {

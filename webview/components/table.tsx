@@ -1,4 +1,4 @@
-/** Tables. Of a long one only the rows in sight are made, and the screen reader is told how many there are. */
+/** Tables. Only the visible rows of a long one are made, and the screen reader is told how many there are. */
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
@@ -15,7 +15,7 @@ export function rowsOf(head: readonly string[], rows: readonly (readonly Compone
 
 /** Longer tables are made in part. */
 const longest = 240;
-/** Rows made above and below those in sight, for quick scrolling. */
+/** Rows made above and below the visible ones, for quick scrolling. */
 const spare = 20;
 
 export function Table({
@@ -35,7 +35,7 @@ export function Table({
   );
 }
 
-/** In a box of its own that scrolls. */
+/** A table in a box that scrolls. */
 export function TableBox({ rows, caption }: { readonly rows: TableRows; readonly caption: string }) {
   return (
     <ScrollBox label={caption}>

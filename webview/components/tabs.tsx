@@ -11,7 +11,7 @@ interface Choice<T extends string> {
   readonly choose: (name: T) => void;
 }
 
-/** A choice of views, and the chosen one's under it. */
+/** A choice of views, with the chosen one below it. */
 export function Tabs<T extends string>({ children, ...choice }: Choice<T> & { readonly children: ComponentChildren }) {
   const strip = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
@@ -19,7 +19,7 @@ export function Tabs<T extends string>({ children, ...choice }: Choice<T> & { re
   const isSelect = isNarrow.value;
   useLayoutEffect(() => {
     body.current!.scrollTop = 0;
-    // Scrolled past its head, a view that scrolls with the page would be shown from somewhere in the middle.
+    // Otherwise a view that scrolls with the page would open somewhere in its middle.
     const section = strip.current!.parentElement!;
     if (strip.current!.getBoundingClientRect().top > section.getBoundingClientRect().top + 1) section.scrollIntoView();
   }, [chosen]);
@@ -43,7 +43,7 @@ export function Tabs<T extends string>({ children, ...choice }: Choice<T> & { re
 
 type Parts<T extends string> = Choice<T> & { readonly strip: RefObject<HTMLDivElement | null> };
 
-/** Where there is no room for a strip. */
+/** Used where there is no room for a strip. */
 function Chooser<T extends string>({ label, names, title, chosen, choose, strip }: Parts<T>) {
   return (
     <div ref={strip} class="tabs">
@@ -58,7 +58,7 @@ function Chooser<T extends string>({ label, names, title, chosen, choose, strip 
   );
 }
 
-/** One tab is in the tab order; arrow keys go to the others. */
+/** One tab is in the tab order; arrow keys reach the others. */
 function Strip<T extends string>({ label, names, title, chosen, choose, strip }: Parts<T>) {
   return (
     <div
@@ -67,7 +67,7 @@ function Strip<T extends string>({ label, names, title, chosen, choose, strip }:
       role="tablist"
       aria-label={label}
       onKeyDown={(event) => {
-        // The one that has the focus: keys may come faster than frames.
+        // The tab that has the focus, not the chosen one: keys may come faster than frames.
         const at = names.findIndex((name) => (event.target as Element).id === `tab-${name}`);
         const last = names.length - 1;
         const to = { ArrowRight: at + 1, ArrowLeft: at + last, Home: 0, End: last }[event.key];

@@ -1,4 +1,4 @@
-/** What was routed and how; what can be done with it; what is going on. */
+/** What was routed and how, what can be done with it, and what is running. */
 import { sum } from 'd3-array';
 import { useRef } from 'preact/hooks';
 import { isSameError, type ErrorData } from '../../src/errors/errors.js';
@@ -16,7 +16,7 @@ import { StrategySwitch } from './strategy.js';
 import { Warnings } from './warnings.js';
 import { expertNames, say } from '../store/whatIfWords.js';
 
-/** What stays in sight. */
+/** The part that stays in view. */
 export function Header({ saver }: { readonly saver: Saver }) {
   return (
     <header class="head">
@@ -28,7 +28,7 @@ export function Header({ saver }: { readonly saver: Saver }) {
   );
 }
 
-/** What comes and goes, and scrolls away with the page. */
+/** The part that comes and goes, and scrolls away with the page. */
 export function News() {
   return (
     <div class="news">
@@ -66,7 +66,7 @@ function Bar({ saver }: { readonly saver: Saver }) {
   );
 }
 
-/** As buttons where there is room for them; what there is none for is in a menu. */
+/** As buttons where there is room; the others are in a menu. */
 function Actions({ saver }: { readonly saver: Saver }) {
   const store = useStore();
   const compare = comparing(store);
@@ -174,7 +174,7 @@ function Generate() {
   const set = (part: Partial<typeof form>): void => store.set({ generate: { ...store.view.generate.peek(), ...part } });
   const reason = reasonAgainst(store, 'generate');
   const sequences = store.main.choices.value?.sequences ?? [];
-  // An output is written from its beginning.
+  // An output is always written from its beginning.
   const read = sequences.length > 1 ? 1 : (sequences[0]?.tokens.count ?? 0);
   const room = Math.max(1, (store.description.value?.limits.tokens ?? 2048) - read);
   return (
@@ -271,7 +271,7 @@ const inParts: Readonly<Record<string, 'attributing' | 'lensing'>> = { attribute
 function Progress() {
   const store = useStore();
   const running = store.main.running.value ?? store.other.running.value;
-  // Said once at the start: a count that runs would drown everything else.
+  // Announced once, at the start: a running count would drown out everything else.
   const said = useRef('');
   const words = !running
     ? ''
@@ -309,7 +309,7 @@ function Notices() {
   const errors = [store.poolError.value, store.main.error.value, store.other.error.value].flatMap((error) =>
     error && error.code !== 'cancelled' ? [error] : [],
   );
-  // The same failure may have reached several places; it is told once.
+  // The same failure may reach several places; it is shown once.
   const distinct = errors.filter((error, i) => errors.findIndex((one) => isSameError(one, error)) === i);
   return (
     <div class="notices">
@@ -327,7 +327,7 @@ function Notices() {
   );
 }
 
-/** Of what may go well the next time. */
+/** Errors that may not happen the next time. */
 const passing: readonly ErrorData['code'][] = [
   'engine-died',
   'server-unreachable',
@@ -336,7 +336,7 @@ const passing: readonly ErrorData['code'][] = [
   'io',
 ];
 
-/** What mends it, where it is read. */
+/** The button that helps, beside the error. */
 function Mend({ error: { code } }: { readonly error: ErrorData }) {
   const store = useStore();
   const action = code === 'text-too-long' ? 'firstPart' : passing.includes(code) ? 'again' : undefined;

@@ -1,4 +1,4 @@
-/** What can be taken away: the whole of it, or the picture as it is seen. Files are written by the host. */
+/** What can be saved or copied: everything, or the picture as it is seen. The host writes the files. */
 import { cellLines, tokenLines } from '../../src/trace/exports/csv.js';
 import { traceHtml } from '../../src/trace/exports/html.js';
 import { traceMarkdown } from '../../src/trace/exports/markdown.js';
@@ -13,7 +13,7 @@ import { strategyTitle } from '../store/strategies.js';
 
 export interface Saver {
   readonly trace: () => void;
-  /** A row a token, or a row for each choice. */
+  /** One row per token; `cells` has one row per choice. */
   readonly tokens: () => void;
   readonly cells: () => void;
   readonly svg: (part: Part) => void;
@@ -55,7 +55,7 @@ export function saver(scene: GridScene): Saver {
   };
 }
 
-/** What the grid shows: the other run's picture has the other run's name. */
+/** What the map shows; a picture of the other run has that run's title. */
 function pictureOf(scene: GridScene, part: Part): Picture | undefined {
   const paper = part === 'whole' ? scene.whole() : scene.paper.peek();
   const seen = scene.frame();

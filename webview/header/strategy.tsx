@@ -1,4 +1,4 @@
-/** By which strategy one routes, with what it takes. */
+/** The choice of strategy, with its parameters. */
 import { NumberField, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { reasonAgainst } from '../store/reasons.js';

@@ -1,4 +1,4 @@
-/** The experts by colour, pattern, letter and name; pressing one shows only its choices. */
+/** The experts by colour, pattern, short label and name; pressing one shows only its choices. */
 import { sort, sum } from 'd3-array';
 import { useSignal } from '@preact/signals';
 import { quiet } from '../../src/look/palette.js';
@@ -31,7 +31,8 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
   const [trace, sight] = [store.main.choices.value, store.main.sight.value];
   if (!trace || !sight) return null;
   const by = store.colouredBy.value;
-  // An attribution is to experts of all layers. Beside lines a number has the margin, and experts the cells.
+  // Attribution names experts of all layers, which one layer's legend does not have. With lines, a number colours only the
+  // margin and experts colour the cells.
   const isLed = by === 'experts' || (by === 'attribution' && !sight.layer);
   const hasChips = isLed || (scene.isLines.value && by !== 'change' && by !== 'attribution');
   return (
@@ -45,10 +46,10 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
   );
 }
 
-/** One choice for text and grid. Where each layer has experts of its own the layer is chosen, too: no colours are for all. */
+/** One choice for text and map. If each layer has its own experts, the layer is chosen too: no colours apply to all. */
 function ColourBy({ sight }: { readonly sight: Sight }) {
   const store = useStore();
-  // With its scores, when they have come.
+  // The trace with its scores, once they have arrived.
   const trace = store.main.trace.value!;
   const { measureLayer } = store.view;
   const by = store.colouredBy.value;
@@ -102,7 +103,7 @@ function ColourBy({ sight }: { readonly sight: Sight }) {
 const changeName = ({ other, against }: Store) =>
   other.choices.value || !against.value ? 'colour_change' : 'colour_changed';
 
-/** What the weakest and the strongest colour of the text stand for. */
+/** What the weakest and the strongest colour of the text mean. */
 function MeasureScale({ by }: { readonly by: TextMeasure }) {
   const store = useStore();
   const [trace, { sequence }] = [store.main.trace.value!, store.view.selection.value];
@@ -148,7 +149,7 @@ function Scale({
   );
 }
 
-/** What the colours are of. */
+/** What the colours show. */
 function Of({ what }: { readonly what: string }) {
   return (
     <span class="scale of" title={what}>
@@ -163,14 +164,14 @@ function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight 
   const looks = store.main.looks.value(set);
   const share = sharesOf(trace, sight);
   const chosen = store.view.filter.value.experts;
-  // The most used first: those are on the one line that there is before one asks for more.
+  // Most used first: these are on the one line that is shown until all are opened.
   const coloured = sort(
     [...set.experts.keys()].filter((e) => looks.slots[e] !== quiet),
     (e) => -share[e]!,
   );
   const rest = set.experts.length - coloured.length;
   const isOpen = store.view.legendOpen.value;
-  // A card is asked of a source that is here, not of a saved trace.
+  // A model card comes from a source that is here; a saved trace has none.
   const withCard =
     chosen.length === 1
       ? store.description.value?.experts.find(({ id, card }) => id === chosen[0] && card === true)
@@ -244,7 +245,7 @@ function Chip({ set, expert, share }: { readonly set: ExpertSet; readonly expert
 
 const mostFound = 8;
 
-/** All experts without a colour of their own, and a search that brings one out. */
+/** All experts without a colour of their own, and a search that can give one a colour. */
 function Rest({
   set,
   share,

@@ -1,4 +1,4 @@
-/** What a figure's numbers are: in words, as a formula, between which ends, and what chance would give. */
+/** What a figure's numbers are: in words, as a formula, their range, and what chance would give. */
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../look/strings.js';

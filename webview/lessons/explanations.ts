@@ -1,6 +1,6 @@
 /**
- * What each figure's numbers are. One table of numbers, one of figures; every figure of the page has an entry
- * (`FigureName`), and a figure without one is no figure: webview/components/figure.tsx takes no other name.
+ * What each figure's numbers are. One table of numbers, one of figures. Every figure of the page has an entry (`FigureName`):
+ * webview/components/figure.tsx accepts no other name.
  */
 import { lessonWords, type LessonWord } from '../../src/words/lessonWords.js';
 import type { Word } from '../look/strings.js';
@@ -8,7 +8,7 @@ import type { Word } from '../look/strings.js';
 export interface Explanation {
   readonly title: Word;
   readonly what: LessonWord;
-  /** In symbols, which are no words to be translated; one line each where routers differ. */
+  /** In symbols, which are not translated; one line for each kind of router if these differ. */
   readonly formula?: readonly string[];
   readonly range: LessonWord;
   /** What chance would give; absent where there is no such value. */
@@ -20,7 +20,7 @@ const shannon = 'C. E. Shannon, A Mathematical Theory of Communication, 1948';
 const phatgoose = 'Muqeeth et al., 2024, arXiv 2402.05859';
 const olmoe = 'Muennighoff et al., 2024, arXiv 2409.02060';
 
-/** What the letters stand for that formulas, ranges and values by chance share. */
+/** What the letters mean that formulas, ranges and chance values share. */
 const letters = [
   [/\bE\b/, 'letterE'],
   [/\bk\b|ₖ/, 'letterK'],
@@ -29,7 +29,7 @@ const letters = [
   [/\bV\b/, 'letterV'],
 ] as const satisfies readonly (readonly [RegExp, LessonWord])[];
 
-/** Of those letters the ones that occur. In the words as they are in English: in a translation a letter may be a word. */
+/** The letters that an entry uses. Looked up in the English words: in a translation, a letter may be a word. */
 export function lettersOf({ formula = [], range, chance }: Explanation): LessonWord[] {
   const said = [...formula, lessonWords[range], chance ? lessonWords[chance] : ''].join('\n');
   return letters.filter(([letter]) => letter.test(said)).map(([, word]) => word);
@@ -226,7 +226,7 @@ export const numbers = {
 
 export type NumberName = keyof typeof numbers;
 
-/** Of every figure the numbers that it shows. */
+/** The numbers that each figure shows. */
 export const figures = {
   // The map, by what colours it
   map_experts: ['leader', 'weight'],

@@ -2,15 +2,16 @@ import type { RefObject } from 'preact';
 import { useLayoutEffect } from 'preact/hooks';
 import { apart, beside, type Rect } from './place.js';
 
-/** Shown above the rest of the page, wherever in it the element is. */
+/** Shows the box above the rest of the page, wherever its element is. */
 export function useOnTop(box: RefObject<HTMLElement | null>): void {
   useLayoutEffect(() => box.current!.showPopover(), []);
 }
 
 /**
- * Keeps a box beside an element, whatever scrolls or is drawn anew meanwhile: it is looked for in each frame.
- * @param find what the box stands beside, the best first; where there is room beside none of them it covers part of the first
- * @param placed told of each new place, and which of them it is beside
+ * Keeps a box beside an element, whatever scrolls or is drawn again meanwhile: the element is looked for in each frame.
+ * @param find elements that the box may stand beside, the best first; if there is room beside none of them, it covers part of
+ * the first
+ * @param placed called with each new place of the element that the box is beside
  */
 export function useBeside(
   box: RefObject<HTMLElement | null>,

@@ -1,4 +1,4 @@
-/** Where a box stands that belongs to something on the page. CSS pixels of the window. */
+/** Where to put a box that belongs to something on the page. CSS pixels of the window. */
 
 export interface Size {
   readonly width: number;
@@ -10,10 +10,10 @@ export interface Rect extends Size {
   readonly top: number;
 }
 
-/** Between the box and what it belongs to, and the edges of the window. */
+/** Gap between the box and its element, and between the box and the edges of the window. */
 const gap = 8;
 
-/** Below, above, at the right or at the left, where there is room first; undefined where there is none that leaves `to` free. */
+/** Below, above, to the right or to the left, wherever there is room first; undefined if every place would cover `to`. */
 export function beside(to: Rect, box: Size, window: Size): Rect | undefined {
   const across = within(to.left, box.width, window.width);
   const down = within(to.top, box.height, window.height);
@@ -30,7 +30,7 @@ export function beside(to: Rect, box: Size, window: Size): Rect | undefined {
   return found && { ...found, ...box };
 }
 
-/** In the corner that is farthest from `to`. */
+/** In the corner farthest from `to`. */
 export function apart(to: Rect, box: Size, window: Size): Rect {
   const isLeft = to.left + to.width / 2 > window.width / 2;
   const isAbove = to.top + to.height / 2 > window.height / 2;
@@ -41,7 +41,7 @@ export function apart(to: Rect, box: Size, window: Size): Rect {
   };
 }
 
-/** As near to where it is wanted as leaves all of it in the window. */
+/** As near to the wanted position as possible with all of it in the window. */
 function within(wanted: number, size: number, window: number): number {
   return Math.max(gap, Math.min(wanted, window - gap - size));
 }

@@ -1,4 +1,4 @@
-/** How each expert of a set looks: the class that gives it colour and pattern, and what its badge says. */
+/** How each expert of a set looks: the class with its colour and pattern, and the text of its badge. */
 import { quiet } from '../../src/look/palette.js';
 import { signsOf } from '../../src/look/signs.js';
 import { slotsIn } from '../../src/trace/figures/colours.js';
@@ -14,12 +14,12 @@ export function looksOf(trace: Trace, set: ExpertSet, pinned: readonly string[])
   return { set, slots: slotsIn(trace, set, pinned) };
 }
 
-/** `x3`, or `xo` for those without a colour of their own. */
+/** `x3`, or `xo` for an expert without a colour of its own. */
 export function classOf(slot: number): string {
   return slot === quiet ? 'xo' : `x${slot}`;
 }
 
-/** What stands on an expert's colour: its sign in a pool; where each layer has its own, its number. */
+/** The text on an expert's colour: its short label in a pool, or its number if each layer has its own experts. */
 export function signOf({ scope, experts }: ExpertSet, expert: number): string {
   return scope === 'pool' ? signsOf(experts)[expert]! : String(expert);
 }

@@ -1,11 +1,11 @@
-/** How experts and places are called. */
+/** Names of experts, layers, routed modules and tokens. */
 import { numberOf } from '../../src/trace/text/label.js';
 import type { Layer } from '../../src/trace/model/access.js';
 import type { ExpertSet, Sequence, Site } from '../../src/trace/model/trace.js';
 import { layerWords, siteWords } from '../../src/trace/text/whatIfWords.js';
 import { t } from './strings.js';
 
-/** Within a view that says which layer's experts these are. */
+/** For a view that says which layer's experts it shows. */
 export function plainName(set: ExpertSet, expert: number): string {
   const name = set.experts[expert]?.name;
   if (name === undefined) return t('none');
@@ -13,7 +13,7 @@ export function plainName(set: ExpertSet, expert: number): string {
   return number === undefined ? name : t('expertNumber', String(number));
 }
 
-/** Anywhere else: of experts that one layer has to itself a number says nothing without the layer. */
+/** For anywhere else: the number of an expert that belongs to one layer means nothing without the layer. */
 export function expertName(set: ExpertSet, expert: number, layer: Layer): string {
   return set.scope === 'pool' ? plainName(set, expert) : t('expertOfLayer', layerName(layer), plainName(set, expert));
 }
@@ -22,7 +22,7 @@ export const layerName = (layer: Layer): string => layerWords(layer, t);
 
 export const siteName = (site: Site): string => siteWords(site, t);
 
-/** Of the token at a place, counted from 1; which text it is of where there are two. */
+/** A token's position, counted from 1, and which text it is in if there are two. */
 export function tokenPlace(sequences: readonly Sequence[], sequence: number, token: number): string {
   const { role, tokens } = sequences[sequence]!;
   const place = t('token', token + 1, tokens.count);

@@ -1,4 +1,4 @@
-/** How much room the page has; its styles lay it out by the same widths. */
+/** How much room the page has; its styles use the same widths. */
 import { signal, type ReadonlySignal } from '@preact/signals';
 
 function follow(query: string): ReadonlySignal<boolean> {
@@ -10,6 +10,6 @@ function follow(query: string): ReadonlySignal<boolean> {
   return now;
 }
 
-/** The views stand below the map, and the page scrolls as a whole. */
+/** The tabs are below the map, and the page scrolls as a whole. */
 export const isStacked = follow('(max-width: 820px)');
 export const isNarrow = follow('(max-width: 459px)');

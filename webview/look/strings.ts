@@ -12,13 +12,13 @@ type Bundle = Readonly<Record<string, string | Forms>>;
 let translated: Bundle = {};
 let numbers = new Numbers('en');
 
-/** The host may hand over a translation of any of them. @param language a BCP 47 tag */
+/** The host may pass a translation of any of the words. @param language a BCP 47 tag */
 export function setWords(bundle: Bundle, language: string): void {
   translated = bundle;
   numbers = new Numbers(language);
 }
 
-/** What says the words of a table: those that come late have one of their own. */
+/** Makes the function that looks up the words of a table; code that is loaded late has a table of its own. */
 export function sayer<W extends string>(table: Readonly<Record<W, string | Counted>>) {
   return (key: W, ...values: readonly (string | number)[]): string => {
     const own = translated[key];
@@ -35,12 +35,12 @@ export const fixed = (n: number, digits?: number): string => numbers.fixed(n, di
 export const signed = (n: number, digits?: number): string => numbers.signed(n, digits);
 export const percent = (share: number): string => numbers.percent(share);
 
-/** Of what is never below zero: what is there but too small to write is not 0. */
+/** For values that are never negative: one that is too small to write is not shown as 0. */
 export function small(n: number): string {
   return n > 0 && n < 0.001 ? `<${fixed(0.001, 3)}` : fixed(n, 3);
 }
 
-/** Both ends of a scale, as exactly as it is narrow. */
+/** Both ends of a scale, with more decimals if it is narrow. */
 export function ends({ weak, strong }: { readonly weak: number; readonly strong: number }): [string, string] {
   const digits = Math.abs(strong - weak) < 0.1 ? 3 : 2;
   return [fixed(weak, digits), fixed(strong, digits)];
@@ -48,6 +48,6 @@ export function ends({ weak, strong }: { readonly weak: number; readonly strong:
 
 const titleOf = sayer(strategyWords);
 
-/** A router that is not ours keeps its source's name for it. */
+/** A router that is not Gander's keeps the name that its source gives it. */
 export const strategyName = (name: string): string => (Object.hasOwn(strategyWords, name) ? titleOf(name) : name);
 export const kindName = (kind: string): string => kindWords(kind, t);

@@ -54,7 +54,7 @@ function readTheme(): Theme {
   };
 }
 
-/** The canvas is not forced: it takes the system's colours by itself. */
+/** A canvas is not subject to forced colours, so it is painted with the system's colours. */
 function forcedTheme(): Theme {
   const probe = document.createElement('span');
   probe.hidden = true;
@@ -94,7 +94,7 @@ new MutationObserver(again).observe(document.body, {
 new MutationObserver(again).observe(document.documentElement, { attributes: true, attributeFilter: ['style'] });
 matchMedia('(forced-colors: active)').addEventListener('change', again);
 
-/** @param slot as `slotsOf` gave it */
+/** @param slot from `slotsOf` */
 export function colourOf(slot: number, { light, background, foreground }: Theme): Colour {
   if (slot === quiet) return { fill: css(mix(background, foreground, 0.42)), ink: light ? '#000000' : '#ffffff' };
   const style = expertStyle(slot);
@@ -114,7 +114,7 @@ effect(() => {
   sheet.replaceSync(rules.join('\n'));
 });
 
-/** sRGB channels of a CSS colour in hex, rgb() or a name, by way of a canvas. */
+/** sRGB channels of a CSS colour (hex, rgb() or a name), computed with a canvas. */
 export function channels(colour: string): [number, number, number] {
   const known = parsed.get(colour);
   if (known) return known;

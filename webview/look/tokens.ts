@@ -1,14 +1,14 @@
-/** How tokens are said on the page. */
+/** How the page names tokens. */
 import { tokenText, visible } from '../../src/trace/text/label.js';
 import type { Sequence } from '../../src/trace/model/trace.js';
 import { t as word } from './strings.js';
 
-/** Whitespace by name. */
+/** The word for a piece of whitespace. */
 export function blank(text: string): string {
   return word(/[\r\n]/.test(text) ? 'lineEnd' : text.includes('\t') ? 'tab' : 'space');
 }
 
-/** For a screen reader, which skips signs. */
+/** For a screen reader, which skips symbols. */
 export function spoken(sequence: Sequence, t: number): string {
   const text = tokenText(sequence, t);
   return /^\s+$/.test(text) ? blank(text) : visible(text.trim());

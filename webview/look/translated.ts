@@ -5,7 +5,7 @@ import { setWords } from './strings.js';
 const isTranslated = (entry: [string, unknown]): entry is [string, string | Forms] =>
   typeof entry[1] === 'string' || (isObject(entry[1]) && typeof entry[1]['other'] === 'string');
 
-/** A translation comes in the page itself, for the first words are drawn before any message. */
+/** The translation is part of the page, because the first words are drawn before any message arrives. */
 export function translate(): void {
   const words: unknown = JSON.parse(document.body.dataset['words'] ?? '{}');
   setWords(

@@ -1,4 +1,4 @@
-/** What is done on the map: chosen, opened, zoomed, by key or by pointer. */
+/** What keys and the pointer do on the map: select, open, zoom. */
 import { batch, type Signal } from '@preact/signals';
 import { layersOf } from '../../src/trace/model/access.js';
 import { onToken, tokenAt } from './columns.js';
@@ -10,7 +10,7 @@ import { extentOf } from './paint.js';
 import type { GridScene } from './scene.js';
 import type { Stage } from './stage.js';
 
-/** Does what a key, a tool or the pointer asks for. */
+/** Does what a key, a tool or the pointer requests. */
 export function perform(scene: GridScene, stage: Stage, action: Action): void {
   const { store } = scene;
   const raster = scene.raster.peek();
@@ -24,7 +24,7 @@ export function perform(scene: GridScene, stage: Stage, action: Action): void {
       break;
     case 'zoom': {
       const { width, height } = stage.cell();
-      // Lines stay as wide as there is room for them.
+      // Lines stay as wide as the room allows.
       stage.zoom({ width: raster.isTurned ? width : width * action.by, height: height * action.by });
       break;
     }
@@ -41,7 +41,7 @@ export function perform(scene: GridScene, stage: Stage, action: Action): void {
   }
 }
 
-/** What a key asks for now; undefined: nothing to the map. */
+/** What a key requests; undefined if the map ignores it. */
 export function asked(scene: GridScene, stage: Stage, event: KeyboardEvent): Action | undefined {
   const raster = scene.raster.peek();
   if (!raster || raster.rows.length === 0 || event.altKey) return undefined;
@@ -55,7 +55,7 @@ export function asked(scene: GridScene, stage: Stage, event: KeyboardEvent): Act
   return action?.do === 'toggle' ? { do: 'toggle', row: Math.max(0, place.row) } : action;
 }
 
-/** Where the pointer is, and what it does there. */
+/** Where the pointer is, and what it is doing. */
 export interface Pointing {
   /** The cell under it. */
   readonly cell: Signal<Place | undefined>;
@@ -79,7 +79,7 @@ export function pointerActions(
       const found = at && under(at);
       const raster = scene.raster.peek();
       const on = found && raster && placeOf(raster, found);
-      // The text's own numbers and labels do nothing above a grid; beside lines they choose one.
+      // A token's number or label above a grid does nothing; a line's number beside the map selects the line.
       const now = on && (raster.isTurned || on.row >= 0) ? on : undefined;
       isOverGutter.value = now !== undefined && found?.on !== 'cell';
       if (now?.column !== cell.peek()?.column || now?.row !== cell.peek()?.row) cell.value = now;
@@ -106,7 +106,7 @@ export function pointerActions(
   };
 }
 
-/** Where something on the screen is in the map; −1: beside or above all of it. */
+/** Where something on the screen is in the map; −1: beside or above all cells. */
 function placeOf(raster: Raster, found: Hit): Place {
   return turn(raster, { column: -1, row: -1, ...found });
 }
@@ -121,7 +121,7 @@ function go(
   if (!row || !found) return;
   const { sequence, token, end } = found;
   const line = { sequence, token, ...(isTurned && { end }) };
-  // A line's number is of the whole model; an expert's column is of the layer whose expert it is, if of any.
+  // A line's number selects it for the whole model; an expert's column selects the layer that the expert belongs to, if any.
   const own = to.row < 0 ? undefined : isByExpert.peek() ? sight.peek()?.layer : row;
   const layer = own ? layerKey(own) : '';
   batch(() => {
@@ -152,7 +152,7 @@ function toggle({ store, trace: shown, isFlat }: GridScene, { rows }: Raster, at
   const next = isOpen ? open.filter((one) => one !== key) : [...open, key];
   batch(() => {
     store.set({ expanded: next.length === layers.length ? 'all' : next });
-    // The selected site has become part of its layer's row.
+    // The selected module is now part of its layer's row.
     if (isOpen && selection.peek().layer === key) store.select({ site: -1 });
   });
 }

@@ -1,22 +1,22 @@
-/** What each cell of the map is drawn as; where cells are too small to be seen, what each window of them is. Pure. */
+/** How each cell of the map is drawn; if cells are too small to be seen, how each window of them is drawn. Pure. */
 import { colourCount, quiet } from '../../src/look/palette.js';
 import type { SharedSites } from '../../src/trace/model/access.js';
 import type { Place } from './geometry.js';
 import { cellAt, hidden, type Raster, type Row } from './model.js';
 
-/** What each cell is drawn as. R rows, C columns, row-major. */
+/** How each cell is drawn. R rows, C columns, row-major. */
 export interface Cells {
   readonly rows: number;
   readonly columns: number;
-  /** [R, C] a slot of the palette or a hue; `empty` or `off`. */
+  /** [R, C] a slot of the palette, or a hue; `empty` or `off`. */
   readonly tone: Int16Array;
   /** [R, C] 0..1 */
   readonly strength: Float32Array;
-  /** [R, C] 1: faded, for a what-if left it as it was, or the text has changed before it. */
+  /** [R, C] 1: faded, because a what-if left it as it was or because the text before it has changed. */
   readonly stays: Uint8Array;
-  /** Tones of different rows, or columns, have nothing to do with each other: the experts of each are its own. */
+  /** Tones of different rows, or columns, are unrelated: each has its own experts. */
   readonly apart?: 'rows' | 'columns' | undefined;
-  /** A tone is who leads, not a number's hue. */
+  /** A tone stands for the leading expert, not for a number's hue. */
   readonly isLed: boolean;
 }
 
@@ -24,7 +24,7 @@ const empty = -3;
 /** Hidden by the filter. */
 export const off = -2;
 
-/** As they lie on the screen. @param isOutdated of a column */
+/** The cells as they are on the screen. @param isOutdated whether a column is out of date */
 export function cellsOf(
   raster: Raster,
   toneOf: (row: number, column: number) => number,
@@ -59,21 +59,21 @@ function transposed(cells: Cells): Cells {
   return { ...cells, rows: columns, columns: rows, tone: of(tone), strength: of(strength), stays: of(stays) };
 }
 
-/** How many cells make a window. */
+/** How many cells form a window. */
 export interface Step {
   readonly columns: number;
   readonly rows: number;
 }
 
-/** Cells that one can see are each drawn; of smaller ones as many as make two pixels are one window. */
+/** Cells large enough to be seen are drawn one by one; of smaller ones, as many as fill two pixels form a window. */
 export function stepFor({ width, height }: { readonly width: number; readonly height: number }): Step {
   const of = (size: number) => (size >= 1 ? 1 : Math.ceil(2 / size));
   return { columns: of(width), rows: of(height) };
 }
 
 /**
- * A cell for each window: what most of its cells are, as strong as they are many. Colours are never averaged: the mean of two
- * experts' looks like a third's. Numbers are: what is shown is the mean, of the hue that most have.
+ * One cell per window: the tone that most of its cells have, as strong as their share. Colours are never averaged: the mean of
+ * two experts' colours looks like a third's. Numbers are: the cell shows their mean, in the hue that most have.
  */
 export function condensed(cells: Cells, step: Step): Cells {
   const rows = Math.ceil(cells.rows / step.rows);
@@ -81,7 +81,7 @@ export function condensed(cells: Cells, step: Step): Cells {
   const tone = new Int16Array(rows * columns);
   const strength = new Float32Array(rows * columns);
   const stays = new Uint8Array(rows * columns);
-  // By tone, and by row or column where the same tone is another expert in each.
+  // By tone, and by row or column if the same tone is another expert in each.
   const tones = colourCount + 1;
   const counts = new Int32Array((cells.apart ? step[cells.apart] : 1) * tones);
   const sums = new Float64Array(counts.length);
@@ -130,15 +130,15 @@ export interface Window {
   /** First and last column and row. */
   readonly from: Place;
   readonly to: Place;
-  /** Who leads in how many of its cells, the most first. Where numbers colour the cells: nobody. */
+  /** Which experts lead how many of its cells, most first. Empty if numbers colour the cells. */
   readonly shares: readonly Share[];
-  /** Cells of which something is known. */
+  /** Number of cells about which something is known. */
   readonly known: number;
-  /** Mean of what colours them, where that is a number. */
+  /** Mean of what colours them, if that is a number. */
   readonly mean: number;
 }
 
-/** The window that a cell is in. @param step on the screen */
+/** The window that contains a cell. @param step as on the screen */
 export function windowAt(raster: Raster, at: Place, step: Step): Window {
   const { rows, columns, isTurned } = raster;
   const [wide, high] = isTurned ? [step.rows, step.columns] : [step.columns, step.rows];
@@ -149,7 +149,7 @@ export function windowAt(raster: Raster, at: Place, step: Step): Window {
   });
 }
 
-/** The cells from one to another. */
+/** The cells from one place to another. */
 export function within(raster: Raster, from: Place, to: Place): Window {
   const { rows, columns, expert, strength, measured, change } = raster;
   const counts = new Map<string, Share>();

@@ -5,7 +5,7 @@ import type { Partners } from '../background/work.js';
 import type { Columns } from './columns.js';
 import { blank, type Raster, type Row } from './model.js';
 
-/** How far the main run's choices differ from the other's at the token beside it; `unknown` where there is none. */
+/** How far the main run's choices differ from those at the token's partner in the other run; `unknown` if it has none. */
 export function differenceRaster(
   main: Trace,
   other: Trace,
@@ -29,7 +29,7 @@ export function differenceRaster(
   return raster;
 }
 
-/** A token's change of log-probability, which is the same in all rows. @param changes one for each sequence */
+/** Each token's change in log-probability, the same in all rows. @param changes one per sequence */
 export function changeRaster(changes: readonly Change[], rows: readonly Row[], columns: Columns): Raster {
   const change = new Float32Array(columns.count).fill(NaN);
   const raster: Raster = { ...blank('change', rows, columns), change };

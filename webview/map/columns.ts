@@ -1,4 +1,4 @@
-/** The grid's columns: the tokens of each sequence, or the lines of its text, with a gap between two. Pure. */
+/** The map's columns: the tokens of each sequence, or the lines of its text, with a gap between sequences. Pure. */
 import type { Trace } from '../../src/trace/model/trace.js';
 import { linesOf, type Lines } from './lines.js';
 
@@ -7,7 +7,7 @@ export interface Span {
   /** First column. */
   readonly from: number;
   readonly count: number;
-  /** What the columns are, where they are lines: which tokens each has. */
+  /** If the columns are lines: which tokens each has. */
   readonly lines?: Lines;
 }
 
@@ -24,13 +24,13 @@ export function columnsOf(trace: Trace): Columns {
   return spansOf(trace.sequences.map(({ tokens }) => tokens));
 }
 
-/** Undefined where no sequence has lines. */
+/** Undefined if no sequence has lines. */
 export function lineColumns(trace: Trace): Columns | undefined {
   const columns = spansOf(trace.sequences.map(linesOf));
   return columns.count > 0 ? columns : undefined;
 }
 
-/** @param parts by sequence: how many columns it has, or what its lines are; undefined: none */
+/** @param parts for each sequence, the number of its columns, or its lines; undefined: none */
 function spansOf(parts: readonly ({ readonly count: number } | Lines | undefined)[]): Columns {
   const spans: Span[] = [];
   let from = 0;
@@ -42,7 +42,7 @@ function spansOf(parts: readonly ({ readonly count: number } | Lines | undefined
   return { spans, count: Math.max(0, from - gap) };
 }
 
-/** The first of a column's tokens, and past its last; undefined in a gap, and in a line in which none begins. */
+/** A column's first token, and past its last; undefined in a gap, and in a line in which no token begins. */
 export function tokenAt(
   { spans }: Columns,
   column: number,
@@ -63,14 +63,17 @@ export function columnOf({ spans }: Columns, sequence: number, token: number): n
   return at >= 0 && at < span.count ? span.from + at : -1;
 }
 
-/** [C] of which sequence each column is; −1 in a gap. */
+/** [C] the sequence of each column; −1 in a gap. */
 export function sequencesOf({ spans, count }: Columns): Int8Array {
   const of = new Int8Array(count).fill(-1);
   for (const { sequence, from, count: own } of spans) of.fill(sequence, from, from + own);
   return of;
 }
 
-/** [C] 1 for each column that has none of some tokens of a sequence. @param ranges each from its first to past its last */
+/**
+ * [C] 1 for each column that contains none of the given tokens.
+ * @param ranges of a sequence's tokens, each from its first to past its last
+ */
 export function columnsBeyond(
   columns: Columns,
   sequence: number,
@@ -85,7 +88,7 @@ export function columnsBeyond(
   return beyond;
 }
 
-/** The nearest column that has a token, going on in the direction one came from as far as there are any. */
+/** The nearest column with a token: first in the direction of movement, then the other way. */
 export function onToken(columns: Columns, column: number, from: number): number {
   const last = columns.count - 1;
   const begin = Math.min(last, Math.max(0, column));

@@ -1,4 +1,4 @@
-/** Which rows and cells the grid shows. Experts are filtered in the legend. */
+/** Which rows and cells the map shows. Experts are filtered in the legend. */
 import { kindsOf, layersOf } from '../../src/trace/model/access.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { Button, Field, NumberField, Select } from '../components/controls.js';

@@ -1,12 +1,12 @@
-/** Map and editor scroll together while the map shows lines: each goes where the other was taken by the person. */
+/** A map of lines and the editor scroll together: each follows where the user scrolled the other. */
 import { revealed, type Frame, type Point } from './geometry.js';
 import type { GridScene } from './scene.js';
 
-/** Rows of at least so much of the editor's line height lie beside its lines; smaller ones are an overview. */
+/** Rows of at least this share of the editor's line height are aligned with its lines; smaller ones are an overview. */
 const beside = 0.75;
 
 export class Following {
-  /** Where the page itself scrolled to last: not the person's doing. */
+  /** Where the page itself last scrolled to, which is not the user's doing. */
   #own: number | undefined;
   #moved = false;
   #told: number | undefined;
@@ -18,7 +18,7 @@ export class Following {
 
   scrollTo({ x, y }: Point): void {
     this.scroller.scrollTo(x, y);
-    // It may have stopped at an end.
+    // The scroller may have stopped at an end.
     this.#own = this.scroller.scrollTop;
   }
 
@@ -28,18 +28,18 @@ export class Following {
     this.#told = undefined;
   }
 
-  /** The rows that are in sight in the editor; the second is past the last. */
+  /** The rows that are visible in the editor; the second is past the last. */
   inEditor(): { readonly from: number; readonly to: number } | undefined {
     const seen = this.scene.store.visible.peek();
     const lines = this.#lines();
     if (!seen || !lines) return undefined;
-    // Pieces of a line go with it.
+    // Pieces of a long line go with it.
     const from = lines.line.findIndex((line) => line >= seen.from);
     const past = lines.line.findIndex((line) => line > seen.to);
     return from < 0 ? undefined : { from, to: past < 0 ? lines.count : past };
   }
 
-  /** Once the map is laid out: to where the editor went. */
+  /** Scrolls to where the editor went; called once the map is laid out. */
   follow(frame: Frame): void {
     const seen = this.#moved ? this.inEditor() : undefined;
     if (!seen) return;
@@ -54,7 +54,7 @@ export class Following {
     this.scrollTo({ x, y: revealed({ ...frame, scroll: last }, inner, { column: -1, row: seen.from }).y });
   }
 
-  /** The map was scrolled: if by the person, the editor is told to what line. */
+  /** If the user scrolled the map, tells the editor which line to show. */
   scrolled(): void {
     const { scrollTop } = this.scroller;
     const isOwn = this.#own !== undefined && Math.abs(scrollTop - this.#own) < 1;
@@ -67,7 +67,7 @@ export class Following {
     this.scene.store.send({ type: 'reveal', line });
   }
 
-  /** The document's; undefined where the map shows others, or none. */
+  /** The document's lines; undefined if the map shows others, or none. */
   #lines() {
     const { scene } = this;
     const first = scene.isLines.peek() && scene.isOfDocument.peek() ? scene.columns.peek()?.spans[0] : undefined;

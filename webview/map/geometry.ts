@@ -1,4 +1,4 @@
-/** Where cells lie on the screen, and what zooming and scrolling make of it. CSS pixels. Pure. */
+/** Where cells are on the screen, and how zooming and scrolling change that. CSS pixels. Pure. */
 import type { Zoom } from '../store/state.js';
 
 export interface Size {
@@ -11,13 +11,13 @@ export interface Point {
   readonly y: number;
 }
 
-/** What stands at the left of the cells and, by how wide these are, above them. */
+/** Room at the left of the cells and, depending on how wide they are, above them. */
 export interface Gutters {
   readonly left: number;
   readonly top: (cellWidth: number) => number;
 }
 
-/** How many there are. */
+/** How many columns and rows there are. */
 export interface Extent {
   readonly columns: number;
   readonly rows: number;
@@ -25,14 +25,14 @@ export interface Extent {
   readonly gutters?: Gutters;
 }
 
-/** A cell by its place; −1: none. */
+/** A cell's position; −1: none. */
 export interface Place {
   readonly column: number;
   readonly row: number;
 }
 
 export interface Frame extends Size {
-  /** Device pixels in one. */
+  /** Device pixels per CSS pixel. */
   readonly ratio: number;
   readonly gutter: { readonly left: number; readonly top: number };
   readonly cell: Size;
@@ -49,15 +49,15 @@ export interface Window {
 
 const largest = { width: 30, height: 22 };
 const smallest = 0.05;
-/** Cells so wide have room for a token's text above them. */
+/** Cells at least this wide have room for a token's text above them. */
 export const labelFrom = 10;
 
-/** Cells with room for the token's text above and an expert's sign within. */
+/** Cells with room for the token's text above them and an expert's short label inside. */
 export const readable: Size = { width: 14, height: 14 };
 
 export const ofTokens: Gutters = { left: 62, top: (width) => (width >= labelFrom ? 58 : 18) };
 
-/** Before anybody has zoomed: everything at once, as long as a cell can be seen. */
+/** Before the user zooms: everything at once, as long as cells can be seen. */
 export function comfortable({ width, height }: Size, { columns, rows, gutters = ofTokens }: Extent): Size {
   return {
     width: Math.min(22, Math.max(2.5, (width - gutters.left - 2) / Math.max(1, columns))),
@@ -65,20 +65,20 @@ export function comfortable({ width, height }: Size, { columns, rows, gutters = 
   };
 }
 
-/** The same of lines, which are as high as they are in the editor. */
+/** The same for lines, which are as high as in the editor. */
 export function besideEditor({ width }: Size, { columns, gutters = ofTokens }: Extent, lineHeight: number): Size {
   return { width: Math.min(30, Math.max(4, (width - gutters.left - 2) / Math.max(1, columns))), height: lineHeight };
 }
 
 /** Everything at once, however small. */
 export function fitted(size: Size, { columns, rows, gutters = ofTokens }: Extent): Zoom {
-  // The labels above take more room than the numbers do, so it is asked for the smaller cells first.
+  // Labels above the cells take more room than numbers, and the cells' width decides which are shown: so it comes first.
   const width = Math.min(22, (size.width - gutters.left - 2) / columns);
   const height = Math.min(20, (size.height - gutters.top(width) - 2) / Math.max(1, rows));
   return { width, height, token: 0, row: 0 };
 }
 
-/** For a picture of everything: as large as can be read, and no larger than a canvas may be. */
+/** For a picture of everything: large enough to be read, but no larger than a canvas may be. */
 export function wholeFrame(extent: Extent): Frame {
   const room = 16_000;
   const cell = {
@@ -88,7 +88,7 @@ export function wholeFrame(extent: Extent): Frame {
   const size = contentSize(cell, extent);
   const frame = { width: Math.ceil(size.width) + 8, height: Math.ceil(size.height) + 8 };
   const gutter = gutterOf(cell, extent);
-  // Device pixels: 32,767 a side and 2²⁸ in all is what Chromium takes.
+  // Chromium's limits, in device pixels: 32,767 per side and 2²⁸ in all.
   const ratio = Math.min(
     2,
     32_000 / Math.max(frame.width, frame.height + 400),
@@ -97,7 +97,7 @@ export function wholeFrame(extent: Extent): Frame {
   return { ...frame, ratio, gutter, cell, scroll: { x: 0, y: 0 } };
 }
 
-/** Of all cells, with what stands at their left and above. */
+/** Size of all cells, with the gutters at their left and above. */
 export function contentSize(cell: Size, extent: Extent): Size {
   const { left, top } = gutterOf(cell, extent);
   return { width: left + extent.columns * cell.width, height: Math.max(0, top + extent.rows * cell.height) };
@@ -137,7 +137,7 @@ export function hit(frame: Frame, { x, y }: Point, { columns, rows }: Extent): H
   return column < 0 ? { on: 'gutter', row } : { on: 'cell', column, row };
 }
 
-/** Cells of another size, and the scrolling that leaves the anchor where it is. @param anchor default: the middle */
+/** Cell sizes after zooming, and the scroll position that leaves the anchor where it is. @param anchor default: the middle */
 export function zoomed(
   frame: Frame,
   wanted: Size,
@@ -160,7 +160,7 @@ export function zoomed(
   };
 }
 
-/** The least scrolling that brings a cell into sight. @param inner without scroll bars */
+/** The least scrolling that brings a cell into view. @param inner size without scroll bars */
 export function revealed(frame: Frame, inner: Size, { column, row }: Place): Point {
   const along = (at: number, cell: number, from: number, room: number): number => {
     if (at < 0) return from;
@@ -173,7 +173,7 @@ export function revealed(frame: Frame, inner: Size, { column, row }: Place): Poi
   };
 }
 
-/** Where a box of some size stands beside a cell, on the side that has room. */
+/** Where to put a box of some size beside a cell: on the side that has room. */
 export function beside(frame: Frame, { column, row }: Place, box: Size): Point {
   const right = xOf(frame, column + 1) + 8;
   const below = yOf(frame, row + 1) + 6;

@@ -1,4 +1,4 @@
-/** What stands beside and above the cells: layers and kinds, tokens or their numbers. */
+/** Draws what is beside and above the cells: layers and kinds of modules, tokens or their numbers. */
 import { layerKey } from '../../src/trace/model/sight.js';
 import { labelFrom, xOf, yOf, type Frame, type Window } from './geometry.js';
 import type { Row } from './model.js';
@@ -21,7 +21,7 @@ export function gutters(context: Drawing, paper: Paper, frame: Frame, view: Wind
   const size = Math.min(11, Math.max(9, cell.height - 2));
   context.font = `${size}px ${theme.font}`;
   const every = Math.max(1, Math.ceil((size + 1) / layerHeight(raster.rows, view, cell.height)));
-  // A layer that begins above the view keeps its name in it.
+  // A layer that begins above the view is still named in it.
   const begin = Math.max(0, view.r0 - 12);
   let seen = '';
   let nth = -1;
@@ -58,7 +58,7 @@ export function gutters(context: Drawing, paper: Paper, frame: Frame, view: Wind
   }
   context.restore();
 
-  // Tokens: their text where there is room, else a number every few.
+  // Tokens: their text where there is room, otherwise a number every few.
   context.save();
   context.beginPath();
   context.rect(left, 0, frame.width - left, top);
@@ -90,7 +90,7 @@ export function gutters(context: Drawing, paper: Paper, frame: Frame, view: Wind
   context.restore();
 }
 
-/** `3`; of an encoder-decoder `e3` and `d3`. */
+/** `3`; in an encoder-decoder `e3` and `d3`. */
 export function layerMark({ stack, layer }: Row): string {
   return `${stack?.[0] ?? ''}${layer}`;
 }
@@ -132,7 +132,7 @@ function pointer(context: Drawing, x: number, y: number): void {
   context.fill();
 }
 
-/** From the left how many experts bear the load, from the right how many never do; the bar is all of them. */
+/** From the left the effective number of experts, from the right the dead ones; the whole bar is all experts. */
 function loadBar(context: Drawing, theme: Theme, head: RowLoad | undefined, y: number, height: number): void {
   if (!head || height < 4) return;
   const [from, width] = [35, 20];

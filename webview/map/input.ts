@@ -1,4 +1,4 @@
-/** What keys and the pointer do to the grid. */
+/** What keys and the pointer request on the map. */
 import type { Place, Point } from './geometry.js';
 
 export type Action =
@@ -7,7 +7,7 @@ export type Action =
   | { readonly do: 'toggle'; readonly row: number }
   | { readonly do: 'zoom'; readonly by: number }
   | { readonly do: 'fit' }
-  /** Until the tokens can be read. */
+  /** Zooms in until the tokens can be read. */
   | { readonly do: 'read' }
   /** Back to the whole token. */
   | { readonly do: 'leave' };
@@ -15,10 +15,10 @@ export type Action =
 export const zoomStep = 1.4;
 
 /**
- * What a key asks for; undefined: nothing to the grid. Pure.
- * @param at the selected cell, −1 where there is none
- * @param page rows on a screen
- * @param all with Ctrl: of the whole grid, not of the row
+ * What a key requests; undefined if the map ignores it. Pure.
+ * @param at the selected cell, −1 if there is none
+ * @param page rows per screen
+ * @param all with Ctrl: to the ends of the whole map, not of the row
  */
 export function keyAction(
   key: string,
@@ -27,7 +27,7 @@ export function keyAction(
 ): Action | undefined {
   const column = Math.max(0, at.column);
   const row = Math.max(0, at.row);
-  // The first arrow only enters the grid.
+  // The first arrow key only enters the map.
   const isIn = at.column >= 0 && at.row >= 0;
   const go = (to: Place): Action => ({ do: 'go', to: isIn ? to : { column, row } });
   switch (key) {
@@ -66,14 +66,14 @@ export function keyAction(
 
 export interface PointerActions {
   hover(at: Point | undefined): void;
-  /** `extend`: with Shift, as far as here. */
+  /** `extend`: with Shift, extends the selection to here. */
   press(at: Point, how: 'choose' | 'extend'): void;
-  /** @param both false: only the tokens are stretched */
+  /** @param both false: stretches only the tokens */
   zoom(by: number, both: boolean, at: Point): void;
   dragging(now: boolean): void;
 }
 
-/** Listens to a scroller's pointer: dragging pans, Ctrl and the wheel zoom. Returns what ends it. */
+/** Listens to the pointer on a scroller: dragging pans, Ctrl and the wheel zoom. Returns a function that stops it. */
 export function listenToPointer(scroller: HTMLElement, actions: PointerActions): () => void {
   let grip: { x: number; y: number; left: number; top: number; moved: boolean } | undefined;
   const over = new AbortController();

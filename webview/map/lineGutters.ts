@@ -1,4 +1,4 @@
-/** What stands beside and above lines: their numbers, what colours the text, and the layers, modules or experts. */
+/** Draws what is beside and above lines: their numbers, what colours the text, and the layers, modules or experts. */
 import { layerKey } from '../../src/trace/model/sight.js';
 import { signOf } from '../look/looks.js';
 import type { Theme } from '../look/theme.js';
@@ -10,14 +10,14 @@ import type { Drawing, Paper } from './paper.js';
 import { drawTiles } from './tiles.js';
 
 const { left } = ofTokens;
-/** Of the column in which the margin is drawn. */
+/** Width of the column in which the margin is drawn. */
 const wide = 10;
 
 const isNamed = ({ site, expert }: Row): boolean => site >= 0 || expert !== undefined;
 
 export const ofLines = (rows: readonly Row[]): Gutters => ({
   left,
-  // The names of modules and experts stand on end.
+  // Names of modules and experts are written vertically.
   top: (width) => (width >= labelFrom && rows.some(isNamed) ? 44 : 18),
 });
 
@@ -84,7 +84,7 @@ function nameOf({ kind, expert, parts }: Row): string {
   return set.scope === 'pool' ? set.experts[expert]!.name : signOf(set, expert);
 }
 
-/** Between the lines of an input and those of its output. */
+/** A rule between the lines of an input and those of its output. */
 export function divide(context: Drawing, theme: Theme, { columns }: Raster, frame: Frame): void {
   context.fillStyle = theme.faint;
   for (const { from } of columns.spans.slice(1)) context.fillRect(0, Math.round(yOf(frame, from - 1)), frame.width, 1);

@@ -1,4 +1,4 @@
-/** What the rows of a line map show: of their tokens, or of each expert. Pure. */
+/** What a map of lines shows: a summary of each line's tokens, or each expert's share of the lines. Pure. */
 import { mean } from 'd3-array';
 import type { SharedSites } from '../../src/trace/model/access.js';
 import { allTokenShares } from '../../src/trace/figures/leaders.js';
@@ -8,8 +8,8 @@ import type { Columns } from './columns.js';
 import { blank, hidden, nothing, unknown, type Raster, type Row } from './model.js';
 
 /**
- * What the lines show of a raster of tokens: who leads most of a line's, as strong as these are many; of numbers the mean.
- * Colours are never averaged.
+ * Sums up a raster of tokens by line: the expert that leads most of a line's tokens, as strong as their share; of numbers, the
+ * mean. Colours are never averaged.
  */
 export function byLines(tokens: Raster, columns: Columns): Raster {
   const { rows, shows } = tokens;
@@ -51,7 +51,7 @@ function meanOf(values: Float32Array, { from, to, isIn }: Range): number {
   return mean(values.subarray(from, to), (x, i) => (isIn(from + i) ? x : NaN)) ?? NaN;
 }
 
-/** One cell of `made`. @param counts all 0, and left so */
+/** Fills one cell of `made`. @param counts all 0, before and after */
 function sumUp(
   tokens: Raster,
   row: number,
@@ -67,7 +67,7 @@ function sumUp(
     if (!isIn(c)) continue;
     const e = expert[base + c]!;
     if (e < 0) {
-      // What hides some says more than that nothing leads, and that more than that nothing is known.
+      // `hidden` says more than `nothing`, and `nothing` more than `unknown`.
       if (e !== unknown && without !== hidden) without = e;
       continue;
     }
@@ -89,7 +89,7 @@ function sumUp(
   for (let c = from; c < to; c++) if (expert[base + c]! >= 0) counts[expert[base + c]!] = 0;
 }
 
-/** A row for each expert in sight. @param wanted ids; none: all */
+/** One row per expert in sight. @param wanted ids; none: all */
 export function expertRows({ set, layer, parts }: Sight, wanted: readonly string[]): Row[] {
   const some = set.experts.some(({ id }) => wanted.includes(id));
   return set.experts.flatMap(({ id }, expert) =>
@@ -97,7 +97,7 @@ export function expertRows({ set, layer, parts }: Sight, wanted: readonly string
   );
 }
 
-/** What each expert has of each line: its share of the weight of the line's tokens, over all sites in sight. */
+/** Each expert's share of a line: of the routing weight of its tokens, over all routed modules in sight. */
 export function expertRaster(trace: Trace, rows: readonly Row[], columns: Columns): Raster {
   const made = blank('experts', rows, columns);
   const share = new Float32Array(rows.length * columns.count).fill(NaN);
@@ -124,7 +124,7 @@ export function expertRaster(trace: Trace, rows: readonly Row[], columns: Column
       });
     }
   }
-  // The most that an expert has of any line is the strongest.
+  // The largest share that any expert has of any line is the strongest.
   share.forEach((own, i) => (made.strength[i] = own > 0 ? own / most : 0));
   return { ...made, share };
 }

@@ -1,25 +1,25 @@
-/** The rows of a line map: the lines of a sequence's text, long ones in pieces. Pure. */
+/** The rows of a line map: the lines of a sequence's text, with long ones in pieces. Pure. */
 import { isSpecial } from '../../src/trace/model/access.js';
 import { lineStarts } from '../../src/trace/text/lines.js';
 import type { Sequence } from '../../src/trace/model/trace.js';
 
-/** L rows of one sequence's text: a line each, or a piece of a long one. */
+/** L rows of one sequence's text: one per line, or per piece of a long line. */
 export interface Lines {
   readonly count: number;
-  /** [L] the first token that begins in it, and past its last; −1 where none does. */
+  /** [L] the first token that begins in the row, and past its last; −1 if none does. */
   readonly first: Int32Array;
   readonly end: Int32Array;
-  /** [T] the row that a token begins in; −1: it stands for no text. */
+  /** [T] the row that a token begins in; −1 if it stands for no text. */
   readonly of: Int32Array;
-  /** [L] which line of the text, from 0, and where the row begins in the text, in UTF-16 code units. */
+  /** [L] the row's line in the text, from 0, and where the row begins in the text, in UTF-16 code units. */
   readonly line: Int32Array;
   readonly start: Int32Array;
 }
 
-/** Characters of a piece: about what an editor shows without scrolling sideways. */
+/** Characters per piece: about what an editor shows without scrolling sideways. */
 const longest = 160;
 
-/** Undefined where the source does not say which text its tokens stand for. */
+/** Undefined if the source does not say which text its tokens stand for. */
 export function linesOf(sequence: Sequence): Lines | undefined {
   const { text, tokens } = sequence;
   if (text === undefined || !tokens.start) return undefined;

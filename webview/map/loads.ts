@@ -1,4 +1,4 @@
-/** How evenly the experts of each row's own layer are used: what stands in its header, and what is said of it. Pure. */
+/** How evenly each row's own experts are used, for its header and its tip. Pure. */
 import { type ChanceLoad, chanceLoad, load, type Load } from '../../src/statistics/load.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { usage } from '../../src/trace/figures/usage.js';
@@ -10,7 +10,7 @@ export interface RowLoad {
   readonly chance: ChanceLoad;
 }
 
-/** [R] undefined where a row's experts are the pool's, or nothing is known yet. */
+/** [R] undefined if a row's experts are the pool's, or nothing is known yet. */
 export function loadsOf(trace: Trace, rows: readonly Row[]): (RowLoad | undefined)[] {
   return rows.map(({ parts }) => {
     const part = parts.find((one) => one?.set.scope === 'layer');

@@ -1,4 +1,4 @@
-/** What stands in the margin beside lines: what colours the text, as a raster of one row over its tokens. */
+/** The margin beside lines: what colours the text, as a raster with one row over its tokens. */
 import type { Side } from '../../src/protocol/panel.js';
 import { isMeasure } from '../../src/trace/figures/colouring.js';
 import { layerOf } from '../../src/trace/model/sight.js';
@@ -9,7 +9,7 @@ import { measuredOf } from '../store/sums.js';
 import type { Columns } from './columns.js';
 import { blank, rasterOf, type Raster, type Row } from './model.js';
 
-/** Undefined where nothing colours the text, or it is still worked out. */
+/** Undefined if nothing colours the text, or while its colours are being computed. */
 export function marginOf(store: Store, name: Side, trace: Trace, columns: Columns): Raster | undefined {
   const side = store.side(name);
   const sight = side.sight.value;
@@ -17,7 +17,7 @@ export function marginOf(store: Store, name: Side, trace: Trace, columns: Column
   const by = store.colouredBy.value;
   if (by === 'nothing') return undefined;
   if (isMeasure(by)) {
-    // Numbers rest on scores, which come last.
+    // Numbers need scores, which come last.
     const late = side.trace.value ?? trace;
     const layer = layerOf(trace, store.view.measureLayer.value);
     const found = columns.spans.map(({ sequence }) => measuredOf(late, sequence, by, layer));
@@ -50,7 +50,7 @@ export function marginOf(store: Store, name: Side, trace: Trace, columns: Column
   const attribution = side.attribution.value;
   const last = columns.spans.at(-1);
   if (by === 'attribution' && attribution && last && sight && !sight.layer) {
-    // To experts of all layers, which the set in sight has.
+    // Attribution names experts of all layers, which are in the set in sight.
     const { expert, nats } = owedIn(attribution);
     const places = attribution.experts.map(({ id }) => sight.set.experts.findIndex((one) => one.id === id));
     const made = blank('experts', [row], columns);

@@ -1,7 +1,7 @@
 /**
- * What each cell of the map shows, worked out once for a trace and a filter: an expert and a strength. R rows, which are
- * places in the model, C columns, which are places in the text, row-major; a map of lines is drawn with its columns down
- * (`turn`). Pure: drawing only reads it.
+ * What each cell of the map shows, computed once for a trace and a filter: an expert and a strength. R rows are places in the
+ * model, C columns are places in the text, row-major; a map of lines is drawn with its columns down (`turn`). Pure: drawing
+ * only reads it.
  */
 import {
   isKnown,
@@ -23,56 +23,59 @@ import { tokenAt, type Columns } from './columns.js';
 import type { Place } from './geometry.js';
 import { layerKey } from '../../src/trace/model/sight.js';
 
-/** A layer as a whole, or one site. */
+/** A layer as a whole, or one routed module. */
 export interface Row extends Layer {
-  /** Index on the site axis; −1: the layer as a whole. */
+  /** Index in the trace's `sites`; −1: the layer as a whole. */
   readonly site: number;
-  /** The site's; empty for a layer. */
+  /** The module's kind; empty for a layer. */
   readonly kind: string;
-  /** By sequence, what the row sums up over its tokens; undefined where it has nothing to say of them. */
+  /** For each sequence, what the row sums up over its tokens; undefined if the row does not apply to them. */
   readonly parts: readonly (SharedSites | undefined)[];
-  /** The row is about this expert alone: an index in its parts' set. */
+  /** If the row is about this expert alone: an index in its parts' set. */
   readonly expert?: number;
 }
 
 export interface Raster {
   readonly rows: readonly Row[];
   readonly columns: Columns;
-  /** The columns are lines, which are drawn as rows. */
+  /** The columns are lines, drawn as rows. */
   readonly isTurned: boolean;
-  /** What colours the cells: who leads, how far the choices of two runs differ, what becomes of the log-probability, or a number. */
+  /** What colours the cells: the leading expert, how far the choices of two runs differ, the change in log-probability, or a number. */
   readonly shows: 'experts' | 'difference' | 'change' | TextMeasure;
-  /** [R, C] index in the row's own set; `nothing`, `unknown` or `hidden`. Where no expert colours: which of the hues (`Paper`). */
+  /**
+   * [R, C] index in the row's own set; `nothing`, `unknown` or `hidden`. If experts do not colour the cells: which of the hues
+   * (`Paper`).
+   */
   readonly expert: Int16Array;
   /** [R, C] 0..1: how strong the colour is. */
   readonly strength: Float32Array;
   /** [R, C] share of the choices that a what-if changed; undefined without one. */
   readonly changed: Float32Array | undefined;
-  /** [C] of a `change`: the other's log-probability − this one's; NaN where it is not known. */
+  /** [C] of a `change`: the other's log-probability − this one's; NaN if unknown. */
   readonly change?: Float32Array;
-  /** [R, C] of a measure, and the scale of its strengths. */
+  /** [R, C] of a measure: its values, and the scale of their strengths. */
   readonly measured?: Measured;
-  /** Of lines: the raster of their tokens, of which it is the sum. */
+  /** Of lines: the raster of the tokens that they sum up. */
   readonly tokens?: Raster;
-  /** [R, C] where each row is one expert's: what it has of the line; NaN where it is not known. */
+  /** [R, C] if each row is one expert: its share of the line; NaN if unknown. */
   readonly share?: Float32Array;
 }
 
-/** From the map's own columns and rows to those on the screen, and back. */
+/** Converts between the map's own columns and rows and those on the screen, in both directions. */
 export function turn({ isTurned }: Pick<Raster, 'isTurned'>, { column, row }: Place): Place {
   return isTurned ? { column: row, row: column } : { column, row };
 }
 
-/** No expert applied, or nothing that leads. */
+/** No expert was applied, or none leads. */
 export const nothing = -1;
-/** The filter hides it. */
+/** Hidden by the filter. */
 export const hidden = -2;
-/** The source says nothing of this token here, or the row has nothing to do with it. */
+/** The source says nothing about this token here, or the row does not apply to it. */
 export const unknown = -3;
 
 /**
- * A layer is one row, or a row for each of its sites: where it was opened, and where its sites' experts are strangers to
- * each other, so that nothing can be summed up.
+ * A layer is one row, or one row per routed module: if it was opened, or if its modules have different experts, so that nothing
+ * can be summed up.
  */
 export function rowsOf(trace: Trace, filter: Filter, expanded: View['expanded']): Row[] {
   const kinds = filter.kinds.length > 0 ? filter.kinds : kindsOf(trace);
@@ -98,13 +101,13 @@ function partsOf(trace: Trace, filter: Parameters<typeof sharedSites>[1]): Row['
   return trace.sequences.map((_, sequence) => sharedSites(trace, { ...filter, sequence }));
 }
 
-/** The row that a place on the site axis is in; −1: none. A site whose layer is closed is found in the layer's row. */
+/** The row that contains a routed module; −1: none. If the module's layer is closed, that is the layer's row. */
 export function rowAt(rows: readonly Row[], layer: string, site: number): number {
   const exact = rows.findIndex((row) => row.site === site && (site >= 0 || layerKey(row) === layer));
   return exact >= 0 ? exact : rows.findIndex((row) => layerKey(row) === layer);
 }
 
-/** @param inSight the set that the filter's experts are of; sets of other layers know nothing of it */
+/** @param inSight the set that the filter's experts belong to; sets of other layers are not filtered by it */
 export function rasterOf(
   trace: Trace,
   rows: readonly Row[],
@@ -136,11 +139,11 @@ export function blank(shows: Raster['shows'], rows: readonly Row[], columns: Col
   };
 }
 
-/** A number of each cell, on one scale for all of them. */
+/** One number per cell, on one scale for all of them. */
 export function measureRaster(trace: Trace, rows: readonly Row[], columns: Columns, by: TextMeasure): Raster {
   const value = new Float32Array(rows.length * columns.count).fill(NaN);
   for (const { sequence, from } of columns.spans) {
-    // Of the whole model a token's is the same in all rows.
+    // A token's number for the whole model is the same in all rows.
     let whole: Float32Array | undefined;
     rows.forEach(({ parts }, r) => {
       const part = parts[sequence];
@@ -158,7 +161,7 @@ export function measureRaster(trace: Trace, rows: readonly Row[], columns: Colum
   };
 }
 
-/** One row's cells of one sequence, from `start` on. */
+/** Fills one row's cells of one sequence, from `start` on. */
 function fill(
   { expert, strength }: Raster,
   start: number,
@@ -210,13 +213,17 @@ function fill(
     }
     const share = total > 0 ? most / total : 0;
     expert[cell] = best;
-    // A filtered second choice is below an even split: it keeps its own share. Without weights a single choice is as sure as another.
+    // A second choice that the filter leaves is below an even split, so it keeps its own share. Without weights, all single
+    // choices are equally sure.
     if (!isSingle || wanted) strength[cell] = share;
     else strength[cell] = sites[0]!.weight ? strengthOf(share, evenly, strongest) : 1;
   }
 }
 
-/** Of experts with the largest share: the lower index, or at a single site the one placed best. −1: none has any. */
+/**
+ * Of the experts with the largest share: the one with the lowest index or, at a single routed module, the one ranked best. −1:
+ * none has any.
+ */
 function leading(sites: readonly Rows[], shares: Float64Array, t: number): number {
   let best = -1;
   let most = 0;
@@ -231,12 +238,15 @@ function leading(sites: readonly Rows[], shares: Float64Array, t: number): numbe
   return most > 0 ? best : -1;
 }
 
-/** Below an even split between the chosen a leader cannot fall: strength starts there. */
+/** A leader cannot fall below an even split between the chosen experts: strength starts there. */
 function strengthOf(share: number, evenly: number, strongest: number): number {
   return Math.min(1, Math.max(0, (share - evenly) / (strongest - evenly)));
 }
 
-/** Of eight that are weighed, none ever has nearly all: a router's own most decided tokens, but one in twenty, are the strongest. */
+/**
+ * Of eight weighted experts none ever has nearly all the weight, so full strength is the share that only one in twenty of a
+ * router's tokens exceeds.
+ */
 function mostDecided({ weight, k, done }: Rows, evenly: number): number {
   if (!weight) return 1;
   const shares = new Float32Array(done);
@@ -249,7 +259,7 @@ function mostDecided({ weight, k, done }: Rows, evenly: number): number {
     }
     shares[t] = most / total;
   }
-  // Where all tokens are weighed about evenly, none is made to look decided.
+  // If all tokens are weighted about evenly, none is made to look decided.
   return Math.min(1, Math.max(2 * evenly, usualSize(shares)));
 }
 
@@ -260,12 +270,12 @@ function wantedOf({ experts }: SharedSites, filter: Filter): boolean[] | undefin
 }
 
 function isCloser(trace: Trace, rows: Rows, t: number, limit: number): boolean {
-  // Without scores there is no margin that could hide anything.
+  // Without scores there is no margin to filter by.
   if (!rows.score && !rows.selection) return true;
   return certaintyAt(trace, rows, t).margin <= limit;
 }
 
-/** Share of a row's sites whose chosen set is not what it was. Both runs are of the same text. */
+/** Share of a row's routed modules whose chosen set has changed. Both runs are of the same text. */
 function changes(trace: Trace, before: Trace, rows: readonly Row[], columns: Columns): Float32Array {
   const out = new Float32Array(rows.length * columns.count);
   const earlier = new Map(before.sites.map(({ path }, s) => [path, s]));
@@ -290,11 +300,11 @@ function changes(trace: Trace, before: Trace, rows: readonly Row[], columns: Col
 
 export interface Choice {
   readonly expert: number;
-  /** Of one site its weight, of several their share; undefined where the source gives no weights. */
+  /** Of one routed module its weight, of several their share; undefined if the source gives no weights. */
   readonly weight: number | undefined;
 }
 
-/** Who was chosen at a row's cell, the largest first. */
+/** The experts chosen at a row's cell, the largest first. */
 export function choicesAt(trace: Trace, part: SharedSites, token: number): Choice[] {
   const sums = new Map<number, number>();
   const sites = Array.from(part.sites, (s) => rowsAt(trace, s));
@@ -314,7 +324,7 @@ export function choicesAt(trace: Trace, part: SharedSites, token: number): Choic
     if (!isWeighed && !isSum) return { expert, weight: undefined };
     return { expert, weight: isSum && total > 0 ? sum / total : sum };
   });
-  // Where nothing is weighed the source's own order stands: best first.
+  // Without weights, the source's own order is kept: best first.
   return isWeighed || isSum ? list.sort((a, b) => b.weight! - a.weight! || a.expert - b.expert) : list;
 }
 

@@ -1,4 +1,4 @@
-/** Draws a raster to a canvas. One pixel a cell is painted once into tiles; a frame then only scales what is in view. */
+/** Draws a raster to a canvas. Cells are painted once into tiles, one pixel each; a frame then only scales what is in view. */
 import { signOf } from '../look/looks.js';
 import { colourOf, css, mix, type Theme } from '../look/theme.js';
 import { stepFor } from './cells.js';
@@ -47,7 +47,7 @@ function gaps(context: Drawing, theme: Theme, frame: Frame, view: Window): void 
     context.fillRect(frame.gutter.left, yOf(frame, r) - 0.5, right - frame.gutter.left, 1);
 }
 
-/** Between layers, where modules are rows of their own. */
+/** Lines between layers, where modules have rows of their own. */
 function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, { rows, isTurned }: Raster): void {
   if ((isTurned ? frame.cell.width : frame.cell.height) < 3) return;
   context.fillStyle = theme.line;
@@ -61,7 +61,7 @@ function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, 
   }
 }
 
-/** Signs are drawn once each and then copied: thousands of fillText calls would cost frames. */
+/** Each short label is drawn once and then copied: thousands of fillText calls would cost frames. */
 function signs(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
   const { raster, theme } = paper;
   const { rows, columns } = raster;
@@ -94,7 +94,7 @@ interface Atlas {
 
 let atlasKept: { key: string; atlas: Atlas } | undefined;
 
-/** Pixels of a cell's width in which a sign can be read. */
+/** How wide a cell must be for a short label to be readable, in pixels. */
 const roomFor = (sign: string): number => 6 * sign.length + 3;
 
 function signAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
@@ -127,7 +127,7 @@ function signAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   return atlas;
 }
 
-/** A corner on each cell whose choice a what-if changed: seen without colour. */
+/** A corner on each cell whose choice a what-if changed, visible without colour. */
 function corners(context: Drawing, raster: Raster, theme: Theme, frame: Frame, view: Window): void {
   context.fillStyle = theme.foreground;
   const size = Math.min(6, frame.cell.width * 0.45, frame.cell.height * 0.45);
@@ -147,11 +147,11 @@ function corners(context: Drawing, raster: Raster, theme: Theme, frame: Frame, v
   context.fill();
 }
 
-/** What is not looked at pales. */
+/** Fades what is outside the scope. */
 function veil(context: Drawing, theme: Theme, frame: Frame, extent: Extent, beyond: Uint8Array): void {
   const { left, top } = frame.gutter;
   const { columns, rows } = extent;
-  // Beside lines the text goes down.
+  // With lines, the text runs down.
   const isDown = extent.gutters !== undefined;
   const [right, bottom] = [xOf(frame, columns), yOf(frame, rows)];
   context.fillStyle = theme.background;
@@ -170,10 +170,9 @@ function veil(context: Drawing, theme: Theme, frame: Frame, extent: Extent, beyo
 }
 
 /**
- * Lines through the cell under the pointer and around the selected token and row; on a canvas of its own.
- *
- * @param inEditor the rows that are in sight there too
- * @param beyond [columns, or rows where these are the text] 1 for what one does not look at
+ * Lines through the cell under the pointer and around the selected token and row, on a canvas of their own.
+ * @param inEditor the rows that are visible in the editor too
+ * @param beyond [columns, or rows where these are the text] 1 for what is outside the scope
  */
 export function paintOver(
   context: CanvasRenderingContext2D,

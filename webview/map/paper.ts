@@ -1,4 +1,4 @@
-/** What the map is drawn from: a raster, how its experts look, and what stands beside and above it. */
+/** What the map is drawn from: a raster, how its experts look, and the labels beside and above it. */
 import { quiet } from '../../src/look/palette.js';
 import type { ExpertSet } from '../../src/trace/model/trace.js';
 import type { Looks } from '../look/looks.js';
@@ -14,25 +14,25 @@ export type Drawing = CanvasRenderingContext2D | OffscreenCanvasRenderingContext
 export interface Paper {
   readonly raster: Raster;
   readonly theme: Theme;
-  /** The colours, a pixel a window of cells; of windows of one cell, a pixel a cell. */
+  /** The colours, one pixel per window of cells; if a window is one cell, one pixel per cell. */
   readonly tilesFor: (step: Step) => readonly Tile[];
   /** How the experts of a set look. */
   readonly looks: (set: ExpertSet) => Looks;
-  /** [C] what stands above each column, or beside each line. */
+  /** [C] the label above each column, or beside each line. */
   readonly labels: readonly string[];
-  /** Of a difference: what stands for the raster's experts. */
+  /** If experts do not colour the cells: the hues that the raster's `expert` refers to. */
   readonly hues: readonly string[] | undefined;
-  /** [R] loads beside the rows, where there is nothing to open. */
+  /** [R] loads shown beside the rows, if these cannot be opened. */
   readonly heads: readonly (RowLoad | undefined)[] | undefined;
   /** Key of the layer whose experts the legend names. */
   readonly inSight: string | undefined;
-  /** What stands in a column is no longer what the model would say. */
+  /** Whether the model would no longer say what a column shows. */
   readonly isOutdated?: ((column: number) => boolean) | undefined;
-  /** Beside lines: what colours the text, in one column. */
+  /** For lines: what colours the text, in one column. */
   readonly margin?: Paper | undefined;
 }
 
-/** What stands between a cell's colour and the background: even the weakest choice must be told from none. */
+/** How much of its colour the weakest choice has: it must differ visibly from no choice. */
 const weakest = 0.3;
 
 function shade(theme: Theme, slot: number, strength: number, fade = 1): [number, number, number] {
@@ -40,7 +40,7 @@ function shade(theme: Theme, slot: number, strength: number, fade = 1): [number,
   return mix(theme.background, colourOf(slot, theme).fill, (floor + (1 - floor) * strength) * fade);
 }
 
-/** What a cell is coloured by: which hue of a difference, or which slot of the palette its expert has. */
+/** What a cell is coloured by: a hue, or its expert's slot in the palette. */
 export function toneAt(parts: Pick<Paper, 'raster' | 'looks' | 'hues'>): (row: number, column: number) => number {
   const { columns, expert } = parts.raster;
   return parts.hues ? (row, column) => expert[row * columns.count + column]! : slotAt(parts);
@@ -52,7 +52,7 @@ export function tint({ theme, hues }: Pick<Paper, 'theme' | 'hues'>, tone: numbe
 }
 
 export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raster' | 'looks'>) {
-  // By row and sequence, looked up once: a row may have experts of its own.
+  // Looked up once per row and sequence: a row may have its own experts.
   const slots = rows.map((row) => row.parts.map((part) => part && looks(part.set).slots));
   const sequenceOf = sequencesOf(columns);
   return (row: number, column: number): number => {
@@ -72,7 +72,7 @@ export function makePaper(parts: Omit<Paper, 'tilesFor'>, isFading: boolean): Pa
       let tiles = made.get(key);
       if (!tiles) {
         const own = step.columns * step.rows === 1 ? cells : condensed(cells, step);
-        // One at a time: each step of zooming has others.
+        // Few are kept: each step of zooming makes others.
         if (made.size > 1) made.clear();
         made.set(key, (tiles = tilesOf(own, parts.theme, (...tone) => tint(parts, ...tone))));
       }

@@ -16,7 +16,7 @@ import { svg as s } from './svg.js';
 import { cellWords, columnName, differs, measureAt, rowName } from './words.js';
 
 const pad = 8;
-/** Characters of the tokens that a cell is of. */
+/** The most characters shown of the tokens that a cell stands for. */
 const longest = 40;
 
 interface Entry {
@@ -27,7 +27,7 @@ interface Entry {
   readonly name: string;
 }
 
-/** Where the entries of the experts that have a colour go: as many lines as the width asks for. */
+/** Where to put the entries of the experts that have a colour, on as many lines as the width requires. */
 function legend({ looks }: Paper, set: ExpertSet | undefined, width: number): { entries: Entry[]; height: number } {
   let [x, y] = [pad, 0];
   const slots = set ? looks(set).slots : [];
@@ -43,7 +43,7 @@ function legend({ looks }: Paper, set: ExpertSet | undefined, width: number): { 
   return { entries, height: y + 24 };
 }
 
-/** A picture's parts: what stands above it, and which set its colours are of. */
+/** A picture's parts: what is written above it, what is drawn, and the set that its colours belong to. */
 export interface Picture {
   readonly title: string;
   readonly trace: Trace;
@@ -76,7 +76,7 @@ export function svgOf(picture: Picture): string {
         height: Math.max(0, frame.height - top),
       }),
     ),
-    // A long token ends where the legend is, as on the canvas.
+    // A long token is cut off at the legend, as on the canvas.
     s('clipPath', { id: 'head' }, s('rect', { width, height: top })),
     s(
       'g',
@@ -103,7 +103,7 @@ function entryOf({ x, y, slot, letter, name }: Entry, theme: Theme): SVGElement[
   ];
 }
 
-/** Neighbours of which the same is to be seen and said are one rectangle: a picture of a large grid stays small. */
+/** Neighbours that look the same and have the same words become one rectangle, so that a picture of a large map stays small. */
 function cellsOf({ trace, paper, frame }: Picture, view: Window): SVGElement[] {
   const { raster, labels } = paper;
   const colourAt = colours(paper);
@@ -162,7 +162,7 @@ const markOf = (row: Row): string =>
       ? `${layerMark(row)} ${row.kind}`
       : layerMark(row);
 
-/** What is said of a cell, by its place on the screen, beside which tokens it is of. */
+/** The words for a cell, by its place on the screen, without the tokens that it stands for. */
 function sayings({ raster, hues }: Paper): (down: number, across: number) => string {
   const { rows, columns, expert, isTurned } = raster;
   const sequenceOf = sequencesOf(columns);
@@ -177,7 +177,7 @@ function sayings({ raster, hues }: Paper): (down: number, across: number) => str
   };
 }
 
-/** Of columns next to each other, in one text: which tokens they are. */
+/** Names the tokens of adjacent columns in one text. */
 function tokensFrom({ raster: { columns }, labels }: Paper, from: number, end: number): string {
   const first = tokenAt(columns, from)!.token + 1;
   const words = labels.slice(from, end).join('');
@@ -192,7 +192,7 @@ function colours(paper: Paper): (row: number, column: number) => string | undefi
     const { row, column } = turn(raster, { row: down, column: across });
     const cell = row * raster.columns.count + column;
     if (raster.expert[cell]! < 0) return undefined;
-    // Steps as on the canvas, so that neighbours do meet in one colour.
+    // In the same steps as on the canvas, so that neighbours can have the same colour.
     const strength = Math.round(raster.strength[cell]! * 16) / 16;
     return css(tint(paper, toneOf(row, column), strength));
   };

@@ -1,4 +1,4 @@
-/** What the map shows now, as signals: everything between the store and the canvas. */
+/** What the map shows now, as signals: everything between store and canvas. */
 import { computed, signal } from '@preact/signals';
 import type { Side } from '../../src/protocol/panel.js';
 import { tokenLabel } from '../../src/trace/text/label.js';
@@ -22,31 +22,32 @@ import { measureRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from '.
 import { makePaper, type Paper } from './paper.js';
 
 export class GridScene {
-  /** Whose columns these are: the other run's only when the grid shows it. */
+  /** The map shows how two runs differ. */
   readonly isChange = computed(() => this.store.colouredBy.value === 'change');
+  /** The run whose tokens are the columns: the other one only if the map shows it. */
   readonly side = computed<Side>(() => (this.isChange.value ? 'main' : this.store.gridSource.value));
-  /** Each cell's own, where a number colours them. */
+  /** The number that colours the cells, if one does. */
   readonly measure = computed(() => {
     const by = this.store.colouredBy.value;
     return isMeasure(by) ? by : undefined;
   });
   readonly trace = computed<Trace | undefined>(() => {
     const side = this.store.side(this.side.value);
-    // Scores come last.
+    // Scores arrive last.
     const isByScores = this.measure.value !== undefined || this.store.view.filter.value.margin !== null;
     return isByScores ? side.trace.value : side.choices.value;
   });
   readonly sight = computed(() => this.store.side(this.side.value).sight.value);
   readonly before = computed(() => (this.side.value === 'main' ? this.store.main.before.value : undefined));
   private readonly tokens = computed(() => this.trace.value && columnsOf(this.trace.value));
-  /** Undefined where the text of the tokens is not known. */
+  /** Undefined if the text of the tokens is unknown. */
   readonly lines = computed(() => this.trace.value && lineColumns(this.trace.value));
-  /** Lines are drawn, and not tokens. */
+  /** The map shows lines, not tokens. */
   readonly isLines = computed(() => {
     const form = this.store.view.map.value;
     return this.lines.value !== undefined && (form === 'auto' ? isNarrow.value : form === 'lines');
   });
-  /** The rows of the model are its experts in sight: columns beside the lines. */
+  /** The model's rows, which are columns beside the lines, are the experts in sight. */
   readonly isByExpert = computed(
     () =>
       this.isLines.value &&
@@ -56,7 +57,7 @@ export class GridScene {
   );
   readonly columns = computed(() => (this.isLines.value ? this.lines.value : this.tokens.value));
   readonly zoom = computed<Zoom | null>(() => this.store.view[this.zoomField()].value);
-  /** Each layer has experts of its own and one router: there is nothing in it to open. */
+  /** Each layer has its own experts and one router, so that there is nothing to open. */
   readonly isFlat = computed(() => {
     const [trace, sight] = [this.trace.value, this.sight.value];
     return trace !== undefined && sight?.layer !== undefined && layersOf(trace).length === trace.sites.length;
@@ -81,14 +82,14 @@ export class GridScene {
     const found = marginOf(this.store, this.side.value, trace, tokens);
     return found && byLines(found, lines);
   });
-  /** [C] 1 for each column that is not of the part of the text that one looks at; undefined: all is looked at. */
+  /** [C] 1 for each column outside the scope; undefined if there is no scope. */
   readonly beyond = computed(() => {
     const [scope, columns] = [this.store.scope.value, this.columns.value];
     return scope && columns && this.side.value === 'main'
       ? columnsBeyond(columns, scope.sequence, scope.ranges)
       : undefined;
   });
-  /** The expert whose column was chosen, where columns are experts. */
+  /** The expert whose column was selected, if columns are experts. */
   readonly expert = signal(-1);
   /** The selected cell. */
   readonly place = computed<Place>(() => {
@@ -104,7 +105,7 @@ export class GridScene {
     };
   });
 
-  /** How it lies on the screen, for pictures; the view says it. */
+  /** The layout on the screen, for pictures; the view sets it. */
   frame: () => Frame | undefined = () => undefined;
 
   constructor(readonly store: Store) {}
@@ -117,7 +118,7 @@ export class GridScene {
     return this.isLines.value ? 'lineZoom' : 'zoom';
   }
 
-  /** All tokens of the trace, whatever the map shows of it, the filter hides, and wherever one has scrolled. */
+  /** All tokens of the trace, regardless of the map's form, its filter and where it is scrolled to. */
   whole(): Paper | undefined {
     const [trace, tokens] = [this.trace.value, this.tokens.value];
     if (!trace || !tokens) return undefined;
@@ -135,7 +136,10 @@ export class GridScene {
     return labels;
   }
 
-  /** Of a line in its document, or in its text where there is none; empty for what goes on with the line above, or was written by the model. */
+  /**
+   * A line's number in its document, or in its text if there is none; empty for a line that continues the one above, or that
+   * the model wrote.
+   */
   private numberOf(sequence: number, lines: Lines, row: number): string {
     const line = lines.line[row]!;
     if (row > 0 && lines.line[row - 1] === line) return '';
@@ -159,7 +163,7 @@ export class GridScene {
     if (!trace || !rows || !tokens) return undefined;
     if (!lines || !this.isLines.value) return this.tokenRaster(trace, rows, tokens, filter, this.measure.value);
     if (this.isByExpert.value) return expertRaster(trace, rows, lines);
-    // Beside lines there is a margin for numbers.
+    // With lines, numbers go to the margin.
     const raster = this.tokenRaster(trace, rows, tokens, filter, undefined);
     return raster && byLines(raster, lines);
   }

@@ -1,4 +1,4 @@
-/** The grid's canvas in its scroller. */
+/** The map's canvas in its scroller. */
 import { effect, type ReadonlySignal, type Signal } from '@preact/signals';
 import { theme } from '../look/theme.js';
 import {
@@ -24,10 +24,10 @@ import { turn } from './model.js';
 import { extentOf, paint, paintOver } from './paint.js';
 import type { GridScene } from './scene.js';
 
-/** Height of a line where no editor has one, in CSS pixels. */
+/** Height of a line if no editor gives one, in CSS pixels. */
 const defaultLine = 18;
 
-/** Draws once a frame, however often it is asked to. */
+/** Draws once per frame, however often it is asked to. */
 function oncePerFrame(draw: () => void): { ask: () => void; stop: () => void } {
   let asked = 0;
   return {
@@ -41,7 +41,7 @@ function oncePerFrame(draw: () => void): { ask: () => void; stop: () => void } {
   };
 }
 
-/** Acts when one of several signals has changed, and at the start. */
+/** Acts at the start, and whenever one of the signals has changed. */
 function whenever(signals: readonly ReadonlySignal<unknown>[], act: () => void): () => void {
   return effect(() => {
     signals.forEach((one) => one.value);
@@ -49,14 +49,14 @@ function whenever(signals: readonly ReadonlySignal<unknown>[], act: () => void):
   });
 }
 
-/** The canvas and what it shows of the scene: laid out, scrolled and painted once a frame. */
+/** The canvas and what it shows of the scene: laid out, scrolled and painted once per frame. */
 export class Stage {
   readonly #base: HTMLCanvasElement;
   readonly #over: HTMLCanvasElement;
   readonly #spacer: HTMLElement;
   readonly #focus: HTMLElement;
   #size: Size = { width: 0, height: 0 };
-  /** Which form of the map was scrolled to where it was left. */
+  /** The form of the map that was last scrolled to where it had been left. */
   #restored: boolean | undefined;
   #revealing = false;
   readonly #following: Following;
@@ -80,7 +80,7 @@ export class Stage {
     resized.observe(scroller);
     this.#end.push(
       () => resized.disconnect(),
-      // What is drawn; drawing itself reads more, and must not be run again by that.
+      // Only these signals: drawing reads more, and must not start again because of those.
       whenever([scene.paper, scene.zoom], () => this.#frames.ask()),
       whenever([scene.store.visible, scene.isLines], () => {
         this.#following.editorMoved();
@@ -101,7 +101,7 @@ export class Stage {
     for (const end of this.#end) end();
   }
 
-  /** Draws what has come into view, and keeps where that is. */
+  /** Draws what has come into view, and remembers the position. */
   scrolled(): void {
     this.#frames.ask();
     this.#following.scrolled();
@@ -130,7 +130,7 @@ export class Stage {
     return raster ? extentOf(raster) : { columns: 1, rows: 1 };
   }
 
-  /** Rows on a screen. */
+  /** Rows per screen. */
   page(): number {
     const cell = this.cell();
     return Math.max(1, Math.floor((this.#size.height - gutterOf(cell, this.#extent()).top) / cell.height) - 1);
@@ -158,7 +158,7 @@ export class Stage {
     this.#following.scrollTo(scroll);
   }
 
-  /** As large as can be read, from the first cell in sight, or where what is selected is in sight. */
+  /** Enlarges cells until they can be read, from the first visible one on or with the selected one in view. */
   read(): void {
     const frame = this.frame();
     if (!frame) return;
@@ -234,7 +234,7 @@ export class Stage {
     this.placeTip();
   }
 
-  /** Beside the cell under the pointer; when what it says has changed, too, for then it has another size. */
+  /** Puts the tip beside the cell under the pointer; also when its words, and so its size, have changed. */
   placeTip(): void {
     const frame = this.frame();
     const [raster, pointer] = [this.scene.raster.peek(), this.pointer.peek()];

@@ -1,4 +1,4 @@
-/** SVG elements for a file: text only ever becomes a text node. */
+/** SVG elements for a file. Strings only ever become text nodes. */
 export function svg<K extends keyof SVGElementTagNameMap>(
   tag: K,
   props: Readonly<Record<string, string | number>> = {},

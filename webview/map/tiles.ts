@@ -1,14 +1,14 @@
-/** The map's colours as pictures, a pixel a cell. */
+/** The map's colours as images, one pixel per cell. */
 import { colourCount, quiet } from '../../src/look/palette.js';
 import { channels, mix, type Theme } from '../look/theme.js';
 import { off, type Cells, type Step } from './cells.js';
 import { xOf, yOf, type Frame, type Window } from './geometry.js';
 
-/** Cells of a tile's side: far below every canvas limit. */
+/** Cells per side of a tile: far below every canvas limit. */
 const side = 4096;
 const levels = 16;
 
-/** What is left of a colour where a what-if changed nothing. */
+/** How much of a colour is left where a what-if changed nothing. */
 const faded = 0.27;
 
 export interface Tile {
@@ -18,7 +18,7 @@ export interface Tile {
   readonly row: number;
 }
 
-/** @param tint of a tone, by its strength; `fade` below 1 where it stays */
+/** @param tint the colour of a tone by its strength; `fade` is below 1 for cells that stay */
 export function tilesOf(
   cells: Cells,
   theme: Theme,
@@ -60,7 +60,7 @@ export function tilesOf(
   return tiles;
 }
 
-/** What of them is in view. @param step as they were made for */
+/** Draws the part that is in view. @param step the one that the tiles were made for */
 export function drawTiles(
   context: CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D,
   tiles: readonly Tile[],

@@ -1,4 +1,4 @@
-/** What is said beside the pointer: of a cell, of several at once, of a row, of a line. */
+/** The tip beside the pointer: for a cell, several at once, a row or a line. */
 import { useLayoutEffect } from 'preact/hooks';
 import { isMeasure } from '../../src/trace/figures/colouring.js';
 import type { Trace } from '../../src/trace/model/trace.js';
@@ -191,7 +191,7 @@ function CellTip({
   );
 }
 
-/** Of cells too small to be pointed at one by one, and of a line's tokens. */
+/** For cells too small to be pointed at one by one, and for a line's tokens. */
 function WindowTip({
   trace,
   raster,
@@ -204,7 +204,7 @@ function WindowTip({
   readonly raster: Raster;
   readonly window: Window;
   readonly labels: readonly string[];
-  /** Default: which columns they are. */
+  /** Default: the columns' numbers. */
   readonly title?: string;
   readonly looks: (set: Looks['set']) => Looks;
 }) {

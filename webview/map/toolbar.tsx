@@ -85,7 +85,7 @@ function FormSwitch({ scene }: Props) {
   );
 }
 
-/** What the rows are, or the columns beside lines: layers, modules, or experts. */
+/** What the rows (or the columns beside lines) are: layers, modules or experts. */
 function RowSwitch({ scene }: Props) {
   const { store } = scene;
   const { expanded, lineColumns } = store.view;
@@ -118,7 +118,7 @@ function RowSwitch({ scene }: Props) {
   return <Segmented label={t(isLines ? 'columns' : 'rows')} parts={parts.filter((part) => part !== false)} />;
 }
 
-/** Which of two runs. */
+/** Which of two runs is shown. */
 function RunSwitch({ scene }: Props) {
   const { store } = scene;
   return (

@@ -1,4 +1,4 @@
-/** The grid's twin: the selected token's choices at every site, as a table. */
+/** The map's twin: the selected token's choices at every routed module, as a table. */
 import { rowsAt, sharedSites, sitesOf } from '../../src/trace/model/access.js';
 import { certaintyAt } from '../../src/trace/figures/distribution.js';
 import { tokenLabel } from '../../src/trace/text/label.js';

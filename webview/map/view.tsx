@@ -1,4 +1,4 @@
-/** The map of text × sites: a canvas that stays put in a scroller, and one real element for the cell that has the focus. */
+/** The map of text × routed modules: a canvas that stays put in a scroller, and one real element for the cell that has the focus. */
 import { useSignal, type Signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
@@ -103,7 +103,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   );
 }
 
-/** The one cell that is an element: it has the focus, and the words for all. */
+/** The only cell that is an element: it has the focus, and the words for screen readers. */
 function FocusCell({
   scene,
   cell,
@@ -112,7 +112,7 @@ function FocusCell({
 }: {
   readonly scene: GridScene;
   readonly cell: RefObject<HTMLDivElement | null>;
-  /** What is said aloud. */
+  /** What is read out. */
   readonly said: Signal<string>;
   readonly onKeyDown: (event: KeyboardEvent) => void;
 }) {
@@ -123,7 +123,7 @@ function FocusCell({
   const { column, row } = raster ? turn(raster, at) : at;
   const { rows, columns } = raster ? extentOf(raster) : { rows: 0, columns: 0 };
   useLayoutEffect(() => {
-    // Only what one moves to by hand.
+    // Only when the user moves to a cell.
     if (document.activeElement === cell.current) said.value = words;
   }, [words]);
   return (
@@ -153,7 +153,7 @@ function FocusCell({
   );
 }
 
-/** What is selected, in one line, while another view than its own is open; before that, what can be done here. */
+/** The selection in one line, while a tab other than its own is open; before there is one, what can be done here. */
 function Strip({ scene }: { readonly scene: GridScene }) {
   const { store } = scene;
   const [trace, raster] = [scene.trace.value, scene.raster.value];

@@ -15,13 +15,13 @@ export function rowName(trace: Trace, row: Row): string {
   return row.site >= 0 ? siteName(trace.sites[row.site]!) : layerName(row);
 }
 
-/** The number that colours a cell; empty where none does. */
+/** The number that colours a cell; empty if none does. */
 export function measureAt({ shows, measured }: Raster, cell: number): string {
   const value = measured?.value[cell] ?? NaN;
   return isMeasure(shows) && !Number.isNaN(value) ? `${t(`colour_${shows}`)} ${fixed(value)}` : '';
 }
 
-/** What there is to say of a cell beside its choices. */
+/** What to say about a cell besides its choices. */
 export function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[] {
   if (!isThere) return [t('elsewhereCell')];
   const cell = at.row * raster.columns.count + at.column;
@@ -53,16 +53,16 @@ export function differs(raster: Raster, at: Place): string {
 export const weightOf = ({ weight }: Choice, isSum: boolean): string =>
   weight === undefined ? '' : isSum ? percent(weight) : fixed(weight);
 
-/** The number of a column's token, from 1, or of its line; that of a gap is its neighbour's. */
+/** The number of a column's token, from 1, or of its line; a gap has its neighbour's. */
 export function columnName({ columns, isTurned }: Raster, column: number, labels: readonly string[]): string {
   const own = columns.spans.findLast(({ from }) => from <= column);
   if (!isTurned) return String(Math.min(column - own!.from, own!.count - 1) + 1);
-  // A piece of a long line is called as its beginning is.
+  // A piece of a long line has the number of the line's beginning.
   for (let at = column; at >= own!.from; at--) if (labels[at]) return labels[at]!;
   return '';
 }
 
-/** Who leads most of a line's tokens, or what is the mean of them. */
+/** The expert that leads most of a line's tokens, or their mean. */
 export function lineCell(raster: Raster, at: Place, row: Row, part: SharedSites | undefined): string {
   const cell = at.row * raster.columns.count + at.column;
   const e = raster.expert[cell]!;
@@ -76,13 +76,13 @@ export function lineCell(raster: Raster, at: Place, row: Row, part: SharedSites 
     : t('lineLeads', name, percent(raster.strength[cell]!));
 }
 
-/** Empty where no token begins in the line. */
+/** Empty if no token begins in the line. */
 export function cellWords(raster: Raster, at: Place): string {
   const cell = cellAt(raster, at.column, at.row);
   return cell ? lineCell(raster, at, cell.row, cell.part) : '';
 }
 
-/** For the screen reader. @param labels numbers of lines */
+/** Words for the screen reader. @param labels numbers of lines */
 export function describe(trace: Trace, raster: Raster, at: Place, labels: readonly string[]): string {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return t('gridRole');

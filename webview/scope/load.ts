@@ -1,4 +1,4 @@
-/** How a text is parted, and what is said of a part: few look at one. */
+/** How a text is divided into parts, and what is said about one: loaded late, because few people look at one. */
 import { late } from '../store/late.js';
 
 export const parts = late(() => import('./parts.js'));

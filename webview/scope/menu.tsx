@@ -1,4 +1,4 @@
-/** Which part of the text one looks at: a choice, and what says that it was made. */
+/** The scope, the part of the text to look at: a menu to choose it, and a chip that shows it. */
 import { useStore } from '../components/context.js';
 import { Chip, Chips } from '../components/chips.js';
 import { Icon } from '../components/controls.js';

@@ -1,4 +1,4 @@
-/** What scopes are called, and which there are to choose. */
+/** Names of scopes, and the list to choose from. */
 import { selectionScope, type ScopedRegion, type TextScope } from '../../src/trace/text/scopes.js';
 import type { Store } from '../store/store.js';
 import type { Item } from '../components/menu.js';
@@ -32,7 +32,7 @@ export function scopeName(store: Store, { region, ranges, sequence }: TextScope)
   return region ? regionName(region) : rangesName(store, ranges, sequence);
 }
 
-/** All of the text, what is selected, and each region. */
+/** The whole text, the selection, and each region. */
 export function itemsOf(store: Store): Item[] {
   const trace = store.main.choices.value;
   const { sequence, token, end = token + 1 } = store.view.selection.value;

@@ -1,4 +1,4 @@
-/** A part of the text in a few charts, beside the rest of it. */
+/** A part of the text in a few charts, compared with the rest. */
 import { sort } from 'd3-array';
 import type { SharedSites } from '../../src/trace/model/access.js';
 import { contrast, type Contrast } from '../../src/trace/figures/contrast.js';
@@ -22,7 +22,7 @@ interface Props {
   readonly scope: TextScope;
 }
 
-/** More bars than this nobody reads; the tables have all. */
+/** Nobody reads more bars than this; the tables have everything. */
 const most = 12;
 
 export function ScopeSummary({ trace, sites, scope }: Props) {
@@ -63,7 +63,7 @@ interface Told {
 const range = ({ low, high }: Interval, say: (x: number) => string) => `${say(low)} – ${say(high)}`;
 const points = (x: number) => signed(x * 100, 1);
 
-/** Largest first, as many as are read. */
+/** Experts by the size of their value, largest first. */
 const largest = (values: Float64Array) => sort(values.keys(), (e) => -Math.abs(values[e]!));
 
 function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {

@@ -1,4 +1,4 @@
-/** The page that compares a pool's experts. The host sends it once, at `ready`; where one looks is kept here. */
+/** The page that compares a pool's experts. The host sends them once, at `ready`; what the user is looking at is kept here. */
 import './similarity.css';
 import { render } from 'preact';
 import type { SimilarityMessage } from '../../src/protocol/similarity.js';

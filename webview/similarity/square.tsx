@@ -1,4 +1,4 @@
-/** Experts × experts. It is its own table: the numbers stand in its cells as long as there is room for them. */
+/** Experts × experts. The chart is its own table: its cells contain the numbers as long as there is room. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { signsOf } from '../../src/look/signs.js';
 import type { Expert } from '../../src/trace/model/trace.js';
@@ -14,20 +14,20 @@ interface Props {
   readonly caption: string;
 }
 
-/** How strong the strongest is: a number on it can still be read. */
+/** How strong the strongest shade is: a number on it can still be read. */
 const strongest = 0.85;
 
-/** More have no room for their numbers. */
+/** With more experts than this, there is no room for numbers. */
 const mostCells = 40;
 
 export function Square(props: Props) {
   return props.experts.length > mostCells ? <Picture {...props} /> : <Cells {...props} />;
 }
 
-/** What is not known is no 0. */
+/** An unknown value is not 0. */
 export const cosine = (x: number): string => (Number.isNaN(x) ? '–' : fixed(x, 3));
 
-/** The largest cosine of two different experts, either way: strength is a share of it, as with itself each has 1. */
+/** The largest absolute cosine of two different experts: shades are relative to it, because each expert has 1 with itself. */
 const highestOf = (plane: Float32Array, n: number): number =>
   plane.reduce((most, x, i) => (i % (n + 1) !== 0 && Math.abs(x) > most ? Math.abs(x) : most), 0) || 1;
 
@@ -69,7 +69,7 @@ function Cells({ experts, plane, caption }: Props) {
   );
 }
 
-/** A pixel a pair. What it shows is in the list of pairs, which is its twin. */
+/** One pixel per pair. The list of pairs is its twin. */
 function Picture({ experts, plane, caption }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const n = experts.length;

@@ -10,14 +10,14 @@ import { layerName } from '../look/names.js';
 import { t } from '../look/strings.js';
 import { cosine, Square } from './square.js';
 
-/** What is looked at: a layer's key, or '' for all of them. */
+/** What the user is looking at: a layer's key, or '' for all layers. */
 export interface Looking {
   readonly by: Measure;
   readonly layer: string;
 }
 
 interface Props extends Omit<SimilarityMessage, 'type'> {
-  /** What was looked at before, if anything. */
+  /** What the user was looking at before, if anything. */
   readonly first: unknown;
   readonly look: (looking: Looking) => void;
 }

@@ -1,10 +1,10 @@
-/** Code that few need in a session: it comes when it is first wanted. */
+/** Code that few sessions need: loaded when it is first wanted. */
 import { signal, type ReadonlySignal } from '@preact/signals-core';
 
 export interface Late<T> {
-  /** Undefined until it has come. */
+  /** Undefined until it is loaded. */
   readonly code: ReadonlySignal<T | undefined>;
-  /** Asks for it, once; again only if it could not be fetched, of which the promise tells. */
+  /** Loads it once, and again only after a failure, which rejects the promise. */
   readonly want: () => Promise<T>;
 }
 

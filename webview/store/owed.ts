@@ -1,4 +1,4 @@
-/** What an attribution says of a text's tokens, for all who draw it. */
+/** What an attribution says about a text's tokens, for everything that draws it. */
 import type { Attribution } from '../../src/requests/api.js';
 import { owedOf, type Owed } from '../../src/trace/figures/attributed.js';
 import type { Expert, ExpertSet, Trace } from '../../src/trace/model/trace.js';
@@ -7,7 +7,7 @@ import { expertName } from '../look/names.js';
 
 const kept = new WeakMap<Attribution, Owed>();
 
-/** Worked out once. */
+/** Computed once. */
 export function owedIn(found: Attribution): Owed {
   let owed = kept.get(found);
   if (!owed) kept.set(found, (owed = owedOf(found)));
@@ -16,12 +16,12 @@ export function owedIn(found: Attribution): Owed {
 
 export interface Placed {
   readonly looks: Looks;
-  /** In the looks' set. */
+  /** Index in the looks' set. */
   readonly expert: number;
   readonly name: string;
 }
 
-/** Where each expert is in the trace; undefined: nowhere. */
+/** Where each expert is in the trace; undefined if nowhere. */
 export function placesOf(
   { expertSets, sites }: Trace,
   experts: readonly Expert[],

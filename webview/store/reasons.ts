@@ -1,4 +1,4 @@
-/** Why something cannot be done now, in words; undefined when it can. */
+/** Why something cannot be done now, in words; undefined if it can. */
 import type { SourceDescription } from '../../src/requests/description.js';
 import { t } from '../look/strings.js';
 import type { Store } from './store.js';
@@ -21,6 +21,6 @@ export function reasonAgainst(store: Store, doing: Doing): string | undefined {
 
 export function traceReason(store: Store): string | undefined {
   if (!store.main.trace.value) return t('needsTrace');
-  // What is saved would lack them, and nobody would know.
+  // The file would lack the scores, and nobody would notice.
   return store.main.scoresFollow.value ? t('busy') : undefined;
 }

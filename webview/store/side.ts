@@ -10,7 +10,7 @@ import type { View } from './state.js';
 
 export type ViewSignals = { readonly [K in keyof View]: Signal<View[K]> };
 
-/** One side's parts, so that each is followed by itself: how far a run is changes a hundred times, its trace a few. */
+/** One side's parts, each a signal of its own: a run's progress changes a hundred times, its trace a few times. */
 export class SideSignals {
   readonly state = signal<SideState | undefined>(undefined);
   readonly trace = computed(() => this.state.value?.trace);
@@ -19,21 +19,21 @@ export class SideSignals {
   readonly lenses = computed(() => this.state.value?.lenses ?? noLenses);
   readonly running = computed(() => this.state.value?.running);
   readonly isRunning = computed(() => this.running.value !== undefined);
-  /** Length of the text that was given; undefined: all of it was. */
+  /** Length of the text that the model was given; undefined if it was given all of it. */
   readonly given = computed(() => this.state.value?.given);
   readonly title = computed(() => this.state.value?.title ?? '');
   readonly strategy = computed(() => this.state.value?.strategy);
   readonly interventions = computed(() => this.state.value?.interventions ?? none);
   readonly error = computed(() => this.state.value?.error);
   readonly isStale = computed(() => this.state.value?.stale === true);
-  /** Tokens, from the first, that stand as they were routed. */
+  /** Number of tokens, from the first, that are still as they were routed. */
   readonly fresh = computed(() => (this.isStale.value ? (this.state.value?.fresh ?? 0) : Infinity));
   /** Scores are still to come. */
   readonly scoresFollow = computed(() => this.state.value?.scoresFollow === true);
   readonly isThere = computed(() => this.state.value !== undefined);
-  /** The trace as far as it was chosen: what rests on no score is not drawn again when these come. */
+  /** The trace with its choices: what needs no scores is not drawn again when these arrive. */
   readonly choices: ReadonlySignal<Trace | undefined>;
-  /** Nothing is chosen in it: no expert, or the same ones for all tokens. */
+  /** Nothing was chosen in it: no expert, or the same ones for all tokens. */
   readonly isFixed = computed(() => this.choices.value !== undefined && isFixed(this.choices.value));
   readonly sight = computed(() => this.choices.value && sightOf(this.choices.value, this.view.colourLayer.value));
   readonly looks = computed(() => {

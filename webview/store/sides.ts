@@ -3,13 +3,13 @@ import type { Store } from './store.js';
 import { t } from '../look/strings.js';
 import { strategyTitle } from './strategies.js';
 
-/** A run by its title, strategy and what-if. Of the run that is seen: while another is asked for, the former stays on show. */
+/** A run's name: its title, strategy and what-if. It is that of the run on show, which stays there while another is being computed. */
 export function sideName(store: Store, name: Side): string {
   const side = store.side(name);
   const trace = side.choices.value;
   const strategy = trace?.router.name ?? side.strategy.value?.name;
   const interventions = trace?.interventions ?? side.interventions.value;
   const parts = [side.title.value, strategyTitle(store, strategy), interventions.length > 0 ? t('tab_whatIf') : ''];
-  // A run under another strategy has its strategy for a title.
+  // A run with another strategy has the strategy as its title.
   return [...new Set(parts)].filter(Boolean).join(' · ');
 }

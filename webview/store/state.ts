@@ -1,18 +1,18 @@
-/** What the page remembers by itself: where one looks, not what was computed. Kept by the editor across reloads. */
+/** What the page itself remembers: what the user is looking at, not what was computed. The editor keeps it across reloads. */
 import { colourings, overlays, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
 
 export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'lens', 'compare'] as const;
 export type Tab = (typeof tabs)[number];
 
-/** Which run the grid draws. */
+/** Which run the map shows. */
 export const gridSources = ['main', 'other'] as const;
 export type GridSource = (typeof gridSources)[number];
 
-/** `auto`: the text is folded while its editor stands beside the panel. */
+/** `auto`: the text is folded while its editor is visible. */
 export const textPanes = ['auto', 'shown', 'folded'] as const;
 export type TextPane = (typeof textPanes)[number];
 
-/** How the map is drawn: tokens across, or lines down; `auto`: lines where there is no room for more. */
+/** How the map is drawn: tokens across, or lines down; `auto`: lines if there is no room for more. */
 export const mapForms = ['auto', 'grid', 'lines'] as const;
 export type MapForm = (typeof mapForms)[number];
 
@@ -21,15 +21,15 @@ export const lineColumnKinds = ['layers', 'experts'] as const;
 export type LineColumns = (typeof lineColumnKinds)[number];
 
 export interface Selection {
-  /** Which sequence `token` counts in. */
+  /** Which sequence `token` is in. */
   readonly sequence: number;
   /** −1: none. */
   readonly token: number;
-  /** Past the last of the tokens of a line; absent: one token alone. */
+  /** Past the last selected token; absent: only one is selected. */
   readonly end?: number;
   /** Key of a layer (`layerKey`); empty: all layers. */
   readonly layer: string;
-  /** Index on the site axis; −1: the layer as a whole, or all layers. */
+  /** Index in the trace's `sites`; −1: the layer as a whole, or all layers. */
   readonly site: number;
 }
 
@@ -39,9 +39,9 @@ export interface Filter {
   readonly layers: readonly [from: number, to: number] | null;
   /** Empty: all. */
   readonly kinds: readonly string[];
-  /** Least routing weight. */
+  /** The smallest routing weight that is shown. */
   readonly weight: number;
-  /** Show only choices closer than this; null: all. */
+  /** Show only choices with at most this margin; null: all. */
   readonly margin: number | null;
 }
 
@@ -61,7 +61,7 @@ export interface WhatIfForm {
   /** `all`, `layer:<key>`, `kind:q` or `module:<path>`. */
   readonly where: string;
   readonly tokenOnly: boolean;
-  /** Only in the part of the text that one looks at, if in any. */
+  /** Only in the scope, if there is one. */
   readonly scopeOnly: boolean;
 }
 
@@ -70,15 +70,15 @@ export interface View {
   readonly tab: Tab;
   readonly selection: Selection;
   readonly filter: Filter;
-  /** Key of the part of the text that one looks at (src/trace/text/scopes.ts); empty: all of it. */
+  /** Key of the scope (src/trace/text/scopes.ts); empty: the whole text. */
   readonly scope: string;
   readonly filterOpen: boolean;
   readonly generateOpen: boolean;
   readonly legendOpen: boolean;
   readonly textPane: TextPane;
-  /** The map has the whole page. */
+  /** The map fills the page. */
   readonly maximised: boolean;
-  /** Keys of the layers whose sites are rows of their own. */
+  /** Keys of the layers whose routed modules have rows of their own. */
   readonly expanded: 'all' | readonly string[];
   /** Null: everything fits. */
   readonly zoom: Zoom | null;
@@ -87,20 +87,20 @@ export interface View {
   /** Null: as high as in the editor. */
   readonly lineZoom: Zoom | null;
   readonly gridSource: GridSource;
-  /** There was another side when last seen. */
+  /** There was another side when the page was last seen. */
   readonly comparing: boolean;
-  /** With a what-if: choices that stayed are faded. */
+  /** With a what-if: choices that did not change are faded. */
   readonly fadeUnchanged: boolean;
-  /** What gives text and grid their colours. */
+  /** What colours text and map. */
   readonly colouring: Colouring;
   readonly overlay: Overlay;
-  /** Key of the layer whose experts colour a text; empty: the first. */
+  /** Key of the layer whose experts colour the text; empty: the first. */
   readonly colourLayer: string;
-  /** Key of the layer whose routers are measured, where a number colours a text; empty: all. */
+  /** Key of the layer whose routers are measured if a number colours the text; empty: all. */
   readonly measureLayer: string;
-  /** Ids of experts that have a colour though few tokens go to them. */
+  /** Ids of experts that have a colour although few tokens go to them. */
   readonly pinned: readonly string[];
-  /** Share of the height that the text has, of the width that the views beside it have; `top`, `bottom`: when they stand in one column. */
+  /** The text's share of the height, and the tabs' share of the width; `top`, `bottom`: when they are in one column. */
   readonly textShare: number;
   readonly topShare: number;
   readonly sideShare: number;
@@ -111,9 +111,9 @@ export interface View {
   readonly whatIf: WhatIfForm;
   /** Name of a strategy; empty: none chosen yet. */
   readonly compareWith: string;
-  /** Id, where that strategy is of one expert; empty: none chosen yet. */
+  /** Id of the expert, if that strategy needs one; empty: none chosen yet. */
   readonly compareExpert: string;
-  /** Expert whose most attracted tokens are listed; an index, −1: the most used one. */
+  /** Index of the expert whose most attracted tokens are listed; −1: the most used one. */
   readonly attracted: number;
 }
 
@@ -153,7 +153,7 @@ export const initial: View = {
   attracted: -1,
 };
 
-/** A state that another version wrote, or none at all, is forgotten; fields that are not of the right type fall back one by one. */
+/** A state from another version is dropped; fields of the wrong type fall back one by one. */
 export function restore(kept: unknown): View {
   if (typeof kept !== 'object' || kept === null || (kept as Partial<View>).version !== initial.version) return initial;
   const view: Record<string, unknown> = { ...initial };
@@ -183,7 +183,7 @@ export function restore(kept: unknown): View {
 
 function sameShape(value: unknown, like: unknown): boolean {
   if (like === null) return value === null;
-  // All lists here are of text, but for a range of layers.
+  // All lists here are of text, except for a range of layers.
   if (Array.isArray(like)) return Array.isArray(value) && value.every((one) => typeof one === 'string');
   if (typeof like !== 'object')
     return typeof value === typeof like && (typeof value !== 'number' || Number.isFinite(value));
@@ -192,7 +192,7 @@ function sameShape(value: unknown, like: unknown): boolean {
   if (end !== undefined && !Number.isInteger(end)) return false;
   return Object.entries(like).every(([key, inner]) => {
     const own = (value as Record<string, unknown>)[key];
-    // Null stands for "no limit"; a value may stand there as well.
+    // Null means "no limit"; a value is allowed there too.
     return inner === null ? own !== undefined : sameShape(own, inner);
   });
 }

@@ -1,4 +1,7 @@
-/** One store: what the host sent, and where one looks, as signals. What draws from a signal is drawn again when it changes. */
+/**
+ * The store: what the host sent and what the user is looking at, as signals. Whatever draws from a signal is drawn again when
+ * it changes.
+ */
 import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
 import { Caller } from '../../src/channel/caller.js';
 import { isAnswering, type Options } from '../../src/channel/messages.js';
@@ -39,10 +42,10 @@ export interface Host {
   setState(state: Kept): void;
 }
 
-/** `memory` is the host's: by it a panel is found again after a reload. */
+/** `memory` belongs to the host, which finds a panel again by it after a reload. */
 export type Kept = View & { readonly memory?: string };
 
-/** A token of one sequence; −1: none. `end`: past the last, where it is the first of a line's. */
+/** A token of one sequence; −1: none. `end`: past the last, if it is the first of several. */
 export interface Place {
   readonly sequence: number;
   readonly token: number;
@@ -51,33 +54,33 @@ export interface Place {
 
 export const nowhere: Place = { sequence: 0, token: -1 };
 
-/** Tells the parts of a text, once it has come. */
+/** Finds the parts of a text, once the code is loaded. */
 type Scopes = Late<{ readonly scopeOf: (trace: Trace, title: string, key: string) => TextScope | undefined }>;
 
 export class Store {
   readonly description = signal<SourceDescription | undefined>(undefined);
   readonly poolError = signal<ErrorData | undefined>(undefined);
-  /** The host has said what there is behind it, or that there is nothing. */
+  /** The host has described its source, or has said that there is none. */
   readonly ready = signal(false);
-  /** All the text that there is to show stands in an editor that is in sight. */
+  /** All the text that there is to show is visible in an editor. */
   readonly isTextInSight = signal(false);
-  /** Where the text's lines are in its document; undefined: there is none. */
+  /** Where the text's lines are in its document; undefined if there is none. */
   readonly lines = signal<DocumentLines | undefined>(undefined);
-  /** Those that are in sight in its editor. */
+  /** The lines that are visible in its editor. */
   readonly visible = signal<VisibleLines | undefined>(undefined);
   readonly main: SideSignals;
   readonly other: SideSignals;
   readonly view: ViewSignals;
-  /** A token of the other run that has no counterpart, selected there. */
+  /** A token that is selected in the other run and has no partner in the main run. */
   readonly lone = signal<Place>(nowhere);
 
-  /** What was chosen, or this run when there is no other to show. */
+  /** The chosen run, or the main one if there is no other to show. */
   readonly gridSource = computed<GridSource>(() => (this.other.trace.value ? this.view.gridSource.value : 'main'));
-  /** The run that changes are against: the other, or this one without its what-if. */
+  /** The run that changes are relative to: the other one, or the main one without its what-if. */
   readonly against = computed(() => this.other.choices.value ?? this.main.before.value);
-  /** The attribution that was looked at when something else was chosen to colour the text. */
+  /** The attribution that was on show when something else was chosen to colour the text. */
   private readonly passedOver = signal<SideState['attribution']>(undefined);
-  /** An attribution colours the text while it is looked at, or for as long as it was chosen to. */
+  /** An attribution colours the text while its tab is open, or for as long as it is chosen. */
   readonly colouredBy = computed<Colouring | Exclude<Overlay, ''>>(() => {
     const overlay = this.view.overlay.value;
     const attribution = this.main.attribution.value;
@@ -87,24 +90,24 @@ export class Store {
     const [by, trace] = [this.view.colouring.value, this.main.trace.value];
     return trace ? shownBy(trace, { by, layer: '' }).by : by;
   });
-  /** The tour is under way, or begins once there is something to show. */
+  /** The tour is running, or starts once there is something to show. */
   readonly tour = signal(false);
   readonly isTextFolded = computed(() => {
     const choice = this.view.textPane.value;
     return choice === 'auto' ? this.isTextInSight.value : choice === 'folded';
   });
-  /** By what two runs differ: their choices, or, where one of them has none, what becomes of the predictions. */
+  /** How two runs differ: in their choices or, if one of them chooses nothing, in their predictions. */
   readonly differBy = computed<Change['by']>(() =>
     this.other.choices.value && (this.main.isFixed.value || this.other.isFixed.value) ? 'logProb' : 'choices',
   );
   readonly running = computed(() => this.main.isRunning.value || this.other.isRunning.value);
-  /** The selected token of either run. The selection is in the main run, if its token has a counterpart there. */
+  /** The selected token of either run. The selection is in the main run, if its token has a partner there. */
   readonly placeIn: Readonly<Record<Side, ReadonlySignal<Place>>>;
-  /** The selected site as either run counts them; runs of two sources may have different ones. −1: none. */
+  /** The index of the selected routed module in either run; runs of two sources may have different ones. −1: none. */
   readonly siteIn: Readonly<Record<Side, ReadonlySignal<number>>>;
 
   private readonly refusal = signal<ErrorData | undefined>(undefined);
-  /** Why the host did not do what was asked last, where no side says so already. */
+  /** Why the host did not do what was last asked, unless a side already shows the error. */
   readonly refused = computed(() => {
     const error = this.refusal.value;
     const shown = [this.main.error.value, this.other.error.value];
@@ -116,7 +119,7 @@ export class Store {
   });
   private readonly incoming = new SideReceiver();
   private memory: string | undefined;
-  /** By sequence. Of a text that is written again, all that is known of it until then. */
+  /** By sequence. While a text is being written again, the longest version that is known. */
   private texts: readonly (string | undefined)[] = [];
   private saving: ReturnType<typeof setTimeout> | undefined;
 
@@ -176,13 +179,13 @@ export class Store {
     });
   }
 
-  /** Beside which tokens of `against` this run's stand, in each sequence; undefined while it is worked out, or without one. */
+  /** For each sequence, the partners of its tokens in `against`; undefined while they are being computed, or if there is no such run. */
   readonly partners = computed<readonly Partners[] | undefined>(() => {
     const [main, against] = [this.main.choices.value, this.against.value];
     return main && against && this.work.partners(main, against);
   });
 
-  /** What became of each token, for each sequence; undefined while it is worked out, or with nothing to compare. */
+  /** For each sequence, how its tokens changed; undefined while this is being computed, or if there is nothing to compare. */
   readonly changes = computed<readonly Change[] | undefined>(() => {
     const [main, against, partners] = [this.main.choices.value, this.against.value, this.partners.value];
     if (!main || !against || !partners) return undefined;
@@ -191,7 +194,7 @@ export class Store {
       : logProbChanges(main, this.other.trace.value ?? against, partners);
   });
 
-  /** The part of the main run's text that one looks at; undefined: all of it, or one that it does not have. */
+  /** The scope in the main run's text; undefined: the whole text, or a part that this text does not have. */
   readonly scope = computed<TextScope | undefined>(() => {
     const [key, trace] = [this.view.scope.value, this.main.choices.value];
     if (key === '' || !trace) return undefined;
@@ -203,7 +206,7 @@ export class Store {
     return side === 'main' ? this.main : this.other;
   }
 
-  /** What the host cannot do is shown where it was asked (`refused`). */
+  /** If the host cannot do it, the reason is shown where it was asked (`refused`). */
   send(message: PageMessage): void {
     if (isNotice(message)) {
       this.host.postMessage(message);
@@ -216,7 +219,7 @@ export class Store {
     });
   }
 
-  /** What the run on show can be asked beside what the host keeps: the answer is for who asked. Rejects with a GanderError. */
+  /** Asks something about the run on show that the host does not keep: the answer goes to the caller. Rejects with a GanderError. */
   async ask<N extends RunRequestName>(
     name: N,
     more: Omit<RequestOf<N>, keyof RouteRequest>,
@@ -314,7 +317,7 @@ export class Store {
     });
   }
 
-  /** At once: before the page goes. */
+  /** Saves at once, for when the page is about to close. */
   save(): void {
     clearTimeout(this.saving);
     this.host.setState({ ...this.snapshot(), ...(this.memory === undefined ? {} : { memory: this.memory }) });
@@ -332,7 +335,7 @@ export class Store {
     this.set({ filter: initial.filter });
   }
 
-  /** `from` the host, the editor knows already. */
+  /** A selection `from` the host is not sent back: the editor knows it already. */
   select(part: Partial<Selection>, from: 'page' | 'host' = 'page'): void {
     const former = this.view.selection.peek();
     const { end, ...next } = { ...former, ...('token' in part && { end: undefined }), ...part };
@@ -345,7 +348,7 @@ export class Store {
       this.send({ type: 'select', token, ...line, ...(next.sequence > 0 && { sequence: next.sequence }) });
   }
 
-  /** What is selected goes on to a place, in the same text. */
+  /** Extends the selection to a place in the same text. */
   extend(side: Side, { sequence, token, end = token + 1 }: Place): void {
     const now = this.placeIn[side].peek();
     if (now.sequence !== sequence || now.token < 0) this.selectIn(side, { sequence, token, end });
@@ -353,7 +356,7 @@ export class Store {
     else this.selectIn(side, { sequence, token: now.token, end });
   }
 
-  /** One step out of what stands in front of the rest: the tour, then the map alone, then a part of the text alone. */
+  /** Closes, one at a time, what is in front of the rest: the tour, then the maximised map, then the scope. */
   leave(): void {
     if (this.tour.peek()) this.tour.value = false;
     else if (this.view.maximised.peek()) this.set({ maximised: false });
@@ -386,14 +389,14 @@ export class Store {
     });
   }
 
-  /** A site and the layer that it is in. */
+  /** A routed module and its layer, as a selection. */
   spot(site: number): Pick<Selection, 'layer' | 'site'> {
     const trace = this.main.trace.peek();
     const found = trace?.sites[site];
     return { site, layer: trace && found ? layerKey(layerAt(trace, found)) : '' };
   }
 
-  /** What colours text and grid, here and in the text's editor. */
+  /** Sets what colours text and map, here and in the text's editor. */
   colour({ by, layer }: ColourChoice, from: 'page' | 'host' = 'page'): void {
     batch(() => {
       if (from === 'page') this.overlay('');
@@ -404,7 +407,7 @@ export class Store {
     if (from === 'page') this.send({ type: 'colour', by, layer });
   }
 
-  /** Colours text and grid by what there is beside the run itself; empty: by nothing of it. */
+  /** Colours text and map by what is not in the run itself (a change, an attribution); empty: by the run. */
   overlay(overlay: Overlay): void {
     batch(() => {
       this.set({ overlay });
@@ -412,7 +415,7 @@ export class Store {
     });
   }
 
-  /** The layer whose experts are in sight. Of a pool there is nothing to choose: its experts are the same in all layers. */
+  /** Brings a layer's experts into sight. In a pool there is nothing to choose: its experts are the same in all layers. */
   lookAtLayer(layer: string): void {
     const sight = this.main.sight.peek();
     if (!sight?.layer || layerKey(sight.layer) === layer) return;
@@ -423,7 +426,7 @@ export class Store {
 
   private bringOut(layer: string): void {
     if (layer === this.view.colourLayer.peek()) return;
-    // What was pinned and filtered was the former layer's.
+    // Pins and filter were about the former layer's experts.
     this.set({ colourLayer: layer, pinned: [] });
     this.setFilter({ experts: [] });
   }
@@ -432,7 +435,7 @@ export class Store {
     if (strategy) this.send({ type: 'route', side: 'main', strategy, interventions });
   }
 
-  /** A comparison that opens is shown; one that is replayed after a reload leaves the view as it was. */
+  /** A comparison that opens is shown; one that is sent again after a reload leaves the view as it was. */
   private followComparison(comparing: boolean): void {
     if (comparing === this.view.comparing.peek()) return;
     const tab = this.view.tab.peek();
@@ -444,11 +447,11 @@ export class Store {
     });
   }
 
-  /** A new trace may have fewer tokens or other sites than the place one looked at. */
+  /** A new trace may have fewer tokens or other routed modules than were selected. */
   private keepSelection(): void {
     const trace = this.main.trace.peek();
     if (!trace) return;
-    // Tokens are of one text; a region is found again in another, and what the model writes on changes nothing.
+    // A range of tokens belongs to one text; a region is found again in another. Text that the model goes on writing changes nothing.
     const texts = trace.sequences.map(({ text }) => text);
     const of = rangeOfKey(this.view.scope.peek())?.sequence ?? -1;
     const [was, is] = [this.texts[of], texts[of]];
@@ -470,7 +473,7 @@ export class Store {
   }
 }
 
-/** What is said and not waited for. */
+/** Messages that expect no answer. */
 const notices: Readonly<Record<PageNotice['type'], true>> = {
   ready: true,
   select: true,
@@ -486,7 +489,7 @@ function isNotice(message: PageMessage): message is PageNotice {
   return message.type in notices;
 }
 
-/** The site of another trace with the same path; −1: it has none. */
+/** The routed module of another trace with the same path; −1: it has none. */
 function siteLike(trace: Trace, site: number, other: Trace): number {
   const path = trace.sites[site]?.path;
   return other.sites.findIndex((one) => one.path === path);

@@ -7,13 +7,13 @@ export function offers(store: Store): readonly StrategyOffer[] {
   return store.description.value?.can.strategies ?? [];
 }
 
-/** A saved trace may come of a strategy that is not offered here: it is shown by its name all the same. */
+/** A saved trace may use a strategy that is not offered here; it is still shown by its name. */
 export function strategyTitle(store: Store, name: string | undefined): string {
   if (name === undefined) return '';
   return offers(store).find((offer) => offer.name === name)?.title ?? strategyName(name);
 }
 
-/** A strategy with what it takes filled in, as near to the present one as can be. */
+/** A strategy with its parameters filled in, as close to the current one as possible. */
 export function filledIn(store: Store, name: string, now?: Strategy): Strategy {
   const { experts, limits } = store.description.value ?? { experts: [], limits: {} };
   const takes = offers(store).find((offer) => offer.name === name)?.takes ?? [];
@@ -25,17 +25,17 @@ export function filledIn(store: Store, name: string, now?: Strategy): Strategy {
   };
 }
 
-/** Those that choose experts by their scores: only their choices can differ more here and less there. */
+/** Those that choose experts by their scores: only with these can runs differ more in some places than in others. */
 export function choosing(store: Store): readonly StrategyOffer[] {
   return offers(store).filter(({ takes }) => takes.includes('k'));
 }
 
-/** Whether the model routes by a router of its own, of which no more than its k may be another. */
+/** Whether the model routes by its own router, of which at most k can be changed. */
 export function routesItself(store: Store): boolean {
   return offers(store).length === 0 || store.description.value?.can.k !== undefined;
 }
 
-/** What the main run was asked for; where the model routes by its own router, that. */
+/** What the main run was asked for; if the model routes by its own router, that one. */
 export function present(store: Store): Strategy | undefined {
   if (store.description.value === undefined || !routesItself(store)) return store.main.strategy.value;
   const router = store.main.choices.value?.router;

@@ -1,4 +1,4 @@
-/** What the views sum up, each worked out once for a trace: the host sends a new object whenever anything in it changes. */
+/** What views sum up, each computed once per trace: the host sends a new object whenever anything in it changes. */
 import type { Layer, SharedSites } from '../../src/trace/model/access.js';
 import { entropyByLayer } from '../../src/trace/figures/distribution.js';
 import { shownLeaders, type Leaders } from '../../src/trace/figures/leaders.js';
@@ -18,7 +18,7 @@ export function once<T>(trace: Trace, key: string, make: () => T): T {
   return own.get(key) as T;
 }
 
-/** Sites by name: the same ones are asked for again and again. */
+/** The routed modules as a key: the same ones are asked for again and again. */
 const nameOf = ({ sites }: SharedSites): string => sites.join(' ');
 
 export const usageOf = (trace: Trace, sites: SharedSites): Usage =>
@@ -39,7 +39,7 @@ export const leadersOf = (trace: Trace, sites: SharedSites): Leaders =>
 export const usageByLayerOf = (trace: Trace, sequence: number): readonly (Usage | undefined)[] =>
   once(trace, `usageByLayer ${sequence}`, () => usageByLayer(trace, { sequence }));
 
-/** [L] one for each layer over the sequence; undefined where nothing says how scores become a distribution. */
+/** [L] one per layer, over the sequence; undefined if nothing says how scores become a distribution. */
 export const entropyOf = (trace: Trace, sequence: number): Float32Array | undefined =>
   once(trace, `entropy ${sequence}`, () => {
     const entropy = entropyByLayer(trace, { sequence });
@@ -49,7 +49,7 @@ export const entropyOf = (trace: Trace, sequence: number): Float32Array | undefi
 export const measuredOf = (trace: Trace, sequence: number, by: TextMeasure, layer: Layer | undefined): Measured =>
   once(trace, `measured ${sequence} ${by} ${layer ? layerKey(layer) : ''}`, () => measured(trace, sequence, by, layer));
 
-/** [N] each expert's share of all choices in sight; over all sequences, since the set is the same. */
+/** [N] each expert's share of all choices in sight, over all sequences, since these have the same set. */
 export const sharesOf = (trace: Trace, { set, parts }: Sight): Float64Array =>
   once(trace, `shares ${parts.map((part) => (part ? nameOf(part) : '')).join('|')}`, () => {
     const counts = new Float64Array(set.experts.length);

@@ -11,12 +11,12 @@ export function say(intervention: Intervention, store: Store, name: (expert: str
   return whatIfWords(intervention, store.main.choices.value, name, { signed, ...writer(store, at) });
 }
 
-/** Some tokens of the main run, as lines where they are whole ones. */
+/** Some tokens of the main run, as lines if they are whole ones. */
 export function rangesName(store: Store, ranges: readonly TokenRange[], sequence: number): string {
   return rangesWords(ranges, store.main.choices.value?.sequences[sequence], writer(store, sequence));
 }
 
-/** Lines have the numbers that they have in the document; an output is in none. */
+/** Lines are numbered as in the document, which an output is not in. */
 function writer(store: Store, sequence: number) {
   const runs = sequence === 0 ? store.lines.value?.runs : undefined;
   return { word: t, lineNumber: (line: number) => (runs ? documentLine(runs, line) : line) + 1 };

@@ -1,4 +1,4 @@
-/** How each token of a text looks, and what is said of it: by who leads, by a number, by a change, by who it owes to. */
+/** How each token of a text looks and what is said about it: by leading expert, by a number, by a change, by attribution. */
 import type { Side } from '../../src/protocol/panel.js';
 import { quiet } from '../../src/look/palette.js';
 import type { Layer } from '../../src/trace/model/access.js';
@@ -39,11 +39,11 @@ function coloured(store: Store, name: Side, trace: Trace, index: number): Drawn 
   const side = store.side(name);
   const by = store.colouredBy.value;
   if (by === 'change') return byChange(store, name, trace, index);
-  // Of an input nothing is predicted, and of the other run nothing is attributed.
+  // An input has no predictions, and the other run has no attribution.
   const owes = by === 'attribution' && name === 'main' && index === trace.sequences.length - 1;
   if (owes) return byAttribution(trace, index, side.attribution.value!, side.looks.value);
   if (by === 'nothing' || isMeasure(by)) {
-    // Numbers rest on scores, which come last.
+    // Numbers need scores, which come last.
     const late = side.trace.value ?? trace;
     return byMeasure(late, index, isMeasure(by) ? by : undefined, layerOf(trace, store.view.measureLayer.value));
   }
@@ -51,7 +51,7 @@ function coloured(store: Store, name: Side, trace: Trace, index: number): Drawn 
   return byExperts(trace, index, sight, sight && side.looks.value(sight.set));
 }
 
-/** What stands behind an edit is no longer what the model would say. */
+/** What follows an edit is no longer what the model would say. */
 function outdated(drawn: Drawn, fresh: number): Drawn {
   if (fresh >= drawn.styles.length) return drawn;
   const styles = drawn.styles.map((style, i) =>
@@ -60,13 +60,13 @@ function outdated(drawn: Drawn, fresh: number): Drawn {
   return { ...drawn, styles };
 }
 
-/** The first token behind the text that was given; all there are where none is. */
+/** The first token after the text that was given; the number of tokens if there is none. */
 export function firstWritten({ tokens }: Sequence, given: number | undefined): number {
   const found = given === undefined ? -1 : (tokens.start?.findIndex((start) => start >= given) ?? -1);
   return found < 0 ? tokens.count : found;
 }
 
-/** What the model wrote is told from what it was given. */
+/** Marks what the model wrote, as opposed to what it was given. */
 function divided(drawn: Drawn, given: number | undefined): Drawn {
   const first = firstWritten(drawn.sequence, given);
   if (first === drawn.sequence.tokens.count) return drawn;
@@ -78,7 +78,7 @@ function divided(drawn: Drawn, given: number | undefined): Drawn {
 
 /** An expert that a token is coloured by. */
 interface Lead {
-  /** Which one: the same number is the same expert. */
+  /** Identifies the expert: the same number is the same expert. */
   readonly expert: number;
   readonly slot: number;
   readonly sign: string;
@@ -90,7 +90,7 @@ const levelOf = (strength: number): string => `s${Math.min(4, Math.floor(strengt
 
 const bareOf = ({ done }: Sequence, i: number): string => (i >= done ? 'pending' : 'plain');
 
-/** Each token in its expert's colour; a sign where another begins. */
+/** Each token in its expert's colour, with a short label where another expert begins. */
 function ledStyles(sequence: Sequence, leadOf: (i: number) => Lead | undefined): TokenStyle[] {
   let former: number | undefined;
   return Array.from({ length: sequence.tokens.count }, (_, i): TokenStyle => {
@@ -100,13 +100,13 @@ function ledStyles(sequence: Sequence, leadOf: (i: number) => Lead | undefined):
     const own = lead ? [classOf(lead.slot), levelOf(lead.strength)] : [bareOf(sequence, i)];
     return {
       names: classes('t', ...own, begins && 'lead', ...kindsOfToken(sequence, i)),
-      // A number of three digits under a token of one would stand on the next one's.
+      // A number of three digits under a token of one character would overlap the next one's.
       letter: begins && lead.sign.length <= textOf(sequence, i).length ? lead.sign : '',
     };
   });
 }
 
-/** Strength is relative to the most decided token but one in twenty: a single outlier must not pale all others. */
+/** Strength is relative to the share that only one token in twenty exceeds: a single outlier must not make all others pale. */
 function strongest(share: Float32Array): number {
   const sorted = share.filter((x) => x > 0).sort();
   return sorted[Math.floor((sorted.length - 1) * 0.95)] ?? 1;
@@ -182,7 +182,7 @@ function byAttribution(
   };
 }
 
-/** Coloured by a number, which is said with what it is. */
+/** Coloured by a number; what is said about a token names it. */
 function byNumber(
   trace: Trace,
   index: number,
@@ -220,7 +220,7 @@ function byMeasure(trace: Trace, index: number, by: TextMeasure | undefined, lay
   );
 }
 
-/** What became of a token; in the other run's text, of the token of this one that it stands beside. */
+/** How a token changed; in the other run's text, how its partner in this one did. */
 function byChange(store: Store, name: Side, trace: Trace, index: number): Drawn {
   const change = store.changes.value?.[index];
   const beside = name === 'other' ? store.partners.value?.[index]?.back : undefined;

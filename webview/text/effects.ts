@@ -1,4 +1,4 @@
-/** What a text follows, each touching only the tokens that it is about: no element is made anew for it. */
+/** What a text reacts to. Each effect touches only the tokens that it is about, and rebuilds none. */
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { tokensWithin } from '../../src/trace/model/ranges.js';
@@ -7,7 +7,7 @@ import type { Drawn } from './drawn.js';
 import { buildTokens, dress } from './tokenSpans.js';
 
 type Body = RefObject<HTMLDivElement | null>;
-/** An element for each token. */
+/** One element per token. */
 type Spans = RefObject<readonly HTMLElement[]>;
 
 interface Shown {
@@ -16,7 +16,7 @@ interface Shown {
   readonly drawn: Drawn | undefined;
 }
 
-/** Within the pane alone: the page stays where one has scrolled it. */
+/** Scrolls within the pane only: the page stays where it was scrolled to. */
 function reveal(span: HTMLElement, body: Body): void {
   const pane = body.current!.parentElement!;
   const [at, room] = [span.getBoundingClientRect(), pane.getBoundingClientRect()];
@@ -28,7 +28,7 @@ export function useSpans(body: Body, drawn: Drawn | undefined): Spans {
   const spans = useRef<readonly HTMLElement[]>([]);
   const made = useRef<object>(undefined);
   useLayoutEffect(() => {
-    // A run that goes on has the same tokens, and shares its arrays with what is known of it so far.
+    // A run that continues has the same tokens, and shares its arrays with what was known of it before.
     const run = drawn?.trace.blocks[0]?.chosen ?? drawn?.sequence;
     if (drawn && run === made.current && spans.current.length === drawn.sequence.tokens.count)
       spans.current.forEach((span, i) => dress(span, drawn.styles[i]!));
@@ -43,11 +43,11 @@ export function useSpans(body: Body, drawn: Drawn | undefined): Spans {
 
 interface Selected {
   readonly from: number;
-  /** Past the last: all of a line's, and what is said is of the first. */
+  /** Past the last token: all of a line's are marked, and what is read out is about the first. */
   readonly to: number;
-  /** Of the text. */
+  /** Id of the text. */
   readonly id: string;
-  /** A text beside this one makes it narrower. */
+  /** Another text beside this one makes it narrower. */
   readonly isCompared: boolean;
 }
 
@@ -74,14 +74,14 @@ export function useSelected({ body, spans, drawn }: Shown, { from, to, id, isCom
   }, [from, to, drawn, isCompared]);
 }
 
-/** What is being written comes into view. */
+/** Scrolls to what is being written. */
 export function useWriting({ body, spans, drawn }: Shown, isWriting: boolean): void {
   useLayoutEffect(() => {
     const last = spans.current[(drawn?.sequence.done ?? 0) - 1];
     if (!isWriting || !last) return;
     const show = (): void => reveal(last, body);
     show();
-    // Once more: blocks are as high as they are only when they have been seen.
+    // Once more: blocks have their real height only once they have been seen.
     const again = requestAnimationFrame(show);
     return () => cancelAnimationFrame(again);
   }, [isWriting, drawn]);
@@ -96,7 +96,7 @@ export function useFilter({ body, spans, drawn }: Shown, experts: readonly strin
   }, [experts, drawn]);
 }
 
-/** What is not looked at is still there to read. */
+/** What is outside the scope can still be read. */
 export function useScope({ body, spans, drawn }: Shown, scope: TextScope | undefined, sequence: number): void {
   useLayoutEffect(() => {
     body.current!.classList.toggle('scoped', scope !== undefined);

@@ -33,7 +33,7 @@ export function Texts() {
   );
 }
 
-/** What the model wrote, to be taken away. */
+/** What the model wrote, to copy or insert. */
 function Written() {
   const store = useStore();
   const { choices, given, isRunning } = store.main;
@@ -60,7 +60,7 @@ function Written() {
   );
 }
 
-/** In the text's place, while it can be read elsewhere or nobody wants it. */
+/** Shown instead of the text, while it can be read elsewhere or was folded. */
 function Folded() {
   const store = useStore();
   return (
@@ -108,7 +108,7 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
 
   const count = side.choices.value?.sequences.length ?? 1;
   const caption = [
-    // First: there is not always room for all of it.
+    // First, because there is not always room for everything.
     count > 1 && drawn && t(drawn.sequence.role),
     isCompared && `${t(name === 'main' ? 'compareThis' : 'compareOther')}: ${sideName(store, name)}`,
   ].filter((part) => typeof part === 'string');

@@ -1,19 +1,19 @@
 /**
- * The tokens of a text as elements. A text has ten thousand and more, and a run that goes on changes a few: they are made
- * once, here, and not compared with what they should be at every redraw. Text only ever becomes text nodes.
+ * The tokens of a text as elements. A text may have more than ten thousand, and a run in progress changes a few: elements are
+ * made once, here, instead of being compared at every redraw. Strings only ever become text nodes.
  */
 import { isSpecial } from '../../src/trace/model/access.js';
 import { covered, tokenText } from '../../src/trace/text/label.js';
 import type { Sequence } from '../../src/trace/model/trace.js';
 import { blank } from '../look/tokens.js';
 
-/** How a token looks: its classes, and the letter where another expert begins to lead. */
+/** How a token looks: its classes, and the short label where another expert begins to lead. */
 export interface TokenStyle {
   readonly names: string;
   readonly letter: string;
 }
 
-/** About so many tokens make a block, which is laid out only when it comes into view. */
+/** About how many tokens form a block, which is laid out only when it comes into view. */
 const blockTokens = 120;
 
 export function buildTokens(body: HTMLElement, sequence: Sequence, styles: readonly TokenStyle[]): HTMLElement[] {
@@ -50,13 +50,13 @@ export function dress(span: HTMLElement, { names, letter }: TokenStyle): void {
   else delete span.dataset['letter'];
 }
 
-/** What a token puts into the text; where the source knows no text, what stands for it. */
+/** A token's characters in the text; if the source has no text, the token's own. */
 export function textOf(sequence: Sequence, i: number): string {
   const isInText = sequence.text !== undefined && (sequence.tokens.start?.[i] ?? -1) >= 0;
   return isInText ? covered(sequence, i) : tokenText(sequence, i);
 }
 
-/** What a token is, whoever it goes to. */
+/** What kind of token it is, whichever expert it goes to. */
 export function kindsOfToken(sequence: Sequence, i: number): string[] {
   const text = textOf(sequence, i);
   const { tokens } = sequence;
@@ -64,7 +64,7 @@ export function kindsOfToken(sequence: Sequence, i: number): string[] {
     isSpecial(sequence, i) && 'special',
     text.endsWith('\n') && 'break',
     isBlank(sequence, i) && 'blank',
-    // Numbers beside each other would be one.
+    // Numbers next to each other would read as one.
     sequence.text === undefined && tokens.text === undefined && 'bare',
   ].filter((name) => name !== false);
 }
@@ -82,7 +82,7 @@ function tokenSpan(sequence: Sequence, i: number): HTMLElement {
   return span;
 }
 
-/** The characters stay what they are, to be copied; marks are drawn by the style sheet over or beside them. */
+/** The characters stay as they are, so that they can be copied; the style sheet draws marks over or beside them. */
 function whitespace(span: HTMLElement, text: string): void {
   for (const part of text.match(/ |\t|\r?\n|[^ \t\r\n]+|\r/g) ?? []) {
     const mark = part === ' ' ? 'w' : part === '\t' ? 'tb' : part.endsWith('\n') ? 'nl' : undefined;
@@ -92,7 +92,7 @@ function whitespace(span: HTMLElement, text: string): void {
   }
 }
 
-/** Where a key leads; up and down go to the nearest token of the line above or below. */
+/** Where a key leads to; up and down go to the nearest token of the line above or below. */
 export function target(key: string, at: number, spans: readonly HTMLElement[]): number | undefined {
   switch (key) {
     case 'ArrowRight':

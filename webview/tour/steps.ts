@@ -1,4 +1,4 @@
-/** The stops of the tour: what is pointed at, what is said of it, and what must be in sight for that. */
+/** The stops of the tour: what each points at, what it says, and what must be in view for that. */
 import type { LessonWord } from '../../src/words/lessonWords.js';
 import { lackFor } from '../../src/trace/figures/colouring.js';
 import { inability } from '../store/reasons.js';
@@ -13,16 +13,16 @@ export interface Panel {
 
 export interface Step {
   readonly title: LessonWord;
-  /** By what there is to see: a panel shows a pool or a mixture, with or without scores, a model or another run. */
+  /** Depends on what the panel shows: a pool or a mixture, with or without scores, a model, a saved run or two runs. */
   readonly text: (panel: Panel) => LessonWord;
   /** Selectors; the first that the page has is pointed at. */
   readonly at: readonly string[];
   readonly tab?: Tab;
-  /** What it speaks of is a selected cell. */
+  /** It is about a selected cell. */
   readonly isOfCell?: true;
 }
 
-/** Whether the run tells of it. */
+/** Whether the run has what the step is about. */
 const isKnown = ({ store }: Panel, by: 'affinities' | 'predictions'): boolean => {
   const trace = store.main.trace.value;
   if (!trace) return false;
@@ -87,7 +87,7 @@ export const steps: readonly Step[] = [
   },
 ];
 
-/** Brings in sight what a step speaks of. A person's own selection is kept. */
+/** Brings into view what a step is about. The user's own selection is kept. */
 export function prepare({ tab, isOfCell }: Step, { store }: Panel): void {
   if (tab) store.set({ tab });
   if (isOfCell) selectCell(store);
@@ -101,6 +101,6 @@ function selectCell(store: Store): void {
   const sites = trace.sites.flatMap((one, s) => (one.sequence === sequence ? [s] : []));
   const middle = sites[Math.floor(sites.length / 2)];
   const at = token >= 0 && token < own.done ? token : Math.floor(own.done / 2);
-  // The editor is left where it is.
+  // As if from the host: the editor stays where it is.
   store.select({ token: at, ...(middle !== undefined && store.spot(middle)) }, 'host');
 }

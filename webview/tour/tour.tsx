@@ -1,4 +1,4 @@
-/** Shows the panel around: a callout beside one part of it after another, while all of it can be used as ever. */
+/** The tour: a callout beside one part of the panel after another, while everything can be used as usual. */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -83,7 +83,7 @@ export function Tour({ scene }: { readonly scene: GridScene }) {
   );
 }
 
-/** Back to what had the focus, in the view that was open. */
+/** Afterwards, goes back to what had the focus and to the tab that was open. */
 function useReturn(): void {
   const store = useStore();
   useLayoutEffect(() => {
@@ -105,7 +105,7 @@ function targetOf({ at }: Step): Element | undefined {
   return undefined;
 }
 
-/** To the top of what scrolls it, so that there is room below. Not scrollIntoView: that scrolls away the header, too. */
+/** Scrolls to the top of the nearest scroller, so that there is room below. Not scrollIntoView: that would scroll the header away, too. */
 function bringUp(target: Element): void {
   let scroller = target.parentElement;
   while (
@@ -118,10 +118,10 @@ function bringUp(target: Element): void {
   scroller.scrollTop += target.getBoundingClientRect().top - scroller.getBoundingClientRect().top - padding;
 }
 
-/** Between a part and its frame. CSS pixels. */
+/** Gap between a part and its frame, in CSS pixels. */
 const spare = 3;
 
-/** Drawn around, not on it: an outline of the part's own would be cut off by what scrolls. */
+/** Drawn around the part, not on it: the part's own outline would be cut off by its scroller. */
 function frame(ring: HTMLElement, to: Rect | undefined): void {
   ring.hidden = to === undefined;
   if (!to) return;

@@ -96,7 +96,7 @@ describe('more experts than colours', () => {
     expect([...slotsOf(16, [])]).toEqual([...Array(16).keys()]);
   });
 
-  it('of more, the 15 most used have one each, and no others', () => {
+  it('with more than 16, the 15 most used have one each, and no others', () => {
     const used = Float64Array.from({ length: 256 }, (_, e) => (e * 37) % 256);
     const slots = slotsOf(256, used);
     const coloured = [...slots.keys()].filter((e) => slots[e] !== quiet);

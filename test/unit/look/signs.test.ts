@@ -3,7 +3,7 @@ import { signedName, signsOf } from '../../../src/look/signs.js';
 
 const signs = (...names: string[]) => signsOf(names.map((name) => ({ name })));
 
-describe('signs of experts', () => {
+describe('short labels of experts', () => {
   it('are what a person would write', () => {
     const names = ['C', 'CSS', 'Go', 'HTML', 'Java', 'JSON', 'Technical prose', 'Python', 'Rust', 'Shell', 'SQL'];
     expect(signs(...names)).toEqual(['C', 'CSS', 'Go', 'HTM', 'Ja', 'JSN', 'TP', 'Py', 'Ru', 'Sh', 'SQL']);
@@ -11,11 +11,11 @@ describe('signs of experts', () => {
     expect(signs('TypeScript', 'JavaScript', 'C++', 'expert 12', 'beta-2')).toEqual(['TS', 'JS', 'C++', 'E12', 'B2']);
   });
 
-  it('leave a short name to its expert, whichever come before', () => {
+  it('leave a short name to its own expert, whichever come before', () => {
     expect(signs('Python', 'Py')).toEqual(['Pt', 'Py']);
   });
 
-  it('are never the same, nor longer than three', () => {
+  it('are all different, and no longer than three', () => {
     const alike = signs(...Array.from({ length: 1024 }, () => 'Python'), '', '  ', '木', '木', 'C', 'C', '!!!', '!!!!');
     expect(new Set(alike).size).toBe(alike.length);
     expect(Math.max(...alike.map((sign) => Array.from(sign).length))).toBeLessThanOrEqual(3);
@@ -27,7 +27,7 @@ describe('signs of experts', () => {
     expect([signedName(experts, 0), signedName(experts, 1)]).toEqual(['C', 'Py Python']);
   });
 
-  it('are made only once for a list', () => {
+  it('are made only once per list', () => {
     const experts = [{ name: 'Python' }];
     expect(signsOf(experts)).toBe(signsOf(experts));
   });

@@ -15,13 +15,13 @@ const cells = (tones: readonly (readonly number[])[], more: Partial<Cells> = {})
   ...more,
 });
 
-test('cells that can be seen are drawn, of smaller ones as many as make two pixels are one', () => {
+test('cells that can be seen are drawn one by one; of smaller ones, as many as fill two pixels form a window', () => {
   expect(stepFor({ width: 1, height: 8 })).toEqual({ columns: 1, rows: 1 });
   expect(stepFor({ width: 0.4, height: 0.9 })).toEqual({ columns: 5, rows: 3 });
 });
 
 describe('a window', () => {
-  test('is the expert that most of its cells have, as strong as they are many', () => {
+  test('shows the expert that most of its cells have, as strong as their share', () => {
     const { tone, strength, columns } = condensed(cells([[3, 3, 5, 3, 7, 8, 8]]), { columns: 4, rows: 1 });
     expect(columns).toBe(2);
     expect([...tone]).toEqual([3, 8]);
@@ -29,7 +29,7 @@ describe('a window', () => {
     expect(strength[1]).toBeCloseTo(2 / 3, 6);
   });
 
-  test('leaves out what is not known, and is hidden where all is', () => {
+  test('leaves out unknown cells, and is hidden if all others are', () => {
     const none = [-3, -3];
     const { tone, strength } = condensed(
       cells([
@@ -46,12 +46,12 @@ describe('a window', () => {
     expect([...strength]).toEqual([1, 0, 0]);
   });
 
-  test('of experts without a colour is theirs where they are the most', () => {
+  test('has the tone of experts without a colour, if most cells have it', () => {
     const { tone } = condensed(cells([[-1, -1, 2]]), { columns: 3, rows: 1 });
     expect([...tone]).toEqual([-1]);
   });
 
-  test('over several rows of a pool adds them up; the same colour in rows of their own experts is two', () => {
+  test('over several rows of a pool, adds them up; in rows with their own experts, the same colour counts as two', () => {
     const rows = [
       [1, 1, 2, 2, 2],
       [1, 1, 3, 3, 4],
@@ -69,13 +69,13 @@ describe('a window', () => {
     expect([tone[0], mean[0]]).toEqual([0, expect.closeTo(0.5, 6)]);
   });
 
-  test('is faded where a what-if changed none of it', () => {
+  test('is faded if a what-if changed none of it', () => {
     const stays = Uint8Array.of(1, 1, 1, 0);
     expect([...condensed(cells([[1, 1, 1, 1]], { stays }), { columns: 2, rows: 1 }).stays]).toEqual([1, 0]);
   });
 });
 
-test('cells are what the raster says, by the slots of their experts', () => {
+test('cells show what the raster says, in the slots of their experts', () => {
   const trace = fabricate({ layers: 1 });
   const raster = rasterOf(trace, rowsOf(trace, initial.filter, []), columnsOf(trace), initial.filter, undefined);
   raster.expert.set([hidden, unknown], 3);
@@ -84,7 +84,7 @@ test('cells are what the raster says, by the slots of their experts', () => {
   expect([isLed, apart]).toEqual([true, undefined]);
 });
 
-test('what is said of a window: who leads in how many of its cells', () => {
+test('a window is described by which experts lead how many of its cells', () => {
   const trace = fabricate({ layers: 2 });
   const columns = columnsOf(trace);
   const raster = rasterOf(trace, rowsOf(trace, initial.filter, []), columns, initial.filter, undefined);

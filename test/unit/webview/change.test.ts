@@ -14,7 +14,7 @@ const layers = (trace: Trace) => rowsOf(trace, initial.filter, []);
 const sites = (trace: Trace) => rowsOf(trace, initial.filter, 'all');
 
 describe('difference', () => {
-  test('of a run with itself there is none; of another it is 1 − |S ∩ S′| ÷ k', () => {
+  test('is nothing between a run and itself, and 1 − |S ∩ S′| ÷ k with another', () => {
     const [main, other] = [fabricate(), fabricate({ seed: 8 })];
     const rows = sites(main);
     const same = differenceRaster(main, main, rows, columnsOf(main), partners(main, main));
@@ -27,14 +27,14 @@ describe('difference', () => {
     }
   });
 
-  test('a token with no counterpart has none', () => {
+  test('is unknown for a token without a partner', () => {
     const main = spelled(['a', ' b', ' c']);
     const other = spelled(['a', ' c']);
     const raster = differenceRaster(main, other, layers(main), columnsOf(main), partners(main, other));
     expect([...raster.expert.subarray(0, 3)]).toEqual([0, unknown, 0]);
   });
 
-  test('by log-probability: the same in every row, of the aligned tokens alone', () => {
+  test('by log-probability is the same in every row, for aligned tokens only', () => {
     const [main, other] = [spelled(['a', ' b', ' c', ' d']), spelled(['a', ' x', ' c', ' d'], 8)];
     const rows = sites(main);
     const raster = changeRaster(logProbChanges(main, other, partners(main, other)), rows, columnsOf(main));
@@ -50,7 +50,7 @@ describe('difference', () => {
     expect(Math.max(...raster.strength)).toBe(1);
   });
 
-  test('experts are compared by id, whatever their index', () => {
+  test('compares experts by id, whatever their index', () => {
     const main = fabricate({ experts: 4 });
     const order = [2, 0, 3, 1];
     const { experts } = main.expertSets[0]!;
@@ -63,8 +63,8 @@ describe('difference', () => {
   });
 });
 
-describe('what became of a token', () => {
-  test('is the mean over all modules of what the grid shows', () => {
+describe('the change of a token', () => {
+  test('is the mean over all modules of what the map shows', () => {
     const [main, other] = [fabricate(), fabricate({ seed: 8 })];
     const beside = partners(main, other);
     const { strength } = differenceRaster(main, other, sites(main), columnsOf(main), beside);
@@ -78,7 +78,7 @@ describe('what became of a token', () => {
     }
   });
 
-  test('is not known of one that stands alone, nor beyond what either run has done', () => {
+  test('is unknown without a partner, or beyond what either run has done', () => {
     const [main, other] = [spelled(['a', ' b', ' c']), spelled(['a', ' c'])];
     expect(Array.from(choiceChanges(main, other, partners(main, other))[0]!.value, Number.isNaN)).toEqual([
       false,
@@ -91,7 +91,7 @@ describe('what became of a token', () => {
     expect(value[4]).toBeNaN();
   });
 
-  test('is told for each sequence', () => {
+  test('is given for each sequence', () => {
     const two = fabricateIds();
     expect(choiceChanges(two, two, partners(two, two)).map(({ value }) => value.length)).toEqual(
       two.sequences.map(({ tokens }) => tokens.count),

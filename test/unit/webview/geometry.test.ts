@@ -42,7 +42,7 @@ describe('geometry', () => {
     );
   });
 
-  test('outside there is nothing, at the left a row', () => {
+  test('outside it there is nothing, at the left a row', () => {
     const frame = frameOf(12, 10);
     const extent = { columns: 10, rows: 4 };
     expect(hit(frame, { x: 200, y: 5 }, extent)).toBeUndefined();
@@ -51,7 +51,7 @@ describe('geometry', () => {
     expect(hit(frame, { x: 20, y: 58 + 15 }, extent)).toEqual({ on: 'gutter', row: 1 });
   });
 
-  test('fitted, everything is in sight', () => {
+  test('fitted, everything is in view', () => {
     fc.assert(
       fc.property(extents, (extent) => {
         const size = { width: 700, height: 300 };
@@ -62,7 +62,7 @@ describe('geometry', () => {
     );
   });
 
-  test('before anybody has zoomed no cell is too small to be seen', () => {
+  test('before the user zooms, no cell is too small to be seen', () => {
     const { width, height } = comfortable({ width: 700, height: 300 }, { columns: 20_000, rows: 900 });
     expect([width, height]).toEqual([2.5, 4]);
   });
@@ -90,7 +90,7 @@ describe('geometry', () => {
     );
   });
 
-  test('a selected cell is brought into sight by the least scrolling', () => {
+  test('a selected cell is brought into view by the least scrolling', () => {
     fc.assert(
       fc.property(fc.nat(400), fc.nat(200), fc.nat(3000), fc.nat(1500), (column, row, x, y) => {
         const frame = frameOf(9, 8, x, y);
@@ -110,12 +110,12 @@ describe('geometry', () => {
     });
   });
 
-  test('the window holds the cells in view and no more', () => {
+  test('the window contains the cells in view and no more', () => {
     expect(windowOf(frameOf(10, 10, 25, 15), { columns: 1000, rows: 500 })).toEqual({ c0: 2, c1: 67, r0: 1, r1: 26 });
     expect(windowOf(frameOf(10, 10), { columns: 3, rows: 2 })).toEqual({ c0: 0, c1: 3, r0: 0, r1: 2 });
   });
 
-  test('a tip stands on the side that has room', () => {
+  test('a tip is on the side that has room', () => {
     const box = { width: 120, height: 60 };
     const frame = frameOf(9, 8);
     expect(beside(frame, { column: 2, row: 2 }, box).x).toBeGreaterThan(xOf(frame, 3));
@@ -142,17 +142,17 @@ describe('keys', () => {
     expect(keyAction(key, at, about)).toEqual({ do: 'go', to: { column, row } });
   });
 
-  test('with Ctrl to the corners', () => {
+  test('with Ctrl, to the corners', () => {
     expect(keyAction('End', at, { ...about, all: true })).toEqual({ do: 'go', to: { column: 49, row: 29 } });
     expect(keyAction('Home', at, { ...about, all: true })).toEqual({ do: 'go', to: { column: 0, row: 0 } });
   });
 
-  test('the first arrow only enters', () => {
+  test('the first arrow key only enters', () => {
     expect(keyAction('ArrowRight', { column: 5, row: -1 }, about)).toEqual({ do: 'go', to: { column: 5, row: 0 } });
     expect(keyAction('ArrowDown', { column: -1, row: -1 }, about)).toEqual({ do: 'go', to: { column: 0, row: 0 } });
   });
 
-  test('what else there is', () => {
+  test('everything else', () => {
     expect(keyAction('Enter', at, about)).toEqual({ do: 'toggle', row: 6 });
     expect(keyAction('+', at, about)).toEqual({ do: 'zoom', by: zoomStep });
     expect(keyAction('0', at, about)).toEqual({ do: 'fit' });

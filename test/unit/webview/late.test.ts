@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { late } from '../../../webview/store/late.js';
 
-test('late code is fetched once; what could not be fetched is asked for again', async () => {
+test('late code is fetched once, and again only after a failure', async () => {
   let tries = 0;
   const { code, want } = late(() => (++tries === 1 ? Promise.reject(new Error('gone')) : Promise.resolve('here')));
   await expect(want()).rejects.toThrow('gone');

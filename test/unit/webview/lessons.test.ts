@@ -19,12 +19,12 @@ test('every figure of the page can be explained', () => {
   const maps = [...colourings, ...overlays.filter((by) => by !== '')].map((by) => `map_${by}`);
   expect(drawn.length).toBeGreaterThan(15);
   expect([...new Set([...drawn, ...maps])].sort()).toEqual(Object.keys(figures).sort());
-  // There is one way to draw one: by the component that has the "?".
+  // Only the component that has the "?" draws a figure.
   const elsewhere = sources.filter(({ text }) => text.includes('class="figure"')).map(({ name }) => name);
   expect(elsewhere).toEqual(['components/figure.tsx']);
 });
 
-test('every number is of some figure, and says what it is and between which ends', () => {
+test('every number belongs to a figure, and says what it is and what its range is', () => {
   const used = new Set<string>(Object.values(figures).flat());
   expect(Object.keys(numbers).filter((name) => !used.has(name))).toEqual([]);
   for (const { what, range } of Object.values(numbers)) {
@@ -33,7 +33,7 @@ test('every number is of some figure, and says what it is and between which ends
   }
 });
 
-test('formulas are of symbols and names: their words are not translated', () => {
+test('formulas consist of symbols and names, which are not translated', () => {
   const names = ['PHATGOOSE', 'Arrow', 'MoE', 'LN', 'KL', 'exp', 'ln', 'max', 'softmax', 'norm'];
   const lines = Object.values<Explanation>(numbers).flatMap(({ formula = [] }) => formula);
   const found = lines.flatMap((line) => line.match(/[A-Za-z]{2,}/g) ?? []);
@@ -51,7 +51,7 @@ test('no key is in both tables of words', () => {
   expect(Object.keys(lessonWords).filter((key) => Object.hasOwn(words, key))).toEqual([]);
 });
 
-test('what is in the late words is used', () => {
+test('all words that load late are used', () => {
   const late = ['lessons', 'tour'].flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => readFileSync(join(root, folder, name), 'utf8')),
   );
@@ -70,7 +70,7 @@ test.each<[string, Rect]>([
   ['across', { left: 0, top: 100, width: 720, height: 300 }],
   ['at the left', { left: 0, top: 0, width: 300, height: 680 }],
   ['at the right', { left: 400, top: 0, width: 320, height: 680 }],
-])('beside what stands %s', (_, to) => {
+])('beside something %s', (_, to) => {
   const at = beside(to, box, window)!;
   expect(overlap(at, to)).toBe(false);
   expect(overlap(at, { left: -1e4, top: -1e4, width: 1e4, height: 2e4 })).toBe(false);
@@ -78,7 +78,7 @@ test.each<[string, Rect]>([
   expect(at.top + at.height).toBeLessThanOrEqual(window.height);
 });
 
-test('where there is no room beside, it stands in a corner', () => {
+test('in a corner, if there is no room beside it', () => {
   const all = { left: 0, top: 0, ...window };
   expect(beside(all, box, window)).toBeUndefined();
   expect(apart({ left: 400, top: 400, width: 320, height: 280 }, box, window)).toMatchObject({ left: 8, top: 8 });

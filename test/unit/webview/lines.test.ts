@@ -12,7 +12,7 @@ import { fabricate, fabricateIds } from '../trace/fabricate.js';
 const poem = ['<|start|>', 'one', ' two', '\n', '\n', 'three', '\n\n', 'four', ' five', ' six'];
 
 describe('rows', () => {
-  test('are the lines of the text, those with no token among them; a token is in the line in which it begins', () => {
+  test('are the lines of the text, including those without a token; a token is in the line in which it begins', () => {
     const lines = linesOf(fabricate({ tokens: poem }).sequences[0]!)!;
     expect([...lines.line]).toEqual([0, 1, 2, 3, 4]);
     expect([...lines.first]).toEqual([1, 4, 5, -1, 7]);
@@ -20,7 +20,7 @@ describe('rows', () => {
     expect([...lines.of]).toEqual([-1, 0, 0, 0, 1, 2, 2, 4, 4, 4]);
   });
 
-  test('long lines are cut in pieces', () => {
+  test('are pieces of long lines', () => {
     const tokens = [...Array.from({ length: 100 }, () => 'word '), '\n', 'end'];
     const lines = linesOf(fabricate({ tokens }).sequences[0]!)!;
     expect([...lines.line]).toEqual([0, 0, 0, 0, 1]);
@@ -28,7 +28,7 @@ describe('rows', () => {
     expect([...lines.first]).toEqual([0, 32, 64, 96, 101]);
   });
 
-  test('keys stop at no line without a token, and turn back at the last', () => {
+  test('are skipped by keys if they have no token; after the last one, keys turn back', () => {
     const columns = lineColumns(fabricate({ tokens: [...poem, '\n'] }))!;
     expect(columns.count).toBe(6);
     expect(onToken(columns, 3, 2)).toBe(4);
@@ -39,7 +39,7 @@ describe('rows', () => {
     expect(columnOf(columns, 0, 0)).toBe(-1);
   });
 
-  test('there are none where the text is not known', () => {
+  test('do not exist if the text is unknown', () => {
     expect(lineColumns(fabricateIds())).toBeUndefined();
   });
 });
@@ -51,7 +51,7 @@ const columns = lineColumns(trace)!;
 const raster = () => rasterOf(trace, rows, tokens, initial.filter, undefined);
 
 describe('a line’s cell', () => {
-  test('is who leads most of its tokens, as strong as these are many', () => {
+  test('shows the leader of most of its tokens, as strong as their share', () => {
     const made = raster();
     made.expert.set([4, 2, 3, 3, 1, 0, 4, 2, 2, 1]);
     const lines = byLines(made, columns);
@@ -60,7 +60,7 @@ describe('a line’s cell', () => {
     expect([...lines.strength.subarray(0, 5)].map((x) => Math.round(x * 100))).toEqual([67, 100, 50, 0, 67]);
   });
 
-  test('leaves out what is not known; what hides or has none is said where nothing else is', () => {
+  test('leaves out what is unknown; that tokens are hidden or have no leader is shown if nothing else is', () => {
     const made = raster();
     made.expert.set([4, hidden, 3, nothing, nothing, unknown, hidden]);
     expect([...byLines(made, columns).expert.subarray(0, 3)]).toEqual([3, nothing, hidden]);
@@ -92,7 +92,7 @@ describe('a line’s cell', () => {
     expect(lines.strength[0]).toBeCloseTo(0.25, 6);
   });
 
-  test('of a number is its mean', () => {
+  test('of a number is the mean', () => {
     const measured = measureRaster(trace, rows, tokens, 'weight');
     const { value } = measured.measured!;
     const mean = (value[1]! + value[2]! + value[3]!) / 3;
@@ -100,10 +100,10 @@ describe('a line’s cell', () => {
   });
 });
 
-describe('experts across', () => {
+describe('experts as columns', () => {
   const sight = sightOf(trace)!;
 
-  test('each has its share of the line’s weight; together they have all of it', () => {
+  test('have their share of the line’s weight, which adds up to all of it', () => {
     const made = expertRaster(trace, expertRows(sight, []), columns);
     const { share, expert } = made;
     const of = (line: number) => made.rows.map((_, r) => share![r * columns.count + line]!);
@@ -118,7 +118,7 @@ describe('experts across', () => {
     expect(expert[0]).toBe(0);
   });
 
-  test('those that are filtered for are the only ones', () => {
+  test('are only those in the filter, if there are any', () => {
     const { id } = sight.set.experts[2]!;
     expect(expertRows(sight, [id]).map(({ expert }) => expert)).toEqual([2]);
     expect(expertRows(sight, ['another pool’s'])).toHaveLength(5);
@@ -126,7 +126,7 @@ describe('experts across', () => {
 });
 
 describe('on the screen', () => {
-  test('lines are down, and experts of one layer are counted apart from another’s', () => {
+  test('lines run down, and one layer’s experts are counted separately from another’s', () => {
     const local: Trace = {
       ...trace,
       expertSets: [
@@ -142,7 +142,7 @@ describe('on the screen', () => {
     expect([cells.rows, cells.columns, cells.apart]).toEqual([5, 2, 'columns']);
     expect([...cells.tone.subarray(0, 4)]).toEqual([1, 3, 1, 3]);
     expect([...condensed(cells, { rows: 5, columns: 1 }).tone]).toEqual([1, 3]);
-    // As the pointer asks of it: the whole of a layer's lines.
+    // As the pointer requests it: the whole of a layer's lines.
     const { from, to } = windowAt(lines, { column: 3, row: 1 }, { rows: 2, columns: 1 });
     expect([from, to]).toEqual([
       { column: 2, row: 1 },
@@ -150,7 +150,7 @@ describe('on the screen', () => {
     ]);
   });
 
-  test('lines behind an edit are faded', () => {
+  test('lines after an edit are faded', () => {
     const cells = cellsOf(
       byLines(raster(), columns),
       () => 1,

@@ -15,7 +15,7 @@ describe('the load beside a row', () => {
     expect(loads[5]).toMatchObject({ experts: 256, load: load(used.share) });
   });
 
-  test('is not told of a pool, nor before anything is routed', () => {
+  test('is not given for a pool, or before anything is routed', () => {
     const pool = fabricate();
     expect(loadsOf(pool, rowsOf(pool, initial.filter, []))).toEqual([undefined, undefined]);
     const none = withText(fabricateIds(), { done: 0 });

@@ -25,14 +25,14 @@ const draw = (trace: Trace, rows = layers(trace), own = filter, before?: Trace) 
   rasterOf(trace, rows, columnsOf(trace), own, trace.expertSets[0], before);
 
 describe('columns', () => {
-  test('one text: a column a token', () => {
+  test('with one text, are one per token', () => {
     const columns = columnsOf(fabricate());
     expect(columns.count).toBe(16);
     expect(tokenAt(columns, 15)).toEqual({ sequence: 0, token: 15, end: 16 });
     expect(columnOf(columns, 0, 16)).toBe(-1);
   });
 
-  test('two texts have a gap between them that no key stops in', () => {
+  test('with two texts, have a gap in which no key stops', () => {
     const columns = columnsOf(fabricateIds());
     expect(columns.count).toBe(6 + 2 + 4);
     expect(tokenAt(columns, 6)).toBeUndefined();
@@ -45,7 +45,7 @@ describe('columns', () => {
 });
 
 describe('rows', () => {
-  test('a layer, or its sites when it is open', () => {
+  test('are a layer, or its modules if it is open', () => {
     const trace = fabricate({ layers: 3 });
     expect(layers(trace).map(({ layer, site }) => [layer, site])).toEqual([
       [0, -1],
@@ -60,13 +60,13 @@ describe('rows', () => {
     expect(rowAt(rows, '', -1)).toBe(-1);
   });
 
-  test('the filter leaves layers and kinds', () => {
+  test('are the filter’s layers and kinds', () => {
     const trace = fabricate({ layers: 4 });
     const rows = rowsOf(trace, { ...filter, layers: [1, 2], kinds: ['q', 'up'] }, 'all');
     expect(rows.map(({ layer, kind }) => `${layer} ${kind}`)).toEqual(['1 q', '1 up', '2 q', '2 up']);
   });
 
-  test('a layer whose sites’ experts are strangers is never summed up', () => {
+  test('never sum up a layer whose modules have different experts', () => {
     const trace = fabricate({ layers: 1, kinds: ['q', 'router'] });
     const mixed: Trace = {
       ...trace,
@@ -77,7 +77,7 @@ describe('rows', () => {
     expect(layers(trace).map(({ site }) => site)).toEqual([-1]);
   });
 
-  test('a row knows which text it is over', () => {
+  test('know which text they are over', () => {
     const trace = fabricateIds();
     const [first] = layers(trace);
     expect(first!.parts.map((part) => part?.sites.length)).toEqual([1, undefined]);
@@ -85,7 +85,7 @@ describe('rows', () => {
 });
 
 describe('raster', () => {
-  test('a layer’s cell is who leads over its sites; strength is the share', () => {
+  test('a layer’s cell shows the leader over its modules; the strength is its share', () => {
     const trace = fabricate({ experts: 8, k: 3 });
     const rows = layers(trace);
     const raster = draw(trace);
@@ -99,7 +99,7 @@ describe('raster', () => {
     });
   });
 
-  test('where each layer has its own, many chosen and none with nearly all, a row’s most decided tokens are the strongest', () => {
+  test('if each layer has its own experts, with many chosen and none with nearly everything, a row’s most decided tokens are the strongest', () => {
     const wide = fabricate({ layers: 2, kinds: ['router'], experts: 32, k: 8, tokens: Array<string>(60).fill('a') });
     const own: Trace = { ...wide, expertSets: [{ ...wide.expertSets[0]!, scope: 'layer' }] };
     const row = (trace: Trace) => draw(trace, sites(trace)).strength.slice(0, 60);
@@ -109,12 +109,12 @@ describe('raster', () => {
     const { weight } = blockOf(own);
     const order = [...strength.keys()].sort((a, b) => weight![a * 8]! - weight![b * 8]!);
     expect(order.map((t) => strength[t]!)).toEqual([...strength].sort((a, b) => a - b));
-    // About even: none looks decided.
+    // Nearly even: none looks decided.
     const even = withBlock(own, { weight: weight!.map((_, i) => (i % 8 === 0 ? 0.13 : 0.87 / 7)) });
     expect(Math.max(...row(even))).toBeLessThan(0.1);
   });
 
-  test('a site’s strength starts at the even split', () => {
+  test('a single module’s strength starts at the even split', () => {
     const trace = fabricate({ k: 2 });
     const raster = draw(trace, sites(trace));
     const { chosen, weight } = rowsAt(trace, 0);
@@ -122,7 +122,7 @@ describe('raster', () => {
     expect(raster.strength[4]).toBeCloseTo((weight![8]! - 0.5) / 0.5, 6);
   });
 
-  test('what is not routed yet is unknown, what chose nobody is nothing', () => {
+  test('what is not routed yet is unknown, and where no expert is chosen there is nothing', () => {
     const trace = fabricate({ done: 5 });
     const raster = draw(trace);
     expect([raster.expert[4]! >= 0, raster.expert[5]]).toEqual([true, unknown]);
@@ -134,14 +134,14 @@ describe('raster', () => {
     expect(new Set(draw(none).expert)).toEqual(new Set([nothing]));
   });
 
-  test('experts with the same share each: none leads', () => {
+  test('none of several experts with equal shares leads', () => {
     const T = 16;
     const trace = fabricate({ experts: 2, k: 2 });
     const even = withBlock(trace, { weight: new Float32Array(14 * T * 2).fill(0.5) });
     expect(new Set(draw(even).expert)).toEqual(new Set([nothing]));
   });
 
-  test('without weights the first named, as sure as any', () => {
+  test('without weights, the first chosen expert leads, always at full strength', () => {
     const trace = without(fabricate({ k: 3 }), 'weight');
     const raster = draw(trace, sites(trace));
     const { chosen } = rowsAt(trace, 3);
@@ -152,7 +152,7 @@ describe('raster', () => {
     }
   });
 
-  test('each layer’s own experts, empty where a text does not pass, unknown where a source says nothing', () => {
+  test('each layer’s own experts; empty where a text does not pass, unknown where a source says nothing', () => {
     const trace = fabricateIds();
     const raster = draw(trace);
     const C = 12;
@@ -165,7 +165,7 @@ describe('raster', () => {
     expect(cellAt(raster, 8, 0)).toMatchObject({ sequence: 1, token: 0, part: undefined });
   });
 
-  test('the filter of experts holds for the set in sight and hides its other choices', () => {
+  test('the filter of experts applies to the set in sight and hides its other choices', () => {
     const trace = fabricate({ experts: 6, k: 2 });
     const id = trace.expertSets[0]!.experts[3]!.id;
     const raster = draw(trace, sites(trace), { ...filter, experts: [id] });
@@ -190,7 +190,7 @@ describe('raster', () => {
       expect(raster.expert[t] === hidden).toBe(certaintyAt(trace, rowsAt(trace, 0), t).margin > limit);
     const heavy = draw(fabricate({ k: 2 }), sites(trace), { ...filter, weight: 1.1 });
     expect(new Set(heavy.expert)).toEqual(new Set([hidden]));
-    // Without scores there is no margin that could hide anything.
+    // Without scores there is no margin to filter by.
     expect([...draw(fabricate({ bare: true }), undefined, { ...filter, margin: 0 }).expert]).not.toContain(hidden);
   });
 
@@ -208,7 +208,7 @@ describe('raster', () => {
 });
 
 describe('choices', () => {
-  test('a site’s weights, a layer’s shares, and none where none are given', () => {
+  test('have a module’s weights or a layer’s shares, or neither if the source gives none', () => {
     const trace = fabricate({ k: 2 });
     const one = sharedSites(trace, { module: trace.sites[0]!.path })!;
     const { chosen, weight } = rowsAt(trace, 0);
@@ -227,14 +227,14 @@ describe('choices', () => {
 });
 
 describe('a measure', () => {
-  test('of a cell is its own router’s, of a layer’s row the mean over its modules, all on one scale', () => {
+  test('of a cell is its own router’s; of a layer’s row, the mean over its modules; all on one scale', () => {
     const trace = fabricate({ layers: 2 });
     const columns = columnsOf(trace);
     const { measured, expert, strength } = measureRaster(trace, sites(trace), columns, 'margin');
     const rows = rowsAt(trace, 3);
     expect(measured!.value[3 * columns.count + 5]).toBeCloseTo(certaintyAt(trace, rows, 5).margin, 5);
     expect(new Set(expert)).toEqual(new Set([0]));
-    // The closer the call, the stronger.
+    // The smaller the margin, the stronger.
     const order = [...strength.keys()].sort((a, b) => measured!.value[a]! - measured!.value[b]!);
     expect(strength[order[0]!]).toBe(1);
     expect(strength[order.at(-1)!]).toBe(0);
@@ -244,7 +244,7 @@ describe('a measure', () => {
     expect(byLayer[5]).toBeCloseTo(sum / 7, 5);
   });
 
-  test('of the whole model is the same in every row, and unknown where the first token is given', () => {
+  test('of the whole model is the same in every row, and unknown for the first token', () => {
     const trace = fabricate({ layers: 2 });
     const { measured, expert } = measureRaster(trace, layers(trace), columnsOf(trace), 'surprise');
     expect(measured!.value[16 + 3]).toBe(measured!.value[3]);

@@ -2,15 +2,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { scaleOf } from '../../../webview/components/scale.js';
 
-test('goes straight from one end to the other, and back', () => {
+test('goes linearly from one end to the other, and back', () => {
   const y = scaleOf([0, 4], [90, 10]);
   expect([y.at(0), y.at(1), y.at(4)]).toEqual([90, 70, 10]);
   expect(y.back(70)).toBeCloseTo(1, 12);
-  // Of no width: everything is at its beginning.
+  // With no width, everything is at its beginning.
   expect(scaleOf([3, 3], [5, 9]).at(3)).toBe(5);
 });
 
-test('ticks are round, and written with the decimals they need', () => {
+test('ticks are round, and written with as many decimals as they need', () => {
   const of = (high: number, count: number) => {
     const scale = scaleOf([0, high], [0, 1]);
     return scale.ticks(count).map((at) => at.toFixed(scale.digits(count)));
@@ -22,7 +22,7 @@ test('ticks are round, and written with the decimals they need', () => {
   expect(scaleOf([2, 9], [0, 1]).ticks(6)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
-test('ticks of any scale are within it, as far apart as each other, and about as many as were asked for', () => {
+test('ticks of any scale are within it, equally spaced, and about as many as requested', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: -1e6, max: 1e6 }),

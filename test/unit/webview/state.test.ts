@@ -20,12 +20,12 @@ describe('what is remembered', () => {
     expect(restore({ ...view, expanded: 'all', zoom: null })).toEqual({ ...view, expanded: 'all', zoom: null });
   });
 
-  test('of another version is forgotten', () => {
+  test('of another version is dropped', () => {
     expect(restore({ ...view, version: 1 })).toBe(initial);
     for (const nothing of [undefined, null, 'text', 7]) expect(restore(nothing)).toBe(initial);
   });
 
-  test('fields that are not of the right type fall back one by one', () => {
+  test('fields of the wrong type fall back one by one', () => {
     const broken = { ...view, tab: 'nowhere', selection: { token: 'x' }, filter: 7, zoom: { width: 'w' }, pinned: [1] };
     expect(restore(broken)).toEqual({
       ...view,

@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** What the page says, whether or not it waits for an answer. */
+/** What the page sends, whether or not it waits for an answer. */
 function said(message: PagePost): PageMessage {
   return message.type === 'call'
     ? ({ type: message.name, ...(message.request as object) } as PageMessage)
@@ -51,7 +51,7 @@ function begin(kept?: unknown) {
 }
 
 describe('selection', () => {
-  test('a token selected on the page is told, one that the editor chose is not', () => {
+  test('of a token on the page is sent to the editor; one that the editor made is not', () => {
     const { store, side, sent, receive } = begin();
     side('main', fabricate());
     store.select({ token: 4 });
@@ -60,12 +60,12 @@ describe('selection', () => {
     expect(sent).toEqual([{ type: 'select', token: 4 }]);
   });
 
-  test('of a line has all its tokens, and is told so, until a token is selected alone', () => {
+  test('of a line includes all its tokens, and is sent as such, until a single token is selected', () => {
     const { store, side, sent, receive } = begin();
     side('main', fabricate());
     store.selectIn('main', { sequence: 0, token: 2, end: 5 });
     expect(store.placeIn.main.value).toEqual({ sequence: 0, token: 2, end: 5 });
-    // Its layer is chosen without another word to the editor.
+    // Its layer is selected without another message to the editor.
     store.select({ layer: '1', site: -1 });
     expect(store.view.selection.value).toEqual({ sequence: 0, token: 2, end: 5, layer: '1', site: -1 });
     store.select({ token: 2 });
@@ -77,7 +77,7 @@ describe('selection', () => {
     ]);
   });
 
-  test('of a line of the other run is the tokens that stand beside it', () => {
+  test('of a line of the other run is of the tokens’ partners', () => {
     const { store, side } = begin();
     const words = ['a', ' b', ' c', '\n', 'd'];
     side('main', spelled(words));
@@ -102,7 +102,7 @@ describe('selection', () => {
     expect(sent).toEqual([{ type: 'select', token: 2, sequence: 1 }]);
   });
 
-  test('goes over to the token beside it in the other run, and back', () => {
+  test('moves to the token’s partner in the other run, and back', () => {
     const { store, side } = begin();
     side('main', spelled(['The', ' grey', ' goose', ' flies']));
     side('other', spelled(['The', ' goose', ' flies', ' far']));
@@ -110,7 +110,7 @@ describe('selection', () => {
     expect(store.placeIn.other.value.token).toBe(1);
     store.selectIn('other', { sequence: 0, token: 2 });
     expect(store.view.selection.value.token).toBe(3);
-    // One that only the other run has is selected there alone.
+    // A token that only the other run has is selected there alone.
     store.selectIn('other', { sequence: 0, token: 3 });
     expect(store.view.selection.value.token).toBe(-1);
     expect(store.placeIn.other.value.token).toBe(3);
@@ -125,7 +125,7 @@ describe('a scope of tokens', () => {
     return { ...trace, sequences: trace.sequences.map((sequence, s) => ({ ...sequence, text: texts[s]! })) };
   };
 
-  test('outlives a run that writes the same output, and not one that writes another', () => {
+  test('stays when a run writes the same output, and goes when one writes another', () => {
     const { store, side } = begin();
     side('main', written('In', 'one two'));
     store.set({ scope: 'tokens 1 0-2' });
@@ -137,7 +137,7 @@ describe('a scope of tokens', () => {
     expect(store.view.scope.value).toBe('');
   });
 
-  test('is the concern of its own text alone', () => {
+  test('does not depend on the other text', () => {
     const { store, side } = begin();
     side('main', written('In', 'one'));
     store.set({ scope: 'tokens 0 0-2' });
@@ -148,7 +148,7 @@ describe('a scope of tokens', () => {
   });
 });
 
-test('Escape leaves one thing at a time: the tour, the map alone, the part of the text', () => {
+test('Escape leaves one thing at a time: the tour, the maximised map, the scope', () => {
   const { store } = begin();
   const state = () => [store.tour.value, store.view.maximised.value, store.view.scope.value];
   store.set({ maximised: true, scope: 'region prose  0' });
@@ -172,16 +172,16 @@ describe('sides', () => {
     expect([store.view.tab.value, store.colouredBy.value]).toEqual(['summary', 'experts']);
   });
 
-  test('text and grid are coloured by a change where there is one, and by what was chosen where there is none', () => {
+  test('text and map are coloured by a change if there is one, and otherwise by what was chosen', () => {
     const { store, side, sent, receive } = begin();
     const main = fabricate();
     store.set({ overlay: 'change' });
     side('main', main);
     expect([store.colouredBy.value, store.changes.value]).toEqual(['experts', undefined]);
-    // A what-if has a run without it.
+    // With a what-if, there is also the run without it.
     side('main', main, { before: fabricate({ seed: 3 }) });
     expect([store.colouredBy.value, store.changes.value?.[0]?.by]).toEqual(['change', 'choices']);
-    // What is chosen elsewhere waits; what is chosen here is seen at once.
+    // A choice made elsewhere waits; one made here shows at once.
     receive({ type: 'colour', by: 'entropy', layer: '' });
     expect(store.colouredBy.value).toBe('change');
     store.colour({ by: 'margin', layer: '' });
@@ -193,7 +193,7 @@ describe('sides', () => {
     ]);
   });
 
-  test('what a trace does not hold colours nothing', () => {
+  test('what a trace does not contain colours nothing', () => {
     const { store, side } = begin();
     store.colour({ by: 'margin', layer: '' });
     side('main', without(fabricate(), 'score'));
@@ -202,7 +202,7 @@ describe('sides', () => {
     expect(store.colouredBy.value).toBe('margin');
   });
 
-  test('how far a run is changes nothing but that', () => {
+  test('progress changes nothing else', () => {
     const { store, side, receive } = begin();
     const running = { what: 'route', done: 4, total: 16 } as const;
     side('main', fabricate({ done: 4 }), { running });
@@ -218,7 +218,7 @@ describe('sides', () => {
     end();
   });
 
-  test('scores that come last leave what was chosen as it was', () => {
+  test('scores that come last do not change the choices', () => {
     const { store, side } = begin();
     const whole = fabricate();
     const seen: (Trace | undefined)[] = [];
@@ -227,14 +227,14 @@ describe('sides', () => {
     });
     side('main', whole);
     end();
-    // One for nothing, one for all that was chosen; the scores that follow do not make a third.
+    // One for nothing, one for all choices; the scores that follow do not make a third.
     expect(seen).toHaveLength(2);
     expect(seen[1]!.blocks[0]!.score).toBeUndefined();
     expect(store.main.trace.value!.blocks[0]!.score).toEqual(whole.blocks[0]!.score);
     expect(store.main.scoresFollow.value).toBe(false);
   });
 
-  test('a run that grows is drawn on', () => {
+  test('a run that grows is drawn as it grows', () => {
     const { store, side } = begin();
     const whole = fabricate();
     side('main', withText(whole, { done: 5 }), { running: { what: 'route', done: 5, total: 16 } });
@@ -245,7 +245,7 @@ describe('sides', () => {
 });
 
 describe('what is in sight', () => {
-  test('a pool’s experts; where each layer has its own, one layer’s, and the filter goes with it', () => {
+  test('is a pool’s experts, or one layer’s if each has its own, and the filter with them', () => {
     const { store, side } = begin();
     side('main', fabricate());
     expect(store.main.sight.value!.layer).toBeUndefined();
@@ -260,14 +260,14 @@ describe('what is in sight', () => {
     expect(store.view.filter.value.experts).toEqual([]);
   });
 
-  test('a layer or a number colours the text; the editor is told, and what it tells is not told back', () => {
+  test('a layer or a number colours the text; the editor is told, and what it says is not sent back', () => {
     const { store, side, receive, sent } = begin();
     side('main', fabricateIds());
     store.set({ pinned: ['x'] });
     store.lookAtLayer('encoder 3');
     expect(store.view.pinned.value).toEqual([]);
     store.colour({ by: 'weight', layer: '' });
-    // Whoever looks at another layer now changes what is in sight, and not what is measured.
+    // Looking at another layer changes what is in sight, but not what is measured.
     store.lookAtLayer('decoder 2');
     expect(store.main.sight.value!.layer).toEqual({ stack: 'decoder', layer: 2 });
     expect(store.view.measureLayer.value).toBe('');
@@ -293,7 +293,7 @@ describe('what is in sight', () => {
 });
 
 describe('what is kept', () => {
-  test('the view, a little after it changed, with what the host asked for', () => {
+  test('the view, shortly after it changed, with what the host asked for', () => {
     vi.useFakeTimers();
     const { store, saved, receive } = begin();
     receive({ type: 'remember', memory: 'file:///a' });
@@ -308,7 +308,7 @@ describe('what is kept', () => {
     expect(saved).toHaveLength(2);
   });
 
-  test('is there again', () => {
+  test('is restored', () => {
     const first = begin();
     first.store.set({ tab: 'summary', pinned: ['a'] });
     first.receive({ type: 'remember', memory: 'm' });

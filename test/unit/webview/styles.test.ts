@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../../../webview');
 
-test('the page takes every style that stands beside what it styles, once', () => {
+test('the page includes each style that is beside what it styles, once', () => {
   const list = readFileSync(join(root, 'panel.css'), 'utf8');
   const taken = Array.from(list.matchAll(/@import '\.\/(.+)';/g), ([, name]) => name!);
   const there = (readdirSync(root, { recursive: true }) as string[])

@@ -5,7 +5,7 @@ import { differences, partners, perform, type Task } from '../../../webview/back
 import { Work, type Helper } from '../../../webview/background/work.js';
 import { fabricate, fabricateIds, spelled } from '../trace/fabricate.js';
 
-/** A worker that answers when it is told to. */
+/** A worker that answers when a test tells it to. */
 class Held implements Helper {
   readonly asked: Extract<Asking, { type: 'call' }>[] = [];
   #listener: ((event: { readonly data: unknown }) => void) | undefined;
@@ -30,7 +30,7 @@ class Held implements Helper {
 }
 
 describe('partners', () => {
-  test('both ways round, for each text', () => {
+  test('are found in both directions, for each text', () => {
     const [a, b] = [spelled(['a', ' b', ' c']), spelled(['a', ' c', ' d'])];
     const [found] = partners(a, b);
     expect([...found!.of]).toEqual([0, -1, 1]);
@@ -48,7 +48,7 @@ describe('short texts', () => {
       () => {},
     );
 
-  test('are compared at once, and once', () => {
+  test('are compared at once, and only once', () => {
     const [a, b] = [fabricate(), fabricate({ seed: 4 })];
     const own = work();
     const found = own.differences(a, b);
@@ -56,7 +56,7 @@ describe('short texts', () => {
     expect(own.differences(a, b)).toBe(found);
   });
 
-  test('an alignment holds as long as there are as many tokens', () => {
+  test('keep an alignment as long as the number of tokens is the same', () => {
     const [a, b] = [fabricate(), fabricate({ seed: 4 })];
     const own = work();
     const first = own.partners(a, b);
@@ -67,11 +67,11 @@ describe('short texts', () => {
 });
 
 describe('long texts', () => {
-  // As long as a test can wait for: what is long is for the worker to be told.
+  // With limits of 0, everything counts as long, so that the test need not wait.
   const limit = { partners: 0, differences: 0 };
   const [a, b] = [fabricate(), fabricate({ seed: 4 })];
 
-  test('go to the worker, one after the other, and whoever asked hears of it', async () => {
+  test('go to the worker, one after the other, and each caller gets its answer', async () => {
     const helper = new Held();
     const hire = vi.fn(() => helper);
     const work = new Work(hire, () => {}, limit);
@@ -95,7 +95,7 @@ describe('long texts', () => {
     expect(hire).toHaveBeenCalledTimes(1);
   });
 
-  test('a worker that fails is told of', async () => {
+  test('report a worker that fails', async () => {
     const helper = new Held();
     const failed = vi.fn();
     const work = new Work(() => helper, failed, limit);

@@ -88,14 +88,14 @@ describe('a panel whose model takes long', () => {
       const { id } = await until('the range', () => store.of(uri)[0]);
       const { scene } = await until('the panel', () => panels.find(id));
       assert.deepEqual(scene.side('main')?.running, { what: 'route', done: 0, total: 0 });
-      assert.equal(scene.memory(), undefined, 'how it is run is not known yet');
+      assert.equal(scene.memory(), undefined, 'nothing is known about the run yet');
       const said = await hearing(async () => {
         await vscode.commands.executeCommand('gander.knockOut');
       });
       assert.match(said[0]!.text, /still being loaded/);
       await scene.handle({ type: 'stop' });
       await routing;
-      assert.equal(store.get(id), undefined, 'stopped before anything was known it is gone');
+      assert.equal(store.get(id), undefined, 'a run that was stopped before anything was known is gone');
 
       const again = vscode.commands.executeCommand('gander.routeSelection');
       const other = await until('the range', () => store.of(uri)[0]);

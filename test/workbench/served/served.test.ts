@@ -1,4 +1,4 @@
-// The real gander-serve with the tiny pool, through the real extension: the server's process, its token, the painted grid.
+// The real gander-serve with the tiny pool, through the real extension: the server's process, its token, the painted map.
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// A server instead of a pool, as a person meets it: the address, a wrong token, where text goes, the painted grid.
+// A server instead of a pool, as a person meets it: the address, a wrong token, where text goes, the painted map.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -58,7 +58,7 @@ describe('an engine at another address', () => {
     await window.page.locator('.statusbar-item', { hasText: 'tiny-mixtral' }).waitFor();
   });
 
-  step('routes to a painted grid', async () => {
+  step('routes to a painted map', async () => {
     await runCommand(window.page, 'Gander: Route Selection');
     await window.showText();
     await expect.poll(() => window.painted()).toBeGreaterThan(100);

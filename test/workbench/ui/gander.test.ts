@@ -43,7 +43,7 @@ async function pictureForReadme(name: string): Promise<void> {
 const tree = () => window.page.locator('.pane-body .monaco-list-row');
 
 describe('Gander in the workbench', () => {
-  step('routes the selection from the palette to a painted grid, with no question and no network', async () => {
+  step('routes the selection from the palette to a painted map, with no question and no network', async () => {
     await openFile(window.page, 'README.md');
     await selectLine(window.page, 'README.md', 3, 12);
     await runCommand(window.page, 'Gander: Route Selection');
@@ -183,7 +183,7 @@ describe('Gander in the workbench', () => {
     const before = await underlines();
     await enter(window.page, 'README.md', 'and write down', 60);
     await window.page.keyboard.type('x');
-    await window.panel.locator('.notice.stale', { hasText: 'stand as they were' }).waitFor();
+    await window.panel.locator('.notice.stale', { hasText: 'are unchanged' }).waitFor();
     await expect.poll(() => window.panel.locator('.t.outdated').count()).toBeGreaterThan(0);
     // Some in their earlier colours, and one grey for all the rest.
     const grey = async () => {

@@ -74,7 +74,7 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
     await runCommand(window.page, 'Preferences: Color Theme', themes.dark);
   });
 
-  step('is routed to a painted grid', async () => {
+  step('is routed to a painted map', async () => {
     await openFile(window.page, text);
     await inUse(window);
     await window.page.locator('.statusbar-item', { hasText: model }).waitFor();

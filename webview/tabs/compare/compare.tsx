@@ -1,4 +1,4 @@
-/** Two runs side by side: how far their choices agree, where they do not, and what it does to the predictions. */
+/** Two runs side by side: how far their choices agree, where they differ, and how that changes the predictions. */
 import { tokenLabel } from '../../../src/trace/text/label.js';
 import { isCutAlike } from '../../../src/trace/alignment/align.js';
 import type { Difference } from '../../../src/trace/figures/difference.js';
@@ -24,7 +24,7 @@ export function Compare() {
   const store = useStore();
   const [main, other] = [store.main.trace.value, store.other.trace.value];
   if (!main || !other) return <Start />;
-  // Of the text that one looks at.
+  // Of the text that the user is looking at.
   const wanted = store.view.selection.value.sequence;
   const scope = store.scope.value?.sequence === wanted ? store.scope.value : undefined;
   const found = store.work.differences(main, other, scope)?.[wanted];
@@ -45,7 +45,7 @@ export function Compare() {
             {t(
               'of',
               found.alignment.same.reduce((n, x) => n + x, 0),
-              // A column of the other's own is in no part of this one.
+              // A token that only the other run has is in no part of this one.
               scope ? columnsIn(found, scope) : found.alignment.same.length,
             )}
           </dd>
@@ -63,7 +63,7 @@ export function Compare() {
   );
 }
 
-/** How many of the columns are of tokens that a part has. */
+/** How many columns have a token of the scope. */
 function columnsIn({ alignment }: Difference, { ranges }: TextScope): number {
   const within = tokensWithin(ranges, alignment.a.length);
   return alignment.a.filter((t) => within[t]).length;
@@ -234,7 +234,7 @@ function Most({
   );
 }
 
-/** The strategy with what it takes: an expert that was chosen here, or the first that this run is not of. */
+/** The strategy with its parameters: an expert that was chosen here, or the first that this run does not use. */
 function wantedOf(store: Store, offer: StrategyOffer): Strategy {
   const now = store.main.strategy.value;
   if (!offer.takes.includes('expert')) return filledIn(store, offer.name, now);
@@ -246,13 +246,13 @@ function wantedOf(store: Store, offer: StrategyOffer): Strategy {
 
 const isSame = (a: Strategy, b: Strategy | undefined) => a.name === b?.name && a.k === b.k && a.expert === b.expert;
 
-/** What to compare with; the host runs it and sends the other side. */
+/** The choice of what to compare with; the host runs it and sends the other side. */
 function Start() {
   const store = useStore();
   const reason = reasonAgainst(store, 'route');
   const strategy = store.main.strategy.value;
   const interventions = store.main.interventions.value;
-  // Of a strategy of one expert there is another to compare with: another expert.
+  // With a strategy of one expert, there is another expert to compare with.
   const offered = (store.description.value?.can.strategies ?? []).filter(
     ({ name, takes }) => name !== strategy?.name || takes.includes('expert'),
   );

@@ -1,4 +1,4 @@
-/** One token at one site: who was chosen, with what weight, and by how much. */
+/** One token at one routed module: who was chosen, with what weight, and by how much. */
 import { sort } from 'd3-array';
 import { chosenAt, isKnown, rowsAt, sharedSites } from '../../../src/trace/model/access.js';
 import { certaintyAt, distribution } from '../../../src/trace/figures/distribution.js';
@@ -169,7 +169,7 @@ function Scores({ trace, site, token, looks }: Props) {
   );
 }
 
-/** More bars than this nobody reads; the table has all. */
+/** Nobody reads more bars than this; the table has everything. */
 const most = 40;
 
 function TryWhatIf({ trace, site: s, token }: Props) {

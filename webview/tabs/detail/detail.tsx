@@ -1,4 +1,4 @@
-/** The chosen cell, layer or token: who leads, by how much, and how close it was; in bars and in words. */
+/** The selected cell, layer or token: who leads, by how much, and how close it was, in bars and in words. */
 import {
   layersOf,
   sharedSites,
@@ -39,7 +39,7 @@ export function Detail() {
   const own = trace.sequences[sequence]!;
   const chosen = store.siteIn[name].value;
   const layer = layerOf(trace, store.view.selection.value.layer);
-  // Of a layer with one router there is nothing else to tell.
+  // In a layer with one router there is nothing else to describe.
   const only = layer && onlyRouter(trace, layer);
   const site = chosen < 0 && only !== undefined ? only : chosen;
   const where = site >= 0 ? siteName(trace.sites[site]!) : layer ? layerName(layer) : '';
@@ -93,14 +93,14 @@ export function Detail() {
   );
 }
 
-/** The one site of a layer that has its own experts; undefined where it has more, or shares them with others. */
+/** A layer's routed module if it is the only one and has its own experts; otherwise undefined. */
 function onlyRouter(trace: Trace, layer: Layer): number | undefined {
   const [first, ...others] = sitesOf(trace, layer);
   const isOwn = first !== undefined && trace.expertSets[trace.sites[first]!.expertSet]!.scope === 'layer';
   return isOwn && others.length === 0 ? first : undefined;
 }
 
-/** Before anything is selected: what one sees, and the whole run in one chart. */
+/** Shown before anything is selected: what there is to see, and the whole run in one chart. */
 function HowTo({ trace }: { readonly trace: Trace }) {
   const sight = useStore().main.sight.value;
   const part = sight?.parts.find((one) => one !== undefined);
@@ -127,18 +127,18 @@ interface At {
   readonly trace: Trace;
   readonly sequence: number;
   readonly token: number;
-  /** Past the last: one token alone, or a line's. */
+  /** Past the last token: of a single token, or of a line. */
   readonly end: number;
 }
 
-/** Who was chosen at some sites, the largest share first. */
+/** The experts chosen at some routed modules, the largest share first. */
 function chosenOf({ trace, token, end }: At, part: SharedSites): Choice[] {
   if (end === token + 1) return choicesAt(trace, part, token);
   const shares = shareOfTokens(trace, part, token, end);
   return ranked(shares).map((expert) => ({ expert, weight: shares[expert]! }));
 }
 
-/** One token over all sites of its sequence, or over those of a layer. */
+/** One token over all routed modules of its sequence, or over those of a layer. */
 function Overview({ layer, ...at }: At & { readonly layer: Layer | undefined }) {
   const { trace, sequence } = at;
   const about = { ...layer, sequence };
@@ -217,7 +217,7 @@ function Shares({
   );
 }
 
-/** A ladder: for each layer who leads, and how much of it. Pressing goes there. */
+/** A ladder: for each layer, who leads and with what share. Pressing a rung goes to its layer. */
 function ByLayer(at: At) {
   const { trace, sequence } = at;
   const store = useStore();

@@ -1,4 +1,4 @@
-/** What each layer would predict after the selected token, with the experts and without: asked for, never by itself. */
+/** What each layer would predict after the selected token, with the experts and without: computed only on request. */
 import type { Lens, LensColumn } from '../../../src/requests/api.js';
 import { tokenLabel, visible } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';

@@ -1,4 +1,4 @@
-/** How likely the model found each token, what else it had in mind, and what a what-if did to that. */
+/** How likely the model found each token, what else it expected, and how a what-if changed that. */
 import { range } from 'd3-array';
 import { predictionDivergence } from '../../../src/trace/figures/difference.js';
 import { tokenLabel, visible } from '../../../src/trace/text/label.js';
@@ -34,7 +34,7 @@ export function Predictions() {
   const trace = store.main.trace.value;
   if (!trace) return <p class="hint">{t('needsTrace')}</p>;
   const selection = store.view.selection.value;
-  // Of the text that one looks at, or the one that has predictions: an encoder's input has none.
+  // Of the text that the user is looking at, or of the one that has predictions: an encoder's input has none.
   const isPredicted = (i: number) => trace.sequences[i]?.logProb !== undefined;
   const index = isPredicted(selection.sequence)
     ? selection.sequence
@@ -58,7 +58,7 @@ export function Predictions() {
   );
 }
 
-/** The selected token among what the model had in mind. */
+/** The selected token among those that the model expected. */
 function One({ now, before, token, place }: Runs & { readonly token: number; readonly place: string }) {
   const p = Math.exp(now.logProb![token]!);
   const id = now.tokens.ids?.[token];
@@ -106,7 +106,7 @@ function Ahead({ now, before }: Runs) {
   );
 }
 
-/** Bars of probability; with a what-if the earlier ones beside them. A table, so that it is its own twin. */
+/** Bars of probability, with the earlier ones beside them if there is a what-if. A table, so that it is its own twin. */
 function Alternatives({
   list,
   before,

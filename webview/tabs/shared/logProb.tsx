@@ -1,4 +1,4 @@
-/** What a change of routing does to the predictions of a text. */
+/** How a change of routing affects a text's predictions. */
 import type { Difference } from '../../../src/trace/figures/difference.js';
 import { alignedMeans } from '../../../src/trace/figures/logProbs.js';
 import type { Sequence } from '../../../src/trace/model/trace.js';
@@ -10,11 +10,11 @@ interface Runs {
   readonly found: Difference;
 }
 
-/** From where to where, and whether that is better. */
+/** The mean log-probability before and after, and whether that is better. */
 export function LogProb({ from: before, to: after, found }: Runs) {
   const { from, to, tokens } =
     before && after ? alignedMeans(before, after, found.alignment) : { from: NaN, to: NaN, tokens: 0 };
-  // What would be written as no difference is none.
+  // A difference too small to be written counts as none.
   const verdict = Math.abs(to - from) < 0.0005 ? 'compareAlike' : to < from ? 'compareWorse' : 'compareBetter';
   return (
     <>

@@ -10,7 +10,7 @@ import { plainName } from '../../look/names.js';
 import { percent, t, whole } from '../../look/strings.js';
 import { intervalsOf, usageOf } from '../../store/sums.js';
 
-/** More bars than this nobody reads; the table has all. */
+/** Nobody reads more bars than this; the table has everything. */
 export const most = 24;
 const mostOwn = 12;
 
@@ -18,11 +18,11 @@ export function UsageFigure({ trace, sites }: { readonly trace: Trace; readonly 
   const store = useStore();
   const usage = usageOf(trace, sites);
   const looks = store.main.looks.value(sites.set);
-  // Of half a run they say little, and take long to work out.
+  // For half a run they say little, and they take long to compute.
   const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, sites);
   const order = sort(usage.share.keys(), (e) => -usage.share[e]!);
   const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
-  // Where each layer has its own, the next layer is what one wants to see, and not the whole of this one.
+  // If each layer has its own experts, people want to see the next layer rather than all of this one.
   const some = sites.set.scope === 'pool' ? most : mostOwn;
   const shown = order.length > most ? order.slice(0, some) : order;
   return (

@@ -1,4 +1,4 @@
-/** How evenly each layer uses its own experts: what can be said over layers whose experts are strangers to each other. */
+/** How evenly each layer uses its own experts: the figure that makes sense over layers whose experts are unrelated. */
 import { layersOf, type Layer } from '../../../src/trace/model/access.js';
 import { load } from '../../../src/statistics/load.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
@@ -18,7 +18,7 @@ export function LayersOwnLoad({
 }: {
   readonly trace: Trace;
   readonly sequence: number;
-  /** The one in sight. */
+  /** The layer in sight. */
   readonly layer: Layer;
 }) {
   const store = useStore();

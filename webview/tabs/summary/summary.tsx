@@ -1,4 +1,4 @@
-/** The whole run in a few charts, with what chance would give beside each. */
+/** The whole run in a few charts, each with what chance would give. */
 import { layersOf, textTokens, type SharedSites } from '../../../src/trace/model/access.js';
 import { visible } from '../../../src/trace/text/label.js';
 import { leastOccurrences, mostAttracted } from '../../../src/trace/figures/specialisation.js';
@@ -166,7 +166,7 @@ function TogetherFigure({ trace, sites }: Props) {
   const together = togetherOf(trace, sites);
   const { share, chance } = together;
   const n = sites.experts.length;
-  // An expert is always chosen together with itself: that says nothing and would outshine the rest.
+  // An expert is always chosen together with itself, which says nothing and would outshine the rest.
   const rows = Array.from({ length: n }, (_, a) =>
     Float64Array.from({ length: n }, (_, b) => (a === b ? NaN : share[a * n + b]!)),
   );
@@ -185,7 +185,7 @@ function TogetherFigure({ trace, sites }: Props) {
         </>
       )}
       table={() =>
-        // As many columns as experts are no table any more: of many, a pair a row.
+        // As many columns as experts would be too many: with many experts, one pair per row.
         isMany
           ? {
               head: [t('expert'), t('coactivationWith'), t('coactivationCount'), t('coactivationExpected')],
@@ -203,7 +203,7 @@ function TogetherFigure({ trace, sites }: Props) {
 
 const mostPairs = 6;
 
-/** Those chosen together more often than each by itself would make it. */
+/** Pairs that are chosen together more often than each expert's own load explains. */
 function Pairs({ looks, pairs }: { readonly looks: Looks; readonly pairs: readonly Pair[] }) {
   return (
     <div class="pairs">

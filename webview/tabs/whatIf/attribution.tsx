@@ -1,4 +1,4 @@
-/** What each token owes to each expert: every one knocked out in turn. */
+/** Attribution: how each token's log-probability changes when each expert in turn is knocked out. */
 import { useSignal } from '@preact/signals';
 import { max } from 'd3-array';
 import type { Attribution as Found } from '../../../src/requests/api.js';
@@ -31,7 +31,7 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
         </Button>
       }
     >
-      {/* How far it is stands in the header, with what stops it. */}
+      {/* The header shows the progress, with the button that stops it. */}
       {found ? <Owed trace={trace} found={found} /> : <p class="caption">{reason ?? t('attributeHow')}</p>}
     </Part>
   );
@@ -44,7 +44,7 @@ function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }
   const places = placesOf(trace, experts, store.main.looks.value);
   const owed = owedIn(found);
   const isMany = experts.length > most && places[0]?.looks.set.scope === 'layer';
-  // Of an input nothing is predicted.
+  // An input has no predictions.
   const index = trace.sequences.length - 1;
   const sequence = trace.sequences[index]!;
   const [T, N] = [sequence.tokens.count, experts.length];
@@ -109,10 +109,10 @@ function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }
   );
 }
 
-/** Of more experts of many layers a token names the one, and a table has no column for each. */
+/** With more experts than this, over many layers, a token's row names one expert instead of having a column for each. */
 const most = 24;
 
-/** What the whole text owes to each expert, the most first. */
+/** Each expert's attribution over the whole text; those whose knock-out costs most come first. */
 function totalBars(places: readonly (Placed | undefined)[], totals: Float64Array): (Bar & Placed)[] {
   return places
     .flatMap((place, e) => (place ? [{ ...place, value: totals[e]!, text: signed(totals[e]!) }] : []))

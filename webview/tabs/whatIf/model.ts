@@ -1,4 +1,4 @@
-/** What the form of a what-if can say, and what it says. */
+/** What the what-if form offers, and what it says. */
 import { kindsOf, layerAt, layersOf, matches, sharedSites, type SiteFilter } from '../../../src/trace/model/access.js';
 import { ranked, tokenShares } from '../../../src/trace/figures/leaders.js';
 import type { TextScope } from '../../../src/trace/text/scopes.js';
@@ -28,7 +28,7 @@ export function interventionOf(
   return action === 'tilt' ? { action, expert, amount, scope } : { action, expert, scope };
 }
 
-/** What a place says of the sites. */
+/** The routed modules that a place stands for. */
 function sitesAt(trace: Trace, where: string) {
   const colon = where.indexOf(':');
   const [axis, value] = [where.slice(0, Math.max(0, colon)), where.slice(colon + 1)];
@@ -40,13 +40,13 @@ function sitesAt(trace: Trace, where: string) {
   } satisfies SiteFilter;
 }
 
-/** The part of the text, if the place has sites that see it: of an encoder's input a decoder's layer sees nothing. */
+/** The part of the text, if the place has routed modules that see it: a decoder's layers do not see an encoder's input. */
 export function partAt(trace: Trace, where: string, part: TextScope | undefined): TextScope | undefined {
   const filter = part && { ...sitesAt(trace, where), sequence: part.sequence };
   return filter && trace.sites.some((site) => matches(site, filter)) ? part : undefined;
 }
 
-/** Id of who leads in what is selected, or else in all of the trace. */
+/** Id of the expert that leads in the selection, or else in the whole trace. */
 function leaderOf(trace: Trace, { sequence, token, layer, site }: Selection, sight: Sight | undefined) {
   if (token < 0) {
     const shares = sight && sharesOf(trace, sight);
@@ -58,8 +58,8 @@ function leaderOf(trace: Trace, { sequence, token, layer, site }: Selection, sig
 }
 
 /**
- * What the form can say, and what it says: of a place that this trace has not, the first; where no expert was chosen, or one
- * that is not there, the leader.
+ * What the form offers, and what it says: if the trace does not have the form's place, the first place; if the form has no
+ * expert or the place does not have it, the leading one.
  */
 export function aim(trace: Trace, form: WhatIfForm, selection: Selection, sight: Sight | undefined) {
   const site = selection.site >= 0 ? trace.sites[selection.site] : undefined;
@@ -72,7 +72,7 @@ export function aim(trace: Trace, form: WhatIfForm, selection: Selection, sight:
   return { places, where, experts, expert };
 }
 
-/** Where a what-if may hold. Where each layer has experts of its own it holds in one of them. */
+/** Where a what-if may apply. If each layer has its own experts, it applies in one of them. */
 function placesOf(trace: Trace, now: string, path: string | undefined, isLocal: boolean): Option[] {
   const places: Option[] = isLocal ? [] : [['all', t('everywhere')]];
   const modules = [path, now.startsWith('module:') ? now.slice(7) : undefined].filter((one) => one !== undefined);
@@ -82,7 +82,7 @@ function placesOf(trace: Trace, now: string, path: string | undefined, isLocal: 
   return places;
 }
 
-/** The experts that a place has. */
+/** The experts at a place. */
 function expertsAt(trace: Trace, where: string) {
   const site = trace.sites.find(
     (one) => where === `module:${one.path}` || where === `layer:${layerKey(layerAt(trace, one))}`,

@@ -1,4 +1,4 @@
-/** What would have happened: the form, and under it what changed and what each token owes to each expert. */
+/** What would have happened: the form, and below it what changed and the attribution. */
 import { tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
@@ -105,7 +105,7 @@ function Apply({ trace }: { readonly trace: Trace }) {
     <div class="formRow">
       <Button
         press={() => {
-          // As it stands by now, which may be later than what was drawn.
+          // The form as it is now, which may be later than what was drawn.
           const [now, at] = [store.view.whatIf.peek(), store.view.selection.peek()];
           const { where: there, expert: whom } = aim(trace, now, at, store.main.sight.peek());
           store.route([
