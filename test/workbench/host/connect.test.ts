@@ -186,7 +186,7 @@ describe('a server instead of a pool', () => {
       await vscode.commands.executeCommand('gander.routeSelection');
     });
     assert.equal(said.length, 1);
-    assert.match(said[0]!.text, /cannot be reached: ECONNREFUSED\. See whether it runs/);
+    assert.match(said[0]!.text, /cannot be reached: ECONNREFUSED\. Check that it is running/);
     assert.equal(api.parts.engines.address, server.address);
   });
 
