@@ -43,7 +43,7 @@ export async function save(
   return target;
 }
 
-/** Only on this machine can the file be written beside the old one first; other file systems get it directly. */
+/** On this machine, an old file stays until the new one is complete; other file systems get the bytes directly. */
 function write(target: vscode.Uri, bytes: Uint8Array): Thenable<void> {
   return target.scheme === 'file' ? saveFile(target.fsPath, bytes) : vscode.workspace.fs.writeFile(target, bytes);
 }

@@ -37,7 +37,7 @@ export interface Routed {
   readonly span: Span;
   /** The text in the range is no longer the text that was routed. */
   readonly stale: boolean;
-  /** How many characters from the start of the routed text are still valid: in a causal model, a change does not affect what is before it. */
+  /** How many characters from the start of the routed text are still valid: in a causal model, a change affects only what follows. */
   readonly fresh: number;
   /** A newer range covers it: it is no longer shown on the text, and is kept only for those that retain it. */
   readonly replaced: boolean;
