@@ -62,7 +62,7 @@ export function layerName(layer: Layer): string {
   return layerWords(layer, word);
 }
 
-/** For where its layer is named already. */
+/** For places that name its layer already. */
 export function expertName(set: ExpertSet, expert: number): string {
   const number = numberOf(set, expert);
   return number === undefined ? plain(set.experts[expert]?.name ?? '') : word('expertNumber', String(number));

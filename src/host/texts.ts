@@ -100,7 +100,7 @@ export function checkText(text: string, most = Infinity): void {
   }
 }
 
-/** The beginning of a text, at most so many characters, cut at a line end if there is one in its second half. */
+/** The beginning of a text, no longer than `characters`, cut at a line end if there is one in its second half. */
 export function firstPart(text: string, characters: number): string {
   if (text.length <= characters) return text;
   const cut = text.lastIndexOf('\n', characters);

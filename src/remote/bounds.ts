@@ -63,7 +63,7 @@ export function placesBounds(text: string): Bounds {
   return { most: serverLimits.said + textTokens(text) * 64, members: serverLimits.members };
 }
 
-/** Whether any of what should be lists is too long; checked before their entries are. */
+/** Whether any of these, which should be lists, is too long. Checked before their entries are. */
 export function hasLonger(lists: readonly unknown[], most: number): boolean {
   return lists.some((list) => Array.isArray(list) && list.length > most);
 }

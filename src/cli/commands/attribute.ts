@@ -29,7 +29,7 @@ const named = 3;
 
 const options = {
   layer: { type: 'string', value: 'n', help: 'for a mixture of experts: only those of one layer' },
-  most: { type: 'string', value: 'n', help: 'for a mixture of experts: only so many, the most chosen (default: 16)' },
+  most: { type: 'string', value: 'n', help: 'for a mixture of experts: how many, the most chosen first (default: 16)' },
 } as const satisfies Options;
 
 export const attribute: Command = {
