@@ -10,7 +10,7 @@ export interface GanderSettings {
   /** The address of a server instead of the pool, or empty. */
   readonly address: string;
   readonly strategy: string;
-  /** 0: the pool's own k. */
+  /** 0: the model's own. */
   readonly expertsPerToken: number;
   readonly threads: number;
   readonly chunk: number;
