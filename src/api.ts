@@ -4,7 +4,7 @@ import type { Intervention, Trace } from './trace/model/trace.js';
 
 /** What other extensions get: `vscode.extensions.getExtension<GanderApi>('gander.gander')?.activate()`. See docs/extension-api.md. */
 export interface GanderApi {
-  /** Of this interface. Members may be added within a version; nothing is taken away or changed. */
+  /** The version of this interface. Within a version, members may be added; none is removed or changed. */
   readonly version: 1;
 
   /**
@@ -27,14 +27,14 @@ export interface RouteOptions {
   readonly signal?: AbortSignal;
   /** Tokens done, of how many. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** What is known so far. */
+  /** The trace so far. */
   readonly onPartial?: (trace: Trace) => void;
 }
 
 export interface RoutedEvent {
-  /** Of the document, as a string. */
+  /** The document's, as a string. */
   readonly uri: string;
-  /** Version of the document that was routed. */
+  /** The version of the document that was routed. */
   readonly version: number;
   /** The range, in UTF-16 code units from the start of the document. */
   readonly start: number;

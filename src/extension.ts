@@ -22,13 +22,13 @@ import { RoutingStore } from './routing/store.js';
 /** Only for the extension's own tests. */
 export interface TestApi extends GanderApi {
   readonly parts: ActiveParts;
-  /** With panels and viewers, which are made when the first is asked for. */
+  /** With panels and viewers, which are created when first needed. */
   work(): Promise<Parts>;
-  /** What `activate` took, without reading the file. Milliseconds. */
+  /** How long `activate` took, without loading the file. Milliseconds. */
   readonly activation: number;
 }
 
-/** Builds the parts and hands them to each other. Nothing heavy happens here: the engine starts with the first request. */
+/** Creates the parts and connects them. Nothing heavy happens here: the engine starts with the first request. */
 export function activate(context: vscode.ExtensionContext): GanderApi {
   const start = performance.now();
   const log = vscode.window.createOutputChannel(vscode.l10n.t('Gander'), { log: true });
@@ -110,7 +110,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
     version: 1,
     onDidRoute: routed.event,
     async route(text, options = {}) {
-      // Not at activation: the validator takes longer to load than all the rest.
+      // Loaded late, because the validator takes longer to load than all the rest.
       const { checkedOptions, checkedText } = await import('./requests/schemas.js');
       const asked = checkedText(text);
       const { strategy, interventions, target, ...run } = checkedOptions(options);
@@ -131,7 +131,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   return testApi;
 }
 
-/** The viewers of trace files, made when the first file is opened. */
+/** The viewers of trace files, created when the first file is opened. */
 function viewers(work: () => Promise<Work>): vscode.CustomReadonlyEditorProvider<TraceDocument> {
   return {
     openCustomDocument: async (uri) => (await work()).parts.traces.openCustomDocument(uri),
@@ -139,12 +139,12 @@ function viewers(work: () => Promise<Work>): vscode.CustomReadonlyEditorProvider
   };
 }
 
-/** What if: by an intervention, or by all experts in turn. */
+/** Whether a what-if was asked: an intervention or an attribution. */
 function isAsked(main: NonNullable<RoutingStore['latest']>['main'] | undefined): boolean {
   return main !== undefined && (main.interventions.length > 0 || main.attribution !== undefined);
 }
 
-/** `npm start`: the first sample, routed. */
+/** For `npm start`: opens the first sample and routes it. */
 async function startWithSample(log: vscode.LogOutputChannel): Promise<void> {
   const samples = await vscode.workspace.findFiles('**/*.{md,html,py,sql,txt}', undefined, 50);
   const first = samples.sort(

@@ -1,4 +1,4 @@
-/** What activation does without: dist/lazy.cjs, loaded by the first dynamic import. */
+/** What activation does not need: dist/lazy.cjs, loaded by the first dynamic import. */
 export * from './commands/work.js';
 export * from './panel/messages.js';
 export * from './trace/file/file.js';

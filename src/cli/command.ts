@@ -1,4 +1,4 @@
-/** What a subcommand is, and what it is given. */
+/** What a subcommand is, and what it gets. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { ModelInfo } from '../requests/api.js';
 import type { Engine } from '../requests/ask.js';
@@ -11,7 +11,7 @@ export interface Option {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
   readonly multiple?: boolean;
-  /** What stands for its value in the help. */
+  /** The placeholder for its value in the help. */
   readonly value?: string;
   readonly help: string;
 }
@@ -22,9 +22,9 @@ export interface Command {
   readonly name: string;
   /** One line. */
   readonly summary: string;
-  /** What comes after the name, for each way to call it. */
+  /** The arguments after the name, for each way to call it. */
   readonly usage: readonly string[];
-  /** Command lines after the name that work as they stand, each with what it shows. */
+  /** Arguments after the name that work as they are, each with what it shows. */
   readonly examples: readonly (readonly [line: string, shows: string])[];
   readonly options: Options;
   run(context: Context): Promise<void>;
@@ -32,19 +32,19 @@ export interface Command {
 
 export interface Context {
   readonly args: Arguments;
-  /** To stdout. */
+  /** Writes to stdout. */
   readonly out: (text: string) => void;
   readonly paint: Paint;
-  /** Columns of the terminal; a wide one where stdout is none. */
+  /** Columns of the terminal, or many if stdout is not a terminal. */
   readonly columns: number;
   readonly interactive: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  /** The model (default: that of `--engine`, `--model` or `--pool`) and an engine on it in a guarded process, opened once and closed when the command ends. */
+  /** Opens the model (default: the one of `--engine`, `--model` or `--pool`) in a guarded process: once, until the command ends. */
   readonly open: (folder?: string) => Promise<Opened>;
-  /** Another one beside it: a server's address, or a pool's or a model's folder. */
+  /** Opens another one beside it: a server by its address, or a pool or model by its folder. */
   readonly openOther: (chosen: string) => Promise<Opened>;
-  /** The same with the engine in this process, for what measures the engine alone. */
+  /** Like `open`, with the engine in this process, to measure the engine alone. */
   readonly openHere: () => Promise<Opened>;
 }
 
@@ -105,16 +105,16 @@ export class Arguments {
   }
 }
 
-/** All but the last value would be lost without a word. */
+/** Otherwise all but the last value would be lost silently. */
 function refuseRepeats(options: Options, given: readonly string[]): void {
   const repeated = given.find((name, i) => {
     const option = options[name];
     return option?.type === 'string' && !option.multiple && given.indexOf(name) < i;
   });
-  if (repeated !== undefined) throw new UsageError(`--${repeated} is given twice, and takes one value.`);
+  if (repeated !== undefined) throw new UsageError(`--${repeated} is given twice, but takes one value.`);
 }
 
-/** What Node says of an option that there is not advises `--`, which is seldom what was meant. */
+/** Node's message about an unknown option recommends `--`, which is seldom what was meant. */
 function misread(options: Options, thrown: TypeError): UsageError {
   const unknown = /^Unknown option '(-[^']*)'/.exec(thrown.message)?.[1];
   if (unknown === undefined) return new UsageError(thrown.message, { cause: thrown });

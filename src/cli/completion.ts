@@ -1,4 +1,4 @@
-/** Scripts by which a shell completes `gander`, made from the commands themselves. Where no word of ours fits, it offers files. */
+/** Scripts with which a shell completes `gander`, made from the commands themselves. If no word of theirs fits, it offers files. */
 import type { Command, Option, Options } from './command.js';
 import { helpOption } from './options.js';
 
@@ -6,7 +6,7 @@ export const shells = { bash, zsh, fish } as const;
 
 export type Shell = keyof typeof shells;
 
-/** For bash; `complete -o default` falls back to the names of files. */
+/** For bash; `complete -o default` falls back to file names. */
 function bash(commands: readonly Command[]): string {
   const cases = commands.map(({ name, options }) => `    ${name}) words="${words(options).join(' ')}" ;;\n`);
   return `_gander() {

@@ -2,13 +2,13 @@ import { columns } from '../terminal/columns.js';
 import type { Command, Options } from './command.js';
 import { helpOption } from './options.js';
 
-/** What all of `gander` offers. */
+/** The help of `gander` itself. */
 export function help(commands: readonly Command[]): string {
   return [
     'gander: see how a routed language model decides.\n',
     'Usage: gander <command> [options]\n',
     aligned(commands.map(({ name, summary }) => [name, summary])),
-    'gander <command> --help tells a command’s options; gander --version the version.',
+    'gander <command> --help lists a command’s options; gander --version prints the version.',
     'Exit codes: 0 done, 1 failed, 2 wrong usage, 130 cancelled.\n',
   ].join('\n');
 }

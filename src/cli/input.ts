@@ -14,22 +14,18 @@ function decode(bytes: Uint8Array, name: string): string {
   }
 }
 
-/** Bytes of the longest text that is read: far more than any model takes, little for memory. */
+/** The most bytes of a text: far more than any model can read, but little memory. */
 const longestText = 64 * 2 ** 20;
 
-/** @throws GanderError `io`; for what is no ordinary file too, which may have no end. */
+/** @throws GanderError `io`, also for anything but an ordinary file, which may have no end */
 export function readBytes(file: string, most = Infinity): Uint8Array {
   try {
-    // To open a pipe that nobody writes to would otherwise wait for one.
+    // Otherwise, opening a pipe that nobody writes to would wait for a writer.
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = fstatSync(fd);
       if (!stat.isFile())
-        throw new GanderError(
-          'io',
-          `${file} is no ordinary file.`,
-          'Give a file; what comes from elsewhere, on stdin.',
-        );
+        throw new GanderError('io', `${file} is not an ordinary file.`, 'Give a file, or pipe the text to stdin.');
       if (stat.size > most) throw tooLarge(file, most);
       return readFileSync(fd);
     } finally {
@@ -46,7 +42,7 @@ export function readTrace(file: string): Trace {
   return decodeTrace(readBytes(file));
 }
 
-/** Bytes, before any is read. @throws GanderError `io` */
+/** The size in bytes, without reading the file. @throws GanderError `io` */
 export function sizeOf(file: string): number {
   try {
     return statSync(file).size;
@@ -89,7 +85,7 @@ export interface TextOptions {
   readonly file?: string | undefined;
 }
 
-/** The text of `--text`, `--file`, the one argument, or else of stdin; `-` is stdin too. */
+/** The text from `--text`, `--file` or the one argument, or else from stdin; `-` means stdin too. */
 export async function readInput(options: TextOptions, positionals: readonly string[]): Promise<string> {
   const given = [options.text, options.file, ...positionals].filter((x) => x !== undefined);
   if (given.length > 1) throw new UsageError('Give one text: as an argument, with --text, with --file or on stdin.');
@@ -101,19 +97,19 @@ export async function readInput(options: TextOptions, positionals: readonly stri
   return readStdin();
 }
 
-/** A text, and the file that it is from where there are several. */
+/** A text, and if there are several, the file that it is from. */
 export interface Input {
   readonly file?: string;
   readonly text: string;
 }
 
-/** One text as `readInput` finds it, or those of several files: after `--file` every argument is one, as a shell expands `*.py`. */
+/** One text as in `readInput`, or those of several files: after `--file` every argument is a file, so that `*.py` works. */
 export async function readInputs(args: Arguments): Promise<readonly Input[]> {
   const given = args.list('file');
   if (given.length === 0) return [{ text: await readInput({ text: args.text('text') }, args.positionals) }];
   if (args.text('text') !== undefined) throw new UsageError('Give --text or --file, not both.');
   const files = [...given, ...args.positionals];
-  if (files.filter((file) => file === '-').length > 1) throw new UsageError('stdin (-) can be read once.');
+  if (files.filter((file) => file === '-').length > 1) throw new UsageError('stdin (-) can be read only once.');
   const texts: Input[] = [];
   for (const file of files) texts.push({ file, text: await readInput({ file }, []) });
   return files.length === 1 ? [{ text: texts[0]!.text }] : texts;

@@ -1,22 +1,22 @@
-/** Results as JSON, for scripts. Numbers that are not defined are null; shapes are told in docs/cli.md. */
+/** Results as JSON, for scripts. Undefined numbers are null; docs/cli.md describes the shapes. */
 import type { Warning } from '../requests/description.js';
 import { strategyOfRouter } from '../strategies/index.js';
 import { summaries, type Summary } from '../trace/figures/summary.js';
 import type { Trace } from '../trace/model/trace.js';
 
-/** Version of the shapes. A field that goes or changes its meaning raises it; a new one does not. */
+/** Version of the shapes. It is raised when a field is removed or changes its meaning, but not for a new one. */
 const schema = 1;
 
 export function json(value: object): string {
   return `${escaped(JSON.stringify({ schema, ...value }, null, 2))}\n`;
 }
 
-/** In one line, as it goes to stderr. */
+/** In one line, for stderr. */
 export function jsonLine(value: object): string {
   return escaped(JSON.stringify({ schema, ...value }));
 }
 
-/** JSON may hold control and direction marks as they are; a terminal that it is printed to would obey them. */
+/** JSON may contain control and direction marks as they are, and a terminal would obey them. */
 function escaped(written: string): string {
   return written.replace(
     /[^\P{Cc}\n]|[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu,
@@ -24,7 +24,7 @@ function escaped(written: string): string {
   );
 }
 
-/** What a pool warns of, as lines to read and as data to go by. */
+/** A model's warnings, as lines to read and as data for programs. */
 export function warningsJson(warnings: readonly Warning[]): object {
   return { warnings: warnings.map(({ text }) => text), codedWarnings: warnings };
 }
@@ -44,7 +44,7 @@ export function runJson({ source, router, interventions, created }: Trace): obje
   };
 }
 
-/** All of a trace but its cells, which are in the trace file. Of several sequences the first stands beside the run. */
+/** All of a trace but its cells, which are in the trace file. The first of several sequences is also on the top level. */
 export function traceJson(trace: Trace): object {
   const [first, ...others] = summaries(trace).map(sequenceJson);
   return {

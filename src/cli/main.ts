@@ -1,4 +1,4 @@
-/** `gander` on the command line: finds the command, gives it its surroundings, and turns what it throws into an exit code. */
+/** `gander` on the command line: finds the command, runs it in its context, and turns errors into exit codes. */
 import type { ModelInfo } from '../requests/api.js';
 import { type ErrorData, GanderError } from '../errors/errors.js';
 import type { Warning } from '../requests/description.js';
@@ -49,10 +49,10 @@ const commands: readonly Command[] = [...working, completion(working)];
 /** How many of a pool's warnings are printed. */
 const mostWarnings = 10;
 
-/** Columns where stdout is no terminal: nothing is cut there for want of room. */
+/** Columns if stdout is not a terminal: enough to cut nothing off. */
 const pipedColumns = 160;
 
-/** Scripts that read JSON are not told how far it is. */
+/** Scripts that read JSON get no progress. */
 const nowhere = { write: () => {} };
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -108,13 +108,13 @@ async function run(command: Command, args: Arguments): Promise<void> {
   }
 }
 
-/** One line, or JSON where that was asked for. */
+/** One line, or JSON if that was asked for. */
 function sayWarning({ code, text }: Warning, asJson: boolean): void {
   const line = asJson ? jsonLine({ warning: { code, text } }) : `gander: warning: ${plain(text)}`;
   process.stderr.write(`${line}\n`);
 }
 
-/** What is wrong with a model that works all the same; that text goes unencrypted was said before. */
+/** Warns about a model that works all the same. The warning about encryption was printed before. */
 function warn(model: ModelInfo): void {
   const warnings = model.warnings.filter(({ code }) => code !== 'not-encrypted');
   for (const warning of warnings.slice(0, mostWarnings)) sayWarning(warning, false);
@@ -127,7 +127,7 @@ function say(text: string): number {
   return exitCodes.ok;
 }
 
-/** One line, or JSON where that was asked for. */
+/** One line, or JSON if that was asked for. */
 function report(thrown: unknown, [name, ...rest]: readonly string[]): number {
   const usage = thrown instanceof UsageError;
   const about = commands.some((command) => command.name === name) ? `${name} ` : '';
@@ -139,7 +139,7 @@ function report(thrown: unknown, [name, ...rest]: readonly string[]): number {
   return usage ? exitCodes.usage : error.code === 'cancelled' ? exitCodes.cancelled : exitCodes.failure;
 }
 
-// A reader that has seen enough (`| head`) is no failure.
+// A reader that stops early (`| head`) is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failure);
 });
@@ -148,6 +148,6 @@ const argv = process.argv.slice(2);
 void main(argv)
   .catch((thrown: unknown) => report(thrown, argv))
   .then((code) => {
-    // Not process.exit: what is still on its way to a pipe would be lost.
+    // Not process.exit, which would lose what is still on its way to a pipe.
     process.exitCode = code;
   });

@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** The word that was most likely meant: at most a third of what was typed is another letter. */
+/** The word that was probably meant: it differs in at most a third of the typed letters. */
 export function nearest(typed: string, words: readonly string[]): string | undefined {
   if (words.length === 0) return undefined;
   const best = closest(typed, words);

@@ -13,14 +13,14 @@ import { bundledPool, cacheFolder } from './paths.js';
 import { UsageError } from './usage.js';
 import { parseCount, parseNumber } from './words.js';
 
-/** Tokens between two looks at whether to stop. */
+/** Tokens between two checks whether to stop. */
 const chunk = 128;
 
-/** As long as a timer can run. Seconds. */
+/** The longest time of a timer. Seconds. */
 const longestDeadline = 2_000_000;
 
 export interface Telling {
-  /** Before anything is sent to a server. */
+  /** Called before anything is sent to a server. */
   readonly beforehand: (warnings: readonly Warning[]) => void;
   readonly opened: (opened: Opened) => void;
 }
@@ -41,7 +41,7 @@ export class Opening {
   open(folder?: string): Promise<Opened> {
     const address = this.args.text('engine');
     if (this.args.text('config') !== undefined && address === undefined)
-      throw new UsageError('--config is the config.json of the model of --engine.');
+      throw new UsageError('--config is for --engine: it is the config.json of the server’s model.');
     return (this.#first ??= this.#start(() =>
       address === undefined ? this.#child(this.#options(folder)) : this.#server(address, 'GANDER_ENGINE_TOKEN'),
     ));
@@ -53,7 +53,7 @@ export class Opening {
 
   openOther(chosen: string): Promise<Opened> {
     return this.#start(() =>
-      // A token is for one server: another one has its own.
+      // A token is for one server; another has its own.
       isServerAddress(chosen) ? this.#server(chosen, 'GANDER_WITH_ENGINE_TOKEN') : this.#child(this.#options(chosen)),
     );
   }
@@ -63,7 +63,7 @@ export class Opening {
   }
 
   async #start(make: () => Engine | Promise<Engine>): Promise<Opened> {
-    // Once: a second Ctrl+C ends the process at once, as without us.
+    // Once, so that a second Ctrl+C ends the process at once, as usual.
     if (this.#engines.length === 0) process.once('SIGINT', () => this.stop.abort());
     const engine = await make();
     this.#engines.push(engine);
@@ -109,7 +109,7 @@ export class Opening {
 }
 
 async function inThisProcess(options: EngineOptions): Promise<Engine> {
-  // Only here: nothing else needs the native modules in this process.
+  // Imported only here, because nothing else needs the native modules in this process.
   const { createEngine } = await import('../engine/local.js');
   return createEngine(options);
 }

@@ -1,4 +1,4 @@
-/** Options that several commands share, and what they say. */
+/** Options that several commands share, and what they mean. */
 import type { ModelInfo, ServerInfo } from '../requests/api.js';
 import { asPool, hasTarget } from '../requests/modelInfo.js';
 import { type Strategy, ownRouter, readStrategy, strategyForms } from '../strategies/index.js';
@@ -15,21 +15,21 @@ export const jsonOption = {
 
 export const engineOptions = {
   pool: { type: 'string', value: 'folder', help: 'the pool (default: the one that ships with Gander)' },
-  model: { type: 'string', value: 'folder', help: 'in its place a mixture of experts: a folder with model.onnx' },
+  model: { type: 'string', value: 'folder', help: 'a mixture of experts instead: a folder with model.onnx' },
   cache: { type: 'string', value: 'folder', help: 'where composed graphs are kept (default: the platform’s cache)' },
   deadline: {
     type: 'string',
     value: 'seconds',
-    help: 'end the engine when it gives no sign of life for so long (default: 120; 0: never)',
+    help: 'end the engine after so long without a sign of life (default: 120; 0: never)',
   },
-  threads: { type: 'string', value: 'n', help: 'threads of the engine (default: as onnxruntime sees fit)' },
+  threads: { type: 'string', value: 'n', help: 'threads of the engine (default: onnxruntime decides)' },
 } as const satisfies Options;
 
 export const serverOptions = {
   engine: {
     type: 'string',
     value: 'address',
-    help: 'a server in the pool’s place: vLLM, SGLang or gander-serve; GANDER_ENGINE_TOKEN is its token',
+    help: 'a server instead of the pool: vLLM, SGLang or gander-serve; GANDER_ENGINE_TOKEN is its token',
   },
   config: { type: 'string', value: 'file', help: 'the config.json of the server’s model: its experts and layers' },
 } as const satisfies Options;
@@ -40,10 +40,10 @@ export const textOptions = {
 } as const satisfies Options;
 
 export const targetOptions = {
-  target: { type: 'string', value: 'text', help: 'of an encoder-decoder: its output (default: what it writes)' },
+  target: { type: 'string', value: 'text', help: 'the output, for an encoder-decoder (default: what it writes)' },
 } as const satisfies Options;
 
-/** What an encoder-decoder is given for an output. */
+/** The output that an encoder-decoder is given. */
 export function targetFor(args: Arguments, model: ModelInfo): { readonly target?: string } {
   const target = args.text('target');
   if (target === undefined) return {};
@@ -62,7 +62,7 @@ export const strategyOptions = {
     type: 'string',
     short: 'k',
     value: 'n',
-    help: 'experts a token, where the strategy does not say (default: the pool’s, or the model’s own)',
+    help: 'experts per token, if the strategy does not say (default: the pool’s, or the model’s own)',
   },
 } as const satisfies Options;
 
@@ -79,7 +79,7 @@ export const interventionOptions = {
 
 /** What a run is asked to do. */
 export interface Asked {
-  /** Absent where the model routes by its own router. */
+  /** Absent if the model uses its own router. */
   readonly strategy?: Strategy;
   readonly interventions: readonly Intervention[];
 }
@@ -104,13 +104,13 @@ function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
   return undefined;
 }
 
-/** A mixture's own router, where it is asked for another k. */
+/** A mixture's own router, if another k is asked for. */
 export function ownStrategy(args: Arguments): Strategy | undefined {
   const k = kOf(args);
   return k === undefined ? undefined : { name: ownRouter.name, k };
 }
 
-/** What is compared with. @throws UsageError for what the model does not offer */
+/** The strategy to compare with. @throws UsageError if the model does not offer it */
 export function strategyBeside(text: string, args: Arguments, model: ModelInfo): Strategy {
   if (model.kind !== 'moe') return parseStrategy(text, asPool(model), kOf(args));
   const strategy = readStrategy(text, () => kOf(args) ?? model.router.k ?? 1);
@@ -118,7 +118,7 @@ export function strategyBeside(text: string, args: Arguments, model: ModelInfo):
   throw new UsageError(`${model.name} routes by a router of its own: compare it with another k, as --with own:1.`);
 }
 
-/** Of those that a server offers, the one that is named, or else the first. */
+/** The named one of the strategies that a server offers, or else its first. */
 function offered(args: Arguments, server: ServerInfo): Strategy {
   const { names, topK } = offeredBy(server);
   const strategy = parseStrategy(args.text('strategy') ?? names[0]!, { topK, experts: server.experts }, kOf(args));
@@ -127,7 +127,7 @@ function offered(args: Arguments, server: ServerInfo): Strategy {
   return strategy;
 }
 
-/** Strategies of a pool that a server has, and how many experts a token has there. */
+/** The strategies that a server offers, and how many experts it gives a token. */
 export function offeredBy({ can, limits }: ServerInfo): { readonly names: readonly string[]; readonly topK: number } {
   return { names: can.strategies.map(({ name }) => name), topK: limits.k ?? 1 };
 }

@@ -2,12 +2,12 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { bundledModels } from '../product/bundled.js';
 
-/** The pool that ships with Gander, used where nobody names another model. @param bundle folder of the running bundle, `dist` */
+/** The pool that ships with Gander, used if no other model is named. @param bundle folder of the running bundle, `dist` */
 export function bundledPool(bundle: string): string {
   return path.resolve(bundle, '..', 'models', bundledModels[0].folder);
 }
 
-/** Where this platform keeps what can be made again. */
+/** Where this platform keeps files that can be made again. */
 export function cacheFolder(
   platform: NodeJS.Platform = process.platform,
   env: NodeJS.ProcessEnv = process.env,
@@ -19,7 +19,7 @@ export function cacheFolder(
     case 'win32':
       return path.join(env['LOCALAPPDATA'] ?? path.join(home, 'AppData', 'Local'), 'gander', 'Cache');
     default: {
-      // The XDG specification: a relative path is to be ignored.
+      // The XDG specification: a relative path must be ignored.
       const xdg = env['XDG_CACHE_HOME'];
       return path.join(xdg && path.isAbsolute(xdg) ? xdg : path.join(home, '.cache'), 'gander');
     }

@@ -16,12 +16,12 @@ export const saveOptions = {
   trace: { type: 'string', value: 'file', help: 'save the whole trace (docs/trace-format.md)' },
   csv: { type: 'string', value: 'file', help: 'save a row for each token' },
   cells: { type: 'string', value: 'file', help: 'save a row for each token, module and choice, as CSV' },
-  html: { type: 'string', value: 'file', help: 'save a report that needs nothing else' },
+  html: { type: 'string', value: 'file', help: 'save a report in one file' },
   markdown: { type: 'string', value: 'file', help: 'save a summary as Markdown' },
   'no-scores': { type: 'boolean', help: 'leave the scores of all experts out of --trace: a fraction of the size' },
 } as const satisfies Options;
 
-/** What a trace is saved as, and the ending of its file where the option names a folder. */
+/** What a trace can be saved as, with the ending of the file if the option names a folder. */
 const endings = {
   trace: '.gander.safetensors',
   csv: '.csv',
@@ -32,12 +32,12 @@ const endings = {
 
 type Kind = keyof typeof endings;
 
-/** To the files that the options name. @throws GanderError `io`; what stood under the name is then as it was */
+/** Saves to the files that the options name. @throws GanderError `io`; an existing file is then unchanged */
 export async function save(trace: Trace, args: Arguments): Promise<void> {
   await saveAs(trace, args, (file) => file);
 }
 
-/** One of many: into the folders that the options name, called after its text's file. @throws GanderError `io`, likewise */
+/** Saves one of many into the folders that the options name, under its text's file name. @throws GanderError `io`, as `save` */
 export async function saveInto(trace: Trace, args: Arguments, textFile: string): Promise<void> {
   for (const kind of Object.keys(endings) as Kind[]) {
     const folder = args.text(kind);
@@ -51,13 +51,13 @@ export async function saveInto(trace: Trace, args: Arguments, textFile: string):
   await saveAs(trace, args, (folder, kind) => path.join(folder, nameOf(textFile) + endings[kind]));
 }
 
-/** Two texts of one name would be saved over each other. @throws UsageError */
+/** @throws UsageError if files of two texts would get the same name */
 export function checkNames(inputs: readonly Input[], args: Arguments): void {
   if (!Object.keys(endings).some((kind) => args.text(kind) !== undefined)) return;
   const names = inputs.flatMap(({ file }) => (file === undefined ? [] : [nameOf(file)]));
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice !== undefined)
-    throw new UsageError(`Two texts are called ${twice}: what is saved of one would replace the other’s.`);
+    throw new UsageError(`Two texts are called ${twice}: their files would overwrite each other.`);
 }
 
 function nameOf(textFile: string): string {
@@ -76,7 +76,7 @@ async function saveAs(trace: Trace, args: Arguments, place: (named: string, kind
   await to('markdown', () => traceMarkdown(trace));
 }
 
-/** @throws GanderError `io`, likewise */
+/** @throws GanderError `io`, as `save` */
 export async function write(file: string, content: Content): Promise<void> {
   try {
     await saveFile(file, content);

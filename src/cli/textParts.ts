@@ -1,14 +1,14 @@
 /** A text longer than the context, in parts that fit. */
 import { GanderError } from '../errors/errors.js';
 
-/** A part of a text, at an offset in UTF-16 code units, and what came of it. */
+/** A part of a text, its offset in UTF-16 code units, and its result. */
 export interface Part<T> {
   readonly text: string;
   readonly at: number;
   readonly result: T;
 }
 
-/** Runs a text; one that is refused as too long is cut in two until its parts fit, and these are run one after another. */
+/** Runs a text. If it is refused as too long, it is cut in two until its parts fit, which are run one after another. */
 export async function* inParts<T>(text: string, run: (part: string) => Promise<T>, at = 0): AsyncGenerator<Part<T>> {
   let result: T;
   try {
@@ -23,7 +23,7 @@ export async function* inParts<T>(text: string, run: (part: string) => Promise<T
   yield { text, at, result };
 }
 
-/** Where to cut a text in two: after the line end nearest before the middle, else at the middle, never inside a character. */
+/** Where to cut a text in two: after the last line end before the middle, or else at the middle, never inside a character. */
 export function half(text: string): number | undefined {
   const middle = text.length >> 1;
   if (middle === 0) return undefined;

@@ -1,4 +1,4 @@
-/** A trace in the terminal: a line a token, then how the experts were used beside what chance would give. */
+/** A trace in the terminal: a line per token, then how much each expert was used, with what chance would give. */
 import { bar } from '../look/bar.js';
 import { signedName } from '../look/signs.js';
 import { fit, table } from '../terminal/columns.js';

@@ -1,4 +1,4 @@
-/** What a command line that cannot be understood gives: exit code 2 and how to find out more. */
+/** For a command line that cannot be understood: exit code 2, and where to find help. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

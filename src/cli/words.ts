@@ -6,7 +6,7 @@ import { ambiguousExpert, meantBy } from '../trace/model/layerExperts.js';
 import type { Intervention, Scope, TokenRange } from '../trace/model/trace.js';
 import { UsageError } from './usage.js';
 
-/** Experts that a message names one by one. */
+/** The most experts that a message names one by one. */
 const mostNamed = 50;
 
 /** A count from 1. */
@@ -24,7 +24,7 @@ export function parseNumber(text: string, option: string): number {
 
 /**
  * `phatgoose`, `phatgoose:3`, `single:python`, `base`, …
- * @param k for strategies that take one and do not name it; the pool's where absent
+ * @param k for strategies that take one but do not name it; default: the pool's
  */
 export function parseStrategy(
   text: string,
@@ -36,11 +36,11 @@ export function parseStrategy(
   throw new UsageError(`There is no strategy "${text}". Strategies: ${strategyForms()}.`);
 }
 
-/** Axes of a scope that are counted, and those that are named. */
+/** Axes of a scope that are given as numbers, and those given as names. */
 const counted = ['layer', 'token', 'sequence'] as const;
 const named = ['kind', 'module'] as const;
 
-/** `layer=3,kind=q,module=<path>,token=5`, `tokens=12..29+44`; of an encoder-decoder also `stack=encoder`, `sequence=1`. */
+/** `layer=3,kind=q,module=<path>,token=5`, `tokens=12..29+44`; for an encoder-decoder also `stack=encoder`, `sequence=1`. */
 function parseScope(text: string, option: string): Scope {
   const scope: { -readonly [Axis in keyof Scope]: Scope[Axis] } = {};
   for (const part of text.split(',')) {
@@ -53,7 +53,7 @@ function parseScope(text: string, option: string): Scope {
     else if (axis === 'stack' && (value === 'encoder' || value === 'decoder')) scope.stack = value;
     else
       throw new UsageError(
-        `${option}: "${part}" is not a scope. Scopes: layer=<n>, kind=<kind>, module=<path>, token=<n>, tokens=<n>..<m>, of encoder-decoders also stack=<encoder|decoder>, sequence=<0|1>, with commas between.`,
+        `${option}: "${part}" is not a scope. Scopes: layer=<n>, kind=<kind>, module=<path>, token=<n>, tokens=<n>..<m>, for encoder-decoders also stack=<encoder|decoder>, sequence=<0|1>, with commas between.`,
       );
   }
   return scope;
@@ -84,13 +84,13 @@ export function parseIntervention(action: Intervention['action'], text: string):
   return { action, expert, scope, amount: parseNumber(text.slice(equals + 1), option) };
 }
 
-/** @throws GanderError `request-invalid` naming the experts there are */
+/** @throws GanderError `request-invalid`, which names the experts that exist */
 export function checkExperts(
   model: ModelInfo,
   strategies: readonly Strategy[],
   interventions: readonly Intervention[],
 ): void {
-  // Which there are may show in a run alone; the server says what it does not know.
+  // It may take a run to see which experts there are; the server refuses unknown ones.
   if (!model.expertSets) return;
   const named = [
     ...strategies.flatMap(({ expert }) => (expert === undefined ? [] : [expert])),

@@ -11,14 +11,14 @@ const key = 'gander.colour';
 const first: ColourChoice = { by: 'experts', layer: '' };
 
 /**
- * What colours the texts: chosen in a panel, by a command or in the tree, and the same wherever a text is drawn. Kept with the
- * workspace.
+ * What texts are coloured by: chosen in a panel, by a command or in the tree, and the same wherever a text is drawn. Remembered for
+ * the workspace.
  */
 export class Colours implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<ColourChoice>();
   readonly onDidChange = this.#changed.event;
   readonly #overlaid = new vscode.EventEmitter<number>();
-  /** Of a range, by its id in the store. */
+  /** Fires with the range's id in the store. */
   readonly onDidOverlay = this.#overlaid.event;
   readonly #overlays = new Map<number, Overlay>();
   #choice: ColourChoice;
@@ -40,7 +40,7 @@ export class Colours implements vscode.Disposable {
     this.#changed.fire(this.#choice);
   }
 
-  /** What a range's panel draws in place of the choice; empty: the choice. */
+  /** What a range's panel draws instead of the choice; empty: the choice. */
   overlayOf(id: number): Overlay {
     return this.#overlays.get(id) ?? '';
   }
@@ -62,15 +62,15 @@ export function layerName(layer: Layer): string {
   return layerWords(layer, word);
 }
 
-/** Where it is said which layer's it is. */
+/** For places that name its layer already. */
 export function expertName(set: ExpertSet, expert: number): string {
   const number = numberOf(set, expert);
   return number === undefined ? plain(set.experts[expert]?.name ?? '') : word('expertNumber', String(number));
 }
 
 /**
- * In a few words, e.g. `layer 12`, `entropy, all layers`; undefined where the experts of a pool were chosen, which needs no
- * saying. `leading expert`: the trace has not what was chosen.
+ * In a few words, such as `layer 12` or `entropy, all layers`; undefined for the experts of a pool, which goes without saying.
+ * `leading expert`: the trace lacks what was chosen.
  */
 export function colourWords(trace: Trace, choice: ColourChoice): string | undefined {
   const { by, layer: key } = shownBy(trace, choice);

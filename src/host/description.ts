@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Ability, SourceDescription } from '../requests/description.js';
 import { strategyDetail, strategyTitle } from './strategies.js';
 
-/** What a source says of itself, in the window's language. */
+/** A source's description in the window's language. */
 export function translated(description: SourceDescription): SourceDescription {
   const { strategies, target, ...able } = description.can;
   const said = Object.fromEntries(Object.entries(able).map(([name, ability]) => [name, inWords(ability)]));

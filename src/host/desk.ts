@@ -11,7 +11,7 @@ import type { Intervention } from '../trace/model/trace.js';
 import { preferredStrategy, readSettings, wantedStrategy } from './settings.js';
 import { checkText, documentOf, firstPart, rangeOf, titleOf } from './texts.js';
 
-/** Characters a token, at the start; halved until the beginning of a long text fits. */
+/** Characters per token at the first attempt; halved until the beginning of a long text fits. */
 const charactersPerToken = 3;
 const attempts = 5;
 
@@ -21,7 +21,7 @@ export interface DeskOptions extends Waiting {
   readonly interventions?: readonly Intervention[];
   /** The output, for an encoder-decoder; default: it writes one. */
   readonly target?: string | undefined;
-  /** The range is in the store and about to run. */
+  /** Called when the range is in the store and about to run. */
   readonly onAdded?: (routed: Routed) => void;
 }
 
@@ -62,7 +62,7 @@ export class Desk implements vscode.Disposable {
       span,
       main: { text, title: titleOf(document, span), strategy, isOpening: true, interventions },
     });
-    // A model may take seconds to load: what shows the range is there meanwhile, and says so.
+    // A model may take seconds to load; meanwhile the panel is already there and says so.
     options.onAdded?.(this.store.get(id)!);
     const choose = async () => {
       const source = await this.service.describe();
@@ -75,7 +75,7 @@ export class Desk implements vscode.Disposable {
     try {
       await this.runs.open(id, choose, options);
     } catch (error) {
-      // Stopped before anything was known it would only be in the way; a failure stays, to be read in the panel.
+      // If it was stopped before there was any result, it would only be in the way; a failure stays, to be read in the panel.
       const main = this.store.get(id)?.main;
       if (main && !main.trace && !main.error) this.store.remove(id);
       throw error;
@@ -83,7 +83,7 @@ export class Desk implements vscode.Disposable {
     return this.store.get(id)!;
   }
 
-  /** As much of the beginning as the model reads. */
+  /** Routes as much of the beginning as the model can read. */
   async routeFirstPart(document: vscode.TextDocument, span: Span, options: DeskOptions = {}): Promise<Routed> {
     const { limits } = await this.service.describe();
     const text = document.getText(rangeOf(document, span));
@@ -99,7 +99,7 @@ export class Desk implements vscode.Disposable {
     }
   }
 
-  /** What a command applies to when it is not told: the range under the active editor's cursor, or the last one. */
+  /** What a command applies to if no range is given: the range under the active editor's cursor, or the last one. */
   current(): Routed | undefined {
     const editor = vscode.window.activeTextEditor;
     if (!editor) return this.store.latest;
@@ -120,7 +120,7 @@ export class Desk implements vscode.Disposable {
   }
 }
 
-/** @throws GanderError `request-invalid` for a target that the source has no use for */
+/** @throws GanderError `request-invalid` for a target that the source does not take */
 export function outputFor({ name, can }: SourceDescription, target: string | undefined): Output | undefined {
   if (target !== undefined && !can.target)
     throw new GanderError(
@@ -132,7 +132,7 @@ export function outputFor({ name, can }: SourceDescription, target: string | und
   return target === undefined ? { maxTokens: readSettings().outputTokens } : { target };
 }
 
-/** The document of a range, opened when it is not. */
+/** The document of a range, opened if it is not open. */
 export async function openDocument(routed: Routed): Promise<vscode.TextDocument> {
   return documentOf(routed.uri) ?? vscode.workspace.openTextDocument(vscode.Uri.parse(routed.uri, true));
 }

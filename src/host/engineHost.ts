@@ -13,7 +13,7 @@ import type { Source } from '../source/source.js';
 import { Servers } from './servers.js';
 import { readSettings, section } from './settings.js';
 
-/** Holds what the settings choose to run, and the engine where that is a pool; another pool means another engine. */
+/** Holds the source that the settings choose, and its engine; both are replaced when the settings change. */
 export class EngineHost implements vscode.Disposable {
   readonly #stateChanged = new vscode.EventEmitter<EngineState>();
   readonly #poolChanged = new vscode.EventEmitter<void>();
@@ -29,7 +29,7 @@ export class EngineHost implements vscode.Disposable {
 
   readonly servers: Servers;
   readonly onDidChangeState = this.#stateChanged.event;
-  /** What is known of the pool is void. */
+  /** What was known about the pool is no longer valid. */
   readonly onDidChangePool = this.#poolChanged.event;
 
   constructor(
@@ -45,13 +45,13 @@ export class EngineHost implements vscode.Disposable {
     });
   }
 
-  /** That of a model on this machine. Made when first asked for. The child itself starts with the first request. */
+  /** The engine of a model on this machine, created when first asked for. Its process starts with the first request. */
   get engine(): EngineClient {
     if (this.address !== undefined) throw notHere(this.address);
     return this.#client ?? this.#adopt(this.#local(this.pool));
   }
 
-  /** What else can run a text, beside what is in use: a server that was agreed to, or a folder on this machine. */
+  /** Another source than the one in use: a server that the person agreed to, or a folder on this machine. */
   another(chosen: string): Source & Methods {
     if (this.servers.find(chosen)) return new ServerSource(() => this.servers.open(chosen));
     return new ChildSource(this.#local(chosen));
@@ -95,7 +95,7 @@ export class EngineHost implements vscode.Disposable {
     return (this.#source ??= this.#sources.open(this.address ?? this.pool));
   }
 
-  /** Of the server in use, if it is one. */
+  /** The address of the server, if a server is in use. */
   get address(): string | undefined {
     return readSettings().address || undefined;
   }
@@ -104,15 +104,15 @@ export class EngineHost implements vscode.Disposable {
     return this.#client?.state ?? { name: 'stopped' };
   }
 
-  /** Absolute folder of the pool, or of the model in its place. */
+  /** Absolute folder of the pool, or of the mixture in its place. */
   get pool(): string {
     const { pool } = readSettings();
-    // By name: the folder of what ships is another one after each update.
+    // Bundled models are named, because their folder changes with each update.
     if (bundledModels.some(({ folder }) => folder === pool)) return this.#shipped(pool);
     return pool || this.bundledPool;
   }
 
-  /** That which is in use when nothing else was chosen. */
+  /** The folder of the pool that is used if nothing else is chosen. */
   get bundledPool(): string {
     return this.#shipped(bundledModels[0].folder);
   }
@@ -126,7 +126,7 @@ export class EngineHost implements vscode.Disposable {
     return this.context.asAbsolutePath(path.join('models', folder));
   }
 
-  /** Ends the engine and starts another at once, so that what is wrong shows now. */
+  /** Ends the engine and starts another at once, so that a problem shows now. */
   async restart(): Promise<void> {
     if (this.address === undefined) this.engine.restart();
     else this.#client?.restart();
@@ -156,7 +156,7 @@ export class EngineHost implements vscode.Disposable {
 function notHere(address: string): GanderError {
   return new GanderError(
     'request-invalid',
-    vscode.l10n.t('The model is run at {0}, and its experts are not on this machine.', address),
+    vscode.l10n.t('The model runs at {0}, and its experts are not on this machine.', address),
     vscode.l10n.t('Choose a pool.'),
   );
 }

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { type ErrorCode, GanderError } from '../errors/errors.js';
 
-/** The one thing that is worth a button, by what went wrong. */
+/** The one action that deserves a button, by error code. */
 function remedyAction(code: ErrorCode): { readonly title: string; readonly command: string } | undefined {
   switch (code) {
     case 'pool-missing':
@@ -42,7 +42,7 @@ function remedyAction(code: ErrorCode): { readonly title: string; readonly comma
   }
 }
 
-/** Writes down what went wrong. That something was cancelled is no news. */
+/** Logs an error, unless it is only a cancelled request. */
 export function note(thrown: unknown, log: vscode.LogOutputChannel): GanderError {
   const error = GanderError.from(thrown);
   if (error.code !== 'cancelled')
@@ -50,7 +50,7 @@ export function note(thrown: unknown, log: vscode.LogOutputChannel): GanderError
   return error;
 }
 
-/** Tells the person what went wrong and what to do: one message, with the remedy. That something was cancelled is no news. */
+/** Shows an error and its remedy in one message, unless it is only a cancelled request. */
 export function report(thrown: unknown, log: vscode.LogOutputChannel): void {
   const error = note(thrown, log);
   if (error.code === 'cancelled') return;

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { Numbers } from '../words/numbers.js';
 
-/** In the language of the window. */
+/** Formats numbers in the language of the window. */
 export const numbers = new Numbers(vscode.env.language);
 
 export function megabytes(bytes: number): string {

@@ -11,7 +11,7 @@ import { readSettings } from './settings.js';
 /** A server that the person has agreed to send text to. */
 export interface KnownServer {
   readonly address: string;
-  /** Of its model, when it was connected. */
+  /** Its model's, when it was connected. */
   readonly name: string;
   readonly engine: ServerInfo['engine'];
   /** Absolute path of the model's config.json. */
@@ -20,7 +20,7 @@ export interface KnownServer {
 
 const key = 'gander.servers';
 
-/** Servers that the person has connected to, the last one first; what each is told stays with it. */
+/** The servers that the person has connected to, the latest first, each with its own token. */
 export class Servers {
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -35,7 +35,7 @@ export class Servers {
     return this.known.find((server) => server.address === address);
   }
 
-  /** From now on text may go there. */
+  /** From now on, text may be sent there. */
   async remember(server: KnownServer, token: string | undefined): Promise<void> {
     if (token === undefined) await this.context.secrets.delete(tokenKey(server.address));
     else await this.context.secrets.store(tokenKey(server.address), token);
@@ -51,19 +51,19 @@ export class Servers {
     return this.context.secrets.get(tokenKey(address));
   }
 
-  /** The model behind an address, for sending text to. @throws GanderError `server-refused` where nobody agreed to that */
+  /** A client that may send text to an address. @throws GanderError `server-refused` if the person has not agreed to that */
   async open(address: string): Promise<EngineClient> {
     const server = this.find(address);
     if (!server)
       throw new GanderError(
         'server-refused',
-        vscode.l10n.t('Nothing was sent to {0}: you have not agreed that text goes there.', address),
+        vscode.l10n.t('Nothing was sent to {0}: you have not agreed to send text there.', address),
         vscode.l10n.t('Connect to it first, or choose a model on this machine (Choose Model…).'),
       );
     return this.client(address, await this.token(address), server.config);
   }
 
-  /** For asking what is there. */
+  /** A client for asking what is at an address, before text may be sent there. */
   async client(address: string, token: string | undefined, config?: string): Promise<EngineClient> {
     const access: ServerAccess = {
       ...(token !== undefined && { token }),
@@ -98,7 +98,7 @@ function odd(file: string, cause?: unknown): GanderError {
   return new GanderError(
     'request-invalid',
     vscode.l10n.t('{0} cannot be read as a model’s config.json.', file),
-    vscode.l10n.t('Connect to the engine again and name another.'),
+    vscode.l10n.t('Connect to the engine again and choose another file.'),
     { cause },
   );
 }

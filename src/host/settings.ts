@@ -5,17 +5,17 @@ import type { SourceDescription } from '../requests/description.js';
 import { type Strategy, strategyOf } from '../strategies/index.js';
 
 export interface GanderSettings {
-  /** Absolute folder, the name of a model that ships, or empty for the pool that does. */
+  /** An absolute folder, the name of a bundled model, or empty for the bundled pool. */
   readonly pool: string;
-  /** Of a server in the pool's place, or empty. */
+  /** The address of a server instead of the pool, or empty. */
   readonly address: string;
   readonly strategy: string;
-  /** 0: what the pool says. */
+  /** 0: the model's own. */
   readonly expertsPerToken: number;
   readonly threads: number;
   readonly chunk: number;
   readonly decorations: boolean;
-  /** Tokens that an encoder-decoder writes at most. */
+  /** The most tokens that an encoder-decoder writes. */
   readonly outputTokens: number;
   readonly idleSeconds: number;
   readonly deadlineSeconds: number;
@@ -23,7 +23,7 @@ export interface GanderSettings {
 
 export const section = 'gander';
 
-/** In an untrusted workspace VS Code leaves out what the workspace says of restricted settings. */
+/** In an untrusted workspace, VS Code ignores the workspace's values of restricted settings. */
 export function readSettings(): GanderSettings {
   const of = vscode.workspace.getConfiguration(section);
   return {
@@ -40,7 +40,7 @@ export function readSettings(): GanderSettings {
   };
 }
 
-/** What is no address is kept as it is, for the error that says so. */
+/** An invalid address is kept as it is, for the error that says so. */
 function addressOf(written: string): string {
   try {
     return written.trim() === '' ? '' : serverAddress(written);
@@ -49,12 +49,12 @@ function addressOf(written: string): string {
   }
 }
 
-/** What the settings ask for, before anybody knows what there is. */
+/** The strategy in the settings, while it is not known yet what the source offers. */
 export function wantedStrategy(): Strategy {
   return { name: readSettings().strategy };
 }
 
-/** What the settings ask for, as far as the source offers it; else what it offers first. */
+/** The strategy in the settings if the source offers it, or else the first that it offers. */
 export function preferredStrategy({ can, limits, experts }: SourceDescription): Strategy {
   const { strategy, expertsPerToken } = readSettings();
   const offered = can.strategies.map(({ name }) => name);

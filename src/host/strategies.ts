@@ -3,7 +3,7 @@ import { type Strategy, strategyOfRouter, wordsOf } from '../strategies/index.js
 import type { Router } from '../trace/model/trace.js';
 import { counted } from './words.js';
 
-/** As the page calls it; a router that is not ours keeps its source's name for it. */
+/** The page's name for it; a router that is not one of ours keeps the name that its source uses. */
 export function strategyTitle(name: string): string {
   const title = wordsOf(name)?.title;
   return title === undefined ? name : vscode.l10n.t(title);

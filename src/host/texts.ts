@@ -3,7 +3,7 @@ import { GanderError } from '../errors/errors.js';
 import type { Span } from '../routing/positions.js';
 import { counted } from './words.js';
 
-/** No token of a byte-level vocabulary is longer than this in ordinary text: what is over it need not be tokenized to be too long. */
+/** In ordinary text, no token of a byte-level vocabulary has more characters. A text too long even by this need not be tokenized. */
 const longestToken = 16;
 
 function spanOf(document: vscode.TextDocument, range: vscode.Range): Span {
@@ -27,8 +27,8 @@ export function editorsOf(uri: string): vscode.TextEditor[] {
 }
 
 /**
- * The editor with the focus, or the only one in sight when the focus is elsewhere (in the walkthrough, say). A window that
- * has just opened has the tab of a file before its editor: it is asked for.
+ * The editor with the focus, or the only visible one if the focus is elsewhere, as in the walkthrough. A window that has just
+ * opened has a file's tab before its editor, so the editor is asked for.
  */
 export async function activeEditor(): Promise<vscode.TextEditor | undefined> {
   if (vscode.window.activeTextEditor) return vscode.window.activeTextEditor;
@@ -37,7 +37,7 @@ export async function activeEditor(): Promise<vscode.TextEditor | undefined> {
   try {
     return await vscode.window.showTextDocument(input.uri);
   } catch {
-    return onlyEditor(); // what the tab names is no text after all
+    return onlyEditor(); // the file of the tab is not text after all
   }
 }
 
@@ -46,7 +46,7 @@ function onlyEditor(): vscode.TextEditor | undefined {
   return more.length === 0 ? first : undefined;
 }
 
-/** The selections that are not empty in the order of the text, or the whole document. */
+/** The selections that are not empty, in the order of the text, or else the whole document. */
 export function spansToRoute(editor: vscode.TextEditor): Span[] {
   const { document } = editor;
   const chosen = editor.selections.filter((selection) => !selection.isEmpty);
@@ -55,8 +55,8 @@ export function spansToRoute(editor: vscode.TextEditor): Span[] {
 }
 
 /**
- * The text that is selected in an editor in sight, in the active one first. Where none is, all of the active editor's, or of the
- * only one's: as what is routed is chosen. @throws GanderError
+ * The text selected in a visible editor, preferably the active one. If none is selected, all text of the active editor or of the
+ * only one, as for routing. @throws GanderError
  */
 export async function presentSelection(most?: number): Promise<{ readonly text: string; readonly title: string }> {
   const selected = vscode.window.visibleTextEditors.filter((e) => e.selections.some((s) => !s.isEmpty));
@@ -74,7 +74,7 @@ export async function presentSelection(most?: number): Promise<{ readonly text: 
   return { text, title: titleOf(editor.document, span) };
 }
 
-/** Throws what is wrong with a text before a source is asked. @param most in tokens, where that is known */
+/** Throws an error about an unusable text before a source is asked. @param most in tokens, if known */
 export function checkText(text: string, most = Infinity): void {
   if (text.trim() === '') {
     throw new GanderError(
@@ -83,7 +83,7 @@ export function checkText(text: string, most = Infinity): void {
       vscode.l10n.t('Write or select some text, then run Route Selection again.'),
     );
   }
-  // The beginning tells; a picture or an archive has a NUL soon.
+  // The beginning is enough: pictures and archives have a NUL early.
   if (text.slice(0, 8192).includes('\0')) {
     throw new GanderError(
       'request-invalid',
@@ -100,7 +100,7 @@ export function checkText(text: string, most = Infinity): void {
   }
 }
 
-/** The beginning of a text that should fit, cut at the end of a line where there is one in its second half. */
+/** The beginning of a text, no longer than `characters`, cut at a line end if there is one in its second half. */
 export function firstPart(text: string, characters: number): string {
   if (text.length <= characters) return text;
   const cut = text.lastIndexOf('\n', characters);
@@ -109,7 +109,7 @@ export function firstPart(text: string, characters: number): string {
   return text.slice(0, /[\uD800-\uDBFF]/.test(text[end - 1] ?? '') ? end - 1 : end);
 }
 
-/** What a range is called: the document's name, and its lines unless it is all of the document. */
+/** A range's title: the document's name, and the lines unless the range is the whole document. */
 export function titleOf(document: vscode.TextDocument, span: Span): string {
   const name = document.uri.path.split('/').at(-1) ?? document.uri.toString();
   if (span.start === 0 && span.end === document.getText().length) return name;

@@ -3,8 +3,8 @@ import type { Span } from '../routing/positions.js';
 import { editorsOf, rangeOf } from './texts.js';
 
 /**
- * Marks the token that is selected in a panel in the editors of its document. A mark and a caret, not a selection: the
- * person's next Route Selection must not route that one token.
+ * Marks the token that is selected in a panel, in the editors of its document. With a mark and the caret, not a selection, because
+ * the person's next Route Selection must not route just that token.
  */
 export class TokenMark implements vscode.Disposable {
   readonly #decoration = vscode.window.createTextEditorDecorationType({
@@ -15,7 +15,7 @@ export class TokenMark implements vscode.Disposable {
     rangeBehavior: vscode.DecorationRangeBehavior.ClosedClosed,
   });
 
-  /** Where the caret was put last by a panel: its echo is not the person's doing. */
+  /** Where a panel last put the caret: the event that follows is not from the person. */
   #placed: { readonly uri: string; readonly offset: number } | undefined;
 
   /** Only in editors that are visible. */
@@ -34,7 +34,7 @@ export class TokenMark implements vscode.Disposable {
     editor.setDecorations(this.#decoration, []);
   }
 
-  /** Whether the caret is there because `show` put it there; asked once. */
+  /** Whether `show` put the caret where it is. Asked once. */
   isEcho(editor: vscode.TextEditor): boolean {
     const placed = this.#placed;
     if (placed?.uri !== editor.document.uri.toString()) return false;

@@ -4,13 +4,13 @@ import { lessonWords } from '../words/lessonWords.js';
 import { strategyWords } from '../strategies/words.js';
 import { type CountedWord, type PlainWord, words } from '../words/words.js';
 
-/** A text with a count in it, in the form that the count takes in the window's language. */
+/** A text with a count, in the form that the window's language has for it. */
 export function counted(key: CountedWord, ...values: readonly (string | number)[]): string {
   const forms = translated(words[key]) as Forms | undefined;
   return filled(forms ? formOf(forms, values, vscode.env.language) : formOf(words[key], values, 'en'), values);
 }
 
-/** A word of the page, where the editor says the same. */
+/** A word of the page that the editor uses too. */
 export function word(key: PlainWord, ...values: readonly (string | number)[]): string {
   return filled((translated(words[key]) as string | undefined) ?? words[key], values);
 }
@@ -19,7 +19,7 @@ export function warningCount({ warnings }: { readonly warnings: readonly unknown
   return counted('warnings', warnings.length);
 }
 
-/** What the page is to say in place of its English, by key: nothing at all in an English window. */
+/** The page's words in the window's language, by key; none in an English window. */
 export function translations(): Record<string, string | Forms> {
   const said: Record<string, string | Forms> = {};
   for (const [key, text] of Object.entries({ ...words, ...lessonWords, ...strategyWords })) {

@@ -4,12 +4,12 @@ import type { Routed, RoutingStore } from '../routing/store.js';
 import type { DocumentLines, VisibleLines } from '../protocol/panel.js';
 import { documentLine, lineStarts, runsNow, textLine } from '../trace/text/lines.js';
 
-/** An editor that is told to scroll may take so long to get there, in steps. Milliseconds. */
+/** How long an editor may take to scroll to where it is told to, in steps. Milliseconds. */
 const longestGlide = 300;
 
 /** A routed text's lines in its document and in the editor that shows it, which scrolls with the page. */
 export class EditorLines {
-  /** When the page last took the editor somewhere. */
+  /** When the page last scrolled the editor. */
   #led = -Infinity;
 
   constructor(private readonly store: RoutingStore) {}
@@ -47,7 +47,7 @@ export class EditorLines {
   }
 }
 
-/** Lines that VS Code leaves above one that it scrolls to the top: it keeps room for sticky scroll, whether it is needed or not. */
+/** Lines that VS Code leaves above one that it scrolls to the top: it keeps room for sticky scroll even if that is not needed. */
 function keptAbove({ document, visibleRanges }: vscode.TextEditor): number {
   const settings = vscode.workspace.getConfiguration('editor', document);
   const sticky = settings.get<boolean>('stickyScroll.enabled', true)
@@ -57,7 +57,7 @@ function keptAbove({ document, visibleRanges }: vscode.TextEditor): number {
   return Math.min(Math.floor(inSight / 2), Math.max(sticky, settings.get<number>('cursorSurroundingLines', 0)));
 }
 
-/** As VS Code reckons it: a small number is a multiple of the size of the letters, none is the platform's. */
+/** As VS Code computes it: a setting below 8 is a multiple of the font size, 0 the platform's default. */
 function lineHeight(document: vscode.TextDocument): number {
   const settings = vscode.workspace.getConfiguration('editor', document);
   const size = settings.get<number>('fontSize', 14);

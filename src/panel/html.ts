@@ -12,20 +12,20 @@ export function pageOptions(extension: vscode.Uri): vscode.WebviewOptions {
   return { enableScripts: true, localResourceRoots: pageRoots(extension), enableForms: false };
 }
 
-/** In the tab of a page. */
+/** The icon in a page's tab. */
 export function pageIcon(extension: vscode.Uri): { readonly light: vscode.Uri; readonly dark: vscode.Uri } {
   const icon = (theme: string) => vscode.Uri.joinPath(extension, 'media', `icon-${theme}.svg`);
   return { light: icon('light'), dark: icon('dark') };
 }
 
-/** A page by the name of its script, what it is called, and its styles, in order. */
+/** The names of a page’s script and styles, in order, and its title. */
 export interface PageFiles {
   readonly script: string;
   readonly title: string;
   readonly styles: readonly string[];
 }
 
-/** The page without any data: all of that comes by message, once the page is ready. Its words it needs before. */
+/** The page with its words, but without any data, which comes by message once the page is ready. */
 export function pageHtml(
   webview: vscode.Webview,
   extension: vscode.Uri,
@@ -34,14 +34,14 @@ export function pageHtml(
   const nonce = randomBytes(16).toString('base64');
   const file = (name: string) =>
     webview.asWebviewUri(vscode.Uri.joinPath(extension, 'dist', 'webview', name)).toString();
-  // Styles set by scripts are not held back by style-src; style elements in components need the nonce or are adopted.
+  // style-src does not restrict styles set by scripts; style elements in components need the nonce or are adopted.
   const policy = [
     `default-src 'none'`,
     `img-src ${webview.cspSource} data: blob:`,
     `font-src ${webview.cspSource}`,
     `style-src ${webview.cspSource} 'nonce-${nonce}'`,
     `script-src 'nonce-${nonce}'`,
-    // What compares long texts, from the page's own code.
+    // The worker that compares long texts is made from the page's own code.
     `worker-src blob:`,
   ].join('; ');
   return `<!DOCTYPE html>
@@ -60,7 +60,7 @@ ${styles.map((name) => `  <link rel="stylesheet" nonce="${nonce}" href="${file(n
 </html>`;
 }
 
-/** To be asked after each await. */
+/** Returns a function to call after each await. */
 export function whetherDisposed(panel: vscode.WebviewPanel): () => boolean {
   let disposed = false;
   panel.onDidDispose(() => (disposed = true));

@@ -47,7 +47,7 @@ const message = z.union([
   z.strictObject({ type: z.literal('overlay'), by: z.enum(overlays) }),
   z.strictObject({ type: z.literal('history') }),
   z.strictObject({ type: z.literal('openCard'), expert: name }),
-  // What is said more is checked where it is answered.
+  // `more` is checked where the request is answered.
   z.strictObject({ type: z.literal('ask'), name: z.enum(runRequestNames), more: z.record(z.string(), z.unknown()) }),
   z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'error']), text: z.string().max(100_000) }),
 ]);
@@ -71,7 +71,7 @@ const memorySchema = z.strictObject({
 
 export type PanelMemory = z.infer<typeof memorySchema>;
 
-/** `state` is what the page kept; undefined when it holds nothing that can be used. */
+/** `state` is what the page kept. Undefined if it contains nothing usable. */
 export function parseMemory(state: unknown): PanelMemory | undefined {
   const kept = z.object({ memory: z.string() }).safeParse(state);
   if (!kept.success) return undefined;

@@ -10,26 +10,26 @@ import { SideSender, sides } from '../transport/sides.js';
 import { pageHtml, pageOptions } from './html.js';
 import type { Scene } from './scene.js';
 
-/** For a page to take in a piece, before the next is sent all the same. Milliseconds. */
+/** How long to wait until a page has taken in a piece, before the next is sent anyway. Milliseconds. */
 const longestWait = 200;
 
-/** The host's end of one page: says what the scene shows, says it all again whenever the page is new, and hears the page. */
+/** The host's end of one page: sends what the scene shows, all of it again to a new page, and receives the page's messages. */
 export class Page implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[] = [];
-  /** Nothing can be sent before the page says that it is there, or after it is gone. */
+  /** Undefined before the page is ready and after it is gone, when nothing can be sent. */
   #sender: SideSender | undefined;
-  /** Of the page that is there: another would take its answers for those to its own requests. */
+  /** For the current page only: another would take its answers for those to its own requests. */
   #answerer: Answerer<PageCalls> | undefined;
-  /** What waits to be sent, in order; `scene`: whatever has changed there by then. */
+  /** What waits to be sent, in order; `scene`: whatever has changed in the scene by then. */
   readonly #outbox: (HostMessage | 'scene')[] = [];
   #sending = false;
-  /** Whether the text is in sight, as the page was told; undefined: it was not. */
+  /** Whether the text is in sight, as last sent to the page; undefined: not sent yet. */
   #toldInSight: boolean | undefined;
-  /** Of its lines, by kind of message. */
+  /** What was last sent about lines, by type of message. */
   readonly #toldLines = new Map<string, string>();
-  /** Each time it is told, VS Code writes the page's state down. */
+  /** The last memory sent, because VS Code saves the page's state each time that one is sent. */
   #remembered: string | undefined;
-  /** It is to show itself around, and was not there yet to be told so. */
+  /** The tour was asked for before the page was ready. */
   #owesTour = false;
   #disposed = false;
 
@@ -47,7 +47,7 @@ export class Page implements vscode.Disposable {
     webview.html = pageHtml(webview, extension);
   }
 
-  /** The page is gone (a hidden panel keeps none); the next one says `ready`. */
+  /** The page is gone (a hidden panel has none); the next one says `ready`. */
   forget(): void {
     this.#sender = undefined;
     this.#answerer = undefined;
@@ -58,7 +58,7 @@ export class Page implements vscode.Disposable {
     void this.#send();
   }
 
-  /** Shows the person around. */
+  /** Starts the tour of the page. */
   startTour(): void {
     this.#owesTour = !this.#sender;
     this.post({ type: 'tour' });
@@ -105,14 +105,14 @@ export class Page implements vscode.Disposable {
     this.#remembered = memory;
   }
 
-  /** Before the text itself, which need not be drawn then. */
+  /** Sent before the text itself, which the page then need not draw. */
   #sendInSight(): void {
     const is = this.scene.isTextInSight();
     if (is !== this.#toldInSight) this.#post({ type: 'textInSight', is });
     this.#toldInSight = is;
   }
 
-  /** What has changed of where the text's lines are, and which of them are in sight in the editor. */
+  /** Sends where the text's lines are, and which of them are visible in the editor, if that has changed. */
   sendLines(): void {
     if (!this.#sender) return;
     const messages: HostMessage[] = [
@@ -132,10 +132,10 @@ export class Page implements vscode.Disposable {
     for (const message of sender.messages(side, this.scene.side(side))) {
       const arrived = this.#post(message);
       if (message.type !== 'piece') continue;
-      // To copy a long trace whole would hold up everything else in the host.
+      // Copying a long trace all at once would hold up everything else in the host.
       if (message.piece.part !== 'cells' || message.piece.sent === 'first') await setImmediate();
       else {
-        // Nobody waits for these, and whatever else there is to say goes first.
+        // Nobody waits for these, so anything else goes first.
         await Promise.race([arrived, setTimeout(longestWait)]);
         if (this.#outbox.length > 0) {
           this.#update();
@@ -196,7 +196,7 @@ export class Page implements vscode.Disposable {
     }
   }
 
-  /** What is rejected the page shows where it was asked; only if it is gone by then it is told here. */
+  /** The page shows a rejection where the request was made; only if that page is gone by then, it is reported here. */
   async #answer(asked: object, waiting: Waiting): Promise<unknown> {
     const asking = this.#answerer;
     const message = await this.#checked(asked);
@@ -211,9 +211,9 @@ export class Page implements vscode.Disposable {
     }
   }
 
-  /** Undefined for what is no message. */
+  /** Undefined if it is not a message. */
   async #checked(data: unknown): Promise<PageMessage | undefined> {
-    // Not at activation: the validator takes longer to load than all the rest.
+    // Loaded late, because the validator takes longer to load than all the rest.
     const { parsePageMessage } = await import('./messages.js');
     if (this.#disposed) return undefined;
     const message = parsePageMessage(data);
@@ -226,7 +226,7 @@ export class Page implements vscode.Disposable {
 function notUnderstood(): GanderError {
   return new GanderError(
     'request-invalid',
-    'The page asked for what cannot be understood.',
+    'The page sent a request that cannot be understood.',
     'Please report this with the Gander log.',
   );
 }

@@ -13,7 +13,7 @@ export interface RoutingPanel {
   readonly page: Page;
 }
 
-/** The routing panels: one a document, and any that were pinned. */
+/** The routing panels: one per document, and the pinned ones. */
 export class Panels implements vscode.Disposable {
   readonly #open = new Set<RoutingPanel>();
   readonly #subscriptions: vscode.Disposable[];
@@ -58,12 +58,12 @@ export class Panels implements vscode.Disposable {
     return open.find(({ panel }) => panel.active) ?? open.find(({ scene }) => scene.id === id);
   }
 
-  /** Whether one of them is in sight. */
+  /** Whether any panel is visible. */
   get isVisible(): boolean {
     return [...this.#open].some(({ panel }) => panel.visible);
   }
 
-  /** Whether the range is in sight in one of them. */
+  /** Whether a visible panel shows the range. */
   isShown(id: number): boolean {
     return [...this.#open].some(({ panel, scene }) => panel.visible && scene.id === id);
   }
@@ -72,7 +72,7 @@ export class Panels implements vscode.Disposable {
     return [...this.#open].find(({ panel }) => panel.active);
   }
 
-  /** Pinned, a panel keeps its range; what is routed next opens in another. */
+  /** A pinned panel keeps its range; what is routed next opens in another. */
   togglePin(open: RoutingPanel): void {
     open.scene.pin(!open.scene.pinned);
     this.#entitle(open);
@@ -122,7 +122,7 @@ export class Panels implements vscode.Disposable {
     if (panel.title !== title) panel.title = title;
   }
 
-  /** The person's cursor: the panel of the document goes to the range and the token under it. */
+  /** Moves the document's panel to the range and the token under the person's cursor. */
   #followCursor(editor: vscode.TextEditor): void {
     const { mark, store } = this.parts;
     if (mark.isEcho(editor)) return;
@@ -138,14 +138,14 @@ export class Panels implements vscode.Disposable {
     if (token !== undefined) this.select(routed.id, token);
   }
 
-  /** After a reload of the window: the text is routed again as it was; what cannot be found again is closed. */
+  /** After a reload of the window, routes the text again as before; a panel whose text cannot be found is closed. */
   async restore(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
     const disposed = whetherDisposed(panel);
     panel.webview.options = pageOptions(this.extension);
     const { parseMemory } = await import('./messages.js');
     const memory = parseMemory(state);
     try {
-      if (!memory) throw new Error('the panel kept nothing to be restored by');
+      if (!memory) throw new Error('the panel has no state to restore it from');
       await this.#revive(panel, memory, disposed);
     } catch (error) {
       this.log.info(`A panel was not restored: ${String(error)}`);

@@ -12,7 +12,7 @@ import type { Scene } from './scene.js';
 export interface NamedTrace {
   readonly name: string;
   readonly trace: Trace;
-  /** What is to be said of how it was read. */
+  /** Warnings about how it was read. */
   readonly warnings: readonly Warning[];
 }
 
@@ -49,12 +49,12 @@ export class ReplayScene implements Scene {
     return this.#sides[side];
   }
 
-  /** A custom editor is restored by its file. */
+  /** VS Code restores a custom editor from its file. */
   memory(): undefined {
     return undefined;
   }
 
-  /** No document behind it. */
+  /** There is no document behind it. */
   isTextInSight(): boolean {
     return false;
   }
@@ -83,7 +83,7 @@ export class ReplayScene implements Scene {
   async handle(message: Parameters<Scene['handle']>[0]): Promise<unknown> {
     const { main } = this.#sides;
     switch (message.type) {
-      // No document behind it.
+      // There is no document behind it.
       case 'select':
       case 'reveal':
       case 'again':

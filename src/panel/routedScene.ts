@@ -64,11 +64,11 @@ export class RoutedScene implements Scene {
     return this.parts.store.get(this.#id);
   }
 
-  /** Another range of the same document. */
+  /** Shows another range of the same document. */
   show(id: number): void {
     if (id === this.#id) return;
     const release = this.#release;
-    // As the page draws the new one until it says otherwise.
+    // The page draws the new range with the same overlay until it says otherwise.
     const overlay = this.parts.colours.overlayOf(this.#id);
     this.parts.colours.overlay(this.#id, '');
     this.parts.colours.overlay(id, overlay);
@@ -93,7 +93,7 @@ export class RoutedScene implements Scene {
 
   memory(): string | undefined {
     const { routed } = this;
-    // It is found again by how it was run.
+    // A panel is restored from how its text was run, which is not known yet.
     if (!routed || routed.main.isOpening) return undefined;
     const { uri, span, main } = routed;
     const memory: PanelMemory = {
@@ -108,7 +108,7 @@ export class RoutedScene implements Scene {
     return JSON.stringify(memory);
   }
 
-  /** What the model wrote, an output, and the text of another document stand in no editor of this one. */
+  /** Text that the model wrote, an output, and the text of another document are in no editor of this document. */
   isTextInSight(): boolean {
     const { routed } = this;
     if (!routed || editorsOf(routed.uri).length === 0) return false;
@@ -151,14 +151,14 @@ export class RoutedScene implements Scene {
     const { runs } = this.parts;
     switch (message.type) {
       case 'select':
-        // An output stands in no document.
+        // An output is in no document.
         if ((message.sequence ?? 0) === 0) this.#select(message.token, message.end ?? message.token + 1);
         return;
       case 'reveal':
         if (this.routed) this.#lines.reveal(this.routed, message.line);
         return;
       case 'route':
-        // What runs it could not be asked: by now it may be another.
+        // The source could not be asked what it can do, and may be another by now.
         if (this.routed?.main.isOpening) return this.#again();
         return runs.route(this.#id, message.side, message.strategy, message.interventions);
       case 'again':
@@ -213,18 +213,18 @@ export class RoutedScene implements Scene {
     for (const listener of this.#listeners) listener();
   }
 
-  /** @param past past the last token */
+  /** @param past one past the last token */
   #select(token: number, past: number): void {
     const { routed } = this;
     const spans = this.parts.store.tokenSpans(this.#id);
     if (!routed || !spans) return;
-    // Tokens that an edit took away, or that stand for no text, are nowhere.
+    // Tokens that an edit removed, or that have no text, are nowhere.
     const there = spans.start.subarray(token, past).filter((start) => start >= 0);
     if (there.length === 0) return;
     this.parts.mark.show(routed.uri, { start: there[0]!, end: Math.max(...spans.end.subarray(token, past)) });
   }
 
-  /** Whatever still runs over the text as it was is of no use any more. What-ifs for some tokens meant tokens of that text. */
+  /** Routes the text as it is now. Runs of the old text are ended, and what-ifs for some of its tokens are dropped. */
   async #again(): Promise<void> {
     const { routed } = this;
     if (!routed) return;
@@ -257,7 +257,7 @@ export class RoutedScene implements Scene {
     const uri = vscode.Uri.parse(routed.uri, true);
     const document = await vscode.workspace.openTextDocument(uri);
     const edit = new vscode.WorkspaceEdit();
-    // It goes on with the text; an output stands by itself.
+    // A continuation directly follows the text; an output gets its own line.
     const before = routed.main.output ? (document.eol === vscode.EndOfLine.CRLF ? '\r\n' : '\n') : '';
     edit.insert(uri, document.positionAt(routed.span.end), `${before}${written}`);
     if (await vscode.workspace.applyEdit(edit)) return;
@@ -294,7 +294,7 @@ export function nothingToSave(): GanderError {
   );
 }
 
-/** What the page drew. */
+/** Saves what the page drew. */
 export async function saveDrawn(
   message: Exclude<Extract<PageMessage, { type: 'save' }>, { kind: 'trace' }>,
   title: string,
@@ -303,12 +303,12 @@ export async function saveDrawn(
   await save(message.kind, title, () => data);
 }
 
-/** How much of what is written on was given: the text, or the target of an encoder-decoder. UTF-16 code units. */
+/** How much of the text that the model continues was given: the text, or the target of an encoder-decoder. UTF-16 code units. */
 function givenOf({ text, output }: SideResult): number {
   return output ? (output.target ?? '').length : text.length;
 }
 
-/** What the model wrote on; empty where it wrote nothing. */
+/** What the model wrote; empty if it wrote nothing. */
 export function writtenIn(result: SideResult): string {
   return result.trace?.sequences.at(-1)?.text?.slice(givenOf(result)) ?? '';
 }

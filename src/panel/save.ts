@@ -13,7 +13,7 @@ const endings: Record<SaveKind, string> = {
   html: 'html',
 };
 
-/** Asks where, and writes; works on any file system that the window knows. Undefined when the person thought better of it. */
+/** Asks where to save, and writes to any file system that the window knows. Undefined if the person cancels. */
 export async function save(
   kind: SaveKind,
   name: string,
@@ -43,7 +43,7 @@ export async function save(
   return target;
 }
 
-/** Where the file is none of this machine's, its file system is given all of it at once. */
+/** On this machine, an old file stays until the new one is complete; other file systems get the bytes directly. */
 function write(target: vscode.Uri, bytes: Uint8Array): Thenable<void> {
   return target.scheme === 'file' ? saveFile(target.fsPath, bytes) : vscode.workspace.fs.writeFile(target, bytes);
 }

@@ -5,22 +5,22 @@ import type { ColourChoice } from '../trace/figures/colouring.js';
 
 /** What a panel shows, and what answers its page. */
 export interface Scene {
-  /** What is behind it, and what that can do. Rejects with a GanderError. */
+  /** The source behind it, and what that can do. Rejects with a GanderError. */
   describe(): Promise<SourceDescription>;
   side(side: Side): SideState | undefined;
-  /** What the page keeps for a restart of the window; undefined when the panel is restored by other means. */
+  /** What the page keeps for a restart of the window; undefined if the panel is restored in another way. */
   memory(): string | undefined;
-  /** Whether all the text that it shows stands in an editor that is in sight. */
+  /** Whether all the text that it shows is in a visible editor. */
   isTextInSight(): boolean;
-  /** Where the lines of its text are in the document, and which of them are in sight; undefined where there is none. */
+  /** Where the lines of its text are in the document, and which of them are visible; undefined without a document. */
   lines(): DocumentLines | undefined;
   visible(): VisibleLines | undefined;
-  /** What was chosen to colour texts; undefined: the page alone knows. */
+  /** What texts are coloured by; undefined: only the page knows. */
   colour(): ColourChoice | undefined;
-  /** The token to select when the page is new. */
+  /** The token to select in a new page. */
   token(): number | undefined;
-  /** Returns what ends the listening. */
+  /** Returns a function that stops listening. */
   onChange(listener: () => void): () => void;
-  /** What it rejects with is told where it was asked. @param waiting of who waits for the answer of a request */
+  /** A rejection is shown where the request was made. @param waiting for whoever waits for the answer */
   handle(message: Exclude<PageMessage, { type: 'ready' | 'copy' | 'log' }>, waiting?: Waiting): Promise<unknown>;
 }

@@ -3,7 +3,7 @@ import type { SimilarityMessage } from '../protocol/similarity.js';
 import { pageHtml, pageIcon, pageOptions } from './html.js';
 import { similarityType } from './types.js';
 
-/** Shows how alike a pool's experts are; one at a time. */
+/** Shows how similar a pool's experts are. There is one such panel at a time. */
 export class SimilarityPanel {
   #panel: vscode.WebviewPanel | undefined;
   #shown: SimilarityMessage | undefined;
@@ -27,7 +27,7 @@ export class SimilarityPanel {
     this.#panel = panel;
     panel.iconPath = pageIcon(this.extension);
     panel.onDidDispose(() => (this.#panel = undefined));
-    // It says so again whenever it was hidden and is shown anew.
+    // The page says so again each time that it was hidden and is shown again.
     panel.webview.onDidReceiveMessage((said: unknown) => {
       if ((said as { readonly type?: unknown } | null)?.type === 'ready') void panel.webview.postMessage(this.#shown);
     });

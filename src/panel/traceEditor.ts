@@ -19,7 +19,7 @@ interface OpenTrace {
   readonly page: Page;
 }
 
-/** Shows a trace file, or what another program wrote of a routing, in the routing page: read-only and with no model. */
+/** Shows a trace file, or routing that another program recorded, in the routing page: read-only and without a model. */
 export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDocument> {
   readonly #beside = new Map<string, Beside>();
   readonly #open = new Map<vscode.WebviewPanel, OpenTrace>();
@@ -31,7 +31,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
 
   openCustomDocument(uri: vscode.Uri): TraceDocument {
     const content = readTraceFile(uri, this.extension, this.#beside.get(uri.toString()));
-    // Reported where it is shown.
+    // Reported where the file is shown.
     content.catch(() => {});
     return { uri, content, dispose: () => {} };
   }
@@ -45,7 +45,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
     } catch (thrown) {
       const error = GanderError.from(thrown);
       report(error, this.log);
-      // VS Code shows it in the editor's place.
+      // VS Code shows this instead of the editor.
       throw new Error(`${error.message} ${error.remedy}`, { cause: thrown });
     }
     if (disposed()) return;
@@ -73,9 +73,9 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
     [...this.#open.values()].findLast(({ uri }) => uri.toString() === main.toString())?.scene.compare(content);
   }
 
-  /** Opens a file that another program wrote, with what the person names beside it. */
+  /** Opens a file of another program, with what the person adds to it. */
   async import(uri: vscode.Uri, beside: Beside): Promise<void> {
-    // What is open is shared by all editors of the file, as it was read.
+    // All editors of a file share what was read first, so that must be closed.
     await vscode.window.tabGroups.close(tabsOf(uri));
     this.#beside.set(uri.toString(), beside);
     await this.#show(uri);

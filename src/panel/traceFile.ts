@@ -4,17 +4,17 @@ import { importLimits } from '../checks/limits.js';
 import { traceEnding } from '../source/file.js';
 import type { NamedTrace } from './replayScene.js';
 
-/** What the person names beside a file that another program wrote. */
+/** What the person adds to a file of another program. */
 export interface Beside {
   /** The model's folder on this machine, with its tokenizer.json and config.json. */
   readonly model?: vscode.Uri;
   /** The text that was routed. */
   readonly text?: vscode.Uri;
-  /** Experts a token. */
+  /** Experts per token. */
   readonly k?: number;
 }
 
-/** Reads a trace file, or imports what another program wrote, from whatever file system it lies on; not before its size is known. */
+/** Reads a trace file, or imports a file of another program, from any file system. Its size is checked first. */
 export async function readTraceFile(uri: vscode.Uri, extension: vscode.Uri, beside: Beside = {}): Promise<NamedTrace> {
   const name = nameOf(uri);
   if (!name.endsWith(traceEnding)) return importFile(uri, extension, beside);

@@ -1,29 +1,29 @@
-/** How much an answer can rightly hold, from what was asked: what is more is refused before it is read. */
+/** How large an answer to a request can be; a larger one is refused before it is read. */
 import type { ServerInfo } from '../requests/api.js';
 import type { Model } from '../import/model.js';
 import { serverLimits, traceLimits } from '../checks/limits.js';
 
-/** A request, as far as it says how long what is told can be. */
+/** The fields of a request that limit how long its answer can be. */
 export interface Asked {
   readonly text: string;
   readonly target?: string | undefined;
   readonly maxTokens?: number | undefined;
 }
 
-/** Tokens that a tokenizer or a chat template may put around a text. */
+/** Tokens that a tokenizer or a chat template may add around a text. */
 const around = 64;
 
-/** Tokens of a text at most: each covers a byte of it at least. */
+/** The most tokens that a text can have: each covers at least one byte. */
 export function textTokens(text: string): number {
   return Buffer.byteLength(text) + around;
 }
 
-/** Of all that was asked for: read and written. */
+/** The most tokens that a run can have, read and written. */
 function tokensOf({ text, target = '', maxTokens = serverLimits.written }: Asked): number {
   return Math.min(textTokens(text) + Buffer.byteLength(target) + maxTokens, traceLimits.tokens);
 }
 
-/** Bytes of a trace: each number of each token at each site, twice over, and its header. */
+/** The most bytes of a trace: its header, and twice the bytes of each number of each token at each site. */
 export function traceBytes(asked: Asked, { sites = [], expertSets = [] }: ServerInfo): number {
   const cells = sites.reduce((sum, { expertSet }) => {
     const { experts = [], alwaysOn = [] } = expertSets[expertSet] ?? {};
@@ -32,36 +32,38 @@ export function traceBytes(asked: Asked, { sites = [], expertSets = [] }: Server
   return Math.min(traceLimits.header + tokensOf(asked) * (1024 + 32 * cells), traceLimits.bytes);
 }
 
-/** Bytes of an attribution or a score as JSON: a number for each token and expert. */
+/** The most bytes of an attribution or a score as JSON: a number for each token and expert. */
 export function attributionBytes(asked: Asked, { expertSets = [] }: ServerInfo): number {
   const experts = expertSets.reduce((sum, set) => sum + set.experts.length, 0);
   return Math.min(serverLimits.facts + tokensOf(asked) * 32 * (1 + experts), serverLimits.run);
 }
 
-/** What vLLM and SGLang answer in JSON of so many tokens with so many predictions each. */
+/** Limits of a JSON answer. */
 export interface Bounds {
+  /** Bytes. */
   readonly most: number;
+  /** Members of all objects together. */
   readonly members: number;
 }
 
-/** @param tokens read and written */
+/** Limits of an answer of vLLM or SGLang. @param tokens read and written @param predictions per token */
 export function choicesBounds(tokens: number, predictions: number, model: Model | undefined): Bounds {
   const choices = model?.layers !== undefined && model.k !== undefined ? model.layers * model.k : serverLimits.choices;
   const entries = tokens * (predictions + 2);
   return {
-    // Each choice as a number in a list or eight bytes in base64; each entry with its token's spelling.
+    // A choice is a number in a list, or eight bytes in base64; an entry contains its token's spelling.
     most: Math.min(serverLimits.said + tokens * choices * 16 + entries * serverLimits.entry, serverLimits.run),
-    // Four of an entry, and colons in spellings.
+    // An entry has four. They are counted by their colons, which spellings may contain too.
     members: serverLimits.members + entries * 16,
   };
 }
 
-/** Of the ids and places of a text’s tokens. */
+/** Limits of an answer with the ids and places of a text’s tokens. */
 export function placesBounds(text: string): Bounds {
   return { most: serverLimits.said + textTokens(text) * 64, members: serverLimits.members };
 }
 
-/** Whether one of what should be lists is longer. It is looked at before their entries are. */
+/** Whether any of these, which should be lists, is too long. Checked before their entries are. */
 export function hasLonger(lists: readonly unknown[], most: number): boolean {
   return lists.some((list) => Array.isArray(list) && list.length > most);
 }

@@ -1,4 +1,4 @@
-/** What vLLM and SGLang have in common: they tell which experts were chosen, and nothing else of the routing. */
+/** What vLLM and SGLang have in common: they say which experts were chosen, and nothing else about the routing. */
 import { z } from 'zod';
 import type { ServerInfo } from '../requests/api.js';
 import type { Model } from '../import/model.js';
@@ -18,13 +18,13 @@ import { type Places, placesAfterFirst, placesOfSpelling } from './places.js';
 import type { Card, Reach } from './server.js';
 import { encryptionWarnings } from '../source/serverAddress.js';
 
-/** Likeliest next tokens that are asked for. */
+/** How many of the likeliest next tokens are requested. */
 export const predictions = 5;
 
-/** Natural; 0 is certain. In correct rounding none is above it, for the largest logit is one of those that are summed. */
+/** Natural; 0 is certain. Rounding does not bring it above 0, because the largest logit is itself in the sum. */
 export const logProbability = z.number().max(0);
 
-/** A choice, and what was asked with it: [rows, layers, k], row-major. A row is a token that was run. */
+/** Chosen experts: [rows, layers, k], row-major. A row is a token that was run. */
 export interface Rows {
   readonly rows: number;
   readonly layers: number;
@@ -32,13 +32,13 @@ export interface Rows {
   readonly numbers: ArrayLike<number | bigint>;
 }
 
-/** One token as a server tells of it. */
+/** One token, as a server describes it. */
 export interface RanToken {
   readonly id: number;
   readonly text?: string | undefined;
-  /** Given those before it. */
+  /** Given the tokens before it. */
   readonly logProb?: number | undefined;
-  /** What else could have stood in its place, best first. */
+  /** The likeliest tokens in its place, best first. */
   readonly instead?: readonly Alternative[];
 }
 
@@ -48,15 +48,15 @@ export interface Alternative {
   readonly text: string;
 }
 
-/** What a server says of one run. */
+/** What a server says about one run. */
 export interface Ran {
   readonly text: string;
   readonly tokens: readonly RanToken[];
   readonly places: Places | undefined;
   readonly rows: Rows;
-  /** Which layers have experts, where the server says it. */
+  /** Which layers have experts, if the server says so. */
   readonly layers?: Pick<Model, 'sparse' | 'layers'>;
-  /** What would have followed the last token. */
+  /** Predictions after the last token. */
   readonly next?: readonly Alternative[];
 }
 
@@ -78,7 +78,7 @@ export function traceOfRun(ran: Ran, { name, engine, versions }: ServerInfo, { h
   });
 }
 
-/** The first so many of them. */
+/** The first `count` rows. */
 export function firstRows({ rows, layers, k, numbers }: Rows, count: number): Rows {
   const most = Math.min(rows, count) * layers * k;
   return {
@@ -91,7 +91,7 @@ export function firstRows({ rows, layers, k, numbers }: Rows, count: number): Ro
   };
 }
 
-/** base64 of a .npy. @throws GanderError `server-invalid` */
+/** Reads a .npy in base64. @throws GanderError `server-invalid` */
 export function npyRows(encoded: string, faults: Faults): Rows {
   try {
     const { dtype, shape, data } = readNpy(Buffer.from(encoded, 'base64'));
@@ -100,18 +100,18 @@ export function npyRows(encoded: string, faults: Faults): Rows {
     if (!/^[UI]/.test(dtype)) throw faults.odd(`its routed experts are ${dtype}, not whole numbers`);
     return { rows, layers, k, numbers: tensorArray(dtype, data) };
   } catch (thrown) {
-    if (thrown instanceof NpyError) throw faults.odd(`of its routed experts, ${thrown.message}`, thrown);
+    if (thrown instanceof NpyError) throw faults.odd(`its routed experts cannot be read: ${thrown.message}`, thrown);
     throw thrown;
   }
 }
 
-/** Nested lists, one after the other. @throws GanderError `server-invalid` */
+/** Reads nested lists. @throws GanderError `server-invalid` */
 export function listRows(lists: readonly unknown[], faults: Faults): Rows {
-  const odd = () => faults.odd('its routed experts are no lists of (tokens, layers, k)');
+  const odd = () => faults.odd('its routed experts are not lists of (tokens, layers, k)');
   const width = (list: unknown) => (Array.isArray(list) ? list.length : 0);
   const layers = width(lists[0]);
   const k = width((lists[0] as unknown[] | undefined)?.[0]);
-  if (lists.length * layers * k > importLimits.choices) throw faults.odd('it tells of more experts than can be shown');
+  if (lists.length * layers * k > importLimits.choices) throw faults.odd('it lists more experts than can be shown');
   const numbers = new Int32Array(lists.length * layers * k);
   let at = 0;
   for (const row of lists) {
@@ -127,14 +127,14 @@ export function listRows(lists: readonly unknown[], faults: Faults): Rows {
   return { rows: lists.length, layers, k, numbers };
 }
 
-/** base64 of int32, little-endian. @throws GanderError `server-invalid` */
+/** Reads int32 numbers, little-endian, in base64. @throws GanderError `server-invalid` */
 export function int32Of(encoded: string, faults: Faults): Int32Array {
   const bytes = Buffer.from(encoded, 'base64');
-  if (bytes.byteLength % 4 !== 0) throw faults.odd('its expert ids are no int32 numbers');
+  if (bytes.byteLength % 4 !== 0) throw faults.odd('its expert ids are not int32 numbers');
   return tensorArray('I32', bytes);
 }
 
-/** What can be asked of a server that only tells what was chosen. */
+/** The description of a server that says only which experts were chosen. */
 export function choicesInfo(
   { engine, versions }: Pick<ServerInfo, 'engine' | 'versions'>,
   { id, tokens }: Card,
@@ -156,7 +156,7 @@ export function choicesInfo(
     can: {
       ...abilities({
         route: true,
-        stream: { reason: 'The server tells which experts it used when it is done.' },
+        stream: { reason: 'The server says which experts it used only when it is done.' },
         generate: true,
         whatIf: unchanged,
         attribute: unchanged,
@@ -165,7 +165,7 @@ export function choicesInfo(
     },
     experts: [],
     ...(sets && { expertSets: sets }),
-    // One is generated, so that all of the text is run.
+    // One token is generated, so that the whole text is run.
     limits: { ...(tokens !== undefined && { tokens: tokens - 1 }), ...(model?.k !== undefined && { k: model.k }) },
     warnings: [...encryptionWarnings(address), ...(sets ? [] : [seenOnly])],
   };
@@ -173,10 +173,10 @@ export function choicesInfo(
 
 const seenOnly: Warning = {
   code: 'experts-unknown',
-  text: 'The server does not tell how many experts a layer has, nor which layers have them: as many as were seen are shown, and layers are counted from 0. The model’s config.json says it (Connect to Engine… asks for it, --config on the command line).',
+  text: 'The server does not say how many experts a layer has or which layers have them: Gander shows the experts that it has seen, and counts layers from 0. The model’s config.json says both: Connect to Engine… asks for it, and the command line takes it as --config.',
 };
 
-/** What is no trace, as the server's fault. */
+/** Turns an error about an answer that makes no trace into one that names the server. */
 function readable<T>(faults: Faults, read: () => T): T {
   try {
     return read();
@@ -186,7 +186,7 @@ function readable<T>(faults: Faults, read: () => T): T {
   }
 }
 
-/** From what the tokens are called. Of the first of a text vLLM says nothing. */
+/** The places of tokens by their spelling. vLLM does not spell the first token of a text. */
 export function placesOfTokens(tokens: readonly RanToken[], text: string): Places | undefined {
   const [first, ...others] = tokens.map(({ text: own }) => own);
   if (!others.every((own) => own !== undefined)) return undefined;
@@ -210,7 +210,7 @@ function coveredAt(text: string, places: Places | undefined, t: number): string 
   return start < 0 ? '' : text.slice(start, places!.end[t]);
 }
 
-/** Log-probabilities, and what could have followed: a server tells it of the token that did. */
+/** Log-probabilities and predictions. A server lists alternatives with the token that came, a trace with the token before. */
 function columnsOf({ tokens, next }: Ran) {
   const T = tokens.length;
   const logProb = blank(sequenceColumns.logProb, T);

@@ -1,4 +1,4 @@
-/** What can go wrong with a server, each as one error with what to do. The server's own words are shown short and plain. */
+/** What can go wrong with a server, each as an error with a remedy. The server's own words are shortened, and shown as plain text. */
 import type { IncomingMessage } from 'node:http';
 import type { ServerInfo } from '../requests/api.js';
 import { bytesInWords } from '../formats/bytes.js';
@@ -7,7 +7,7 @@ import { serverLimits } from '../checks/limits.js';
 import { isObject } from '../checks/plain.js';
 import { plain } from '../trace/text/label.js';
 
-/** An answer that is none, as far as the server explains it. */
+/** Why a server gave no result, as far as it says. */
 export interface Failure {
   readonly status: number;
   readonly words: string;
@@ -16,12 +16,12 @@ export interface Failure {
   readonly retryAfterMs?: number;
 }
 
-/** Nothing under this path, or nothing that this server does. */
+/** Whether the server has nothing under the path, or does not support the request. */
 export function isAbsent({ status }: Failure): boolean {
   return status === 404 || status === 405 || status === 501;
 }
 
-/** As gander-serve, vLLM and SGLang explain themselves. */
+/** Reads the explanation that gander-serve, vLLM or SGLang sends. */
 export async function failureOf(
   message: IncomingMessage,
   body: AsyncIterable<Uint8Array>,
@@ -36,7 +36,7 @@ export async function failureOf(
     said = JSON.parse(Buffer.concat(parts).toString());
   } catch (thrown) {
     if (thrown instanceof GanderError && thrown.code === 'cancelled') throw thrown;
-    // That it fails is known; why may not be said, or not in words that are read.
+    // The status says that it failed; the body may not say why, or not in JSON.
   }
   return {
     ...faults.explained(said, status),
@@ -44,13 +44,13 @@ export async function failureOf(
   };
 }
 
-/** What stands for a token. */
+/** Replaces the token in messages. */
 const hidden = '[token]';
 
-/** What gander-serve says in our own words. */
+/** Error codes that gander-serve shares with the engine. */
 const shared: readonly string[] = ['text-empty', 'text-too-long', 'request-invalid', 'strategy-unavailable'];
 
-/** How vLLM and SGLang say that a text is longer than the model takes. */
+/** How vLLM and SGLang say that a text is too long for the model. */
 const tooLong = /context length|maximum length|max_model_len|longer than the model|too long/i;
 
 export class Faults {
@@ -80,7 +80,7 @@ export class Faults {
     return words.replaceAll(token, hidden).replaceAll(encodeURIComponent(token), hidden);
   }
 
-  /** The same of what it calls itself and warns of. */
+  /** Removes the token from the server's name, versions and warnings. */
   described(info: ServerInfo): ServerInfo {
     return {
       ...info,
@@ -92,7 +92,7 @@ export class Faults {
     };
   }
 
-  /** Before they are cut: half a token is one, too. */
+  /** Removes the token before cutting, because half a token is still a secret. */
   #short(words: string): string {
     const { words: most } = serverLimits;
     const said = this.withoutToken(words);
@@ -106,7 +106,7 @@ export class Faults {
   unreachable(cause: Error): GanderError {
     const { code } = cause as NodeJS.ErrnoException;
     return this.#error('server-unreachable', `cannot be reached: ${code ?? this.#short(cause.message)}`, {
-      remedy: 'See whether it runs and whether the address is right.',
+      remedy: 'Check that it is running and that the address is right.',
       cause,
     });
   }
@@ -120,7 +120,7 @@ export class Faults {
 
   half(cause?: unknown): GanderError {
     return this.#error('server-unreachable', 'broke off in the middle of its answer', {
-      remedy: 'See whether it still runs, and ask again.',
+      remedy: 'Check that it is still running, and try again.',
       cause,
     });
   }
@@ -138,7 +138,7 @@ export class Faults {
   }
 
   unknown(): GanderError {
-    return this.#error('server-unknown', 'is none of the engines that Gander speaks with', {
+    return this.#error('server-unknown', 'is not an engine that Gander supports', {
       remedy: 'Give the address of vLLM, SGLang or gander-serve.',
     });
   }
@@ -150,8 +150,8 @@ export class Faults {
     });
   }
 
-  /** @param what half a sentence on the answer */
-  odd(what: string, cause?: unknown, remedy = 'See whether its version is one that docs/engines.md tells of.') {
+  /** @param what is wrong with the answer, as a clause */
+  odd(what: string, cause?: unknown, remedy = 'Check whether docs/engines.md lists its version.') {
     return this.#error('server-invalid', `gave an answer that cannot be used: ${what}`, { remedy, cause });
   }
 
@@ -163,12 +163,12 @@ export class Faults {
     );
   }
 
-  /** It runs, and tells nothing of experts. @param remedy how it is started so that it does */
+  /** It runs, but does not return the chosen experts. @param remedy how to start it so that it does */
   unrouted(remedy: string): GanderError {
-    return this.#error('server-unrouted', 'does not tell which experts it used', { remedy });
+    return this.#error('server-unrouted', 'does not say which experts it used', { remedy });
   }
 
-  /** What gander-serve says in an answer that has begun. */
+  /** An error that gander-serve sends within an answer. */
   told(said: unknown): GanderError {
     const failure = this.explained(said, 500);
     return this.refused({ ...failure, status: shared.includes(failure.code ?? '') ? 400 : 500 });
@@ -176,8 +176,8 @@ export class Faults {
 
   unsendable(cause: unknown): GanderError {
     const { name } = cause instanceof Error ? cause : {};
-    return this.#error('server-refused', `was not asked: the token or the address cannot be sent (${name ?? ''})`, {
-      remedy: 'Give the token anew, without line breaks.',
+    return this.#error('server-refused', `was not contacted: the token or the address cannot be sent (${name ?? ''})`, {
+      remedy: 'Enter the token again, without line breaks.',
     });
   }
 
@@ -190,14 +190,14 @@ export class Faults {
     if (status === 429 || status === 503)
       return this.#error('server-busy', `is busy: ${words}`, { remedy: 'Ask again later.' });
     if (status === 413 || code === 'text-too-long' || (status < 500 && tooLong.test(words)))
-      return this.#error('text-too-long', `takes no text as long as this: ${words}`, {
+      return this.#error('text-too-long', `does not take a text this long: ${words}`, {
         remedy: 'Select a part of it.',
       });
     if (status < 500)
       return this.#error(
         code !== undefined && shared.includes(code) ? (code as ErrorCode) : 'request-invalid',
         `refuses the request: ${words}`,
-        { remedy: remedy ?? 'Change what is asked for.' },
+        { remedy: remedy ?? 'Change the request.' },
       );
     return this.#error('server-failed', `failed: ${words}`, { remedy: 'Its own log says why.' });
   }

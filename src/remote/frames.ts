@@ -1,4 +1,4 @@
-/** An answer in frames: uint32 kind, uint32 length, both little-endian, and so many bytes. */
+/** An answer in frames: uint32 kind, uint32 length, both little-endian, then that many bytes. */
 import { serverLimits } from '../checks/limits.js';
 import type { Faults } from './faults.js';
 
@@ -14,8 +14,8 @@ export interface Frame {
 const headBytes = 8;
 
 /**
- * @param most bytes of one that holds a result
- * @throws GanderError `server-invalid` where one is longer than it may be, `server-unreachable` where one is cut off
+ * @param most bytes of a frame with a result
+ * @throws GanderError `server-invalid` if a frame is too long, `server-unreachable` if the last one is cut off
  */
 export async function* framesOf(body: AsyncIterable<Uint8Array>, most: number, faults: Faults): AsyncGenerator<Frame> {
   let parts: Uint8Array[] = [];
@@ -23,7 +23,7 @@ export async function* framesOf(body: AsyncIterable<Uint8Array>, most: number, f
   let head: { readonly kind: number; readonly length: number } | undefined;
   const take = (count: number): Buffer => {
     const [first] = parts;
-    // Many small ones come in one part, which is not copied for each.
+    // A part may contain many small frames, so it must not be copied for each.
     const whole =
       parts.length === 1 ? Buffer.from(first!.buffer, first!.byteOffset, first!.length) : Buffer.concat(parts);
     parts = [whole.subarray(count)];

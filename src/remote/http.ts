@@ -1,7 +1,6 @@
 /**
- * Requests to one server, which is not trusted: no redirect is followed, bytes are counted as they come, a request that makes
- * no progress is ended, and whatever goes wrong is one typed error. Node's own client, for `fetch` waits no longer than its
- * own limits.
+ * Requests to one server, which is not trusted: redirects are not followed, bytes are counted as they arrive, a request without
+ * progress is ended, and every failure is a typed error. Uses Node's own client, because `fetch` has time limits of its own.
  */
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
@@ -12,16 +11,16 @@ import { type Failure, failureOf, Faults, isAbsent } from './faults.js';
 
 export interface Asking {
   readonly signal?: AbortSignal | undefined;
-  /** Bytes that are taken of the answer. */
+  /** The most bytes that are read of the answer. */
   readonly most: number;
-  /** Members of all objects in an answer of JSON: each costs far more than its bytes. */
+  /** The most members of all objects in a JSON answer: each takes far more memory than its bytes. */
   readonly members?: number;
   readonly accept?: string;
-  /** It may be closed to all (403), and is then as good as not there. */
+  /** The server may keep the path closed (403); then it counts as absent. */
   readonly spare?: true;
 }
 
-/** An answer of status 2xx, its body not read yet. */
+/** An answer with a status of 2xx, whose body has not been read yet. */
 export interface Answer {
   readonly type: string;
   readonly body: AsyncIterable<Uint8Array>;
@@ -31,19 +30,19 @@ export interface HttpOptions {
   readonly address: string;
   readonly token?: string | undefined;
   /**
-   * Milliseconds without progress: until an answer begins, from there until all of it is there, and between two steps of one
-   * that tells how far it is; 0: for ever.
+   * How many milliseconds to wait for an answer to begin and then for the rest of it or, if it reports progress, for each step;
+   * 0: for ever.
    */
   readonly patienceMs?: number | undefined;
 }
 
-/** Waits before a server that was busy is asked again, where it does not say how long. Milliseconds. */
+/** How long to wait before each new attempt, if a busy server does not say. Milliseconds. */
 const waits = [500, 1000, 2000, 4000];
 
-/** The longest that a timer waits. Milliseconds. */
+/** The longest time of a timer. Milliseconds. */
 const longest = 2 ** 31 - 1;
 
-/** The longest that is waited because a server says so. Milliseconds. */
+/** The longest wait at a server's request. Milliseconds. */
 const longestWait = 30_000;
 
 export class Http {
@@ -60,7 +59,7 @@ export class Http {
     this.#agent = new Agent({ maxSockets: serverLimits.atOnce });
   }
 
-  /** JSON; undefined where the server has nothing under that path. */
+  /** Requests JSON; undefined if the server has nothing under the path. */
   maybe(path: string, asking: Asking, body?: object): Promise<unknown> {
     return this.#timed(asking, async (timed) => {
       const answer = await this.#ask(path, timed, body);
@@ -68,14 +67,14 @@ export class Http {
     });
   }
 
-  /** JSON. */
+  /** Requests JSON. */
   json(path: string, asking: Asking, body?: object): Promise<unknown> {
     return this.#timed(asking, async (timed) => this.#json(await this.#open(path, timed, body), timed));
   }
 
   /**
-   * What `read` makes of the answer, which it may read as it comes.
-   * @param read is to call `progressed` for what a server that does not work cannot say for ever; bytes alone are no progress
+   * Resolves with what `read` makes of the answer, which it may read as it arrives.
+   * @param read calls `progressed` only for real steps of the work: an idle server could send bytes for ever
    */
   reading<T>(
     path: string,
@@ -88,7 +87,7 @@ export class Http {
     );
   }
 
-  /** A whole body. */
+  /** The whole body. */
   async bytes({ body }: Answer): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     for await (const part of body) parts.push(part);
@@ -99,7 +98,7 @@ export class Http {
     this.#agent.destroy();
   }
 
-  /** From its beginning to what was read of its answer, with the person's patience. */
+  /** Runs a request, from sending it to reading its answer, within the time that the person allows. */
   async #timed<T>(asking: Asking, read: (timed: Timed) => Promise<T>): Promise<T> {
     const patience = new Patience(this.#patience);
     const signals = asking.signal ? [asking.signal, patience.signal] : [patience.signal];
@@ -110,7 +109,7 @@ export class Http {
     }
   }
 
-  /** Why a request was given up: by whoever asked, or for want of patience. */
+  /** Why a request was ended: the caller cancelled it, or the server took too long. */
   #gaveUp({ signal }: Timed): GanderError {
     return signal?.aborted ? this.faults.cancelled() : this.faults.slow();
   }
@@ -132,12 +131,12 @@ export class Http {
     return answer;
   }
 
-  /** An answer, or what the server says instead where it has nothing under the path. Asks again where it is busy. */
+  /** The answer, or the failure if the server has nothing under the path. Tries again while the server is busy. */
   async #ask(path: string, timed: Timed, body?: object): Promise<Answer | Failure> {
     const { patience } = timed;
     for (let attempt = 0; ; attempt++) {
       const message = await this.#send(path, timed, body);
-      // It has begun; from here on all of it is waited for.
+      // The answer has begun; from here the wait is for the rest of it.
       patience.restart();
       const status = message.statusCode ?? 0;
       if (status >= 200 && status < 300) return this.#answer(message, timed);
@@ -183,7 +182,7 @@ export class Http {
           },
         });
       } catch (cause) {
-        // Not what Node says of it: the token may be in there.
+        // Without Node's own message, which may contain the token.
         reject(this.faults.unsendable(cause));
         return;
       }
@@ -193,7 +192,7 @@ export class Http {
         request.destroy(why);
       };
       const cancel = () => end(this.#gaveUp(timed));
-      // From there on: before, it waits for others of ours.
+      // Only from here: before, it waits for our other requests.
       request.once('socket', () => patience.restart());
       signal.addEventListener('abort', cancel, { once: true });
       const done = () => signal.removeEventListener('abort', cancel);
@@ -205,7 +204,7 @@ export class Http {
         done();
         reject(fault ?? this.faults.unreachable(cause));
       });
-      // Node closes a connection that is to speak another protocol (101), and says nothing.
+      // Node closes a connection that switches to another protocol (101), without an error.
       request.once('close', () => {
         done();
         reject(fault ?? this.faults.half());
@@ -253,14 +252,14 @@ export class Http {
   }
 }
 
-/** A request with the time that it has. */
+/** A request, and the time that it has. */
 interface Timed extends Asking {
   readonly patience: Patience;
-  /** Of whoever asked, or of the patience. */
+  /** Aborted by the caller, or when the time is up. */
   readonly either: AbortSignal;
 }
 
-/** Aborts its signal once nothing has been heard that makes it begin anew. */
+/** Aborts its signal if it is not restarted in time. */
 class Patience {
   readonly #out = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -280,7 +279,7 @@ class Patience {
     this.#timer = setTimeout(() => this.#out.abort(), this.ms);
   }
 
-  /** Until it is begun anew. */
+  /** Until the next `restart`. */
   pause(): void {
     clearTimeout(this.#timer);
   }

@@ -1,4 +1,4 @@
-/** Models that servers run, as an engine: what is at an address is found by asking. */
+/** An engine whose model runs on a server; asks the address which kind of server it is. */
 import type { EngineOptions, RouteRequest, ServerInfo } from '../requests/api.js';
 import { answerOf, Askable, type Engine, type OptionsOf, type RequestOf, type ResultOf } from '../requests/ask.js';
 import { type Abilities, unable } from '../requests/description.js';
@@ -17,7 +17,7 @@ import { vllm } from './vllm.js';
 
 const kinds: readonly ServerKind[] = [ganderServe, sglang, vllm];
 
-/** Asks nothing before it is asked. @throws GanderError `request-invalid` where the address is none */
+/** Contacts the server with the first request. @throws GanderError `request-invalid` if the address is invalid */
 export function remoteEngine({ pool, server = {} }: Pick<EngineOptions, 'pool' | 'server'>): Engine {
   return new RemoteEngine(serverAddress(pool), server);
 }
@@ -41,8 +41,8 @@ class RemoteEngine extends Askable implements Engine {
     if (tried !== undefined)
       throw new GanderError(
         'request-invalid',
-        'A server runs the experts that it has.',
-        'Try the expert in a pool here.',
+        'A server runs only its own experts.',
+        'Try the expert in a pool on this machine.',
       );
     const server = await this.#open();
     if (name === 'info') return server.info;
@@ -58,7 +58,7 @@ class RemoteEngine extends Askable implements Engine {
     this.#http.dispose();
   }
 
-  /** A failure is not remembered: the server may be started meanwhile. */
+  /** A failure is not remembered, because the server may be started later. */
   #open(): Promise<Server> {
     if (this.#server) return this.#server;
     const opened = this.#find();
@@ -87,13 +87,15 @@ function modelOf(config: Uint8Array) {
     return readModel(config);
   } catch (thrown) {
     if (!(thrown instanceof Unreadable)) throw thrown;
-    throw new GanderError('request-invalid', `It cannot be used: ${thrown.what}.`, thrown.remedy, { cause: thrown });
+    throw new GanderError('request-invalid', `The server cannot be used: ${thrown.what}.`, thrown.remedy, {
+      cause: thrown,
+    });
   }
 }
 
-/** @param lacking of its abilities */
+/** @param lacking the missing ability */
 function refused({ can, engine }: ServerInfo, name: RequestName, lacking: keyof Abilities): GanderError {
   const { code, message, remedy } = unable(name, can[lacking]);
-  // What gander-serve does not do no other does.
+  // What gander-serve cannot do, no other server can.
   return new GanderError(code, message, engine === 'gander-serve' ? 'Use a model on this machine.' : remedy);
 }

@@ -1,4 +1,4 @@
-/** The process that speaks with a server: what it answers is large, and read where it holds up nobody. */
+/** The process that talks to a server: its answers are large, and reading them here holds up nothing else. */
 import { isMainThread, workerData } from 'node:worker_threads';
 import { guard, type Guarded } from '../engine/guard.js';
 

@@ -1,7 +1,7 @@
-/** Where tokens stand in a text, from what servers say of them. Offsets are UTF-16 code units; −1, −1: of no text. */
+/** Where tokens are in a text, from what servers say about them. Offsets are UTF-16 code units; −1, −1: no text. */
 import { joinedOffsets } from '../formats/joined.js';
 
-/** UTF-16 units that a token covers at most, where it has to be found what it covers. */
+/** The most UTF-16 units that a token may cover if they have to be searched for. */
 const farthest = 64;
 
 export interface Places {
@@ -10,8 +10,8 @@ export interface Places {
 }
 
 /**
- * From pairs of offsets in characters. An empty pair is a token that the tokenizer put in.
- * @returns undefined where they are not of this text
+ * From pairs of offsets in characters. An empty pair is a token that the tokenizer added.
+ * @returns undefined if they do not fit the text
  */
 export function placesOfCharacters(pairs: readonly (readonly [number, number])[], text: string): Places | undefined {
   const units = unitsOf(text);
@@ -27,15 +27,15 @@ export function placesOfCharacters(pairs: readonly (readonly [number, number])[]
   return { start, end };
 }
 
-/** Of one text, and of another that follows it at `at`. */
+/** Joins the places in one text with those in another that follows it at `at`. */
 export function joinedPlaces(first: Places | undefined, second: Places | undefined, at: number): Places | undefined {
   if (!first || !second) return undefined;
   return { start: joinedOffsets(first.start, second.start, at), end: joinedOffsets(first.end, second.end, at) };
 }
 
 /**
- * From all spellings but the first, of which nothing is known: it covers what they leave of the text, or nothing.
- * @returns undefined where they do not make up the end of the text
+ * From all spellings but the first, which is unknown: the first token covers what the others leave of the text, if anything.
+ * @returns undefined if the others do not make up the end of the text
  */
 export function placesAfterFirst(spelled: readonly string[], text: string): Places | undefined {
   if (spelled.length === 0) return { start: Int32Array.of(0), end: Int32Array.of(text.length) };
@@ -62,11 +62,10 @@ function unitsOf(text: string): Int32Array {
 }
 
 /**
- * From the tokens' spellings, laid along the text one after the other. A spelling may lack the white space before it, as
- * vocabularies with a word mark spell; a token with part of a character in it has U+FFFD there, and shares the text up to
- * the next whole one with its neighbours, or is empty, and shares the character that the next one ends; one whose
- * spelling is not there is none of the text's.
- * @returns undefined where they do not make up the text
+ * From the tokens' spellings, matched with the text one after another. A spelling may lack the white space before it, as in
+ * vocabularies with a word mark. Tokens with part of a character either contain U+FFFD, and share the text up to the next whole
+ * token, or are empty, and share the character that the next token completes. A token whose spelling is not found has no text.
+ * @returns undefined if they do not make up the text
  */
 export function placesOfSpelling(spelled: readonly string[], text: string): Places | undefined {
   const start = new Int32Array(spelled.length).fill(-1);
@@ -101,7 +100,7 @@ export function placesOfSpelling(spelled: readonly string[], text: string): Plac
 
 const isPart = (spelling: string) => spelling.includes('\ufffd');
 
-/** UTF-16 units that the spelling takes there, white space before it included; 0 where it is not there. */
+/** UTF-16 units that the spelling covers at `at`, including white space before it; 0 if it is not there. */
 function lengthAt(text: string, spelling: string, at: number): number {
   if (spelling === '') return 0;
   if (text.startsWith(spelling, at)) return spelling.length;

@@ -1,4 +1,4 @@
-/** gander-serve, which speaks in traces: python/gander-serve/PROTOCOL.md. */
+/** gander-serve, which answers with traces: python/gander-serve/PROTOCOL.md. */
 import { z } from 'zod';
 import type {
   Attribution,
@@ -74,9 +74,10 @@ const older: Ability = { reason: 'This version of gander-serve does not score.' 
 /** @throws GanderError `server-invalid` */
 function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
   const { data, error } = schema.safeParse(info);
-  if (!data) throw faults.odd(`of itself it says what is not understood: ${schemaProblem(error)}`, error);
+  if (!data) throw faults.odd(`its description of itself cannot be used: ${schemaProblem(error)}`, error);
   const { name: called, limits, can, strategies, sites, expertSets, warnings, versions } = data;
-  if (sites.some(({ expertSet }) => expertSet >= expertSets.length)) throw faults.odd('its sites have no experts');
+  if (sites.some(({ expertSet }) => expertSet >= expertSets.length))
+    throw faults.odd('its sites refer to experts that it does not list');
   const able = (whether: boolean): Ability => (whether ? true : no);
   return {
     kind: 'server',
@@ -96,7 +97,7 @@ function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
         },
         no,
       ),
-      // In the server's order: its first is what it takes where none is named.
+      // In the server's order, because it uses the first if none is named.
       strategies: strategies.flatMap((one) => offersOf([one])),
       ...(can.target === true && { target: true }),
     },
@@ -116,21 +117,21 @@ const attribution = z.object({
   change: z.array(z.array(z.number().nullable())).max(traceLimits.tokens),
 });
 
-/** Of no more than a text can have. */
+/** No more than a text can have. */
 const score = z.object({
   bits: z.number().min(0),
   bytes: z.int().min(0).max(serverLimits.run),
   tokens: z.int().min(0).max(traceLimits.tokens),
 });
 
-/** In tokens or experts: no more than there can be. */
+/** In tokens or experts, no more than there can be. */
 const progress = z.object({ done: index.max(importLimits.experts), total: index.max(importLimits.experts) });
 
-/** What all listen for. */
+/** The options of every request. */
 type Told = Pick<RunOptions, 'signal' | 'onProgress'>;
 
 interface Reading extends Told {
-  /** Bytes of one frame. */
+  /** The most bytes of one frame. */
   readonly most: number;
   readonly progressed: () => void;
 }
@@ -143,7 +144,7 @@ class GanderServe implements Server {
 
   async route(request: RouteRequest, options: RunOptions): Promise<Trace> {
     const { text, target, maxTokens, strategy, interventions } = request;
-    // Of an encoder-decoder, where an output is to be written: by the likeliest token each time, as a run here has it.
+    // An encoder-decoder that is to write its output: always the likeliest token, as in a run on this machine.
     if (target === undefined && maxTokens !== undefined) return this.generate({ ...request, maxTokens }, options);
     const asked = { text, target, strategy, interventions };
     const trace = await this.#run('/v1/route', asked, options);
@@ -174,7 +175,7 @@ class GanderServe implements Server {
     return data;
   }
 
-  /** What it answers in JSON, whole or as a frame; undefined where that is none. */
+  /** Its answer in JSON, whole or in a frame; undefined if that is not JSON. */
   async #json(path: string, asked: Asked, options: Told): Promise<unknown> {
     const { http } = this.reach;
     const most = attributionBytes(asked, this.info);
@@ -200,7 +201,7 @@ class GanderServe implements Server {
     });
   }
 
-  /** In frames where the server can: it says how far it is, and is not taken to be silent. */
+  /** In frames if the server can: their progress shows that it is still working. */
   #reading<T>(
     path: string,
     asked: Asked,
@@ -209,11 +210,11 @@ class GanderServe implements Server {
   ): Promise<T> {
     const streams = this.info.can.stream === true;
     const accept = streams ? `${framesType}, ${whole}` : whole;
-    // Of frames each is counted by itself, and their number by how far the run is.
+    // Each frame has a limit of its own, and a run that sends frames without progress is ended.
     return this.reach.http.reading(path, { signal, accept, most: streams ? Infinity : most }, asked, read);
   }
 
-  /** Those that hold results; progress is passed on, and an error thrown. */
+  /** Yields the frames with results, passes progress on, and throws an error that the server sends. */
   async *#frames({ body: bytes }: Answer, { most, progressed, onProgress }: Reading): AsyncGenerator<Frame> {
     const { faults } = this.reach.http;
     let furthest = -1;
@@ -222,7 +223,7 @@ class GanderServe implements Server {
         case frameKinds.progress: {
           const { data } = progress.safeParse(jsonOf(frame.body));
           if (!data) throw faults.odd('it does not say how far it is');
-          // Said again it is no sign of work.
+          // The same number again is no sign of work.
           if (data.done > furthest) progressed();
           furthest = Math.max(furthest, data.done);
           onProgress?.(data.done, data.total);
@@ -256,7 +257,7 @@ class GanderServe implements Server {
 
   #decoded(bytes: Uint8Array): Trace {
     try {
-      // Its own copy: frames are parts of larger buffers, and arrays are laid over the bytes.
+      // A copy: frames are parts of larger buffers, and the trace's arrays are views of its bytes.
       return decodeTrace(Uint8Array.from(bytes));
     } catch (thrown) {
       const { message, code } = GanderError.from(thrown);
@@ -272,7 +273,7 @@ function attributionOf(said: unknown, faults: Faults): Attribution {
   if (!data) throw faults.odd(schemaProblem(error), error);
   const [T, N] = [data.logProb.length, data.experts.length];
   if (data.change.length !== T || data.change.some((row) => row.length !== N))
-    throw faults.odd(`its changes are not of ${T} tokens and ${N} experts`);
+    throw faults.odd(`its changes are not for ${T} tokens and ${N} experts`);
   return {
     experts: data.experts,
     logProb: Float32Array.from(data.logProb, (x) => x ?? NaN),
@@ -280,11 +281,11 @@ function attributionOf(said: unknown, faults: Faults): Attribution {
   };
 }
 
-/** Traces of one run share what does not change in it, which then travels once. */
+/** Traces of one run share the objects that do not change, so that those are sent on only once. */
 class FramedRun {
   #first: Trace | undefined;
 
-  /** @returns undefined where it is not of the same form */
+  /** @returns undefined if the trace has another form */
   join(trace: Trace): Trace | undefined {
     const first = (this.#first ??= trace);
     if (formOf(first) !== formOf(trace)) return undefined;

@@ -1,4 +1,4 @@
-/** What a kind of server is. One file a kind; `index.ts` lists them. */
+/** What each kind of server provides. Each has its own file; `index.ts` lists them. */
 import type { ServerInfo } from '../requests/api.js';
 import type { Handlers } from '../requests/ask.js';
 import type { Model } from '../import/model.js';
@@ -6,26 +6,26 @@ import { isObject } from '../checks/plain.js';
 import type { Http } from './http.js';
 
 export interface ServerKind {
-  /** Whether what answers is of this kind. */
+  /** Whether the answers come from this kind of server. */
   claims(found: Found): boolean;
   open(found: Found, reach: Reach): Promise<Server>;
 }
 
-/** What was found at an address. */
+/** What an address answered. */
 export interface Found {
-  /** Of `/v1/info`, which gander-serve has. */
+  /** To `/v1/info`, which gander-serve has. */
   readonly info: unknown;
-  /** Of `/v1/models`, which all that speak as OpenAI do have. */
+  /** To `/v1/models`, which every server with OpenAI's API has. */
   readonly models: unknown;
 }
 
-/** How a server is reached, and what the person says of it. */
+/** How to reach a server, and what the person says about its model. */
 export interface Reach {
   readonly http: Http;
   readonly model: Model | undefined;
 }
 
-/** A server that is there. What it cannot do, by its own description, is not asked of it. */
+/** A connected server. It is asked only for what it can do by its own description. */
 export interface Server extends Omit<Handlers, 'info'> {
   readonly info: ServerInfo;
 }

@@ -30,7 +30,7 @@ export const sglang: ServerKind = {
   claims: (found) => cardOf(found)?.owner === 'sglang',
   open: async (found, reach) => {
     const asking = { most: serverLimits.facts };
-    // The older name came first, and some versions have but one of them.
+    // Some versions have only one of these; the second is the older name.
     const facts =
       (await reach.http.maybe('/server_info', asking)) ?? (await reach.http.maybe('/get_server_info', asking));
     const version = isObject(facts) && typeof facts['version'] === 'string' ? { sglang: facts['version'] } : {};
@@ -62,11 +62,11 @@ const told = z.object({
 
 type Read = Pick<Ran, 'rows' | 'layers'>;
 
-/** How a version is asked what was chosen, and tells it; the first that an answer fits is kept. */
+/** How a version is asked which experts were chosen, and how it answers. The first form that an answer fits is kept. */
 interface Form {
   readonly since: string;
   readonly asks: object;
-  /** @param tokens that were read or written */
+  /** @param tokens read and written */
   readonly read: (experts: z.infer<typeof told>, tokens: number, reach: Reach) => Read | undefined;
 }
 
@@ -94,9 +94,9 @@ const forms: readonly Form[] = [
       const numbers = int32Of(given, http.faults);
       if (model?.layers === undefined || model.k === undefined)
         throw http.faults.odd(
-          'it does not tell how many layers and experts a token its numbers are of',
+          'it does not say for how many layers and experts per token its numbers are',
           undefined,
-          'Name its model’s config.json: Gander: Connect to Engine… asks for it, on the command line --config.',
+          'Give its model’s config.json: Gander: Connect to Engine… asks for it, and the command line takes it as --config.',
         );
       const rows = { rows: tokens - 1, layers: model.layers, k: model.k, numbers };
       return { rows: checked(rows, tokens, http.faults) };
@@ -104,21 +104,21 @@ const forms: readonly Form[] = [
   },
 ];
 
-/** The last token was not run. */
+/** Checks their number: the last token was not run. */
 function checked(rows: Rows, tokens: number, faults: Faults): Rows {
   const { rows: count, layers, k, numbers } = rows;
   if (count !== tokens - 1 || numbers.length !== count * layers * k)
     throw faults.odd(
       `it has ${numbers.length} expert ids, and ${tokens - 1} tokens were run through ${layers} layers with ${k} each`,
       undefined,
-      'See whether the config.json is of the model that it runs.',
+      'Check that the config.json belongs to the model that it runs.',
     );
   return rows;
 }
 
 class Sglang implements Server {
   readonly info: ServerInfo;
-  /** Those that have answered; till then all are tried. */
+  /** Known once an answer fitted; until then all are tried. */
   #form: Form | undefined;
   #door: Door | undefined;
 
@@ -164,7 +164,10 @@ class Sglang implements Server {
       const ended = await this.#ask(request, form, options);
       const experts = ended && told.safeParse(ended.experts);
       if (experts?.error)
-        throw this.reach.http.faults.odd('its expert ids are not as its own documentation has them', experts.error);
+        throw this.reach.http.faults.odd(
+          'its expert ids are not as its own documentation describes them',
+          experts.error,
+        );
       const read = experts && form.read(experts.data, ended.prompt.length + ended.written.length, this.reach);
       if (!read) continue;
       this.#form = form;
@@ -173,7 +176,7 @@ class Sglang implements Server {
     throw this.reach.http.faults.unrouted(start);
   }
 
-  /** Undefined where the server does not take what the form asks; another may be understood. */
+  /** Undefined if the server rejects the request of this form, because it may accept another. */
   async #ask(request: GenerateRequest, form: Form, { signal }: RunOptions): Promise<Ended | undefined> {
     const { http, model } = this.reach;
     const most = textTokens(request.text) + request.maxTokens;
@@ -186,7 +189,7 @@ class Sglang implements Server {
         );
         if (answer === undefined) continue;
         this.#door = door;
-        if (hasLonger(door.lists(answer), most)) throw http.faults.odd('it tells of more tokens than were asked for');
+        if (hasLonger(door.lists(answer), most)) throw http.faults.odd('it lists more tokens than were asked for');
         return door.read(answer, http.faults);
       } catch (thrown) {
         const isLast = form === forms.at(-1) || this.#form !== undefined;

@@ -1,4 +1,4 @@
-/** The two ways into SGLang: its own API, which says most, and OpenAI's, for where only that is let through. */
+/** The two ways to ask SGLang: by its own API, which says more, and by OpenAI's, where only that is let through. */
 import { z } from 'zod';
 import type { GenerateRequest } from '../requests/api.js';
 import { isObject } from '../checks/plain.js';
@@ -6,20 +6,20 @@ import { schemaProblem } from '../checks/schemaWords.js';
 import { type Alternative, logProbability, predictions, type RanToken } from './choices.js';
 import type { Faults } from './faults.js';
 
-/** What is said of a run that has ended. */
+/** What SGLang says about a finished run. */
 export interface Ended {
   readonly prompt: readonly RanToken[];
   readonly written: readonly RanToken[];
-  /** What was written. */
+  /** The written text. */
   readonly text: string;
-  /** Where expert ids are, if anywhere. */
+  /** The object that contains the expert ids, if there are any. */
   readonly experts: object;
 }
 
 export interface Door {
   readonly path: string;
   readonly body: (request: GenerateRequest, model: string) => object;
-  /** What says something of each token, and should be lists. */
+  /** The values that should be lists with an entry for each token. */
   readonly lists: (answer: unknown) => readonly unknown[];
   /** @throws GanderError `server-invalid` */
   readonly read: (answer: unknown, faults: Faults) => Ended;
@@ -104,12 +104,12 @@ const openAi = z.object({
         text: z.string(),
         token_ids: z.array(id),
         prompt_token_ids: z.array(id),
-        // As the documentation has it.
+        // The name in the documentation.
         sgl_ext: extension.nullish(),
       }),
     )
     .min(1),
-  // As the code and its tests have it.
+  // The name in the code and its tests.
   sglext: extension.nullish(),
 });
 

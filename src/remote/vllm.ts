@@ -38,7 +38,7 @@ export const vllm: ServerKind = {
 };
 
 const start =
-  'Start it with --enable-return-routed-experts (and VLLM_USE_V2_MODEL_RUNNER=1 where it takes the older runner); on a CPU it cannot.';
+  'Start it with --enable-return-routed-experts (and VLLM_USE_V2_MODEL_RUNNER=1 if it uses the older runner). On a CPU it cannot say.';
 
 const id = z
   .int()
@@ -75,10 +75,10 @@ const rendered = z
   .array(z.object({ token_ids: ids, token_offsets: z.array(z.tuple([z.int(), z.int()])).nullish() }))
   .min(1);
 
-/** How a version tells what was chosen; the first that finds its own reads it. */
+/** How a version says which experts were chosen. The first form that finds its own fields reads them. */
 interface Form {
   readonly since: string;
-  /** Of a prompt of P tokens and G that were generated. */
+  /** Undefined if the answer does not have this form. */
   readonly rows: (choice: Choice, promptExperts: unknown, faults: Faults) => Rows | undefined;
 }
 
@@ -179,12 +179,12 @@ class Vllm implements Server {
         return_token_ids: true,
       },
     );
-    if (tellsOfMore(answer, read, written)) throw faults.odd('it tells of more tokens than were asked for');
+    if (tellsOfMore(answer, read, written)) throw faults.odd('it lists more tokens than were asked for');
     const { data, error } = completion.safeParse(answer);
     if (!data) throw faults.odd(schemaProblem(error));
     const choice = data.choices[0]!;
     if (prompt && !isSame(prompt.ids, choice.prompt_token_ids))
-      throw faults.odd('it ran other tokens than it was given');
+      throw faults.odd('it ran different tokens from those that it was given');
     for (const { rows: read } of forms) {
       const rows = read(choice, data.prompt_routed_experts, faults);
       if (rows) return { choice, rows, places: prompt?.places };
@@ -192,7 +192,7 @@ class Vllm implements Server {
     throw faults.unrouted(start);
   }
 
-  /** The text's tokens and where they stand; undefined where the server does not tell that. */
+  /** The text's tokens and, if the server says, their places; undefined if it does not offer this. */
   async #render(text: string, signal: AbortSignal | undefined) {
     const { http } = this.reach;
     const asked = { model: this.card.id, prompt: text, return_token_offsets: true };
@@ -202,7 +202,7 @@ class Vllm implements Server {
     if (answer === undefined) return undefined;
     const [first] = Array.isArray(answer) ? (answer as unknown[]) : [];
     if (isObject(first) && hasLonger([answer, first['token_ids'], first['token_offsets']], textTokens(text)))
-      throw http.faults.odd('it tells of more tokens than were asked for');
+      throw http.faults.odd('it lists more tokens than were asked for');
     const { data, error } = rendered.safeParse(answer);
     if (!data) throw http.faults.odd(schemaProblem(error));
     const { token_ids: found, token_offsets: offsets } = data[0]!;
@@ -210,12 +210,12 @@ class Vllm implements Server {
     if (found.length > most) throw http.faults.long(found.length, most);
     if (!offsets) return { ids: found, places: undefined };
     const places = offsets.length === found.length ? placesOfCharacters(offsets, text) : undefined;
-    if (!places) throw http.faults.odd('its offsets are not of the text');
+    if (!places) throw http.faults.odd('its offsets do not fit the text');
     return { ids: found, places };
   }
 }
 
-/** Before it is looked at entry by entry. */
+/** Checked before the entries themselves are. */
 function tellsOfMore(answer: unknown, read: number, written: number): boolean {
   const choices = isObject(answer) ? answer['choices'] : undefined;
   const first: unknown = Array.isArray(choices) ? choices[0] : undefined;
@@ -245,7 +245,7 @@ function writtenTokens({ token_ids: written, logprobs }: Choice): RanToken[] {
   }));
 }
 
-/** Best first. The token that stands there is among them, also where it is not of the best. */
+/** Best first. They include the token itself, even if it is not among the likeliest. */
 function alternatives(said: z.infer<typeof promptLogProb>): Alternative[] {
   return Object.entries(said)
     .map(([one, { logprob, decoded_token: text }]) => ({ id: Number(one), logProb: logprob, text: text ?? '' }))

@@ -4,7 +4,7 @@ import { GanderError } from '../errors/errors.js';
 /** For what only a pool has. @throws GanderError `request-invalid` */
 export function asPool(info: ModelInfo): PoolInfo {
   if (info.kind === 'pool') return info;
-  throw new GanderError('request-invalid', `${info.name} is no pool on this machine.`, 'Choose a pool.');
+  throw new GanderError('request-invalid', `${info.name} is not a pool on this machine.`, 'Choose a pool.');
 }
 
 /** An encoder-decoder: what is predicted is an output of its own. */

@@ -4,11 +4,11 @@ import { isSameResult, type Runs } from './runs.js';
 import { weigh } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
 
-/** What a main side's run came to. */
+/** The result of a main side's run. */
 export interface FinishedRun {
   /** The range that was run. */
   readonly range: number;
-  /** Of its document, as a string. */
+  /** Its document's, as a string. */
   readonly uri: string;
   /** As it was when the run ended, with its whole trace. */
   readonly result: SideResult & { readonly trace: Trace };
@@ -16,15 +16,15 @@ export interface FinishedRun {
 }
 
 export interface HistoryLimits {
-  /** Runs a document. */
+  /** Runs per document. */
   readonly runs: number;
-  /** Of all traces together. The newest run is kept whatever it weighs: its range shows it. */
+  /** Of all traces together. The newest run is kept whatever its size, because its range shows it. */
   readonly bytes: number;
 }
 
 /**
- * The last finished runs. Their ranges are retained in the store, which moves them along with their texts, so that a run can be
- * shown again where its text is now.
+ * The last finished runs. The store retains their ranges and moves them along with their texts, so a run can be shown again where
+ * its text is now.
  */
 export class History {
   /** The newest first. */
@@ -48,7 +48,7 @@ export class History {
     return this.#runs.filter((run) => run.uri === uri);
   }
 
-  /** As the store's: runs of a text that is not there are another document's, of whom nothing is left but the address. */
+  /** Like the store's: drops runs whose text is not there, because they belong to an earlier document with the same address. */
   reopened(uri: string, read: (span: Span) => string): void {
     const isThere = ({ range, result }: FinishedRun) => {
       const routed = this.store.get(range);
@@ -66,7 +66,7 @@ export class History {
     this.#keep(this.#within([{ range: id, uri, result, ended: this.now() }, ...others]));
   }
 
-  /** Run again where it was run before, though perhaps as a newer range: one row tells of both. */
+  /** Whether the same was run at the same place before, perhaps as an older range: then one row stands for both. */
   #isAgain({ range, uri, result }: FinishedRun, now: Routed): boolean {
     const isSamePlace = uri === now.uri && this.store.get(range)?.span.start === now.span.start;
     return isSamePlace && isSameResult(result, now.main);
@@ -81,7 +81,7 @@ export class History {
     return kept;
   }
 
-  /** With what their ranges are compared with, which lives as long as they do. What two runs share counts once. */
+  /** Includes what their ranges are compared with, which is kept as long as they are. Traces that runs share count once. */
   #weight(runs: readonly FinishedRun[]): number {
     const sides = runs.flatMap(({ range, result }) => [result, this.store.get(range)?.other]);
     const traces = new Set(sides.flatMap((side) => [side?.trace, side?.before]));
@@ -97,7 +97,7 @@ export class History {
     for (const [id, release] of [...this.#held]) {
       if (ranges.has(id)) continue;
       this.#held.delete(id);
-      // May remove it, which is heard above: by then nothing is left of it here.
+      // This may remove the range, and the listener above hears of it: by then it must be gone from here.
       release();
     }
   }

@@ -1,4 +1,4 @@
-/** Forgets what was not used for longest once all together weigh too much. */
+/** Forgets the least recently used values as soon as all together are too large. */
 export class Lru<V> {
   readonly #entries = new Map<string, { readonly value: V; readonly weight: number }>();
   #total = 0;
@@ -11,13 +11,13 @@ export class Lru<V> {
   get(key: string): V | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
-    // A Map iterates in the order of insertion: the first key is the one to go.
+    // A Map iterates in the order of insertion, so the first key is the least recently used.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     return entry.value;
   }
 
-  /** What alone is over the limit is not kept. */
+  /** A value that is over the limit by itself is not kept. */
   set(key: string, value: V): void {
     const weight = this.weigh(value);
     this.#delete(key);

@@ -11,7 +11,7 @@ export interface Change {
   readonly text: string;
 }
 
-/** Where the span is after the change. What is typed at either edge stays outside. */
+/** Where the span is after the change. Text typed at either edge stays outside. */
 export function moved({ start, end }: Span, { offset, length, text }: Change): Span {
   const gone = offset + length;
   const shift = text.length - length;
@@ -29,8 +29,8 @@ export function touches({ start, end }: Span, { offset, length }: Change): boole
 }
 
 /**
- * Characters at the beginning of a text that are the same after it has changed, up to a space: a tokenizer may cut the word
- * that was changed, and the space before it, otherwise.
+ * How many characters at the start of a text are still the same after a change, up to a space: a tokenizer may split the changed
+ * word, and the space before it, differently.
  */
 export function unchanged(before: string, after: string): number {
   const length = Math.min(before.length, after.length);

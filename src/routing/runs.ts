@@ -11,7 +11,7 @@ import type { Routed, RoutingStore, SideResult } from './store.js';
 /** What a side is compared with. */
 export type OtherSide = Pick<SideResult, 'text' | 'title' | 'output' | 'strategy' | 'interventions'>;
 
-/** Who waits for a run: told how far it is, as the store is, and may stop it. */
+/** For whoever waits for a run: hears of its progress, as the store does, and may stop it. */
 export type Waiting = Pick<RunOptions, 'signal' | 'onProgress'>;
 
 /** How a range is run. */
@@ -20,8 +20,8 @@ export type Manner = Pick<SideResult, 'strategy' | 'output'>;
 export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topP' | 'seed'>;
 
 /**
- * Runs what a side of a routed range asks for and writes what comes of it into the store: progress, partial results, the
- * end or the error. One run a side at a time: a new one ends the former. Failures are in the store, and are thrown.
+ * Runs what a side of a routed range asks for, and writes progress, partial results and the result or error into the store. A side
+ * has one run at a time: a new one ends the old one. Errors are thrown as well as stored.
  */
 export class Runs {
   readonly #running = new Map<string, AbortController>();
@@ -31,23 +31,23 @@ export class Runs {
   constructor(
     private readonly service: RoutingService,
     private readonly store: RoutingStore,
-    /** Told in a line how each run ended. */
+    /** Gets a line on how each run ended. */
     private readonly log: (line: string) => void = () => {},
   ) {}
 
-  /** Called with every finished route of a main side. Returns what ends the listening. */
+  /** Called with every finished route of a main side. Returns a function that stops listening. */
   onDidRoute(listener: (routed: Routed, trace: Trace) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Called when a main side has another whole trace, routed or generated. Returns what ends the listening. */
+  /** Called when a main side gets another complete trace, routed or generated. Returns a function that stops listening. */
   onDidFinish(listener: (routed: Routed) => void): () => void {
     this.#mainListeners.add(listener);
     return () => this.#mainListeners.delete(listener);
   }
 
-  /** Routes a side anew under a strategy and interventions; with interventions also without them, to have a before. */
+  /** Routes a side again under a strategy and interventions; if there are interventions, also without them, as `before`. */
   async route(
     id: number,
     side: Side,
@@ -57,13 +57,13 @@ export class Runs {
   ): Promise<void> {
     const former = this.store.get(id)?.[side];
     if (!former) return;
-    // The former trace stays on show until the first tokens of the new one are there.
+    // The old trace is shown until the first tokens of the new one are there.
     const { text, title, output, trace, before } = former;
     this.store.setSide(id, side, { text, title, output, strategy, interventions, trace, before });
     await this.#run(id, side, 'route', waiting, (options) => this.#route(id, side, options));
   }
 
-  /** Routes a range whose side waits, `isOpening`, for what `choose` finds out. That can be stopped, too. */
+  /** Routes a range whose side waits (`isOpening`) for `choose` to find out how. The wait can be stopped too. */
   async open(id: number, choose: () => Promise<Manner>, waiting: Waiting = {}): Promise<void> {
     await this.#run(id, 'main', 'route', waiting, async (options) => {
       const manner = await unlessStopped(choose(), options);
@@ -86,7 +86,7 @@ export class Runs {
     this.#listeners.forEach((listener) => listener(routed, result));
   }
 
-  /** Knocks out every expert in turn; of one that is stopped the experts that are done are kept. */
+  /** Knocks out every expert in turn. If this is stopped, the experts that are done are kept. */
   async attribute(id: number, waiting: Waiting = {}): Promise<Attribution | undefined> {
     const request = this.#request(id);
     if (!request) return undefined;
@@ -105,7 +105,7 @@ export class Runs {
     return attribution;
   }
 
-  /** What each layer would predict after a token of the text that is shown, written or given. */
+  /** What each layer would predict after a token of the shown text, given or written by the model. */
   async lens(id: number, token: number, waiting: Waiting = {}): Promise<void> {
     const request = this.#request(id);
     const sequences = this.store.get(id)?.main.trace?.sequences ?? [];
@@ -123,8 +123,8 @@ export class Runs {
   }
 
   /**
-   * Whatever a model can be asked of the run on show. What comes of it is for who asked; the store only tells how far it is.
-   * @param more what it asks beside the run
+   * Asks the model anything about the run on show. The caller gets the answer, the store only the progress.
+   * @param more the fields of the request besides the run's own
    */
   async ask<N extends RunRequestName>(
     id: number,
@@ -147,14 +147,14 @@ export class Runs {
     if (!request) return;
     await this.#run(id, 'main', 'generate', waiting, async (options, patch) => {
       const trace = await this.service.generate({ ...request, ...generation }, options);
-      // Not every source ends when it is told to: another run may be on show by now.
+      // Not every source stops when told to, so another run may be on show by now.
       patch({ trace, before: undefined, ...unasked });
       const routed = this.store.get(id);
       if (routed) this.#mainListeners.forEach((listener) => listener(routed));
     });
   }
 
-  /** What a finished run came to is the main side again; whatever runs there ends. */
+  /** Shows a finished run as the main side again, and ends whatever runs there. */
   showAgain(id: number, finished: SideResult): void {
     this.#abandon(id, 'main');
     this.store.restore(id);
@@ -163,7 +163,7 @@ export class Runs {
     if (other && isSameResult(finished, other)) this.closeCompare(id);
   }
 
-  /** Puts what a finished run came to beside the main side. @throws GanderError `request-invalid` when it is the main side's own */
+  /** Shows a finished run beside the main side. @throws GanderError `request-invalid` if it is the main side's own */
   compareFinished(id: number, finished: SideResult): void {
     const main = this.store.get(id)?.main;
     if (!main) return;
@@ -172,7 +172,7 @@ export class Runs {
     this.store.setSide(id, 'other', finished);
   }
 
-  /** Puts another side beside the main one: the same text run otherwise, or another text. */
+  /** Runs another side beside the main one: the same text in another way, or another text. */
   compare(
     id: number,
     { text, title, output, strategy, interventions }: OtherSide,
@@ -182,12 +182,12 @@ export class Runs {
     if (main && isSameRun(main, { text, output, strategy, interventions })) {
       return Promise.reject(withItself());
     }
-    // Nothing else of what is given: another run's trace would show under this one's name until its own tokens come.
+    // Only these fields: otherwise another run's trace would be shown under this title until the first tokens are there.
     this.store.setSide(id, 'other', { text, title, output, strategy, interventions });
     return this.route(id, 'other', strategy, interventions, waiting);
   }
 
-  /** Puts the main side's text beside it as another model runs it. */
+  /** Runs the main side's text on another model, beside it. */
   async compareElsewhere(
     id: number,
     asked: Pick<SideResult, 'title' | 'strategy'>,
@@ -232,7 +232,7 @@ export class Runs {
     this.#running.get(`${id} ${side}`)?.abort();
   }
 
-  /** Ends a run whose result nobody waits for: nothing more of it comes into the store. */
+  /** Ends a run whose result nobody waits for: nothing more of it reaches the store. */
   #abandon(id: number, side: Side): void {
     this.#abort(id, side);
     this.#running.delete(`${id} ${side}`);
@@ -284,7 +284,7 @@ export class Runs {
     } catch (thrown) {
       const error = GanderError.from(thrown);
       ended(error.code === 'cancelled' ? 'stopped' : `failed (${error.code})`);
-      // That it was stopped is no failure: the person did it.
+      // A run that the person stopped has not failed.
       patch({ running: undefined, error: error.code === 'cancelled' ? undefined : error.toData() });
       throw error;
     } finally {
@@ -307,12 +307,12 @@ function unlessStopped<T>(work: Promise<T>, { signal }: RunOptions): Promise<T> 
   });
 }
 
-/** Progress is shown, what comes in between is not: it is not what the side shows. */
+/** Passes on progress, but no partial results, because they are not what the side shows. */
 function calm({ signal, onProgress }: RunOptions): RunOptions {
   return { ...(signal && { signal }), ...(onProgress && { onProgress }) };
 }
 
-/** Of one expert each, as one of all these. */
+/** Joins attributions of one expert each into one of all these experts. */
 function joined(parts: readonly Attribution[]): Attribution {
   const { logProb, of } = parts[0]!;
   const n = parts.length;
@@ -321,25 +321,25 @@ function joined(parts: readonly Attribution[]): Attribution {
   return { experts: parts.flatMap(({ experts }) => experts), logProb, change, ...(of !== undefined && { of }) };
 }
 
-/** What was asked of a run that is on show no more. */
+/** Clears the answers about a run that is no longer shown. */
 const unasked = { attribution: undefined, lenses: undefined } as const;
 
-/** Of tokens that one returns to. */
+/** How many tokens keep their lens, because people come back to them. */
 const keptLenses = 8;
 
-/** What a model wrote need not be the tokens that its text would be read as. */
+/** A tokenizer may split the written text into other tokens than the model wrote. */
 function readOtherwise(): GanderError {
   return new GanderError(
     'request-invalid',
-    'The model wrote other tokens up to here than its tokenizer makes of their text.',
-    'Choose a token of the text that was given.',
+    'Up to here, the model wrote other tokens than its tokenizer makes of the same text.',
+    'Choose a token of the given text.',
   );
 }
 
-/** Nats that the same run may differ by, one token at a time or many: rounding, and a head of eight bits. */
+/** Nats by which the same run may differ between one token at a time and many at once: rounding, and a head in 8 bits. */
 const rounding = 0.01;
 
-/** What the last layer predicts is what the run predicts, as far as the trace tells that. */
+/** Whether the last layer predicts what the run predicted, as far as the trace has that. */
 function isOfRun({ token, layers, routed }: Lens, { logProb, topLogProb, predictions }: Sequence): boolean {
   const last = layers.length - 1;
   const isAlike = (a: number | undefined, b: number | undefined) =>
@@ -350,11 +350,11 @@ function isOfRun({ token, layers, routed }: Lens, { logProb, topLogProb, predict
   );
 }
 
-/** After a run that was stopped, or where another model is in use by now, what is on show is not what would run. */
+/** After a stopped run, or if another model is in use by now, a run now would not give what is shown. */
 function anotherRun(): GanderError {
   return new GanderError(
     'request-invalid',
-    'What is shown was routed otherwise than is chosen now: its layers cannot be asked.',
+    'What is shown was routed in another way than a run now would be, so its layers cannot be read.',
     'Route the text again.',
   );
 }
@@ -367,7 +367,7 @@ function isSameRun(a: Asked, b: Asked): boolean {
   return asked(a) === asked(b);
 }
 
-/** The same asked of the same model, with the same written: what comes back to one who routes again. */
+/** Whether both asked the same of the same model, which wrote the same: what routing again would give. */
 export function isSameResult(a: SideResult, b: SideResult): boolean {
   const from = ({ trace }: SideResult) =>
     JSON.stringify([trace?.source.name, trace?.source.hash, trace?.sequences.at(-1)?.text]);

@@ -17,13 +17,13 @@ interface Flight {
 }
 
 interface Caller {
-  /** Calls a listener; one that fails ends its own caller's wait and no other. */
+  /** Calls a listener. One that fails ends only its own caller's wait. */
   readonly tell: (how: (options: Options<unknown>) => unknown) => void;
 }
 
 /**
- * Asks the source, never twice for the same where the table of requests says so: callers that ask the same share one run, and
- * finished results are kept up to a weight. A run ends early only when every caller that waits for it has given up.
+ * Asks the source, and for the requests that the table marks as kept never twice for the same: callers that ask the same share one
+ * run, and finished results are kept up to a total size. A run ends early only when every caller that waits for it has given up.
  */
 export class RoutingService extends Askable {
   readonly #flights = new Map<string, Flight>();
@@ -31,7 +31,7 @@ export class RoutingService extends Askable {
   readonly #listeners = new Set<(source: SourceDescription | undefined) => void>();
   #description: Promise<SourceDescription> | undefined;
 
-  /** `source` is asked at each run, so that it may be exchanged; call `forget` when it was. */
+  /** `source` is called for each run, so that it can be replaced; call `forget` after that. */
   constructor(
     private readonly source: () => Source,
     limitBytes = 256 * 1024 * 1024,
@@ -47,7 +47,7 @@ export class RoutingService extends Askable {
     this.#description = asked;
     const known = (description: SourceDescription | undefined) => {
       if (this.#description !== asked) return;
-      // A failure is not remembered: the person may have mended the pool.
+      // A failure is not remembered, because the person may repair the pool.
       if (!description) this.#description = undefined;
       for (const listener of this.#listeners) listener(description);
     };
@@ -55,19 +55,19 @@ export class RoutingService extends Askable {
     return asked;
   }
 
-  /** Told what the source says of itself, or that it could not be asked. Returns what ends the listening. */
+  /** Called with the source's description, or undefined if it could not be asked. Returns a function that stops listening. */
   onDescribed(listener: (source: SourceDescription | undefined) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** The pool behind the source. Rejects for a source that is none. */
+  /** The pool behind the source. Rejects if the source is not a pool. */
   async pool(): Promise<PoolInfo> {
     const { name } = await this.describe();
     return attempt(() => {
       const source = this.source();
       if (source.pool) return source.pool();
-      throw new GanderError('request-invalid', `${name} is no pool on this machine.`, 'Choose a pool.');
+      throw new GanderError('request-invalid', `${name} is not a pool on this machine.`, 'Choose a pool.');
     });
   }
 
@@ -76,7 +76,7 @@ export class RoutingService extends Askable {
     return this.#share(name, request, options) as Promise<ResultOf<N>>;
   }
 
-  /** The source is another one: what is known is void, what runs is of no use. */
+  /** The source was replaced: forgets all results and ends all runs. */
   forget(): void {
     for (const { abort } of this.#flights.values()) abort.abort();
     this.#flights.clear();
@@ -84,7 +84,7 @@ export class RoutingService extends Askable {
     this.#description = undefined;
   }
 
-  /** The source's answer, or why it has none. */
+  /** The source's answer. Rejects with the reason if it has none. */
   #answer<N extends RequestName>(name: N, request: RequestOf<N>, options: OptionsOf<N>): Promise<ResultOf<N>> {
     return attempt(async () => {
       const answer = answerOf(this.source(), name, request, options);
@@ -118,7 +118,7 @@ export class RoutingService extends Askable {
     const promise: Promise<unknown> = this.#answer(name, request, all);
     const flight: Flight = { promise, abort, callers };
     const landed = (result?: unknown) => {
-      // After `forget` the result belongs to a source that is no more.
+      // After `forget`, the result belongs to a source that is no longer used.
       if (this.#flights.get(key) !== flight) return;
       this.#flights.delete(key);
       if (result) this.#results.set(key, result);
@@ -128,7 +128,7 @@ export class RoutingService extends Askable {
   }
 }
 
-/** The same for requests that ask the same: what is empty or left open makes no difference, nor does the order. */
+/** The same for requests that ask the same: empty or undefined fields make no difference, nor does their order. */
 function keyOf(name: string, request: unknown): string {
   const asked = isObject(request) ? Object.entries(request) : [['', request] as const];
   const said = asked.filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0));
@@ -167,7 +167,7 @@ function wait(flight: Flight, options: Options<unknown>): Promise<unknown> {
   });
 }
 
-/** What throws at once and what rejects are the same to the caller. */
+/** Turns an error that is thrown at once into a rejection too. */
 async function attempt<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
@@ -180,10 +180,10 @@ function cancelled(): GanderError {
   return new GanderError('cancelled', 'The run was cancelled.', 'Run it again when you want it.');
 }
 
-/** What a short string costs, beside its letters. Bytes. */
+/** What a short string takes besides its letters. Bytes. */
 const stringBytes = 40;
 
-/** In bytes, of what is large in it: columns, texts and lists. */
+/** The approximate size of a result in bytes, from its arrays, texts and lists. */
 export function weigh(result: unknown): number {
   if (typeof result === 'string') return stringBytes + 2 * result.length;
   if (!isObject(result)) return 8;

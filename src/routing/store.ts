@@ -7,15 +7,15 @@ import { type Change, type Span, moved, touches, unchanged } from './positions.j
 
 export type Output = Pick<RouteRequest, 'target' | 'maxTokens'>;
 
-/** One side of a routed range: what was asked and what came of it so far. */
+/** One side of a routed range: what was asked, and the result so far. */
 export interface SideResult {
-  /** The text that was given to the engine. */
+  /** The text that the engine was given. */
   readonly text: string;
-  /** Of an encoder-decoder: the output that was given, or how much of one is written at most. */
+  /** Of an encoder-decoder: the given output, or the most that it may write. */
   readonly output?: Output | undefined;
   readonly title: string;
   readonly strategy: Strategy;
-  /** What will run it is still being asked what it can do: until then `strategy` is only what the settings name. */
+  /** The source is still being asked what it can do; until it answers, `strategy` is only what the settings name. */
   readonly isOpening?: true | undefined;
   readonly interventions: readonly Intervention[];
   readonly trace?: Trace | undefined;
@@ -26,20 +26,20 @@ export interface SideResult {
   readonly error?: ErrorData | undefined;
 }
 
-/** A range of a document that was routed. A value: every change makes a new one. */
+/** A routed range of a document. Immutable: every change makes a new object. */
 export interface Routed {
   readonly id: number;
-  /** Of the document, as a string. */
+  /** The document's, as a string. */
   readonly uri: string;
-  /** Of the document when it was routed. */
+  /** The document's when it was routed. */
   readonly version: number;
   /** Where the range is now. */
   readonly span: Span;
   /** The text in the range is no longer the text that was routed. */
   readonly stale: boolean;
-  /** Characters of the routed text, from its first, that a change behind them leaves as they were: a causal model looks only back. */
+  /** How many characters from the start of the routed text are still valid: in a causal model, a change affects only what follows. */
   readonly fresh: number;
-  /** A newer range covers it: it no longer shows on the text, and lives on only for who retains it. */
+  /** A newer range covers it: it is no longer shown on the text, and is kept only for those that retain it. */
   readonly replaced: boolean;
   readonly main: SideResult;
   readonly other?: SideResult | undefined;
@@ -47,11 +47,11 @@ export interface Routed {
 
 export interface StoreEvent {
   readonly routed: Routed;
-  /** `running`: only what runs there, how far it is, or why it ended; the results are as before. */
+  /** `running`: only what runs, its progress or its error has changed, and no result. */
   readonly kind: 'result' | 'running' | 'moved' | 'removed';
 }
 
-/** Spans of the first sequence's tokens in the document as it is now; −1: a token that stands for no text, was edited, or was written by the model. */
+/** Where the first sequence's tokens are in the document now; −1: the token has no text, was edited, or was written by the model. */
 export interface TokenSpans {
   readonly start: Int32Array;
   readonly end: Int32Array;
@@ -59,7 +59,7 @@ export interface TokenSpans {
 
 interface Entry {
   routed: Routed;
-  /** Where the range began when its text was last what was routed, and all edits since. */
+  /** Where the range began when its text was last the routed text, and all edits since then. */
   origin: number;
   edits: Change[];
   /** Made when first asked for, then moved with the edits. */
@@ -67,7 +67,7 @@ interface Entry {
   holders: number;
 }
 
-/** A trace may weigh 100 MB: of the ranges that nobody retains so many are kept. */
+/** How many of the ranges are kept that nobody retains: a trace may take 100 MB. */
 const keptRanges = 24;
 
 /** Results by document and range. Ranges of one document never overlap: the newer one replaces what it covers. */
@@ -77,7 +77,7 @@ export class RoutingStore {
   #lastId = 0;
   #latest: number | undefined;
 
-  /** Returns what ends the listening. */
+  /** Returns a function that stops listening. */
   onChange(listener: (event: StoreEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -105,7 +105,7 @@ export class RoutingStore {
     return this.#entries.get(id)?.routed;
   }
 
-  /** Keeps the range even when a newer one covers it. Returns what lets it go. */
+  /** Keeps the range even if a newer one covers it. Returns a function that releases it. */
   retain(id: number): () => void {
     const entry = this.#entries.get(id);
     if (!entry) return () => {};
@@ -119,13 +119,13 @@ export class RoutingStore {
     };
   }
 
-  /** A range that a newer one covers shows on its text again, in place of whatever covers it. */
+  /** Shows a covered range on its text again, instead of the ranges that cover it. */
   restore(id: number): void {
     const entry = this.#entries.get(id);
     if (!entry) return;
     const { uri, span } = entry.routed;
     const covering = this.of(uri).filter((one) => one.id !== id && overlap(one.span, span));
-    // The newest stands last.
+    // The newest is last.
     this.#entries.delete(id);
     this.#entries.set(id, entry);
     for (const one of covering) this.#replace(this.#entries.get(one.id)!);
@@ -133,23 +133,23 @@ export class RoutingStore {
     this.#put(entry, { ...entry.routed, replaced: false }, 'moved');
   }
 
-  /** All ranges that show on a document, the newest first. */
+  /** All ranges that are shown on a document, the newest first. */
   of(uri: string): Routed[] {
     const all = [...this.#entries.values()].map((e) => e.routed);
     return all.filter((r) => r.uri === uri && !r.replaced).reverse();
   }
 
-  /** The range that was routed or run last, whatever its document. */
+  /** The range that was routed or run last, in any document. */
   get latest(): Routed | undefined {
     return this.#latest === undefined ? undefined : this.get(this.#latest);
   }
 
-  /** The range of a document that holds an offset. */
+  /** The range of a document that contains an offset. */
   at(uri: string, offset: number): Routed | undefined {
     return this.of(uri).find(({ span }) => span.start <= offset && offset <= span.end);
   }
 
-  /** Does nothing when the range is gone, so that a late result harms nobody. `undefined` takes the side away. */
+  /** Does nothing if the range is gone, so that a late result does no harm. `undefined` removes the side. */
   setSide(id: number, side: Side, result: SideResult | undefined): void {
     this.#setSide(id, side, result, 'result');
   }
@@ -161,8 +161,8 @@ export class RoutingStore {
   }
 
   /**
-   * The document was edited: ranges and tokens move along. `read` gives the text of a span of the document as it is
-   * now; a range whose text is again what was routed (an undo) is fresh again.
+   * Moves ranges and tokens along with an edit of the document. `read` gives the text of a span of the edited document; a range
+   * that has its routed text again, after an undo, is no longer stale.
    */
   edit(uri: string, changes: readonly Change[], read: (span: Span) => string): void {
     for (const entry of this.#entries.values()) {
@@ -188,8 +188,8 @@ export class RoutingStore {
   }
 
   /**
-   * A document was opened. It may be another one than was routed under that address (the next untitled one, a file that
-   * changed on disk meanwhile): a range whose text is not there shows on it no more.
+   * A document was opened. It may not be the one that was routed under that address (but a new untitled one, or a file that has
+   * changed on disk), so a range whose text is not there is no longer shown on it.
    */
   reopened(uri: string, read: (span: Span) => string): void {
     for (const { span, main, id } of this.of(uri)) {
@@ -205,7 +205,7 @@ export class RoutingStore {
     return entry.spans.tokens;
   }
 
-  /** The token at an offset of the document as it is now. */
+  /** The token at an offset of the document now. */
   tokenAt(id: number, offset: number): number | undefined {
     const spans = this.tokenSpans(id);
     if (!spans) return undefined;
@@ -252,7 +252,7 @@ function place(trace: Trace, { routed, origin, edits }: Entry): TokenSpans {
   for (let t = 0; t < count; t++) {
     const start = starts?.[t] ?? -1;
     const end = ends?.[t] ?? -1;
-    // Past the routed text are tokens that the model wrote: they are not in the document.
+    // Tokens past the routed text were written by the model and are not in the document.
     if (start < 0 || end > routed.main.text.length) continue;
     tokens.start[t] = start + origin;
     tokens.end[t] = end + origin;
@@ -271,10 +271,10 @@ function moveTokens({ start, end }: TokenSpans, change: Change): void {
   }
 }
 
-/** What has two sequences has an encoder, which reads all of its text for every token. */
+/** A trace with two sequences has an encoder, in which every token depends on the whole text. */
 const isCausal = (trace: Trace | undefined): boolean => trace?.sequences.length === 1;
 
-/** Empty ranges overlap only what is around them. */
+/** An empty range overlaps only a range that it is inside. */
 function overlap(a: Span, b: Span): boolean {
   return a.start < b.end && b.start < a.end;
 }

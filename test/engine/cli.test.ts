@@ -369,7 +369,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
     [['route', 'a', '--wings'], 'gander: There is no option --wings. See gander route --help.\n'],
     [
       ['route', 'a', '-k', '1', '-k', '2'],
-      'gander: --k is given twice, and takes one value. See gander route --help.\n',
+      'gander: --k is given twice, but takes one value. See gander route --help.\n',
     ],
     [
       ['completion', 'bas'],
@@ -442,7 +442,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
       for (const args of [onTiny('route', '--file', name), onTiny('score', name), ['inspect', name]]) {
         const { code, error } = await gander(args);
         expect(code).toBe(1);
-        expect(error).toContain(`${name} is no ordinary file.`);
+        expect(error).toContain(`${name} is not an ordinary file.`);
       }
     }
   });

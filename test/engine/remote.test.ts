@@ -68,7 +68,7 @@ describe('gander with --engine', () => {
   it('warns of assumptions, and says the same in JSON', async () => {
     const { address } = await serving(good);
     const { error } = await gander(['route', 'the goose', '--engine', address]);
-    expect(error).toMatch(/^gander: warning: The server does not tell how many experts a layer has/);
+    expect(error).toMatch(/^gander: warning: The server does not say how many experts a layer has/);
     const { out } = await gander(['route', 'the goose', '--engine', address, '--json']);
     expect(JSON.parse(out)).toMatchObject({
       source: { kind: 'vllm', name: 'tiny-mixtral' },

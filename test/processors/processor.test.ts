@@ -16,7 +16,7 @@ const wanted: Readonly<Record<string, Processor>> = {
 };
 const name = process.env['GANDER_TEST_PROCESSOR']!;
 
-it(`is what ${name} is`, async () => {
+it(`has what ${name} has`, async () => {
   expect(await processor()).toEqual(wanted[name]);
 });
 

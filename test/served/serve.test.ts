@@ -1,4 +1,4 @@
-/** gander-serve itself behind the client and the command line, held to the engine on this machine: a pool, and one on a T5. */
+/** The real gander-serve behind the client and the command line, compared with the engine on this machine: a pool, and one on a T5. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -65,7 +65,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What the golden traces allow: the reference rounds otherwise than onnxruntime does. */
+/** Within the golden traces' own bounds, because the reference rounds differently from onnxruntime. */
 function expectAlike(got: Trace, wanted: Trace): void {
   expect(got.sequences).toHaveLength(wanted.sequences.length);
   for (const [i, own] of wanted.sequences.entries()) {
@@ -93,7 +93,7 @@ describe('scores of gander-serve', () => {
   const texts = [text, 'def area(r):\n    return 3.14 * r ** 2\n', 'Über die Gänse: 日本 🪿 fly.'];
 
   it.each([{ name: 'phatgoose', k: 2 }, { name: 'base' }, { name: 'arrow', k: 3 }, { name: 'merged' }] as const)(
-    'are those of the engine here ($name)',
+    'equal those of the engine on this machine ($name)',
     async (one) => {
       for (const read of texts) {
         const asked = { text: read, strategy: one };
@@ -104,7 +104,7 @@ describe('scores of gander-serve', () => {
     },
   );
 
-  it('are of a target, where the model writes one', async () => {
+  it('are of the target, if the model takes one', async () => {
     const asked = { text, target, strategy };
     const [theirs, ours] = [await pair.server.score(asked), await pair.here.score(asked)];
     expect([theirs.bytes, theirs.tokens]).toEqual([ours.bytes, ours.tokens]);
@@ -112,7 +112,7 @@ describe('scores of gander-serve', () => {
     await expect(pair.server.score({ text, strategy })).rejects.toMatchObject({ code: 'request-invalid' });
   });
 
-  it('come to the command line, of a file longer than the context, too', async () => {
+  it('are printed by the command line, also for a file longer than the context', async () => {
     const files = ['a.txt', 'b.txt'].map((name) => path.join(folder, name));
     writeFileSync(files[0]!, text);
     writeFileSync(files[1]!, `${text}\n`.repeat(20));
@@ -174,7 +174,7 @@ describe('an encoder-decoder behind gander-serve', () => {
     expect(limits.k).toBe(2);
   });
 
-  it('routes with a target as the engine here does', async () => {
+  it('routes with a target like the engine on this machine', async () => {
     const asked = { text, target, strategy };
     const told = await pair.server.route(asked);
     expect(told.sequences.map(({ role, text: own }) => [role, own])).toEqual([
@@ -184,7 +184,7 @@ describe('an encoder-decoder behind gander-serve', () => {
     expectAlike(told, await pair.here.route(asked));
   });
 
-  it('writes an output where none is given', async () => {
+  it('writes an output if none is given', async () => {
     const asked = { text, strategy, maxTokens: 6 };
     const [theirs, ours] = [await pair.server.route(asked), await pair.here.route(asked)];
     expect(theirs.sequences[1]!.done).toBeGreaterThan(1);
@@ -193,14 +193,14 @@ describe('an encoder-decoder behind gander-serve', () => {
     expectAlike(generated, ours);
   });
 
-  it('goes on from a target', async () => {
+  it('continues a target', async () => {
     const asked = { text, target: 'because the gate', strategy, maxTokens: 5 };
     const [theirs, ours] = [await pair.server.generate(asked), await pair.here.generate(asked)];
     expect(theirs.sequences[1]!.text).toMatch(/^because the gate/);
     expectAlike(theirs, ours);
   });
 
-  it('is asked what if, of its stacks and of a token of its output', async () => {
+  it('takes what-ifs for a stack and for a token of the output', async () => {
     const asked = { text, target, strategy, interventions: whatIfs };
     const [theirs, ours] = [await pair.server.route(asked), await pair.here.route(asked)];
     expect(theirs.interventions).toEqual(ours.interventions);
@@ -215,14 +215,14 @@ describe('an encoder-decoder behind gander-serve', () => {
     expect(largestDifference(theirs.change, ours.change)).toBeLessThan(2e-3);
   });
 
-  it('tells what it knows while it runs', async () => {
+  it('reports its progress', async () => {
     const done: number[] = [];
     await pair.server.route({ text, target, strategy }, { onProgress: (now) => done.push(now) });
     expect(done.length).toBeGreaterThan(1);
     expect(done).toEqual([...done].sort((a, b) => a - b));
   });
 
-  it('comes to the command line in two parts', async () => {
+  it('is printed by the command line in two parts', async () => {
     const file = path.join(folder, 'pair.gander.safetensors');
     const { code, out, error } = await pair.gander('route', text, '--target', target, '--json', '--trace', file);
     expect([code, error]).toEqual([0, '']);
@@ -238,7 +238,7 @@ describe('an encoder-decoder behind gander-serve', () => {
     expect((await pair.gander('route', text, '--target', target)).out).toMatch(/\ninput\n[^]*\noutput\n/);
   });
 
-  it('is generated with, compared and attributed there', async () => {
+  it('generates, compares and attributes on the command line', async () => {
     const written = (await pair.here.route({ text, strategy, maxTokens: 5 })).sequences[1]!.text;
     expect((await pair.gander('generate', text, '-n', '5')).out).toBe(`${written}\n`);
     const whatIf = `${first}@stack=encoder`;

@@ -8,7 +8,7 @@ export interface Serving {
   readonly process: ChildProcess;
 }
 
-/** @param folder where it may leave things; @param options beside the model, as on its command line */
+/** @param folder where it may leave files @param options the model and anything else, as on its command line */
 export async function startGanderServe(folder: string, token: string, ...options: readonly string[]): Promise<Serving> {
   const command = process.env['GANDER_TEST_SERVE'];
   if (!command) throw new Error('GANDER_TEST_SERVE is not set: run node scripts/test.mjs served');
@@ -21,7 +21,7 @@ export async function startGanderServe(folder: string, token: string, ...options
   return { address: await addressOf(child), process: child };
 }
 
-/** What it prints once it listens. */
+/** Its address, which it prints once it listens. */
 function addressOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = '';

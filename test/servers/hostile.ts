@@ -1,13 +1,13 @@
-/** What may stand behind an address and is no engine, or one that means no good. */
+/** What may be at an address instead of an engine: other programs, broken servers and malicious ones. */
 import type { Handler } from './http.js';
 import { json } from './http.js';
 
-/** Says what `inner` says until a run is asked for. */
+/** Answers like `inner`, except for the request for a run. */
 export function atRun(inner: Handler, run: Handler, path = '/v1/completions'): Handler {
   return (asked, response) => (asked.path === path ? run(asked, response) : inner(asked, response));
 }
 
-/** Bytes without end. */
+/** Endless bytes. */
 export const endless: Handler = (_, response) => {
   response.writeHead(200, { 'content-type': 'application/json' });
   const part = Buffer.alloc(1 << 20, ' ');
@@ -18,7 +18,7 @@ export const endless: Handler = (_, response) => {
   more();
 };
 
-/** More than it will ever send, by its own word. */
+/** Announces more bytes than it ever sends. */
 export const boasting: Handler = (_, response) => {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': '9000000000' });
   response.write('{');
@@ -29,7 +29,7 @@ export const page: Handler = (_, response) => {
   response.end('<!doctype html><title>Log in</title>');
 };
 
-/** The same, under another name. */
+/** The same, declared as JSON. */
 export const disguisedPage: Handler = (_, response) => {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end('<!doctype html>');
@@ -38,18 +38,18 @@ export const disguisedPage: Handler = (_, response) => {
 export const half: Handler = (_, response) => {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' });
   response.write('{"choices": [');
-  // What was written has left by then.
+  // By then, what was written has been sent.
   setImmediate(() => response.destroy());
 };
 
-/** It would rather speak something else. */
+/** Switches to another protocol. */
 export const upgrading: Handler = (_, response) => {
   response.socket!.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
 };
 
 export const silent: Handler = () => undefined;
 
-/** So much of an answer, and then a part now and then, for ever. */
+/** The beginning of an answer, and then the same part again and again for ever. */
 export const drips =
   (begin: Uint8Array | string, part: Uint8Array | string, status = 200, type = 'application/json'): Handler =>
   (_, response) => {
@@ -59,7 +59,7 @@ export const drips =
     response.on('close', () => clearInterval(drip));
   };
 
-/** A byte now and then, for ever. */
+/** One byte after another, for ever. */
 export const dripping = drips('{', ' ');
 
 export const elsewhere =
@@ -69,7 +69,7 @@ export const elsewhere =
     response.end();
   };
 
-/** Busy so many times, and then `inner`. */
+/** Busy this many times, then answers like `inner`. */
 export function busy(times: number, inner: Handler, status = 429): Handler {
   let left = times;
   return (asked, response) =>

@@ -1,4 +1,4 @@
-/** A real server on 127.0.0.1, on a port of its own. */
+/** A real server on 127.0.0.1, with a port of its own. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -14,9 +14,9 @@ export type Handler = (asked: Asked, response: ServerResponse) => unknown;
 
 export interface Listening {
   readonly address: string;
-  /** All that it was asked so far. */
+  /** All requests so far. */
   readonly asked: readonly Asked[];
-  /** Requests that were under way at once, at most. */
+  /** The most requests that were in progress at once. */
   readonly most: () => number;
   close(): Promise<void>;
 }
@@ -68,5 +68,5 @@ export function json(
   return true;
 }
 
-/** As FastAPI, which all of these servers are built on, says it. */
+/** In the words of FastAPI, on which all of these servers are built. */
 export const notFound = (response: ServerResponse) => json(response, { detail: 'Not Found' }, 404);

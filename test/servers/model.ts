@@ -1,10 +1,10 @@
 /**
- * What the servers of these tests run: for the text of ../fixtures/imports what a tiny random Mixtral did with it, by
- * transformers; for any other text tokens of words, sent to experts by their ids.
+ * The model that the servers of these tests run. The text of ../fixtures/imports is routed as a tiny random Mixtral routed it in
+ * transformers; in any other text, words are tokens, and their ids decide their experts.
  */
 import expected from '../fixtures/imports/expected.json' with { type: 'json' };
 
-/** Of ../fixtures/imports/text.txt. */
+/** The text of ../fixtures/imports/text.txt. */
 export const knownText = 'def add(a, b): 🪿';
 export const layers = 2;
 export const experts = 8;
@@ -13,11 +13,11 @@ export const k = 2;
 export interface Run {
   readonly prompt: readonly number[];
   readonly written: readonly number[];
-  /** Of all tokens, those that stand for part of a character as U+FFFD. */
+  /** The spelling of all tokens; U+FFFD for part of a character. */
   readonly spelled: readonly string[];
-  /** What was written. */
+  /** The written text. */
   readonly more: string;
-  /** Of the prompt's tokens, in characters; [0, 0] for one that the tokenizer put in. */
+  /** Of the prompt's tokens, in characters; [0, 0] for one that the tokenizer added. */
   readonly offsets: readonly (readonly [number, number])[];
   /** [rows][layers][k]: the last token was not run. */
   readonly chosen: readonly (readonly (readonly number[])[])[];
@@ -38,16 +38,17 @@ export function run(text: string, count: number): Run {
   };
 }
 
-/** Natural log-probability of a token in its place, and what else could have stood there. */
+/** The natural log-probability of a token in its place. */
 export function logProbOf(id: number): number {
   return -1 - (id % 7) / 10;
 }
 
+/** The likeliest tokens in its place. */
 export function insteadOf(id: number, count: number): { readonly id: number; readonly logProb: number }[] {
   return Array.from({ length: count }, (_, i) => ({ id: (id + 1 + i) % 320, logProb: -0.5 - i / 10 }));
 }
 
-/** As a person reads it. */
+/** The text of a token. */
 export const spell = (id: number) => ` t${id}`;
 
 interface Piece {
@@ -72,7 +73,7 @@ function knownPrompt(): Placed[] {
 }
 
 function knownMore(): Piece[] {
-  // Bytes that make up no character: decoded together, U+FFFD.
+  // Bytes that are not a character: decoded together, they give U+FFFD.
   return expected.ids.slice(expected.prompt).map((id) => ({ id, spelled: '\ufffd' }));
 }
 

@@ -1,9 +1,9 @@
-// What a real vLLM gives, held to what the client makes of it. No part of `npm test`: it needs a server.
+// Checks what the client makes of a real vLLM's answers. Not part of `npm test`, because it needs a server.
 //
 //   npm run build && node test/servers/real.mjs http://127.0.0.1:8000
 //
-// A server that tells experts is routed on as it is. One that does not (vLLM on a CPU) must be refused as such; then
-// everything else is looked at through a proxy here that adds made-up experts to its answers: tokens, their places with and
+// A server that returns experts is used as it is. One that does not (vLLM on a CPU) must be refused for that reason; then
+// everything else is checked through a proxy that adds made-up experts to its answers: tokens, their places with and
 // without /v1/completions/render, log-probabilities, generation.
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
@@ -64,7 +64,7 @@ async function pass(request, response, closed) {
   response.end(isClosed ? '{"error":{"message":"closed"}}' : said);
 }
 
-/** @param {boolean} closed whether /v1/completions/render is kept from the client */
+/** @param {boolean} closed whether /v1/completions/render is hidden from the client */
 async function proxy(closed) {
   const server = createServer((request, response) => void pass(request, response, closed));
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
@@ -99,7 +99,7 @@ try {
   );
   check(tokens[0]?.next.length === 5, 'the likeliest next tokens are there');
   const written = await gander('generate', text, '-n', '4', '--engine', open.at);
-  check(written.tokens.length >= tokens.length + 1, `it goes on: ${JSON.stringify(written.completion)}`);
+  check(written.tokens.length >= tokens.length + 1, `it continues: ${JSON.stringify(written.completion)}`);
   const long = await gander('route', text.repeat(100_000 / text.length), '--engine', open.at);
   check(
     long.error === undefined || long.error.code === 'text-too-long',

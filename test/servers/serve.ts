@@ -1,15 +1,15 @@
-/** gander-serve as its protocol has it (python/gander-serve), with a trace of another program for a run. */
+/** gander-serve according to its protocol (python/gander-serve). Instead of running a model, it answers with a given trace. */
 import { encodeTrace } from '../../src/trace/file/file.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { type Handler, json } from './http.js';
 
 export interface ServeOptions {
-  /** What it answers with, by the text that was asked for. */
+  /** The trace that it answers with, by text. */
   readonly trace: (text: string) => Trace;
   readonly token?: string;
   readonly streams?: boolean;
   readonly strategies?: readonly string[];
-  /** From before there were scores, it says nothing of them. */
+  /** Undefined: like versions from before there were scores, it does not say. */
   readonly scores?: boolean | undefined;
   readonly target?: boolean;
 }
@@ -70,7 +70,7 @@ export function ganderServe(options: ServeOptions): Handler {
     const half = Math.floor(total / 2);
     response.write(frame(1, { done: half, total }));
     response.write(frame(2, encodeTrace(upTo(done, half))));
-    // In two parts, which no frame ends at.
+    // In two parts that are not whole frames.
     const last = frame(3, bytes);
     response.write(last.subarray(0, 11));
     await new Promise((resolve) => setImmediate(resolve));
@@ -86,7 +86,7 @@ export function frame(kind: number, content: object | Uint8Array): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** As it is written while it runs: what is done. */
+/** The trace while it runs, with this many tokens done. */
 function upTo(trace: Trace, done: number): Trace {
   return { ...trace, sequences: trace.sequences.map((sequence) => ({ ...sequence, done })) };
 }

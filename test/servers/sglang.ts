@@ -1,4 +1,4 @@
-/** SGLang as README.md's sources have it, with a first layer that has no experts. */
+/** SGLang according to the sources in README.md, with a first layer that has no experts. */
 import { insteadOf, k, layers, logProbOf, run, type Run, spell } from './model.js';
 import { type Handler, json, notFound } from './http.js';
 import { modelName } from './vllm.js';
@@ -8,7 +8,7 @@ export interface SglangOptions {
   readonly routed?: boolean;
   /** Knows `return_input_expert_ids`. */
   readonly parts?: boolean;
-  /** Where OpenAI's API has them; `own`: there is the server's own API, too. */
+  /** Where OpenAI's API has the expert ids; `own`: the server's own API is there too. */
   readonly at?: 'own' | 'sglext' | 'sgl_ext';
 }
 
@@ -82,7 +82,7 @@ function logProbs({ prompt, written, spelled }: Run, count: number): object {
   };
 }
 
-/** Rows of all layers: the dense one’s plane is as the buffer was. */
+/** Layers of a row: the dense one too, whose numbers mean nothing. */
 const wide = layers + 1;
 
 function expertIds({ prompt, chosen }: Run, asked: Readonly<Record<string, unknown>>, parts: boolean): object {

@@ -1,4 +1,4 @@
-/** vLLM as README.md's sources have it, a version at a time. */
+/** Several versions of vLLM, according to the sources in README.md. */
 import { experts, insteadOf, k, layers, logProbOf, run, type Run, spell } from './model.js';
 import { type Handler, json, notFound } from './http.js';
 
@@ -8,15 +8,15 @@ export interface VllmOptions {
   readonly routed?: boolean;
   /** Type of the numbers in its .npy. */
   readonly dtype?: '|u1' | '<u2' | '<i4';
-  /** Of 0.21: so many tokens at the beginning came from the prefix cache. */
+  /** In 0.21: how many tokens at the beginning came from the prefix cache. */
   readonly cached?: number;
   readonly token?: string;
   readonly maxModelLen?: number;
-  /** Whether /render is there, and whether it knows offsets. */
+  /** Whether /render is there, and whether it gives offsets. */
   readonly render?: 'offsets' | 'ids' | 'closed' | 'absent';
 }
 
-/** As 0.32 answers without --enable-scale-out. */
+/** What 0.32 answers without --enable-scale-out. */
 const closed = {
   error: {
     message: 'Scale-out endpoints are disabled. Restart vllm serve with --enable-scale-out to enable them.',
@@ -32,7 +32,7 @@ export function vllm(options: VllmOptions): Handler {
   const { version, token, maxModelLen = 256, render = 'offsets' } = options;
   return ({ path, headers, body = {} }, response) => {
     if (path === '/version') return json(response, { version });
-    // Only what is under /v1 asks for the key.
+    // Only paths under /v1 need the key.
     if (token !== undefined && headers.authorization !== `Bearer ${token}`)
       return json(response, { error: 'Unauthorized' }, 401);
     switch (path) {
@@ -59,7 +59,7 @@ export function vllm(options: VllmOptions): Handler {
       }
       case '/v1/completions':
         return textOf(body) === undefined
-          ? json(response, { error: { message: 'ids of a text that no test has told of' } }, 400)
+          ? json(response, { error: { message: 'ids of a text that no test has made known' } }, 400)
           : json(response, completion(options, body));
       default:
         return notFound(response);
@@ -67,16 +67,16 @@ export function vllm(options: VllmOptions): Handler {
   };
 }
 
-/** Texts by their ids, as a server that is given ids knows them. */
+/** Texts by their ids, because a request may contain only ids. */
 const texts = new Map<string, string>();
 
-/** Of the bytes of one character the last one has it whole. */
+/** The last token with a byte of a character is spelled as the whole character, those before as nothing. */
 function decodedAt(spelled: readonly string[], t: number): string {
   if (spelled[t] !== '\ufffd') return spelled[t]!;
   return spelled[t + 1] === '\ufffd' ? '' : '🪿';
 }
 
-/** For a request by ids, which says nothing of its text. */
+/** Makes a text known, for requests that contain only its ids. */
 export function knowing(text: string): void {
   texts.set(run(text, 1).prompt.join(), text);
 }
@@ -125,7 +125,7 @@ function completion(
   };
 }
 
-/** The likeliest, and the one that stands there wherever it ranks. Nothing of the first. */
+/** The likeliest tokens, and the token itself whatever its rank. Nothing for the first. */
 function promptLogProbs({ prompt, spelled: all }: Run, count: number): object[] {
   const spelled = all.slice(0, prompt.length);
   return prompt.map((id, t) => {
@@ -139,7 +139,7 @@ function promptLogProbs({ prompt, spelled: all }: Run, count: number): object[] 
   });
 }
 
-/** base64 of what numpy.save writes of (rows, layers, k). */
+/** An array of (rows, layers, k) as numpy.save writes it, in base64. */
 export function npy(numbers: readonly number[], rows: number, dtype: '|u1' | '<u2' | '<i4', shape = [rows, layers, k]) {
   const header = `{'descr': '${dtype}', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`;
   const padded = header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11) + '\n';

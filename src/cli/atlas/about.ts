@@ -2,7 +2,7 @@
 import type { About } from '../../atlas/about.js';
 import { decimal, plain } from '../../trace/text/label.js';
 
-/** Documents left out that are printed; all are in atlas.json. */
+/** The most documents left out that are printed; atlas.json has all. */
 const mostLeftOut = 10;
 
 export function aboutJson({ run, corpus, totals, shuffles, leftOut }: About): object {

@@ -30,16 +30,16 @@ export const makeOptions = {
   label: {
     type: 'string',
     value: 'what',
-    help: `make: ${labelKinds.join(', ')} (default: folder), of JSON lines a field (default: label); show: a label`,
+    help: `make: ${labelKinds.join(', ')} (default: folder), or a field of JSON lines (default: label); show: a label`,
   },
-  text: { type: 'string', value: 'field', help: 'make: of JSON lines, the field with the text (default: text)' },
+  text: { type: 'string', value: 'field', help: 'make: the field of JSON lines with the text (default: text)' },
   id: {
     type: 'string',
     value: 'field',
-    help: 'make: of JSON lines, a field that no two have alike (default: file and line)',
+    help: 'make: a field of JSON lines that identifies each (default: file and line)',
   },
-  shard: { type: 'string', value: 'i/n', help: 'make: one of n parts, which merge makes one' },
-  'dry-run': { type: 'boolean', help: 'make: say what it would take, in tokens and time' },
+  shard: { type: 'string', value: 'i/n', help: 'make: only part i of n; merge joins the parts' },
+  'dry-run': { type: 'boolean', help: 'make: only say how many tokens and how much time it would take' },
 } as const satisfies Options;
 
 export async function make(context: Context, given: readonly string[]): Promise<void> {
@@ -48,8 +48,7 @@ export async function make(context: Context, given: readonly string[]): Promise<
   const target = targetOf(args);
   const corpus = corpusOf(args);
   const files = filesOf(given);
-  if (files.length === 0)
-    throw new GanderError('io', 'There is no file in what was given.', 'Give files or folders with files.');
+  if (files.length === 0) throw new GanderError('io', 'No files were found.', 'Give files, or folders with files.');
   if (!files.some(({ file }) => isLines(file)) && !['', ...labelKinds].includes(corpus.label))
     throw new UsageError(`--label takes ${labelKinds.join(', ')}; a field is for JSON lines (*.jsonl).`);
   const options = optionsOf(corpus);
@@ -75,7 +74,7 @@ export async function make(context: Context, given: readonly string[]): Promise<
 
 function finish(context: Context, target: string, corpus: CorpusAbout, journal: Journal): void {
   const { run, sums, leftOut } = journal;
-  if (!run || !sums) throw new GanderError('text-empty', nothing(leftOut), 'Give files that hold UTF-8 text.');
+  if (!run || !sums) throw new GanderError('text-empty', nothing(leftOut), 'Give files that contain UTF-8 text.');
   const about = writeAtlas(target, { run, sums, leftOut, corpus });
   journal.remove();
   context.out(context.args.flag('json') ? json(aboutJson(about)) : `${plain(target)}\n${aboutText(about)}`);
@@ -84,13 +83,13 @@ function finish(context: Context, target: string, corpus: CorpusAbout, journal: 
 function nothing(leftOut: readonly LeftOut[]): string {
   const [first] = leftOut;
   if (!first) return 'There is no document in this part of the corpus.';
-  return `No document could be read of ${leftOut.length}; ${plain(first.document)} ${first.why}.`;
+  return `None of ${leftOut.length} documents could be read; ${plain(first.document)} ${first.why}.`;
 }
 
-/** What was done is kept: that is to be known. */
+/** Says that what is done is kept. */
 function stopped(thrown: unknown): unknown {
   if (!(thrown instanceof GanderError && thrown.code === 'cancelled')) return thrown;
-  return new GanderError('cancelled', 'Stopped; what is done is kept.', 'The same command goes on from there.', {
+  return new GanderError('cancelled', 'Stopped; what is done is kept.', 'Run the same command to continue.', {
     cause: thrown,
   });
 }
@@ -105,7 +104,7 @@ function targetOf(args: Arguments): string {
 function corpusOf(args: Arguments): CorpusAbout {
   const shard = args.text('shard');
   const [, at, of] = /^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(shard ?? '1/1') ?? [];
-  if (!at || Number(at) > Number(of)) throw new UsageError(`--shard takes i/n, as 1/4, not "${shard!}".`);
+  if (!at || Number(at) > Number(of)) throw new UsageError(`--shard takes i/n, such as 1/4, not "${shard!}".`);
   return {
     label: args.text('label') ?? '',
     text: args.text('text') ?? 'text',
@@ -125,7 +124,7 @@ function optionsOf({ label, text, id, shard }: CorpusAbout): CorpusOptions {
 
 type Runner = (text: string) => AsyncIterable<TracedPart>;
 
-/** What runs a text, and what is to be the same when it is gone on with. Saved traces need no model. */
+/** What runs a text, and what must be the same to continue. Saved traces need no model. */
 async function runnerFor(
   { args, open, signal }: Context,
   files: readonly { readonly file: string }[],
@@ -143,7 +142,7 @@ async function runnerFor(
 }
 
 async function* none(): AsyncGenerator<TracedPart> {
-  // A trace is no text.
+  // Saved traces are not run.
 }
 
 function decode(bytes: Uint8Array) {
@@ -151,7 +150,7 @@ function decode(bytes: Uint8Array) {
   return decodeTrace(bytes);
 }
 
-/** One line: what is done, how fast, and what is left, by the bytes of the corpus. */
+/** One line: what is done, how fast, and the time that is left, by the bytes of the corpus. */
 function progressOver({ progress, signal }: Context, total: number): (done: Done) => void {
   const started = performance.now();
   let [documents, bytes, tokens, run] = [0, 0, 0, 0];
@@ -164,14 +163,14 @@ function progressOver({ progress, signal }: Context, total: number): (done: Done
     const left = run > 0 ? `, ${duration((ms / run) * Math.max(0, total - bytes))} left` : '';
     const speed = Math.round((1000 * tokens) / ms);
     progress.say(`${bar(bytes / total, 20)} ${documents} documents, ${tokens} tokens, ${speed} tokens/s${left}`);
-    if (signal.aborted) throw new GanderError('cancelled', 'Stopped.', 'Start it again to go on.');
+    if (signal.aborted) throw new GanderError('cancelled', 'Stopped.', 'Start it again to continue.');
   };
 }
 
-/** Milliseconds for which the first documents are run, to see how long all take. */
+/** How long the first documents are run to estimate how long all take. Milliseconds. */
 const tried = 5000;
 
-/** What a corpus holds, and what a part of it took. */
+/** What a corpus contains, and how long a part of it took. */
 class Looked {
   documents = 0;
   bytes = 0;
@@ -200,7 +199,7 @@ class Looked {
     sample.documents++;
   }
 
-  /** Undefined where nothing was run. */
+  /** Undefined if nothing was run. */
   get estimate(): { readonly tokens: number; readonly seconds: number; readonly from: number } | undefined {
     const { documents, bytes, tokens, ms } = this.sample;
     if (bytes === 0) return undefined;
@@ -231,6 +230,8 @@ async function dryRun(
   }
   out(`${facts.documents} documents of ${bytes} bytes, ${facts.labels.length} labels\n`);
   if (estimate)
-    out(`about ${estimate.tokens} tokens and ${duration(1000 * estimate.seconds)}, by the first ${estimate.from}\n`);
+    out(
+      `about ${estimate.tokens} tokens and ${duration(1000 * estimate.seconds)}, judging by the first ${estimate.from}\n`,
+    );
   out(leftOut.map(({ document, why }) => `left out: ${plain(document)} ${plain(why)}\n`).join(''));
 }

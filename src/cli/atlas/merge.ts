@@ -31,7 +31,7 @@ function mergedWith(made: Made, other: Made): Made {
   if (differs !== undefined)
     throw new GanderError(
       'request-invalid',
-      `The corpora were read with another --${differs}.`,
+      `The corpora were read with different values of --${differs}.`,
       'Make the parts with the same options.',
     );
   made.sums.merge(other.sums);

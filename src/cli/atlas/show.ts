@@ -13,9 +13,9 @@ import { parseCount } from '../words.js';
 import { aboutJson, aboutText } from './about.js';
 
 export const showOptions = {
-  expert: { type: 'string', value: 'id', help: 'show: one expert by its id, or by layer and number, as 3.7' },
+  expert: { type: 'string', value: 'id', help: 'show: one expert by its id, or by layer and number, such as 3.7' },
   token: { type: 'string', value: 'text', help: 'show: the experts that a token goes to' },
-  most: { type: 'string', value: 'n', help: 'show: so many rows of each list (default: 20)' },
+  most: { type: 'string', value: 'n', help: 'show: at most so many rows of each list (default: 20)' },
 } as const satisfies Options;
 
 export async function show(context: Context, given: readonly string[]): Promise<void> {
@@ -79,7 +79,7 @@ async function overview({ folder, about, paint }: Asked): Promise<Shown> {
       decimal(number(row, 'maxVio')),
       ...['label', 'token', 'class', 'place'].map((of) => besides(row, `${of}Information`, 3)),
     ]);
-    return `${aboutText(about)}\n${table(head, rows, 'lrrrrrrrrr', paint)}\nIn brackets what chance alone would show. label … place: mutual information with the choice, nats.\n`;
+    return `${aboutText(about)}\n${table(head, rows, 'lrrrrrrrrr', paint)}\nIn brackets: what chance alone would give. label … place: mutual information with the choice, in nats.\n`;
   };
   return { facts: { layers }, text };
 }
@@ -105,7 +105,7 @@ async function expert(asked: Asked): Promise<Shown> {
   };
 }
 
-/** By id, which in a pool is one at every layer and over all: of these, that over all. */
+/** By id. In a pool, an expert has the same id at every layer and over all layers, and the id means the one over all. */
 function unitAsked(name: string, { layers }: About): (row: Row) => boolean {
   const [, layer, index] = /^(?:(?:encoder|decoder) )?(\d+)\.(\d+)$/.exec(name) ?? [];
   const isOverAll = layers.some((one) => one.layer === null && one.experts.some(({ id }) => id === name));
@@ -130,9 +130,7 @@ function unitText(
     `load ${percent(number(unit, 'load'))} (${interval(unit, percent)}), chance ${percent(number(unit, 'chance'))}, ` +
       `${number(unit, 'tokens')} choices in ${number(unit, 'documents')} documents\n`,
     `specialisation ${decimal(number(unit, 'specialisation'), 3)}, chance ${decimal(number(unit, 'specialisationChance'), 3)}; `,
-    unit['label'] === null
-      ? 'no label that it is specialised in was found\n'
-      : `specialised in ${plain(word(unit, 'label'))}\n`,
+    unit['label'] === null ? 'specialised in no label\n' : `specialised in ${plain(word(unit, 'label'))}\n`,
     labels.length > 0 ? `\n${labelTable(labels, 'label', most, paint)}` : '',
     ...(['read', 'next', 'predicted'] as const).map((kind) => tokenList(tokens, kind, most)),
     ...(['top', 'random'] as const).map((kind) => contextList(contexts, kind, columns, paint)),
@@ -201,7 +199,7 @@ async function token({ folder, args, most, paint }: Asked): Promise<Shown> {
   const tokens = (await readTableOf(folder, 'tokens')).filter((row) => row['token'] === asked);
   if (tokens.length === 0)
     throw new UsageError(
-      `No expert takes the token "${plain(asked)}" above others; tokens begin with their space, as " the".`,
+      `No expert takes the token "${plain(asked)}" more than others do. A token includes the space before it, as in " the".`,
     );
   const lines = (kind: string) =>
     tokens

@@ -24,12 +24,12 @@ import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
 
-/** Experts a line names. */
+/** Experts named in a line. */
 const named = 3;
 
 const options = {
-  layer: { type: 'string', value: 'n', help: 'of a mixture of experts: those of one layer' },
-  most: { type: 'string', value: 'n', help: 'of a mixture of experts: so many, the most chosen (default: 16)' },
+  layer: { type: 'string', value: 'n', help: 'for a mixture of experts: only those of one layer' },
+  most: { type: 'string', value: 'n', help: 'for a mixture of experts: how many, the most chosen first (default: 16)' },
 } as const satisfies Options;
 
 export const attribute: Command = {
@@ -61,10 +61,10 @@ export const attribute: Command = {
     );
     progress.clear();
     const n = experts.length;
-    // Experts of different layers are different ones: they share no colours.
+    // Experts of different layers are unrelated, so they share no colours.
     const slots = model.kind === 'pool' ? slotsIn(trace, trace.expertSets[0]!) : slotsOf(experts.length, []);
     const rowOf = (t: number) => [...change.subarray(t * n, (t + 1) * n)];
-    // Of an input nothing is predicted.
+    // Nothing is predicted for the input of an encoder-decoder.
     const sequence = trace.sequences.at(-1)!;
     const tokens = textTokens(sequence);
     const totals = experts.map((_, e) => total(tokens, (t) => change[t * n + e]!));
@@ -118,7 +118,7 @@ export const attribute: Command = {
       ),
     );
     out(
-      `\nNegative: the ${hasTarget(model) ? 'output' : 'text'} owes to the expert. Router ${plain(routerText(trace.router))}, nats.\n`,
+      `\nNegative: the expert makes the ${hasTarget(model) ? 'output' : 'text'} likelier. Router ${plain(routerText(trace.router))}, nats.\n`,
     );
   },
 };
@@ -126,7 +126,7 @@ export const attribute: Command = {
 function attributedFor(args: Arguments, model: ModelInfo): AttributedExperts {
   const [layer, most] = [args.text('layer'), args.text('most')];
   if (model.kind === 'pool' && (layer ?? most) !== undefined)
-    throw new UsageError('--layer and --most are for a mixture of experts: of a pool all experts are told.');
+    throw new UsageError('--layer and --most are for a mixture of experts: for a pool, all experts are shown.');
   if (layer !== undefined && !/^\d{1,9}$/.test(layer))
     throw new UsageError(`--layer takes a layer's number, not "${layer}".`);
   return {
@@ -135,7 +135,7 @@ function attributedFor(args: Arguments, model: ModelInfo): AttributedExperts {
   };
 }
 
-/** Over those that are defined. */
+/** Of the values that are defined. */
 function total(tokens: Int32Array, of: (t: number) => number): number {
   return tokens.reduce((sum, t) => sum + (Number.isNaN(of(t)) ? 0 : of(t)), 0);
 }

@@ -35,7 +35,7 @@ export const bench: Command = {
     args.noPositionals();
     const runs = parseCount(args.text('runs') ?? '5', '--runs');
     const startedAt = performance.now();
-    // In this process: time and memory are then the engine's alone.
+    // In this process, so that time and memory are the engine's alone.
     const { engine, model: opened } = await openHere();
     const model = asLocal(opened);
     const asked = model.kind === 'pool' ? { strategy: { name: 'phatgoose', k: model.topK } } : {};
@@ -54,7 +54,7 @@ export const bench: Command = {
       }
       routes.push({ tokens: done, ms: median(times) });
     }
-    // A model may end its text early: what was made is counted.
+    // A model may end its text early, so the generated tokens are counted.
     const request = { text: 'Once', ...asked, maxTokens: generated };
     const prompt = tokensIn(await engine.route({ text: request.text, ...asked }, { signal }));
     let made = 0;

@@ -58,7 +58,7 @@ interface Compared {
   readonly warnings: readonly Warning[];
 }
 
-/** Tokens that a table names. */
+/** The most tokens in a table. */
 const named = 10;
 
 export const compare: Command = {
@@ -99,7 +99,7 @@ export const compare: Command = {
   },
 };
 
-/** What is compared, and the warnings of the pool that ran it. */
+/** The two traces, and the warnings of what ran them. */
 async function bothTraces(context: Context): Promise<Compared> {
   const { args, open, progress, signal } = context;
   const { positionals } = args;
@@ -155,7 +155,7 @@ async function twoEngines({ args, open, openOther, progress, signal }: Context, 
 function textOf({ sequences }: Trace, file: string): string {
   const text = sequences[0]?.text;
   if (text !== undefined) return text;
-  throw new UsageError(`${file} does not hold its text: it cannot be run again.`);
+  throw new UsageError(`${file} does not contain its text, so it cannot be run again.`);
 }
 
 async function readTexts(
@@ -174,7 +174,7 @@ async function readTexts(
   return texts;
 }
 
-/** Columns with the largest changes of what a side knows, most first. */
+/** The columns with the largest known changes, the largest first. */
 function strongest(values: Float32Array): number[] {
   return [...values.keys()]
     .filter((c) => !Number.isNaN(values[c]!) && values[c] !== 0)
@@ -238,7 +238,7 @@ function differenceJson(a: Trace, b: Trace, d: Difference, sequence: number): ob
   const columns = Array.from(d.alignment.same, (same, c) => {
     const [ta, tb] = [d.alignment.a[c]!, d.alignment.b[c]!];
     let flipped = 0;
-    // −1: a source says nothing of the token there.
+    // −1: a source says nothing about the token there.
     if (same) for (let s = 0; s < d.sites.length; s++) flipped += Math.max(0, d.flips[s * C + c]!);
     return {
       a: ta < 0 ? null : ta,

@@ -3,7 +3,7 @@ import { type Shell, shells } from '../completion.js';
 import { nearest } from '../nearest.js';
 import { UsageError } from '../usage.js';
 
-/** @param others the commands that it completes beside itself */
+/** @param others the commands that it completes besides itself */
 export function completion(others: readonly Command[]): Command {
   const names = Object.keys(shells) as Shell[];
   const command: Command = {

@@ -21,16 +21,16 @@ import { UsageError } from '../usage.js';
 import { parseCount, parseNumber } from '../words.js';
 
 const options = {
-  'max-tokens': { type: 'string', short: 'n', value: 'n', help: 'at most so many new tokens (default: 64)' },
+  'max-tokens': { type: 'string', short: 'n', value: 'n', help: 'the most new tokens (default: 64)' },
   temperature: { type: 'string', value: 'x', help: '0 takes the likeliest token (default: 0)' },
   'top-p': { type: 'string', value: 'x', help: 'sample among the likeliest tokens up to this mass (default: 1)' },
-  seed: { type: 'string', value: 'n', help: 'of the sampling (default: 0)' },
+  seed: { type: 'string', value: 'n', help: 'seed of the sampling (default: 0)' },
   table: { type: 'boolean', help: 'also show which experts each token went to' },
 } as const satisfies Options;
 
 export const generate: Command = {
   name: 'generate',
-  summary: 'go on with a text, or write an encoder-decoder’s output, each new token routed',
+  summary: 'continue a text, or write an encoder-decoder’s output, and route each new token',
   usage: ['[text]', '--file <file>', '< file'],
   examples: [
     ['"Once upon a time" -n 40', 'the likeliest token each time'],
@@ -63,7 +63,7 @@ export const generate: Command = {
     const { engine, model } = await open();
     const asJson = args.flag('json');
     const output = targetFor(args, model);
-    // What is gone on with: the text, or the output as far as it is given.
+    // What is continued: the text, or the given part of the output.
     const begun = hasTarget(model) ? (output.target ?? '') : text;
     let written = begun.length;
     const show = (whole: string) => {
@@ -84,7 +84,7 @@ export const generate: Command = {
       {
         signal,
         onPartial: (partial) => {
-          // The bytes of a character may come one token at a time: U+FFFD stands for one that is not whole yet.
+          // The bytes of a character may come one token at a time: U+FFFD stands for an incomplete one.
           const whole = textOf(partial);
           if (whole.length > written && !whole.endsWith('\ufffd')) {
             progress.clear();

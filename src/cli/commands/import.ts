@@ -18,7 +18,7 @@ const options = {
   text: { type: 'string', value: 'file', help: 'the text that was routed' },
   tokenizer: { type: 'string', value: 'file', help: 'the model’s tokenizer.json' },
   config: { type: 'string', value: 'file', help: 'the model’s config.json: its experts and layers' },
-  k: { type: 'string', short: 'k', value: 'n', help: 'experts a token, where neither the file nor --config says it' },
+  k: { type: 'string', short: 'k', value: 'n', help: 'experts per token, if neither the file nor --config says' },
   part: { type: 'string', value: 'n', help: 'which of several texts in the file (default: 1)' },
 } as const satisfies Options;
 
@@ -26,7 +26,7 @@ export const importFile: Command = {
   name: 'import',
   summary: 'make a trace of routing that another program recorded',
   usage: ['<file> -o <trace file>'],
-  examples: [['routing.csv --config config.json -o out.gander.safetensors', 'routing that a table holds']],
+  examples: [['routing.csv --config config.json -o out.gander.safetensors', 'routing from a table']],
   options: { ...options, ...jsonOption },
   async run({ args, out }) {
     const [file, ...more] = args.positionals;

@@ -40,7 +40,7 @@ export const inspect: Command = {
   },
 };
 
-/** What an extension or a script is told of a model. */
+/** The facts about a model, for scripts. */
 function modelFacts({ sites = [], warnings, expertSets, ...model }: ModelInfo): object {
   const own = model.kind === 'pool' ? {} : { expertSets };
   return {
@@ -151,7 +151,7 @@ function moeText(model: MoeInfo, paint: Paint, args: Arguments): string {
 function placement(modules: readonly Site[], paint: Paint, args: Arguments): string {
   if (args.flag('modules')) return modules.map((m) => `${plain(m.path)}\n`).join('');
   const layers = new Set(modules.map(layerText));
-  // They stand in the order in which the model computes them.
+  // In the order in which the model computes them.
   const present = [...new Set(modules.map((m) => m.kind))];
   const rows = present.map((kind) => [
     plain(kind),
@@ -194,7 +194,7 @@ function versionsOf({ versions }: Pick<Source, 'versions'>): string | undefined 
   return all.length > 0 ? all.join(', ') : undefined;
 }
 
-/** Which of the parts that a source may leave out it gave. */
+/** Which parts the source gave, of those that it may leave out. */
 function given(trace: Trace): string[] {
   const absent = new Set(trace.sequences.flatMap((_, sequence) => absentParts(trace, { sequence })));
   return ['choices', ...parts.filter((part) => !absent.has(part))];

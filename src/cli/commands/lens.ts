@@ -20,7 +20,7 @@ import {
 import { UsageError } from '../usage.js';
 
 const options = {
-  token: { type: 'string', value: 'n', help: 'its number, as gander route counts them (default: the last)' },
+  token: { type: 'string', value: 'n', help: 'the token’s number, as in gander route (default: the last)' },
 } as const satisfies Options;
 
 export const lens: Command = {
@@ -100,7 +100,7 @@ export const lens: Command = {
 
 const best = ({ topIds, predictions }: LensColumn, at: number) => topIds[at * predictions];
 
-/** Its place among the likeliest, from 1; undefined where it is none of them. */
+/** The next token's place among the likeliest, from 1; undefined if it is not among them. */
 function rankIn({ topIds, predictions }: LensColumn, at: number, { ids, token }: Lens): number | undefined {
   const place = topIds.subarray(at * predictions, (at + 1) * predictions).indexOf(ids[token + 1] ?? -1);
   return place < 0 ? undefined : place + 1;

@@ -26,7 +26,7 @@ const options = {
     type: 'string',
     short: 'n',
     value: 'n',
-    help: `of an encoder-decoder without --target: it writes at most so many tokens (default: ${writtenTokens})`,
+    help: `for an encoder-decoder without --target: the most tokens that it writes (default: ${writtenTokens})`,
   },
 } as const satisfies Options;
 
@@ -37,7 +37,7 @@ export const route: Command = {
   examples: [
     ['"def add(a, b): return a + b"', 'with the pool that ships'],
     ['--file main.py --strategy phatgoose:3 --trace out.gander.safetensors', 'saved, for the editor and for show'],
-    ['--file src/*.py --trace traces', 'many texts, the model loaded once; a file each in the folder traces'],
+    ['--file src/*.py --trace traces', 'many texts with the model loaded once; a file for each in the folder traces'],
     ['"SELECT name FROM birds;" --knock-out sql', 'what happens without an expert'],
   ],
   options: {
@@ -45,7 +45,7 @@ export const route: Command = {
     file: {
       ...textOptions.file,
       multiple: true,
-      help: 'read the text from a file; several: what follows are files, too',
+      help: 'read the text from a file; further arguments are more files',
     },
     ...targetOptions,
     ...options,
@@ -90,7 +90,7 @@ export const route: Command = {
   },
 };
 
-/** Of many texts, an error says which it is about. */
+/** With several texts, an error says which one it is about. */
 async function named<T>(file: string | undefined, result: Promise<T>): Promise<T> {
   try {
     return await result;

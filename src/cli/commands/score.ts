@@ -26,13 +26,13 @@ const options = {
     type: 'string',
     short: 's',
     value: 'list',
-    help: 'with commas between; single stands for each expert (default: all that the pool offers but single)',
+    help: 'separated by commas; single stands for each expert (default: all that the pool offers except single)',
   },
   k: {
     type: 'string',
     short: 'k',
     value: 'n',
-    help: 'experts a token, where a strategy does not say (default: the pool’s, or the model’s own)',
+    help: 'experts per token, if a strategy does not say (default: the pool’s, or the model’s own)',
   },
 } as const satisfies Options;
 
@@ -42,7 +42,7 @@ export const score: Command = {
   usage: ['<file>…'],
   examples: [
     ['*.py *.sql --strategies base,phatgoose,single', 'each file under each strategy'],
-    ['main.py --model models/gosling-moe', 'of a mixture of experts'],
+    ['main.py --model models/gosling-moe', 'a mixture of experts'],
   ],
   options: { ...options, ...targetOptions, ...jsonOption, ...engineOptions, ...serverOptions },
   async run({ args, out, open, progress, paint, signal }) {
@@ -116,7 +116,7 @@ interface Column {
   readonly strategy?: Strategy;
 }
 
-/** @throws UsageError for strategies of a model that takes none */
+/** @throws UsageError if strategies are given for a model that takes none */
 function columnsOf(args: Arguments, model: ModelInfo): Column[] {
   if (model.kind === 'pool') return ofPool(args, model, { ...model, names: model.strategies });
   if (model.kind === 'server' && model.can.strategies.length > 0)

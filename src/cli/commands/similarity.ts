@@ -18,22 +18,22 @@ const options = {
   layer: {
     type: 'string',
     value: 'n',
-    help: 'one layer alone, as 3; of an encoder-decoder as "decoder 3" (default: over all)',
+    help: 'one layer alone, such as 3, or "decoder 3" in an encoder-decoder (default: over all)',
   },
-  most: { type: 'string', value: 'n', help: 'so many pairs, the most alike (default: 20)' },
+  most: { type: 'string', value: 'n', help: 'the number of pairs, the most similar first (default: 20)' },
 } as const satisfies Options;
 
-/** Pairs that are listed where nothing else was asked for. */
+/** Pairs that are listed by default. */
 const usualPairs = 20;
 
 const nameWidth = 28;
 
-/** Experts up to which every two are shown as a square. */
+/** The most experts for which all pairs are shown, as a square. */
 const mostInSquare = 24;
 
 export const similarity: Command = {
   name: 'similarity',
-  summary: 'how alike the experts of a pool are, by gate and by adapter',
+  summary: 'how similar the experts of a pool are, by gate and by adapter',
   usage: ['[pool folder]'],
   examples: [
     ['', 'over all layers'],
@@ -58,7 +58,7 @@ export const similarity: Command = {
   },
 };
 
-/** Which plane is asked for: a layer's place, or none, which is over all. */
+/** Which plane is asked for: the index of a layer, or undefined for the one over all. */
 function layerAsked(args: Arguments, { layers }: Similarity): number | undefined {
   const asked = args.text('layer');
   if (asked === undefined) return undefined;
@@ -85,7 +85,7 @@ function facts(found: Similarity, most: number, layer: number | undefined): obje
   };
 }
 
-/** By their gates, as these decide who is chosen. */
+/** By gate, because gates decide which expert is chosen. */
 function pairsOf({ gate, adapter, experts }: Similarity, most: number, layer: number | undefined) {
   const other = planeOf(adapter, layer);
   return closestPairs(planeOf(gate, layer))
@@ -107,7 +107,7 @@ function text(found: Similarity, most: number, layer: number | undefined, paint:
     `${paint.bold(`Cosines of ${experts.length} experts`)}  ${where}\n\n`,
     ...squares.map((square) => `${square}\n`),
     table(['most alike by gate', '', 'gate', 'adapter'], pairs, 'llrr', paint),
-    '\n1: the same direction, 0: none in common. Adapters that began from the same random A have some in common from the start.\n',
+    '\n1: the same direction, 0: nothing in common. Adapters that began from the same random A have something in common from the start.\n',
   ].join('');
 }
 

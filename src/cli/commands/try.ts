@@ -21,7 +21,7 @@ import {
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 
-/** Experts of the pool that are named as the most like it. */
+/** How many of the most similar experts of the pool are listed. */
 const mostNear = 5;
 
 export const tryExpert: Command = {
@@ -37,11 +37,11 @@ export const tryExpert: Command = {
     const tried = path.resolve(given);
     const { engine, model } = await open();
     const pool = asPool(model);
-    // What does not fit is said before anything is run.
+    // An expert that does not fit is refused before anything is run.
     await engine.examine(tried);
     const request = { text, ...targetFor(args, model), ...askedFor(args, model) };
     const without = await engine.route(request, { signal, onProgress: progress.count('tokens', 'without it') });
-    // Both runs are of the same output.
+    // Both runs get the same output.
     const same = hasTarget(model) ? { target: without.sequences.at(-1)!.text ?? '' } : {};
     const having = { ...request, ...same, tried };
     const trace = await engine.route(having, { signal, onProgress: progress.count('tokens', 'with it') });
@@ -82,7 +82,7 @@ export const tryExpert: Command = {
   },
 };
 
-/** The pool's own experts by their likeness to the one that was tried. */
+/** The pool's own experts, by similarity to the one on trial. */
 function nearest({ experts, gate, adapter }: Similarity, id: string) {
   const own = experts.findIndex((expert) => expert.id === id);
   return nearestTo(gate.all, own).map(({ a, b, cosine }) => ({

@@ -44,7 +44,7 @@ describe.skipIf(!has('bash'))('bash', () => {
     expect(offered('score', '--f')).toEqual([]);
   });
 
-  it('leaves what is no option to the names of files', () => {
+  it('leaves everything but options to file names', () => {
     expect(offered('route', '--file', 'ma')).toEqual([]);
     expect(shells.bash(commands)).toContain('complete -o default');
   });

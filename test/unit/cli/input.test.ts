@@ -6,7 +6,7 @@ import { readTrace } from '../../../src/cli/input.js';
 import { encodeTrace } from '../../../src/trace/file/file.js';
 import { fabricate } from '../trace/fabricate.js';
 
-it('looks at the size of a trace file before it is read', () => {
+it('checks the size of a trace file before it reads the file', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'gander-input-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = path.join(folder, 'a.gander.safetensors');

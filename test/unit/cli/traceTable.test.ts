@@ -22,7 +22,7 @@ describe('a trace as a table', () => {
     expect(wide).toBeLessThanOrEqual(Math.max(columns, 80));
   });
 
-  it('paints no two of many experts alike, but for those that are faint', () => {
+  it('paints no two of many experts in the same colour, except the faint ones', () => {
     const painted = painter({ isTTY: true, getColorDepth: () => 24 }, {});
     const trace = fabricate({ experts: 40, k: 4, tokens: Array.from({ length: 60 }, (_, i) => `t${i}`) });
     const text = traceTable(trace, painted, 100);
@@ -41,7 +41,7 @@ describe('a trace as a table', () => {
     expect(traceTable(fabricate({ tokens: ['\u001b[2J', '\r', '\u202e'] }), paint, 100)).not.toMatch(/[^\P{C}\n]/u);
   });
 
-  it('says of ids alone what can be said, and what is absent', () => {
+  it('shows what ids alone can tell, and lists what is absent', () => {
     const text = traceTable(fabricateIds(), paint, 100);
     expect(text.match(/Each layer has experts of its own/g)).toHaveLength(2);
     expect(text).toContain('not given by the source: text, weights, scores');
@@ -50,7 +50,7 @@ describe('a trace as a table', () => {
     expect(text).not.toMatch(/leading expert|NaN|undefined/);
   });
 
-  it('is made of an empty trace too', () => {
+  it('can be made of an empty trace too', () => {
     expect(traceTable(fabricate({ tokens: [] }), paint, 80)).toContain('0 tokens');
     expect(traceTable(fabricate({ bare: true }), paint, 80)).toContain('–');
   });

@@ -30,12 +30,12 @@ describe('a strategy', () => {
     expect(parseStrategy(text, pool)).toEqual(strategy);
   });
 
-  it('takes --k where it names none', () => {
+  it('takes --k if it names none', () => {
     expect(parseStrategy('phatgoose', pool, 4)).toEqual({ name: 'phatgoose', k: 4 });
     expect(parseStrategy('arrow:1', pool, 4)).toEqual({ name: 'arrow', k: 1 });
   });
 
-  it('takes all experts where more are asked for', () => {
+  it('takes all experts if more are asked for', () => {
     expect(parseStrategy('phatgoose:999999999', pool)).toEqual({ name: 'phatgoose', k: 4 });
     expect(parseStrategy('arrow', pool, 99)).toEqual({ name: 'arrow', k: 4 });
   });
@@ -102,7 +102,7 @@ describe('a what-if', () => {
     expect(interventionText(parseIntervention('knock-out', 'sql'))).toBe('knock-out sql');
   });
 
-  it('names experts of the pool, and says which there are', () => {
+  it('must name an expert of the pool, and the error lists them', () => {
     checkExperts(pool, [{ name: 'single', expert: 'go' }], []);
     const wrong = () => checkExperts(pool, [], [parseIntervention('knock-out', 'rust')]);
     expect(wrong).toThrow(
@@ -112,7 +112,7 @@ describe('a what-if', () => {
 });
 
 describe('numbers', () => {
-  it('are told from words', () => {
+  it('are distinguished from words', () => {
     expect(parseCount('12', '-n')).toBe(12);
     for (const text of ['0', '-1', '1.5', '', ' 1', '9999999999'])
       expect(() => parseCount(text, '-n')).toThrow(UsageError);

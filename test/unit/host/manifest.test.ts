@@ -10,7 +10,7 @@ import { keyOf, planted, polish } from '../words/polish.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 const read = (name: string) => readFileSync(path.join(root, name), 'utf8');
-/** Names one of the two. */
+/** Has one of the two. */
 interface Entry {
   readonly command?: string;
   readonly submenu?: string;
@@ -81,7 +81,7 @@ it('contributes the colours of the palette', () => {
   }
 });
 
-it('starts with nothing but a panel to restore, and lets no untrusted workspace choose the pool or a server', () => {
+it('is activated only by a panel to restore, and lets no untrusted workspace choose the pool or a server', () => {
   // VS Code adds those of commands, views and editors by itself.
   expect(manifest.activationEvents).toEqual(['onWebviewPanel:gander.panel']);
   expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations).toEqual(

@@ -6,7 +6,7 @@ const list = (places: ReturnType<typeof placesOfSpelling>, text: string) =>
   places && [...places.start].map((start, t) => (start < 0 ? null : text.slice(start, places.end[t])));
 
 describe('offsets in characters', () => {
-  it('become UTF-16 units, also past an emoji', () => {
+  it('become UTF-16 units, also after an emoji', () => {
     const text = '🪿 goose';
     const places = placesOfCharacters(
       [
@@ -19,12 +19,12 @@ describe('offsets in characters', () => {
     expect(list(places, text)).toEqual([null, '🪿', ' goose']);
   });
 
-  it.each([[[[0, 9]]], [[[3, 1]]], [[[-1, 2]]]])('that are none of the text’s are refused: %j', (pairs) => {
+  it.each([[[[0, 9]]], [[[3, 1]]], [[[-1, 2]]]])('are refused if they do not fit the text: %j', (pairs) => {
     expect(placesOfCharacters(pairs as [number, number][], 'goose')).toBeUndefined();
   });
 });
 
-describe('spellings laid along a text', () => {
+describe('spellings matched with a text', () => {
   it.each([
     [['<s>', 'the', ' goose'], 'the goose', [null, 'the', ' goose']],
     // A vocabulary with a word mark spells no space.
@@ -32,24 +32,24 @@ describe('spellings laid along a text', () => {
     // Four bytes of one character.
     [['a', '\ufffd', '\ufffd', '\ufffd', '\ufffd', 'b'], 'a🪿b', ['a', '🪿', '🪿', '🪿', '🪿', 'b']],
     [['a', '\ufffd', '\ufffd'], 'aé', ['a', 'é', 'é']],
-    // As vLLM spells them: the last one has it whole.
+    // As vLLM spells them: only the last token contains the character.
     [['a', '', '', '🪿!', 'b'], 'a🪿!b', ['a', '🪿', '🪿', '🪿!', 'b']],
     [['a', '', 'b'], 'ab\n', ['a', null, 'b']],
   ])('%j', (spelled, text, wanted) => {
     expect(list(placesOfSpelling(spelled, text), text)).toEqual(wanted);
   });
 
-  it('are refused where they leave some of it', () => {
+  it('are refused if they leave a part of it', () => {
     expect(placesOfSpelling(['the', ' duck'], 'the goose')).toBeUndefined();
   });
 
-  it('without the first: it covers what they leave', () => {
+  it('leave the rest to the first token, if its spelling is unknown', () => {
     expect(list(placesAfterFirst([' goose'], 'the goose'), 'the goose')).toEqual(['the', ' goose']);
     expect(list(placesAfterFirst(['the', ' goose'], 'the goose'), 'the goose')).toEqual([null, 'the', ' goose']);
     expect(placesAfterFirst([' duck'], 'the goose')).toBeUndefined();
   });
 
-  it('tile any text that is cut anywhere between characters', () => {
+  it('cover any text that is cut anywhere between characters', () => {
     fc.assert(
       fc.property(
         fc.array(

@@ -10,7 +10,7 @@ import { chosen, connect, refusal } from './support.js';
 
 const fixture = readFileSync(path.resolve(import.meta.dirname, '../../fixtures/imports/typescript.gander.safetensors'));
 const imported = decodeTrace(fixture);
-/** As if it were of any text. */
+/** The same trace for any text. */
 const trace = (text: string): Trace => ({
   ...imported,
   source: { kind: 'server', name: 'tiny-mixtral', versions: {} },
@@ -19,7 +19,7 @@ const trace = (text: string): Trace => ({
 const good = ganderServe({ trace });
 
 describe('gander-serve', () => {
-  it('says what its model is and can', async () => {
+  it('says what its model is and can do', async () => {
     const { info } = await connect(good);
     const said = await info();
     expect(said).toMatchObject({
@@ -36,13 +36,13 @@ describe('gander-serve', () => {
     expect(said.sites).toHaveLength(2);
   });
 
-  it('is not advised where it is what was asked', async () => {
+  it('does not recommend itself when it refuses a request', async () => {
     const { engine } = await connect(good);
     const said = await refusal(engine.lens({ text: 'the goose', token: 1 }));
     expect(said).toMatchObject({ code: 'request-invalid', remedy: 'Use a model on this machine.' });
   });
 
-  it.each([true, false])('routes, and passes on what is asked for (in frames: %s)', async (streams) => {
+  it.each([true, false])('routes, and gets the whole request (in frames: %s)', async (streams) => {
     const { engine, asked } = await connect(ganderServe({ trace, streams }));
     const partial: number[] = [];
     const progress: number[][] = [];
@@ -79,14 +79,14 @@ describe('gander-serve', () => {
   it.each([
     [undefined, 'This version of gander-serve does not score.'],
     [false, 'The server does not do this with its model.'],
-  ])('is not asked for scores where it says %s of them', async (scores, reason) => {
+  ])('is not asked for scores if it says %s about them', async (scores, reason) => {
     const { engine, info, asked } = await connect(ganderServe({ trace, scores }));
     expect((await info()).can.score).toEqual({ reason });
     expect(await refusal(engine.score({ text: 'a' }))).toMatchObject({ code: 'request-invalid', message: reason });
     expect(asked.some(({ path: at }) => at === '/v1/score')).toBe(false);
   });
 
-  it('takes a target where its model writes, and hands it on', async () => {
+  it('gets the target if its model takes one', async () => {
     const { engine, info, asked } = await connect(ganderServe({ trace, target: true }));
     expect((await info()).can.target).toBe(true);
     await engine.route({ text: 'the goose', target: 'flies' });
@@ -95,13 +95,13 @@ describe('gander-serve', () => {
     expect(asked.at(-1)!.body).toMatchObject({ target: 'flies', maxTokens: 2 });
   });
 
-  it('offers the strategies that are known here', async () => {
+  it('offers only strategies that Gander knows', async () => {
     const { info } = await connect(ganderServe({ trace, strategies: ['phatgoose', 'single', 'astrology'] }));
     expect((await info()).can.strategies.map(({ name }) => name)).toEqual(['phatgoose', 'single']);
   });
 });
 
-describe('what a server that means no good says in its place', () => {
+describe('a malicious server in its place', () => {
   const framed =
     (...frames: readonly Uint8Array[]): Handler =>
     (_, response) => {
@@ -117,45 +117,45 @@ describe('what a server that means no good says in its place', () => {
   const other = { ...trace('a'), sites: [...imported.sites].reverse() };
 
   const spoilt: readonly [string, Handler, string, RegExp][] = [
-    ['frames that end too soon', framed(frame(1, { done: 1, total: 2 })), 'server-unreachable', /broke off/],
+    ['frames that end too early', framed(frame(1, { done: 1, total: 2 })), 'server-unreachable', /broke off/],
     ['half a frame', framed(frame(3, fixture).subarray(0, 500)), 'server-unreachable', /broke off/],
     ['a frame of four gigabytes', framed(huge), 'server-invalid', /answers with more than \d+ MB/],
-    ['a frame of no kind', framed(frame(9, {})), 'server-invalid', /kind 9/],
-    ['no trace', framed(frame(3, { sites: [] })), 'server-invalid', /its trace cannot be read/],
+    ['a frame of an unknown kind', framed(frame(9, {})), 'server-invalid', /kind 9/],
+    ['something that is not a trace', framed(frame(3, { sites: [] })), 'server-invalid', /its trace cannot be read/],
     ['a trace of another text', whole(trace('the duck')), 'server-invalid', /of another text/],
-    ['progress that is none', framed(frame(1, { done: -1 })), 'server-invalid', /how far it is/],
+    ['invalid progress', framed(frame(1, { done: -1 })), 'server-invalid', /how far it is/],
     [
-      'an error on its way',
+      'an error within the answer',
       framed(frame(4, { error: { code: 'internal', message: 'Out of memory.', remedy: 'x' } })),
       'server-failed',
       /Out of memory/,
     ],
     [
-      'an error in our words',
+      'an error with a shared code',
       framed(frame(4, { error: { code: 'text-too-long', message: '300 tokens', remedy: 'x' } })),
       'text-too-long',
       /300 tokens/,
     ],
     [
-      'an error that would be hidden',
+      'an error with a code that would hide it',
       framed(frame(4, { error: { code: 'cancelled', message: 'Hush.', remedy: 'x' } })),
       'server-failed',
       /Hush/,
     ],
   ];
-  it.each(spoilt)('%s is one error', async (_, handler, code, message) => {
+  it.each(spoilt)('%s: one error', async (_, handler, code, message) => {
     const { engine } = await connect(atRun(good, handler, '/v1/route'));
     const said = await refusal(engine.route({ text: 'the goose' }));
     expect([said.code, said.message]).toEqual([code, expect.stringMatching(message)]);
   });
 
   it.each([
-    ['no numbers', { bits: null, bytes: 1, tokens: 1 }],
-    ['no whole numbers', { bits: 1, bytes: 0.5, tokens: 1 }],
-    ['less than nothing', { bits: 1, bytes: 1, tokens: -1 }],
-    ['more than there can be', { bits: 1, bytes: 1e300, tokens: 1 }],
-    ['something else', [1, 2, 3]],
-  ])('a score of %s is refused', async (_, said) => {
+    ['a missing number', { bits: null, bytes: 1, tokens: 1 }],
+    ['a fraction of a byte', { bits: 1, bytes: 0.5, tokens: 1 }],
+    ['a negative count', { bits: 1, bytes: 1, tokens: -1 }],
+    ['an impossible count', { bits: 1, bytes: 1e300, tokens: 1 }],
+    ['another shape', [1, 2, 3]],
+  ])('a score with %s is refused', async (_, said) => {
     const { engine } = await connect(atRun(good, (__, response) => json(response, said), '/v1/score'));
     expect((await refusal(engine.score({ text: 'a' }))).code).toBe('server-invalid');
   });
@@ -163,13 +163,13 @@ describe('what a server that means no good says in its place', () => {
   const begun = Buffer.concat([frame(1, { done: 1, total: 9 }), frame(2, fixture).subarray(0, 500)]);
   it.each<[string, Handler]>([
     [
-      'progress that is none, for ever',
+      'the same progress for ever',
       drips(frame(1, { done: 1, total: 9 }), frame(1, { done: 1, total: 9 }), 200, framesType),
     ],
     ['a frame that never ends', drips(begun, ' ', 200, framesType)],
-    ['the same part for ever', drips(frame(2, fixture), frame(2, fixture), 200, framesType)],
-    ['a trace that drips', drips(fixture.subarray(0, 500), ' ', 200, 'application/vnd.gander.trace')],
-  ])('%s is given up', async (_, handler) => {
+    ['the same partial trace for ever', drips(frame(2, fixture), frame(2, fixture), 200, framesType)],
+    ['a trace that arrives byte by byte', drips(fixture.subarray(0, 500), ' ', 200, 'application/vnd.gander.trace')],
+  ])('%s: the client gives up', async (_, handler) => {
     const { engine, address } = await connect(atRun(good, handler, '/v1/route'), { patienceMs: 400 });
     expect(await refusal(engine.route({ text: 'the goose' }))).toMatchObject({
       code: 'server-unreachable',
@@ -177,7 +177,7 @@ describe('what a server that means no good says in its place', () => {
     });
   });
 
-  it('a server that goes on is waited for, longer than it may do nothing', async () => {
+  it('a server that makes progress may take longer than one that does nothing', async () => {
     const slowly: Handler = async (asked, response) => {
       response.writeHead(200, { 'content-type': framesType });
       for (let done = 1; done <= 8; done++) {
@@ -197,7 +197,7 @@ describe('what a server that means no good says in its place', () => {
     expect((await refusal(engine.route({ text: 'the goose' }))).message).toMatch(/a log-probability is above 0/);
   });
 
-  it('a trace that becomes another while it grows is refused', async () => {
+  it('a trace that changes its form while it grows is refused', async () => {
     const growing = framed(frame(2, encodeTrace(trace('the goose'))), frame(3, encodeTrace(other)));
     const { engine } = await connect(atRun(good, growing, '/v1/route'));
     const said = await refusal(engine.route({ text: 'the goose' }, { onPartial: () => undefined }));
@@ -205,10 +205,10 @@ describe('what a server that means no good says in its place', () => {
   });
 
   it.each([
-    ['nothing of itself', { server: 'gander-serve' }],
-    ['a protocol to come', { protocol: 2 }],
+    ['no description', { server: 'gander-serve' }],
+    ['a future protocol', { protocol: 2 }],
     ['sites without experts', { expertSets: [] }],
-    ['names without end', { name: 'x'.repeat(1000) }],
+    ['an endless name', { name: 'x'.repeat(1000) }],
   ])('%s is refused', async (_, change) => {
     const { engine } = await connect(async (asked, response) => {
       if (asked.path !== '/v1/info') return json(response, {}, 404);

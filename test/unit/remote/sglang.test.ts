@@ -7,7 +7,7 @@ import { atRun } from '../../servers/hostile.js';
 import { json } from '../../servers/http.js';
 import { chosen, connect, pieces, refusal } from './support.js';
 
-/** Of the model that the server runs: one more layer, without experts. */
+/** The config.json of the server's model: with one more layer, which has no experts. */
 const config = new TextEncoder().encode(
   JSON.stringify({
     ...(JSON.parse(
@@ -26,19 +26,19 @@ const parts = (asked: readonly { path: string; body: object | undefined }[]) =>
     .map(({ body }) => Object.keys(body!).filter((key) => key.includes('expert')));
 
 describe('SGLang', () => {
-  it('with expert ids in two parts, which tell their layers', async () => {
+  it('gives expert ids in two parts, which name their layers', async () => {
     const { engine, asked } = await connect(sglang({ version: '0.6.0' }));
     const trace = await engine.route({ text: knownText });
     expect(chosen(trace)).toEqual(bySite(run(knownText, 1).chosen));
     expect(layersOf(trace)).toEqual([1, 2]);
     expect(pieces(trace).slice(0, 4)).toEqual([null, 'def', ' ', 'a']);
     expect(trace.source).toMatchObject({ kind: 'sglang', versions: { sglang: '0.6.0' } });
-    // What would have followed the last token is known, too.
+    // The predictions after the last token are known too.
     expect([...trace.sequences[0]!.topIds!.subarray(-5)]).not.toContain(-1);
     expect(parts(asked)).toEqual([['return_input_expert_ids', 'return_output_expert_ids']]);
   });
 
-  it('of an older version: asked once for what it does not know, and read with its model’s config.json', async () => {
+  it('of an older version is asked only once for what it does not know, and read with its model’s config.json', async () => {
     const { engine, asked } = await connect(sglang({ version: '0.5.23', parts: false }), { config });
     const trace = await engine.route({ text: knownText });
     expect(chosen(trace)).toEqual(bySite(run(knownText, 1).chosen));
@@ -51,7 +51,7 @@ describe('SGLang', () => {
     ]);
   });
 
-  it('of an older version without a config.json: what is missing is said', async () => {
+  it('of an older version without a config.json: the error says what is missing', async () => {
     const { engine } = await connect(sglang({ version: '0.5.23', parts: false }));
     const { code, message, remedy } = await refusal(engine.route({ text: knownText }));
     expect(code).toBe('server-invalid');
@@ -59,7 +59,7 @@ describe('SGLang', () => {
     expect(remedy).toContain('config.json');
   });
 
-  it('goes on with a text; of the last token nothing is known', async () => {
+  it('continues a text, and says nothing about the last token', async () => {
     const { engine } = await connect(sglang({ version: '0.6.0' }));
     const trace = await engine.generate({ text: 'the geese fly', maxTokens: 4 });
     const ran = run('the geese fly', 4);
@@ -68,7 +68,7 @@ describe('SGLang', () => {
     expect(trace.sequences[0]!.text).toBe(`the geese fly${ran.more}`);
   });
 
-  it.each(['sglext', 'sgl_ext'] as const)('behind OpenAI’s API alone, with %s', async (at) => {
+  it.each(['sglext', 'sgl_ext'] as const)('routes through OpenAI’s API alone, with %s', async (at) => {
     for (const version of ['0.6.0', '0.5.23']) {
       const { engine } = await connect(sglang({ version, at, parts: version === '0.6.0' }), { config });
       const trace = await engine.route({ text: knownText });
@@ -78,7 +78,7 @@ describe('SGLang', () => {
     }
   });
 
-  it('that tells nothing of experts: how it is started so that it does', async () => {
+  it('that does not return experts: the error says how to start it', async () => {
     const { engine } = await connect(sglang({ version: '0.6.0', routed: false }));
     expect(await refusal(engine.route({ text: knownText }))).toMatchObject({
       code: 'server-unrouted',
@@ -86,7 +86,7 @@ describe('SGLang', () => {
     });
   });
 
-  it('whose numbers do not fit what it says of them is refused', async () => {
+  it('whose numbers do not fit its description of them is refused', async () => {
     const about = {
       dtype: 'int32',
       layout: 'row_major',
@@ -111,7 +111,7 @@ describe('SGLang', () => {
     const spoilt: [object, RegExp][] = [
       [{ expert_ids_schema: { ...about, input_num_rows: 2 } }, /do not follow each other/],
       [{ expert_ids_schema: about, input_expert_ids: int32([0]) }, /3 expert ids/],
-      [{ expert_ids_schema: about, input_expert_ids: 'AAA=' }, /no int32/],
+      [{ expert_ids_schema: about, input_expert_ids: 'AAA=' }, /not int32/],
       [{ expert_ids_schema: { ...about, moe_layer_ids: [7] } }, /not of its layers/],
       [{ expert_ids_schema: { ...about, dtype: 'int64' } }, /not as its own documentation/],
       [{ expert_ids_schema: about, input_expert_ids: int32([0, 70000]) }, /expert 70000/],

@@ -1,4 +1,4 @@
-/** Good answers with bytes changed, cut or doubled: what comes of one is a whole trace, or one error that is the server's. */
+/** Good answers with bytes changed, cut or doubled: each gives a complete trace, or one error that blames the server. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -22,13 +22,13 @@ const traced = (text: string) => ({ ...imported, sequences: [{ ...imported.seque
 const servers: readonly [string, Handler, string][] = [
   ['vLLM 0.21', vllm({ version: '0.21.0' }), '/v1/completions'],
   ['vLLM 0.22', vllm({ version: '0.22.1' }), '/v1/completions'],
-  ['vLLM’s places', vllm({ version: '0.22.1' }), '/v1/completions/render'],
+  ['the places of vLLM', vllm({ version: '0.22.1' }), '/v1/completions/render'],
   ['SGLang', sglang({ version: '0.6.0' }), '/generate'],
   ['gander-serve', ganderServe({ trace: traced }), '/v1/route'],
-  ['gander-serve, of itself', ganderServe({ trace: traced }), '/v1/info'],
+  ['the description of gander-serve', ganderServe({ trace: traced }), '/v1/info'],
 ];
 
-/** Codes that say whose fault it is. `request-invalid`: the server does not know ids that its own answer made of the text. */
+/** Codes that blame the server. `request-invalid`: it does not know the ids that its own corrupted answer gave for the text. */
 const honest = [
   ...['server-invalid', 'server-unreachable', 'server-unknown', 'server-unrouted'],
   ...['text-too-long', 'request-invalid'],
@@ -36,8 +36,8 @@ const honest = [
 
 const cases = 80;
 
-describe.each(servers)('%s, spoilt', (_, good, where) => {
-  it('is a trace or an error', async () => {
+describe.each(servers)('%s, corrupted', (_, good, where) => {
+  it('gives a trace or an error', async () => {
     const { bytes, type } = await answerOf(good, where);
     const next = random(7);
     let spoilt = bytes;
@@ -67,12 +67,12 @@ describe.each(servers)('%s, spoilt', (_, good, where) => {
         engine.dispose();
       }
     }
-    // Something was spoilt indeed.
+    // Something was really corrupted.
     expect(codes.size).toBeGreaterThan(1);
   });
 });
 
-/** What the client is answered, whole. */
+/** The whole answer that the client gets. */
 async function answerOf(good: Handler, where: string): Promise<{ readonly bytes: Buffer; readonly type: string }> {
   const { engine, asked } = await connect(good);
   await engine.route({ text: knownText });

@@ -12,7 +12,7 @@ export interface Connected extends Listening {
   readonly info: () => Promise<ServerInfo>;
 }
 
-/** An engine on a server that is gone after the test. */
+/** An engine on a server that is closed after the test. */
 export async function connect(handler: Handler, access: ServerAccess = {}): Promise<Connected> {
   const server = await listen(handler);
   const engine = remoteEngine({ pool: server.address, server: access });
@@ -23,7 +23,7 @@ export async function connect(handler: Handler, access: ServerAccess = {}): Prom
   return { ...server, engine, info: async () => (await engine.info()) as ServerInfo };
 }
 
-/** What it is rejected with, as a person and a program are told. */
+/** The error that a request is rejected with. */
 export async function refusal(asked: Promise<unknown>): Promise<ErrorData> {
   try {
     await asked;
@@ -42,7 +42,7 @@ export function chosen(trace: Trace): number[][][] {
   });
 }
 
-/** The pieces of text under the tokens; null for one of no text. */
+/** The text of each token; null if it has none. */
 export function pieces({ sequences }: Trace): (string | null)[] {
   const { text, tokens } = sequences[0]!;
   return Array.from({ length: tokens.count }, (_, t) =>

@@ -57,7 +57,7 @@ describe.each(versions)('vLLM $version', (options) => {
     });
   });
 
-  it('goes on with a text; of the last token nothing is known', async () => {
+  it('continues a text, and says nothing about the last token', async () => {
     const { engine } = await connect(vllm(options), { config });
     const trace = await engine.generate({ text: 'the geese 🪿 fly', maxTokens: 3 });
     const ran = run('the geese 🪿 fly', 3);
@@ -72,7 +72,7 @@ describe.each(versions)('vLLM $version', (options) => {
 });
 
 describe('vLLM', () => {
-  it('tells how likely each token was, and what else could have followed', async () => {
+  it('says how likely each token was, and which others were likely', async () => {
     const { engine } = await connect(vllm({ version: '0.22.1' }));
     const { sequences } = await engine.route({ text: knownText });
     const { logProb, topIds, topTokens, predictions, tokens } = sequences[0]!;
@@ -80,14 +80,14 @@ describe('vLLM', () => {
     expect(logProb![0]).toBeNaN();
     expect([...logProb!.subarray(1)]).toEqual([...Float32Array.from(prompt.slice(1), logProbOf)]);
     expect(predictions).toBe(5);
-    // What could have stood in the place of token 1 is what could have followed token 0.
+    // The alternatives to token 1 are the predictions after token 0.
     expect([...topIds!.subarray(0, 5)]).toEqual([1, 2, 3, 4, 5].map((i) => (prompt[1]! + i) % 320));
     expect(topTokens![0]).toBe(` t${(prompt[1]! + 1) % 320}`);
     expect([...topIds!.subarray(-5)]).toEqual([-1, -1, -1, -1, -1]);
     expect(tokens.text!.slice(0, 3)).toEqual([`#${prompt[0]}`, 'def', ' ']);
   });
 
-  it('leaves open what came from the prefix cache', async () => {
+  it('does not know the choices of tokens from the prefix cache', async () => {
     const { engine } = await connect(vllm({ version: '0.21.0', cached: 4 }), { config });
     const trace = await engine.route({ text: knownText });
     const [first] = chosen(trace);
@@ -100,7 +100,7 @@ describe('vLLM', () => {
     expect(first!.slice(4)).toEqual(bySite(run(knownText, 1).chosen)[0]!.slice(4));
   });
 
-  it('finds the places of tokens by their spelling where the server does not tell them', async () => {
+  it('finds the places of tokens by their spelling if the server does not give them', async () => {
     for (const render of ['ids', 'closed', 'absent'] as const) {
       const { engine, asked } = await connect(vllm({ version: '0.22.1', render }));
       const trace = await engine.route({ text: knownText });
@@ -110,7 +110,7 @@ describe('vLLM', () => {
     }
   });
 
-  it('says what is not known of the model', async () => {
+  it('says what is not known about the model', async () => {
     const { engine, info } = await connect(vllm({ version: '0.22.1' }));
     expect((await info()).warnings.map(({ code }) => code)).toEqual(['experts-unknown']);
     const trace = await engine.route({ text: knownText });
@@ -118,17 +118,17 @@ describe('vLLM', () => {
     expect(trace.expertSets[0]!.experts).toHaveLength(seen);
   });
 
-  it('that tells nothing of experts: how it is started so that it does', async () => {
+  it('that does not return experts: the error says how to start it', async () => {
     for (const version of ['0.21.0', '0.22.1']) {
       const { engine } = await connect(vllm({ version, routed: false }));
       const { code, message, remedy } = await refusal(engine.route({ text: knownText }));
       expect(code).toBe('server-unrouted');
-      expect(message).toMatch(/^http:\/\/127\.0\.0\.1:\d+ does not tell which experts it used\.$/);
+      expect(message).toMatch(/^http:\/\/127\.0\.0\.1:\d+ does not say which experts it used\.$/);
       expect(remedy).toContain('--enable-return-routed-experts');
     }
   });
 
-  it('takes no text that is longer than its model, and says so before it is run', async () => {
+  it('refuses a text that is too long for its model before it is run', async () => {
     const { engine, asked } = await connect(vllm({ version: '0.22.1', maxModelLen: 8 }));
     const { code, message } = await refusal(engine.route({ text: knownText }));
     expect(code).toBe('text-too-long');
@@ -136,7 +136,7 @@ describe('vLLM', () => {
     expect(asked.map(({ path: asking }) => asking)).not.toContain('/v1/completions');
   });
 
-  it('cannot be asked what if, nor to attribute', async () => {
+  it('refuses what-ifs, attribution and scores', async () => {
     const { engine, asked } = await connect(vllm({ version: '0.22.1' }));
     const interventions = [{ action: 'knock-out', expert: '0.1', scope: {} }] as const;
     for (const asking of [

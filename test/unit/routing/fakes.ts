@@ -34,7 +34,7 @@ export const pool: PoolInfo = {
   warnings: [],
 };
 
-/** One token a character; experts alternate. */
+/** One token per character; experts alternate. */
 export function fakeTrace({ text, strategy, interventions = [] }: RouteRequest, done = text.length): Trace {
   const count = text.length;
   const cells = pool.sites.length * count;
@@ -75,7 +75,7 @@ export function fakeTrace({ text, strategy, interventions = [] }: RouteRequest, 
   };
 }
 
-/** Two layers; the token after each is one more. */
+/** Two layers, and the ids up to the next token. */
 export function fakeLens({ text, token }: LensRequest): Lens {
   const column = {
     logProb: Float32Array.of(-2, -1),
@@ -135,5 +135,5 @@ export class FakeEngine extends Askable implements Engine {
   }
 }
 
-/** Lets what is settled be noticed. */
+/** Lets what depends on settled promises run. */
 export const settle = () => new Promise((resolve) => setTimeout(resolve, 0));

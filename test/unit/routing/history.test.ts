@@ -33,7 +33,7 @@ const add = (text: string, uri = 'd') =>
     main: { text, title: 't', strategy: phatgoose, interventions: [] },
   }).id;
 
-/** Whatever is asked meanwhile is answered. */
+/** Answers every request that is made meanwhile. */
 async function finish(run: Promise<unknown>): Promise<void> {
   const state = { isDone: false };
   const done = run.finally(() => (state.isDone = true));
@@ -45,7 +45,7 @@ const route = (id: number, strategy: Strategy, interventions: readonly Intervent
   finish(runs.route(id, 'main', strategy, interventions));
 const names = (uri = 'd') => history.of(uri).map(({ result }) => result.strategy.name);
 
-it('lists the finished runs of a document, the newest first, with what they were without their what-ifs', async () => {
+it('lists the finished runs of a document, the newest first, those with what-ifs also without them', async () => {
   const id = add('ab');
   await route(id, phatgoose);
   await route(id, base);
@@ -71,7 +71,7 @@ it('has a row for what was generated, and none for a run that failed or was stop
   expect(history.of('d')).toHaveLength(1);
 });
 
-it('tells once of what was run twice in one place', async () => {
+it('lists once what was run twice in one place', async () => {
   await route(add('ab'), phatgoose);
   await route(add('ab'), base);
   const again = add('ab');
@@ -80,7 +80,7 @@ it('tells once of what was run twice in one place', async () => {
   expect(history.of('d')[0]!.range).toBe(again);
 });
 
-it('shows a run again without another, also of a range that a newer one covers', async () => {
+it('shows a run again without running anything, even if a newer range covers it', async () => {
   const old = add('ab');
   await route(old, phatgoose);
   const newer = add('abc');
@@ -95,7 +95,7 @@ it('shows a run again without another, also of a range that a newer one covers',
   expect(names()).toEqual(['base', 'phatgoose']);
 });
 
-it('shows a run of a text that has changed since as stale, its tokens where they are now', async () => {
+it('shows a run of a text that has changed since as stale, with its tokens where they are now', async () => {
   const old = add('ab');
   await route(old, phatgoose);
   const document = 'xab';
@@ -115,7 +115,7 @@ it('shows a run of a text that has changed since as stale, its tokens where they
   expect([...store.tokenSpans(old)!.start]).toEqual([1, -1]);
 });
 
-it('ends what runs where a run is shown again, and nothing of it comes late', async () => {
+it('ends what runs where a run is shown again, and lets nothing of it arrive late', async () => {
   const id = add('ab');
   await route(id, phatgoose);
   const running = runs.generate(id, { maxTokens: 2 });
@@ -128,7 +128,7 @@ it('ends what runs where a run is shown again, and nothing of it comes late', as
   expect(store.get(id)!.main).toBe(result);
 });
 
-it('puts a run beside the one on show, and none beside itself', async () => {
+it('shows a run beside the one on show, but not beside itself', async () => {
   const id = add('ab');
   await route(id, phatgoose);
   await route(id, base);
@@ -139,12 +139,12 @@ it('puts a run beside the one on show, and none beside itself', async () => {
   runs.compareFinished(id, former!.result);
   expect(store.get(id)).toMatchObject({ main: { strategy: base }, other: { trace: former!.result.trace } });
   expect(engine.asked).toHaveLength(asked);
-  // The other becomes the one on show: there is nothing left to compare with.
+  // The other run becomes the one on show, so there is nothing left to compare with.
   runs.showAgain(id, former!.result);
   expect(store.get(id)!.other).toBeUndefined();
 });
 
-it('keeps so many runs a document', async () => {
+it('limits the runs per document', async () => {
   remember({ ...many, runs: 2 });
   const [d, e] = [add('ab'), add('ab', 'e')];
   await route(e, phatgoose);
@@ -153,7 +153,7 @@ it('keeps so many runs a document', async () => {
   expect(names('e')).toEqual(['phatgoose']);
 });
 
-it('keeps so many bytes over all documents: the oldest go first, and their ranges with them', async () => {
+it('limits the bytes over all documents: the oldest runs go first, with their ranges', async () => {
   const one = weigh(fakeTrace({ text: 'ab', strategy: base }));
   remember({ ...many, bytes: 2.5 * one });
   const covered = add('ab', 'e');
@@ -164,7 +164,7 @@ it('keeps so many bytes over all documents: the oldest go first, and their range
   await route(add('ab'), { name: 'merged' });
   expect([names('e'), names()]).toEqual([['base'], ['merged']]);
   expect(store.get(covered)).toBeUndefined();
-  // What a kept range is compared with weighs, too.
+  // What a kept range is compared with counts too.
   store.setSide(e, 'other', { ...store.get(e)!.main, trace: fakeTrace({ text: 'ab', strategy: phatgoose }) });
   await route(add('cd', 'f'), phatgoose);
   expect([names('e'), names(), names('f')]).toEqual([[], ['merged'], ['phatgoose']]);

@@ -12,7 +12,7 @@ it('forgets what was used longest ago', () => {
   expect([lru.get('a'), lru.get('b'), lru.get('c')]).toEqual(['xxxx', undefined, 'xxxx']);
 });
 
-it('does not empty itself for what is too heavy', () => {
+it('does not empty itself for a value that is too large', () => {
   const lru = make();
   lru.set('a', 'xxxx');
   lru.set('b', 'x'.repeat(11));

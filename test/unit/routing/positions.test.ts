@@ -21,7 +21,7 @@ describe('a span under an edit', () => {
     expect(touches({ start: 4, end: 8 }, change)).toBe(touched);
   });
 
-  it('keeps its text when it is not touched, whatever the edit', () => {
+  it('keeps its text if an edit does not touch it, whatever the edit', () => {
     fc.assert(
       fc.property(
         fc.string({ minLength: 1 }),

@@ -36,7 +36,7 @@ beforeEach(() => {
   }).id;
 });
 
-it('writes progress, partial results and the end into the store, and tells of it', async () => {
+it('writes progress, partial results and the result into the store, and tells listeners', async () => {
   const told = vi.fn();
   runs.onDidRoute(told);
   const onProgress = vi.fn();
@@ -54,7 +54,7 @@ it('writes progress, partial results and the end into the store, and tells of it
   expect(told).toHaveBeenCalledOnce();
 });
 
-it('logs strategy, tokens and time of every run, of a stopped one how far it came', async () => {
+it('logs strategy, tokens and time of every run, and how far a stopped one came', async () => {
   const done = runs.route(id, 'main', strategy, []);
   await settle();
   engine.asked[0]!.options.onProgress?.(2, 2);
@@ -80,7 +80,7 @@ describe('a range whose model is still being loaded', () => {
     return { done, found };
   };
 
-  it('runs at once, and is routed as is found out', async () => {
+  it('counts as running at once, and is routed with the strategy that is found out', async () => {
     const { done, found } = waiting();
     expect(main()).toMatchObject({ isOpening: true, running: { what: 'route', done: 0, total: 0 } });
     expect(engine.asked).toHaveLength(0);
@@ -101,7 +101,7 @@ describe('a range whose model is still being loaded', () => {
     expect(log).toEqual([expect.stringMatching(/^route stopped: arrow, no tokens, /)]);
   });
 
-  it('tells why there is no model', async () => {
+  it('says why there is no model', async () => {
     store.setSide(id, 'main', { ...main(), isOpening: true });
     const missing = new GanderError('pool-missing', 'There is no folder.', 'Choose one.');
     await expect(runs.open(id, () => Promise.reject(missing))).rejects.toBe(missing);
@@ -109,7 +109,7 @@ describe('a range whose model is still being loaded', () => {
   });
 });
 
-it('tells progress apart from results', async () => {
+it('distinguishes progress from results', async () => {
   const kinds: string[] = [];
   const done = runs.route(id, 'main', strategy, []);
   await settle();
@@ -122,7 +122,7 @@ it('tells progress apart from results', async () => {
   expect(kinds).toEqual(['running', 'result', 'result', 'running']);
 });
 
-it('runs a what-if also without it', async () => {
+it('runs a text with a what-if also without it', async () => {
   const done = runs.route(id, 'main', strategy, [knockOut]);
   await answer(0);
   await answer(1);
@@ -131,7 +131,7 @@ it('runs a what-if also without it', async () => {
   expect(main().trace!.interventions).toEqual([knockOut]);
 });
 
-it('keeps what was there when it is stopped, and calls it no failure', async () => {
+it('keeps the old trace when it is stopped, which is not a failure', async () => {
   const done = runs.route(id, 'main', strategy, []);
   await answer(0);
   await done;
@@ -193,10 +193,10 @@ describe('a lens', () => {
   });
   const tokens = () => main().lenses?.map(({ token }) => token);
 
-  it('is of the text that is shown, what was written too, and the last few are kept', async () => {
+  it('reads the shown text, including what was written, and the last few are kept', async () => {
     for (const [n, token] of [0, 1, 0].entries()) {
       const asked = runs.lens(id, token);
-      // What is known already is not asked again.
+      // What is known is not asked again.
       if (n < 2) await answer(n);
       await asked;
     }
@@ -207,7 +207,7 @@ describe('a lens', () => {
     expect(tokens()).toEqual([0, 1]);
   });
 
-  it('goes with the run that it was asked of', async () => {
+  it('is dropped with the run that it belongs to', async () => {
     const asked = runs.lens(id, 0);
     await answer(0);
     await asked;
@@ -217,7 +217,7 @@ describe('a lens', () => {
     await routed;
   });
 
-  it('is stopped, and says nothing then', async () => {
+  it('can be stopped, and then leaves nothing', async () => {
     const stopped = runs.lens(id, 0);
     await settle();
     expect(main().running).toEqual({ what: 'lens', done: 0, total: 0 });
@@ -226,7 +226,7 @@ describe('a lens', () => {
     expect([main().running, main().error, tokens()]).toEqual([undefined, undefined, undefined]);
   });
 
-  it('is refused where the tokens that were written are not those that the text is read as', async () => {
+  it('is refused if the model wrote other tokens than the tokenizer makes of the text', async () => {
     const { trace } = main();
     const [sequence] = trace!.sequences;
     const written = { ...sequence!.tokens, ids: Int32Array.of(97, 7, 99, 100) };
@@ -239,7 +239,7 @@ describe('a lens', () => {
   });
 });
 
-it('keeps the experts that are done when an attribution is stopped, and says of how many', async () => {
+it('keeps the experts that are done when an attribution is stopped, and how many there are', async () => {
   const part = (e: number): Attribution => ({
     experts: [pool.experts[e]!],
     logProb: Float32Array.of(-1, -2),
@@ -253,7 +253,7 @@ it('keeps the experts that are done when an attribution is stopped, and says of 
   await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
   expect(main().attribution).toEqual({ ...part(1), change: Float32Array.of(NaN, 0) });
 
-  // What another run has put in its place is not brought back.
+  // Once another run has replaced it, it does not come back.
   const replaced = runs.attribute(id);
   await settle();
   engine.asked[1]!.options.onPartial?.(part(0) as never);
@@ -265,13 +265,13 @@ it('keeps the experts that are done when an attribution is stopped, and says of 
   await routed;
 });
 
-it('compares no run with itself', async () => {
+it('refuses to compare a run with itself', async () => {
   await expect(runs.compare(id, { ...main(), title: 'again' })).rejects.toMatchObject({ code: 'request-invalid' });
   expect(store.get(id)!.other).toBeUndefined();
   expect(engine.asked).toHaveLength(0);
 });
 
-it("shows no other run's trace under the name of what it compares with", async () => {
+it("does not show another run's trace under the title of the other side", async () => {
   const routed = runs.route(id, 'main', strategy, []);
   await answer(0);
   await routed;

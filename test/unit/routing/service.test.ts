@@ -34,7 +34,7 @@ describe('sharing', () => {
     expect(engine.asked).toHaveLength(1);
   });
 
-  it('runs apart what differs in text, strategy or interventions', async () => {
+  it('runs separately what differs in text, strategy or interventions', async () => {
     void service.route({ text: 'ab', strategy });
     void service.route({ text: 'abc', strategy });
     void service.route({ text: 'ab', strategy: { name: 'base' } });
@@ -44,7 +44,7 @@ describe('sharing', () => {
     expect(engine.asked).toHaveLength(5);
   });
 
-  it('tells progress and partial results to every caller', async () => {
+  it('passes progress and partial results on to every caller', async () => {
     const onProgress = [vi.fn(), vi.fn()];
     const onPartial = vi.fn();
     void service.route({ text: 'ab', strategy }, { onProgress: onProgress[0]! });
@@ -151,7 +151,7 @@ describe('failing', () => {
   });
 });
 
-it('tells what the source says of itself, and when it cannot be asked', async () => {
+it('tells listeners what the source is, and when it cannot be asked', async () => {
   const told: (string | undefined)[] = [];
   const unlisten = service.onDescribed((description) => told.push(description?.name));
   await service.pool();
@@ -165,16 +165,16 @@ it('tells what the source says of itself, and when it cannot be asked', async ()
   expect(told).toEqual(['Fake', undefined]);
 });
 
-it('says why, where the source does not do what is asked', async () => {
+it('says why the source cannot do what is asked', async () => {
   service = new RoutingService(() => new FileSource('a trace'));
   const refused = { code: 'request-invalid', message: 'This is a trace file: nothing can be run in it.' };
   await expect(service.route({ text: 'ab', strategy })).rejects.toMatchObject(refused);
   await expect(service.attribute({ text: 'ab', strategy })).rejects.toMatchObject(refused);
   await expect(service.generate({ text: 'ab', strategy, maxTokens: 1 })).rejects.toMatchObject(refused);
-  await expect(service.pool()).rejects.toMatchObject({ message: 'a trace is no pool on this machine.' });
+  await expect(service.pool()).rejects.toMatchObject({ message: 'a trace is not a pool on this machine.' });
 });
 
-it('forgets all when the pool is another one', async () => {
+it('forgets everything when the pool is replaced', async () => {
   const old = service.route({ text: 'ab', strategy });
   await settle();
   service.forget();

@@ -39,7 +39,7 @@ describe('under edits', () => {
     expect(shown(id)).toBe('two');
   });
 
-  it('goes stale, and is fresh again when it is undone', () => {
+  it('goes stale, and is fresh again when the edit is undone', () => {
     const id = route(4, 7);
     edit({ offset: 5, length: 1, text: 'X' });
     expect(store.get(id)!.stale).toBe(true);
@@ -49,7 +49,7 @@ describe('under edits', () => {
     expect(shown(id)).toBe('two');
   });
 
-  it('keeps what stands before the change fresh, up to the word that was changed', () => {
+  it('keeps what is before the change fresh, up to the word that was changed', () => {
     const id = route(0, 13);
     edit({ offset: 9, length: 1, text: 'X' });
     expect(document).toBe('one two tXree');
@@ -60,7 +60,7 @@ describe('under edits', () => {
     expect(store.get(id)).toMatchObject({ stale: false, fresh: 13 });
   });
 
-  it('keeps nothing fresh of a text that an encoder has read, which looks ahead', () => {
+  it('keeps nothing fresh of a text that an encoder has read, because it looks ahead', () => {
     const id = route(0, 13);
     const { trace } = store.get(id)!.main;
     store.patchSide(id, 'main', { trace: { ...trace!, sequences: [trace!.sequences[0]!, trace!.sequences[0]!] } });
@@ -68,7 +68,7 @@ describe('under edits', () => {
     expect(store.get(id)).toMatchObject({ stale: true, fresh: 0 });
   });
 
-  it('places tokens by all edits, also when they are first asked for later', () => {
+  it('places tokens by all edits, even if they are first asked for later', () => {
     const id = route(4, 13);
     edit({ offset: 5, length: 1, text: '' });
     edit({ offset: 0, length: 4, text: '' });
@@ -85,7 +85,7 @@ describe('under edits', () => {
     expect(store.get(id)).toMatchObject({ span: { start: 5, end: 8 }, stale: false });
   });
 
-  it('survives that all is deleted', () => {
+  it('survives if everything is deleted', () => {
     const id = route(0, 13);
     edit({ offset: 0, length: 13, text: '' });
     expect(store.get(id)).toMatchObject({ span: { start: 0, end: 0 }, stale: true });
@@ -93,7 +93,7 @@ describe('under edits', () => {
     expect(store.tokenAt(id, 0)).toBeUndefined();
   });
 
-  it('does not speak of edits in another document or after the range', () => {
+  it('says nothing about edits in another document or after the range', () => {
     route(4, 7);
     const heard = vi.fn();
     store.onChange(heard);
@@ -118,7 +118,7 @@ describe('ranges of one document', () => {
     expect(store.get(old)).toBeUndefined();
   });
 
-  it('live on, unseen, for who retains them', () => {
+  it('are kept, but not shown, for those that retain them', () => {
     const old = route(0, 3);
     const release = store.retain(old);
     const now = route(0, 13);
@@ -130,7 +130,7 @@ describe('ranges of one document', () => {
   });
 });
 
-it('no longer shows on another document that was opened under the same address', () => {
+it('is not shown on another document that was opened under the same address', () => {
   const [kept, gone] = [route(0, 3), route(4, 7)];
   document = 'one fish';
   store.reopened('d', ({ start, end }) => document.slice(start, end));
@@ -151,7 +151,7 @@ describe('tokens', () => {
   });
 });
 
-it('ignores what comes late for a range that is gone', () => {
+it('ignores late results for a range that is gone', () => {
   const id = route(0, 3);
   store.remove(id);
   store.patchSide(id, 'main', { running: undefined });

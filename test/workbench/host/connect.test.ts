@@ -108,7 +108,7 @@ describe('a server instead of a pool', () => {
       await show(text);
       await vscode.commands.executeCommand('gander.routeSelection');
     });
-    assert.match(said[0]!.text, /^Nothing was sent to .+: you have not agreed that text goes there\./);
+    assert.match(said[0]!.text, /^Nothing was sent to .+: you have not agreed to send text there\./);
     assert.deepEqual(said[0]!.actions, ['Connect to Engine']);
     assert.equal(server.asked.length, before);
     assert.equal(api.parts.store.latest?.main.trace, undefined);
@@ -186,7 +186,7 @@ describe('a server instead of a pool', () => {
       await vscode.commands.executeCommand('gander.routeSelection');
     });
     assert.equal(said.length, 1);
-    assert.match(said[0]!.text, /cannot be reached: ECONNREFUSED\. See whether it runs/);
+    assert.match(said[0]!.text, /cannot be reached: ECONNREFUSED\. Check that it is running/);
     assert.equal(api.parts.engines.address, server.address);
   });
 
