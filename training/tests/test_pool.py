@@ -112,7 +112,7 @@ def of_another_base(pool: Path) -> None:
         (newer_version, "pool.json: version 2"),
         (outside, "leaves the pool"),
         (truncated, "adapter_model.safetensors: "),
-        (of_another_base, "init_lora_weights = 'pissa_niter_4' is of another base"),
+        (of_another_base, "init_lora_weights = 'pissa_niter_4' is for a changed base"),
     ],
 )
 def test_damage_is_named(
