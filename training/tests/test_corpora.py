@@ -368,7 +368,7 @@ def test_a_text_trained_on_and_measured_with_is_told(tmp_path: Path, offline: li
     recipe = load_recipe(recipe_path)
     assert find_leaks(recipe, tmp_path) == []
     write_jsonl([Document("name = 'a'\n", "npm:b@1", "copy.py")], tmp_path / "python" / "test.jsonl")
-    assert find_leaks(recipe, tmp_path) == ["npm:b@1: copy.py is trained on too, from npm:a@1"]
+    assert find_leaks(recipe, tmp_path) == ["npm:b@1: copy.py is also in the training text, from npm:a@1"]
 
 
 def test_an_unknown_corpus_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

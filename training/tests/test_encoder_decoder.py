@@ -97,7 +97,7 @@ def test_a_t5_takes_no_calibration(tmp_path: Path, capsys: pytest.CaptureFixture
     (tmp_path / "data.jsonl").write_text('{"text": "a"}\n')
     options = [str(BASE), str(tmp_path / "base"), "--calibration", str(tmp_path / "data.jsonl")]
     assert main(["export-base", *options]) == 1
-    assert "rounded without --calibration" in capsys.readouterr().err and not (tmp_path / "base").exists()
+    assert "--calibration is not supported" in capsys.readouterr().err and not (tmp_path / "base").exists()
 
 
 def test_a_base_that_differs_by_rounding_is_kept_and_said(

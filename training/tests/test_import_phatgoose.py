@@ -171,10 +171,10 @@ def test_what_is_there_with_other_numbers_or_another_name_is_not_touched(exporte
     def change(best: OrderedDict[str, Any]) -> None:
         best["encoder.block.0.layer.0.SelfAttention.q._addons.router.expert_embeddings__1"][0] += 1
 
-    with pytest.raises(UserError, match="expert-01: already there, with other numbers"):
+    with pytest.raises(UserError, match="expert-01: already exists with other values"):
         import_phatgoose(made(tmp_path / "other.pt", change), BASE, exported, chosen=[1])
     (tmp_path / "names.txt").write_text("\n".join(PHATGOOSE_NAMES))
-    with pytest.raises(UserError, match="expert-01: expert 1 is there under another name"):
+    with pytest.raises(UserError, match="expert-01: expert 1 already exists under another name"):
         import_phatgoose(BEST, BASE, exported, names=tmp_path / "names.txt")
     assert contents(exported) == before
 
@@ -188,11 +188,11 @@ def test_the_checkpoints_embedding_stands_in_for_the_bases(tmp_path: Path, capsy
     path = made(tmp_path / "best.pt", change, 1)
     import_phatgoose(path, BASE, tmp_path / "pool")
     said = capsys.readouterr().out
-    assert "differs from the base's in 1 of 300 rows" in said and "is it this base?" in said
+    assert "differs from the base's in 1 of 300 rows" in said and "is this the right base?" in said
     table = load_shipped(tmp_path / "pool")[0].get_input_embeddings().weight
     assert isinstance(table, Tensor)
     assert torch.equal(table, torch.load(path, weights_only=True)["encoder.embed_tokens.weight"].float())
-    with pytest.raises(UserError, match="base: has another embedding than .*best.pt"):
+    with pytest.raises(UserError, match="base: its embedding is not that of .*best.pt"):
         import_phatgoose(BEST, BASE, tmp_path / "pool")
 
 

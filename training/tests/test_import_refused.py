@@ -69,9 +69,9 @@ BAD = [
     (without_expert, "expert 3 is missing (the last is 4)"),
     (without_matrix, f"{Q}.expert_lora.layer2__3 is missing"),
     (other_rank, f"expert 2 has rank 8 at {Q.removesuffix('._addons')}, others have 4"),
-    (half_a_rank, "which do not go together"),
-    (not_finite, "holds something other than finite numbers"),
-    (other_key, "SelfAttention.q.weight is no part of an expert and no embedding"),
+    (half_a_rank, "which do not fit together"),
+    (not_finite, "contains values that are not finite numbers"),
+    (other_key, "SelfAttention.q.weight is neither part of an expert nor an embedding"),
     (no_tensor, "layer1__0 is a list, not a tensor"),
     (two_tables, "differ, and a T5 has one embedding"),
     (long_table, "its embedding is [300, 32], encoder.embed_tokens.weight is [301, 32]"),
@@ -106,15 +106,15 @@ def old_format(path: Path) -> None:
 
 
 FILES: list[tuple[Callable[[Path], object], str]] = [
-    (lambda path: torch.save({"a": Made()}, path), "holds an object that is no tensor"),
+    (lambda path: torch.save({"a": Made()}, path), "contains an object that is not a tensor"),
     (lambda path: torch.save([torch.ones(2)], path), "holds a list, not tensors by name"),
     (old_format, "format from before 1.6"),
     (lambda path: path.write_bytes(pickle.dumps({"a": 1})), "format from before 1.6"),
-    (lambda path: path.write_bytes(b"PK\x03\x04 and no more"), "not a whole PyTorch checkpoint"),
+    (lambda path: path.write_bytes(b"PK\x03\x04 and no more"), "an incomplete PyTorch checkpoint"),
     (lambda path: path.write_text("not a checkpoint"), "neither a PyTorch checkpoint nor a safetensors file"),
     (lambda path: path.write_bytes(b""), "neither a PyTorch checkpoint nor a safetensors file"),
-    (lambda path: path.write_bytes(BEST.read_bytes()[:9000]), "not a whole PyTorch checkpoint"),
-    (lambda path: save_file({"a": torch.ones(2)}, path), "a is no part of an expert"),
+    (lambda path: path.write_bytes(BEST.read_bytes()[:9000]), "an incomplete PyTorch checkpoint"),
+    (lambda path: save_file({"a": torch.ones(2)}, path), "a is neither part of an expert"),
     (lambda path: None, "no such file"),
 ]
 
@@ -167,7 +167,7 @@ def test_another_base_is_told_in_one_line(
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("a\nb\n", "2 names, the checkpoint has 5 experts"), ("a\nb\nc\nd\na\n", "a stands there twice")],
+    [("a\nb\n", "2 names, the checkpoint has 5 experts"), ("a\nb\nc\nd\na\n", "a appears twice")],
 )
 def test_names_are_as_many_as_experts(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "names.txt").write_text(text)

@@ -74,9 +74,9 @@ BAD: list[tuple[Callable[[Path], object], str]] = [
     (lambda f: edit(f / "Zeta.meta", lambda m: m.pop("expert_config")), "has no lora_alpha"),
     (lambda f: edit(f / "Zeta.meta", lambda m: m["expert_config"].update(tie_params="q")), "tie_params"),
     (lambda f: edit(f / "Zeta.meta", lambda m: m["expert_config"].update(lora_rank=9)), "lora_rank is 9"),
-    (lambda f: edit(f / "Zeta.ckpt", lambda w: w.update({"x.lora_a": torch.ones(1, 1, 2, 4)})), "no matrix of plain LoRA"),
-    (lambda f: (f / f"Zeta.{BIN}").unlink(), "0 files are Zeta.phatgoosetransformconfig-*.bin"),
-    (lambda f: edit(f / f"Zeta.{BIN}", lambda b: b["data"].update({"x.selector.y.v": np.ones((1, 2), np.float32)})), "no gate of Zeta"),
+    (lambda f: edit(f / "Zeta.ckpt", lambda w: w.update({"x.lora_a": torch.ones(1, 1, 2, 4)})), "not a matrix of plain LoRA"),
+    (lambda f: (f / f"Zeta.{BIN}").unlink(), "expected one file Zeta.phatgoosetransformconfig-*.bin, found 0"),
+    (lambda f: edit(f / f"Zeta.{BIN}", lambda b: b["data"].update({"x.selector.y.v": np.ones((1, 2), np.float32)})), "not a gate of Zeta"),
     (lambda f: torch.save({"data": Path("x")}, f / f"Zeta.{BIN}"), "not a file of plain data"),
 ]  # fmt: skip
 

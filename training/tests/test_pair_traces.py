@@ -92,9 +92,9 @@ def test_a_tilt_of_one_stack_leaves_the_other_affinities(folder: Path, golden: d
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--text", "a", "--target", "b", "--out", "x"], "--target goes with --text, on a pool whose base is"),
-        (["--pool", "{folder}", "--time"], "--time measures pools whose base has one text"),
-        (["--pool", "{folder}", "--target", "b", "--out", "x"], "--target goes with --text"),
+        (["--text", "a", "--target", "b", "--out", "x"], "--target needs --text and a pool whose base is"),
+        (["--pool", "{folder}", "--time"], "--time does not support encoder-decoders"),
+        (["--pool", "{folder}", "--target", "b", "--out", "x"], "--target needs --text"),
     ],
 )
 def test_what_does_not_go_together_is_told(

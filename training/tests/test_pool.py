@@ -104,7 +104,7 @@ def of_another_base(pool: Path) -> None:
     ("damage", "message"),
     [
         (nan_adapter, "adapter_model.safetensors: .* NaN"),
-        (renamed_module, "adapter_model.safetensors: .*layers.7.* belongs to no linear layer"),
+        (renamed_module, "adapter_model.safetensors: .*layers.7.* is not for a linear layer"),
         (wide_adapter, r"adapter_model.safetensors: .* has shape \[\d+, 7\]"),
         (zero_gate, "gate.safetensors: every vector is zero"),
         (short_gate, r"gate.safetensors: .*\[3\]"),

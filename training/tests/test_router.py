@@ -149,5 +149,5 @@ def test_batches_hold_every_kind_alike() -> None:
 def test_a_pool_of_one_expert_has_nothing_to_choose(pool: Path, corpora: Path, tmp_path: Path) -> None:
     for folder in sorted((pool / "experts").iterdir())[1:]:
         shutil.rmtree(folder)
-    with pytest.raises(UserError, match="has 1 experts, a token is to choose 2"):
+    with pytest.raises(UserError, match="has 1 experts, but k is 2"):
         train_router(pool, corpora, OPTIONS, tmp_path / "runs")
