@@ -1,7 +1,7 @@
 """Train the shipped pool: an adapter and a gate for each domain, then the multitask adapter. Resumable.
 
-Does the same as ``gander-training expert`` and ``gate`` for every domain, but in one process, so that the base is loaded
-(and compiled) only once. Finished folders are skipped.
+Does the same as ``gander-training expert`` and ``gate`` for every domain, but in one process, so that the base is
+loaded (and compiled) only once. Finished folders are skipped.
 """
 
 from __future__ import annotations

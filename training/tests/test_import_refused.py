@@ -1,4 +1,4 @@
-"""Checkpoints, files, bases and names that do not do: one line each, and nothing is written."""
+"""Checkpoints, files, bases and names that are refused: one line each, and nothing is written."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ BAD = [
 
 
 def refused(capsys: pytest.CaptureFixture[str], path: Path, base: Path, pool: Path) -> str:
-    """The one line that importing ends with; nothing is written."""
+    """Run the import; returns its one line of error. Asserts that nothing is written."""
     assert main(["import-phatgoose", str(path), "--base", str(base), "--out", str(pool)]) == 1
     assert not [file for file in pool.rglob("*") if file.is_file() and "base" not in file.parts]
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("gander-training: ")]
@@ -89,7 +89,7 @@ def refused(capsys: pytest.CaptureFixture[str], path: Path, base: Path, pool: Pa
 
 
 @pytest.mark.parametrize(("change", "told"), BAD)
-def test_a_bad_checkpoint_is_told_in_one_line(
+def test_a_bad_checkpoint_is_reported_in_one_line(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Any], None], told: str
 ) -> None:
     path = made(tmp_path / "bad.pt", change)
@@ -98,7 +98,7 @@ def test_a_bad_checkpoint_is_told_in_one_line(
 
 
 class Made:
-    """Something that a pickle could hold."""
+    """An object that a pickle could contain."""
 
 
 def old_format(path: Path) -> None:
@@ -120,7 +120,7 @@ FILES: list[tuple[Callable[[Path], object], str]] = [
 
 
 @pytest.mark.parametrize(("write", "told"), FILES)
-def test_a_file_that_is_no_checkpoint_is_told_in_one_line(
+def test_a_file_that_is_not_a_checkpoint_is_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], write: Callable[[Path], object], told: str
 ) -> None:
     write(tmp_path / "bad.pt")
@@ -158,7 +158,7 @@ def changed_base(folder: Path, **config: Any) -> Path:
         ),
     ],
 )
-def test_another_base_is_told_in_one_line(
+def test_another_base_is_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], config: dict[str, Any], told: str
 ) -> None:
     base = changed_base(tmp_path / "other", **config)
@@ -169,14 +169,14 @@ def test_another_base_is_told_in_one_line(
     ("text", "told"),
     [("a\nb\n", "2 names, the checkpoint has 5 experts"), ("a\nb\nc\nd\na\n", "a appears twice")],
 )
-def test_names_are_as_many_as_experts(tmp_path: Path, text: str, told: str) -> None:
+def test_there_must_be_as_many_names_as_experts(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "names.txt").write_text(text)
     with pytest.raises(UserError, match=told):
         import_phatgoose(BEST, BASE, tmp_path / "pool", names=tmp_path / "names.txt")
     assert not (tmp_path / "pool").exists()
 
 
-def test_experts_are_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_experts_must_be_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--base", str(BASE), "--out", str(tmp_path / "pool"), "--experts", "3-7"]
     assert main(["import-phatgoose", str(BEST), *options]) == 1
     assert "'3-7' is not a list of numbers" in capsys.readouterr().err

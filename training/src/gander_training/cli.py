@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     mttl = commands.add_parser(
         "import-mttl",
         help="add experts from an mttl library to a pool",
-        description="Add adapters and PHATGOOSE gates of a github.com/microsoft/mttl library to a pool with their base.",
+        description="Add adapters and PHATGOOSE gates of a github.com/microsoft/mttl library to a pool on their base.",
     )
     mttl.add_argument("library", type=Path, help="folder of <expert>.ckpt, .meta and .bin")
     mttl.add_argument("pool", type=Path, help="made by export-base and pool create")
@@ -206,7 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     export_moe = commands.add_parser(
         "export-moe",
         help="export a mixture of experts to an ONNX folder",
-        description="Export a Hugging Face mixture of experts with keys and values; compare it with its source on a text.",
+        description="Export a Hugging Face mixture of experts with keys and values, compared with its source.",
     )
     export_moe.add_argument("source", type=Path, help="Hugging Face folder")
     export_moe.add_argument("target", type=Path, help="folder to write")
@@ -216,7 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     compatibility = commands.add_parser(
         "compatibility",
         help="write docs/compatibility.md and related pages",
-        description="Run tiny models of many architectures, exporters and kinds of file in the engine; compare with PEFT.",
+        description="Run tiny models of many architectures, exporters and kinds of file; compare with PEFT.",
     )
     _compatibility_options(compatibility)
     _pool_parser(commands.add_parser("pool", help="create, extend, check or measure a pool"))

@@ -97,9 +97,7 @@ def held_model(folder: Path) -> Any:
     tables = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
     wanted = {name for name, value in model.named_parameters() if id(value) not in tables}
     if wanted != set(weights):
-        raise UserError(
-            f"{folder / 'model.onnx'}: {sorted(wanted ^ set(weights))[0]} is only in the graph or only in the model"
-        )
+        raise UserError(f"{folder / 'model.onnx'}: {sorted(wanted ^ set(weights))[0]} is not in both graph and model")
     model.load_state_dict(weights, strict=False)
     ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(TEXT).ids
     require_same(check(folder, model, ids), "the folder")
