@@ -107,7 +107,7 @@ def golden() -> dict[str, torch.Tensor]:
 
 
 def made(path: Path, change: Callable[[OrderedDict[str, Any]], None], count: int = 5) -> Path:
-    """Write the fixture's checkpoint, changed, with ``count`` experts; after the fifth, earlier ones follow, flipped."""
+    """Write the fixture's checkpoint, changed, with ``count`` experts; those after the fifth repeat them, flipped."""
     best = torch.load(PHATGOOSE / "phatgoose/best.pt", weights_only=True)
     for key in [key for key in best if "__" in key]:
         stem, index = key.split("__")

@@ -151,7 +151,7 @@ class Stream:
 
 
 def rate(step: int, warm_up: int, decay: list[int] | None) -> float:
-    """Factor on the peak learning rate: linear warm-up, constant, linear to 0 from ``decay[0]`` in ``decay[1]`` steps."""
+    """Factor on the peak learning rate: linear warm-up, constant, linear to 0 from ``decay[0]`` over ``decay[1]``."""
     factor = min(1.0, (step + 1) / max(1, warm_up))
     if decay is None:
         return factor
