@@ -199,7 +199,8 @@ class Engine:
         if 4 * cells > MOST_BYTES:  # refused now, not after an hour's work
             raise ServeError(
                 "trace-invalid",
-                f"A trace of {passage.total} tokens has {4 * cells} bytes of scores: too many.",
+                f"The scores of {passage.total} tokens at {len(frame.sites)} sites take {4 * cells} bytes, "
+                "too many for a trace.",
                 "Send less text.",
             )
         return passage
