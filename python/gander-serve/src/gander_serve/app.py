@@ -27,7 +27,7 @@ FRAMES = "application/x-gander-frames"
 ADMIT = "gander-serve.admit"
 """Key in a request's state: a function to call once the connection has shown the token."""
 MOST_CHARACTERS = 64
-"""Characters per token, more than any vocabulary has: a longer text is refused before it is tokenized."""
+"""Characters per token of the limit: a longer text is refused without tokenizing it."""
 
 
 class Service:

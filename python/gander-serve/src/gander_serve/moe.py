@@ -128,7 +128,9 @@ class MoeModel:
         known = {expert.id for one in self.expert_sets for expert in one.experts}
         for item in route.interventions:
             if item.expert not in known:
-                example = f'such as "{self.expert_sets[0].experts[0].id}"' if self.expert_sets else "but it has none"
+                example = (
+                    f'such as "{self.expert_sets[0].experts[0].id}"' if self.expert_sets else "but this model has none"
+                )
                 raise refused(
                     f'The model has no expert "{item.expert}".',
                     f"Experts are named by layer and number, {example}.",
