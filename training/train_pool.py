@@ -1,7 +1,7 @@
 """Train the shipped pool: an adapter and a gate for each domain, then the multitask adapter. Resumable.
 
-The same as running ``gander-training expert`` and ``gate`` for every domain, in one process so that the base is loaded
-(and compiled) once. Finished folders are skipped.
+Does the same as ``gander-training expert`` and ``gate`` for every domain, but in one process, so that the base is
+loaded (and compiled) only once. Finished folders are skipped.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ DESCRIPTIONS = {
 
 
 def commit(folder: Path, message: str) -> None:
-    """Commit one finished folder; another commit under way holds the index lock, so try for a while."""
+    """Commit one finished folder; retries for a while, because another commit may hold the index lock."""
     for _ in range(30):
         add = subprocess.run(["git", "add", str(folder)], cwd=HERE, capture_output=True, text=True)
         if add.returncode == 0:
@@ -69,9 +69,9 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, default=HERE / ".corpora")
     parser.add_argument("--runs", type=Path, default=HERE / ".runs")
     parser.add_argument("--domains", nargs="*", default=list(DOMAINS), help="default: all twelve")
-    parser.add_argument("--steps", type=int, default=120, help="steps of an adapter")
+    parser.add_argument("--steps", type=int, default=120, help="steps per adapter")
     parser.add_argument("--gate-steps", type=int, default=100)
-    parser.add_argument("--multitask-steps", type=int, default=0, help="0: no multitask adapter")
+    parser.add_argument("--multitask-steps", type=int, default=0, help="0 for no multitask adapter")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true")

@@ -1,6 +1,6 @@
-"""How many short requests a second a server answers, each alone and together: python measure.py MODEL [OPTION…]
+"""Measures how many short requests per second a server answers, alone and together: python measure.py MODEL [OPTION…]
 
-The options are gander-serve's. Two servers run beside each other and take turns, so that both have the same machine.
+The options are gander-serve's. Two servers run side by side and take turns, so that both see the same load.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TEXTS = [
 
 
 class Server:
-    """A gander-serve of its own."""
+    """One gander-serve process."""
 
     def __init__(self, options: list[str], together: int) -> None:
         self.token = secrets.token_urlsafe(24)
@@ -38,7 +38,7 @@ class Server:
             sys.exit("gander-serve did not start")
 
     def route(self, text: str) -> int:
-        """Bytes of the answer."""
+        """The size of the answer in bytes."""
         headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
         request = urllib.request.Request(f"{self.address}/v1/route", json.dumps({"text": text}).encode(), headers)
         with urllib.request.urlopen(request, timeout=600) as answer:
@@ -46,7 +46,7 @@ class Server:
 
 
 def seconds(ask: Callable[[str], int]) -> float:
-    """Until all have their answers, asked at once."""
+    """How long it takes to answer all requests if they are sent at once."""
     with ThreadPoolExecutor(REQUESTS) as pool:
         started = time.perf_counter()
         list(pool.map(ask, TEXTS))

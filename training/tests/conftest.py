@@ -1,4 +1,4 @@
-"""A random Llama of a few thousand weights with a byte-level tokenizer: a Hugging Face folder, made in a second."""
+"""Fixtures: a random Llama of a few thousand weights with a byte-level tokenizer, training text, imported pools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-import gander_training  # noqa: F401 (before a test imports onnxruntime)
+import gander_training  # noqa: F401 (must come before onnxruntime, whose telemetry it switches off)
 
 PHATGOOSE = Path(__file__).resolve().parents[2] / "test/fixtures/phatgoose-t5"
 PHATGOOSE_NAMES = ["P3Agnews", "P3Amazonpolarity", "P3Cosmosqa", "P3Samsum", "P3Quartz"]
@@ -81,7 +81,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The authors' checkpoint in the fixtures, imported as a user does: a pool whose base is an encoder-decoder."""
+    """The fixtures' checkpoint from the authors' code, imported as a user does: a pool on an encoder-decoder."""
     from gander_training.cli import main
 
     folder = tmp_path_factory.mktemp("imported")
@@ -93,21 +93,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def exported(folder: Path, tmp_path: Path) -> Path:
-    """A pool's folder with a base in it, so that a test need not export one."""
+    """A pool's folder that already contains a base, so that a test need not export one."""
     shutil.copytree(folder / "base", tmp_path / "pool/base")
     return tmp_path / "pool"
 
 
 @pytest.fixture(scope="session")
 def golden() -> dict[str, torch.Tensor]:
-    """What the authors' code computed."""
+    """Results of the authors' code."""
     from safetensors.torch import load_file
 
     return load_file(PHATGOOSE / "golden.safetensors")
 
 
 def made(path: Path, change: Callable[[OrderedDict[str, Any]], None], count: int = 5) -> Path:
-    """The fixture's checkpoint with ``count`` experts, changed; the sixth is the first with its matrices turned about."""
+    """Write the fixture's checkpoint, changed, with ``count`` experts; those after the fifth repeat them, flipped."""
     best = torch.load(PHATGOOSE / "phatgoose/best.pt", weights_only=True)
     for key in [key for key in best if "__" in key]:
         stem, index = key.split("__")
@@ -121,11 +121,11 @@ def made(path: Path, change: Callable[[OrderedDict[str, Any]], None], count: int
 
 
 def unchanged(_: OrderedDict[str, Any]) -> None:
-    """Nothing is changed."""
+    """Change nothing."""
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """What is in each file of a folder, and when it was written."""
+    """The contents and modification time of each file in a folder."""
     return {
         str(file.relative_to(folder)): (file.read_bytes(), file.stat().st_mtime_ns)
         for file in folder.rglob("*")

@@ -1,6 +1,6 @@
-"""Which room of the repository's Python may import from which, and that no module imports itself by way of others.
+"""Checks which rooms of the repository's Python may import from which, and that there are no import cycles.
 
-A room is a folder of gander_training or a file beside these; every other package is one.
+A room is a folder in gander_training, or a file next to these; every other package is one room.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ARROWS = {
 
 
 def modules() -> dict[str, str]:
-    """The text of every module by its name; of a package that of its __init__.py."""
+    """The text of every module by name; for a package, that of its __init__.py."""
     found = {}
     for source in SOURCES:
         for file in (ROOT / source).rglob("*.py"):
@@ -50,7 +50,7 @@ def modules() -> dict[str, str]:
 
 
 def imported(module: str, known: Mapping[str, str]) -> Iterator[str]:
-    """Those of the modules ``known`` that a module imports, at its top, in a function or for a type."""
+    """The modules among ``known`` that a module imports, at the top, in a function or for a type."""
     is_package = any(name.startswith(f"{module}.") for name in known)
     package = module if is_package else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(known[module])):
@@ -73,7 +73,7 @@ def room_of(module: str) -> str:
 
 
 def faults(known: Mapping[str, str]) -> list[str]:
-    """A line for each import that leads where no arrow does, and one for the first circle."""
+    """A line for each import that no arrow allows, and one for the first cycle."""
     graph = {module: sorted(set(imported(module, known))) for module in known}
     lines = [
         f"{module} imports {other}: {room_of(module)} may not import from {room_of(other)}"
@@ -84,15 +84,15 @@ def faults(known: Mapping[str, str]) -> list[str]:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as circle:
-        lines.append(f"a circle: {' <- '.join(circle.args[1])}")
+        lines.append(f"a cycle: {' <- '.join(circle.args[1])}")
     return lines
 
 
-def test_imports_follow_the_arrows_and_make_no_circle() -> None:
+def test_imports_follow_the_arrows_and_have_no_cycle() -> None:
     assert faults(modules()) == []
 
 
-def test_arrows_make_no_circle_and_each_is_used() -> None:
+def test_arrows_have_no_cycle_and_all_are_used() -> None:
     TopologicalSorter(ARROWS).prepare()
     known = modules()
     used = {(room_of(module), room_of(other)) for module in known for other in imported(module, known)}
@@ -101,12 +101,12 @@ def test_arrows_make_no_circle_and_each_is_used() -> None:
 
 
 def planted(module: str, text: str) -> list[str]:
-    """The faults after ``text`` was written at the end of a module."""
+    """The faults after ``text`` is appended to a module."""
     known = modules()
     return faults({**known, module: f"{known.get(module, '')}\n{text}\n"})
 
 
-def test_a_planted_arrow_is_told() -> None:
+def test_a_planted_arrow_is_reported() -> None:
     told = ["gander_training.texts.planted imports gander_training.pools.pool: texts may not import from pools"]
     assert planted("gander_training.texts.planted", "from gander_training.pools.pool import check_pool") == told
     assert planted("gander_training.texts.planted", "from ..pools import pool") == told
@@ -115,7 +115,7 @@ def test_a_planted_arrow_is_told() -> None:
     ]
 
 
-def test_a_planted_circle_is_told() -> None:
+def test_a_planted_cycle_is_reported() -> None:
     for_a_type = "if TYPE_CHECKING:\n    from gander_training.bases.export import ExportOptions"
     (line,) = planted("gander_training.bases.quantise", for_a_type)
-    assert line.startswith("a circle: ") and "gander_training.bases.export" in line
+    assert line.startswith("a cycle: ") and "gander_training.bases.export" in line

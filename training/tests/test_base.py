@@ -1,4 +1,4 @@
-"""Quantised weights and the exported graph: what transformers loads is what ONNX Runtime computes."""
+"""Quantised weights and the exported graph: transformers and ONNX Runtime compute the same."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_graph_has_ordinary_names_and_small_files(pool: Path) -> None:
     assert not any(tensor.name == "model.embed_tokens.weight" for tensor in graph.initializer)
 
 
-def test_what_is_no_causal_model_is_refused(small: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_not_causal_is_refused(small: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"architectures": ["BertForMaskedLM"], "model_type": "bert"}')
     with pytest.raises(UserError, match="config.json: not a causal language model"):
         load_source(tmp_path)

@@ -1,4 +1,4 @@
-"""A small part of docs/compatibility.md, made and run for real, and the judgement itself."""
+"""A small part of docs/compatibility.md, made and run for real, and how results are judged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ needs_engine = pytest.mark.skipif(not BUILT and "CI" not in os.environ, reason="
 
 
 def run(folder: Path, *options: str) -> str:
-    """The command's table of what is asked for."""
+    """Run the command; returns its table."""
     out = folder / "table.md"
     assert cli.main(["compatibility", "--out", str(out), "--folder", str(folder), *options]) == 0
     return out.read_text(encoding="utf-8")
@@ -35,14 +35,14 @@ def run(folder: Path, *options: str) -> str:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Two architectures by the exporter that the others of these tests use too."""
+    """Cells of two architectures by one exporter."""
     folder = tmp_path_factory.mktemp("compatibility")
     options = ("--architectures", "llama", "gpt2", "--exporters", "optimum", "--kinds", "fp32", "q4")
     text = run(folder, *options)
     before = {file: file.stat().st_mtime_ns for file in folder.rglob("*.json")}
     assert run(folder, *options) == text
     assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.json")} == before, (
-        "what is done is not done again"
+        "finished cells are not made again"
     )
     yield folder
 
@@ -54,7 +54,7 @@ def result(cell: Path) -> dict:
 @needs_engine
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 @pytest.mark.parametrize("kind", ["fp32", "q4"])
-def test_it_is_exact(made: Path, architecture: str, kind: str) -> None:
+def test_cells_are_exact(made: Path, architecture: str, kind: str) -> None:
     found = result(made / architecture / "optimum" / kind)
     assert found["outcome"] == "exact", found
     assert found["placed"] == found["adapted"] == {"llama": 14, "gpt2": 8}[architecture]
@@ -66,13 +66,13 @@ def test_it_is_exact(made: Path, architecture: str, kind: str) -> None:
 
 
 @needs_engine
-def test_four_bits_are_held_to_what_the_file_rounds_to(made: Path) -> None:
+def test_four_bit_files_are_compared_with_their_rounded_weights(made: Path) -> None:
     plain, rounded = (load_file(made / f"llama/optimum/{kind}/expected/base")["log_prob"] for kind in ("fp32", "q4"))
     assert (plain - rounded).abs().max() > 0.1
 
 
 @needs_engine
-def test_another_adapter_than_expected_is_wrong(made: Path, tmp_path: Path) -> None:
+def test_a_different_adapter_is_judged_wrong(made: Path, tmp_path: Path) -> None:
     cell = tmp_path / "cell"
     shutil.copytree(made / "llama/optimum/fp32", cell)
     file = cell / "pool/experts/first/adapter_model.safetensors"
@@ -86,7 +86,7 @@ def test_another_adapter_than_expected_is_wrong(made: Path, tmp_path: Path) -> N
 
 
 @needs_engine
-def test_a_refusal_is_told_in_the_engines_words(made: Path, tmp_path: Path) -> None:
+def test_a_refusal_quotes_the_engine(made: Path, tmp_path: Path) -> None:
     cell = tmp_path / "cell"
     shutil.copytree(made / "llama/optimum/fp32", cell)
     (cell / "pool/base/model.onnx").write_bytes(b"no graph")
@@ -99,7 +99,7 @@ def judged(off: float, file: float, placed: int = 14, warnings: Sequence[str] = 
     return engine.judged(engine.Result("exact", "", list(warnings), placed, 14, file, difference))
 
 
-def test_what_numbers_mean() -> None:
+def test_how_numbers_are_judged() -> None:
     assert judged(1e-5, file=1e-5) == "exact"
     assert judged(0.02, file=0.01) == "near"
     assert judged(1e-5, file=0.01) == "exact"
@@ -107,7 +107,7 @@ def test_what_numbers_mean() -> None:
     assert judged(0.0, 0.0, placed=13, warnings=["one is missing"]) == "in part"
 
 
-def test_what_follows_another_choice_is_not_held_against_the_arithmetic() -> None:
+def test_differences_after_a_near_tie_do_not_count() -> None:
     scores = np.array([[0.5, 0.49, 0.0], [0.9, 0.1, 0.0]], np.float32)
     expected = {
         "a:affinity": scores,
@@ -123,12 +123,12 @@ def test_what_follows_another_choice_is_not_held_against_the_arithmetic() -> Non
         "log_prob": np.ones(1, np.float32),
     }
     near["b:affinity"] = np.ones((2, 3), np.float32)
-    assert apart_from_ties(near, expected) == pytest.approx(0.005), "half of the gap, and nothing that comes after"
+    assert apart_from_ties(near, expected) == pytest.approx(0.005), "half of the gap, and nothing after it"
     assert apart_from_ties({**near, "a:chosen": np.array([[0], [1]])}, expected) == pytest.approx(1), "no near tie"
-    assert apart_from_ties({**near, "a:chosen": expected["a:chosen"]}, expected) == 1, "no other choice before"
+    assert apart_from_ties({**near, "a:chosen": expected["a:chosen"]}, expected) == 1, "no different choice before"
 
 
-def test_a_number_on_one_side_alone_is_a_difference() -> None:
+def test_a_number_on_one_side_only_is_a_difference() -> None:
     log_prob = np.zeros(1, np.float32)
     got = {"log_prob": log_prob, "m:affinity": np.array([[1.0, np.nan, 0]]), "m:chosen": np.array([[1, 0]])}
     want = {"log_prob": log_prob, "m:affinity": np.array([[1.0, 2.0, 0]]), "m:chosen": np.array([[0, 2]])}
@@ -168,12 +168,12 @@ def test_codes_are_read_as_onnxruntime_reads_them(bits: int, tmp_path: Path) -> 
     np.testing.assert_allclose(session.run(None, {"x": np.eye(64, dtype=np.float32)})[0], found.numpy().T, atol=1e-5)
 
 
-def test_a_model_is_the_same_whenever_it_is_built() -> None:
+def test_building_a_model_again_gives_the_same_weights() -> None:
     first, second = (build(named("gpt2")).state_dict() for _ in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_what_is_not_installed_is_said_to_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_document_says_which_exporters_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = Exporter("another exporter", ("no-such-package",), lambda *_: None)
     monkeypatch.setattr(table, "EXPORTERS", [*EXPORTERS[:1], absent])
     text = table.document({})
@@ -181,7 +181,7 @@ def test_what_is_not_installed_is_said_to_be_left_out(monkeypatch: pytest.Monkey
     assert "\n## another exporter" not in text and f"\n## {EXPORTERS[0].name}" in text
 
 
-def test_the_document_is_whole() -> None:
+def test_the_committed_document_is_complete() -> None:
     text = (engine.ROOT / "docs/compatibility.md").read_text(encoding="utf-8")
     for exporter in EXPORTERS:
         part = text.split(f"\n## {exporter.name}\n")[1].split("\n## ")[0]
@@ -192,14 +192,14 @@ def test_the_document_is_whole() -> None:
 
 
 @needs_engine
-def test_an_encoder_decoder_is_held_to_the_reference(tmp_path: Path) -> None:
+def test_an_encoder_decoder_is_compared_with_the_reference(tmp_path: Path) -> None:
     options = ("--of", "encoder-decoders", "--architectures", "t5-v1.1", "bart", "--exporters", "optimum")
     text = run(tmp_path, *options, "--kinds", "q4")
     found = result(tmp_path / "encoder-decoders/t5-v1.1/optimum/q4")
     assert found["outcome"] == "exact", found
     assert found["placed"] == found["adapted"] == 36
     assert found["off"]["flipped"] == 0 < found["off"]["choices"]
-    # Held to the weights that four bits leave, which are not those of the model.
+    # The comparison was with rounded weights, which differ from the model's.
     assert found["unrounded"]["log_prob"] > 0.01
     refused = result(tmp_path / "encoder-decoders/bart/optimum/q4")
     assert (refused["outcome"], refused["placed"]) == ("refused", 0)
@@ -208,7 +208,7 @@ def test_an_encoder_decoder_is_held_to_the_reference(tmp_path: Path) -> None:
 
 
 @needs_engine
-def test_a_mixture_is_held_to_its_golden(tmp_path: Path) -> None:
+def test_a_mixture_is_compared_with_its_golden_trace(tmp_path: Path) -> None:
     folder, golden = mixtures.FIXTURES / "mixtral-transformers", mixtures.golden_of("mixtral", "transformers")
     header, wanted = mixtures.read_trace(golden)
     assert float(mixtures.answer(folder, (header, wanted))) < 1e-4

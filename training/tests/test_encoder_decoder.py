@@ -1,4 +1,4 @@
-"""A T5's three graphs, by onnxruntime, against the model that they were made of."""
+"""A T5's three graphs in onnxruntime, compared with the model that they were exported from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BOUND = 2e-5
 
 
 def run_graphs(folder: Path, ids: Any, written: Any) -> tuple[Any, Any]:
-    """Logits by onnxruntime: of ``decoder`` for all that is written, and of ``decoderWithPast`` for the last three tokens at once."""
+    """onnxruntime's logits: of ``decoder`` for the whole output, of ``decoderWithPast`` for its last three tokens."""
     sessions = {part: onnxruntime.InferenceSession(str(folder / "base" / file)) for part, file in PARTS.items()}
     mask = np.ones_like(ids)
     (hidden,) = sessions["encoder"].run(None, {"input_ids": ids, "attention_mask": mask})
@@ -56,7 +56,7 @@ def test_each_weight_is_stored_once(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def rounded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pool on the same base in four bits, exported first and kept by the import."""
+    """A pool on the same base in four bits, which was exported first and is kept by the import."""
     folder = tmp_path_factory.mktemp("rounded")
     assert main(["export-base", str(BASE), str(folder / "base")]) == 0
     before = contents(folder / "base")
@@ -65,7 +65,9 @@ def rounded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_base_in_four_bits_is_what_its_graphs_compute(rounded: Path, folder: Path, golden: dict[str, Tensor]) -> None:
+def test_a_base_in_four_bits_equals_what_its_graphs_compute(
+    rounded: Path, folder: Path, golden: dict[str, Tensor]
+) -> None:
     assert len(check_pool(rounded)) == 2
     assert (rounded / "base/model.data").stat().st_size < 0.6 * (folder / "base/model.data").stat().st_size
     ids, written = golden["t0.encoder_ids"].long()[None], golden["t0.decoder_input_ids"].long()[None]
@@ -76,8 +78,8 @@ def test_a_base_in_four_bits_is_what_its_graphs_compute(rounded: Path, folder: P
 
 
 @pytest.mark.parametrize("options", (["--float"], []))
-def test_a_tied_t5_with_a_plain_feed_forward_comes_back(tmp_path: Path, options: list[str]) -> None:
-    """As the first T5s are: one table for all, no gate, and norms that are all the same."""
+def test_a_tied_t5_with_a_plain_feed_forward_is_read_back(tmp_path: Path, options: list[str]) -> None:
+    """Like the first T5s: one embedding for everything, no gate, and equal norms."""
     shutil.copytree(BASE, tmp_path / "t5")
     config = T5Config.from_pretrained(BASE, feed_forward_proj="relu", tie_word_embeddings=True)
     torch.manual_seed(0)
@@ -93,14 +95,14 @@ def test_a_tied_t5_with_a_plain_feed_forward_comes_back(tmp_path: Path, options:
     assert (np.abs(wanted - plain).max() < 1e-6) == bool(options)
 
 
-def test_a_t5_takes_no_calibration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_t5_with_calibration_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "data.jsonl").write_text('{"text": "a"}\n')
     options = [str(BASE), str(tmp_path / "base"), "--calibration", str(tmp_path / "data.jsonl")]
     assert main(["export-base", *options]) == 1
-    assert "rounded without --calibration" in capsys.readouterr().err and not (tmp_path / "base").exists()
+    assert "--calibration is not supported" in capsys.readouterr().err and not (tmp_path / "base").exists()
 
 
-def test_a_base_that_differs_by_rounding_is_kept_and_said(
+def test_a_base_that_differs_by_rounding_is_kept_and_reported(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base, pool = tmp_path / "finer", tmp_path / "other"

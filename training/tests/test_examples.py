@@ -1,4 +1,4 @@
-"""The examples run as they are told, at toy size."""
+"""The examples run as documented, at toy size."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_an_expert_is_added_to_the_tiny_pool(tmp_path: Path) -> None:
     before = sorted(path.name for path in (ROOT / "test/fixtures/tiny-pool/experts").iterdir())
     out = run("bash", EXAMPLES / "add-an-expert/run.sh", "--toy", TMPDIR=str(tmp_path))
     assert re.search(r"^added .*/experts/solidity$", out, re.MULTILINE)
-    assert re.search("solidity", out.split("added", 1)[1].split("\n", 1)[1], re.IGNORECASE), "the check names it"
+    assert re.search("solidity", out.split("added", 1)[1].split("\n", 1)[1], re.IGNORECASE), "the check lists it"
     assert not list(tmp_path.glob("*/pool")), "the temporary folder is gone"
     assert sorted(path.name for path in (ROOT / "test/fixtures/tiny-pool/experts").iterdir()) == before
 
@@ -49,7 +49,7 @@ def shares(lines: list[str]) -> list[float]:
     return [float(line.split("%")[0]) for line in lines]
 
 
-def test_a_trace_of_a_pool_is_read_though_it_is_of_version_1() -> None:
+def test_a_version_1_trace_of_a_pool_is_read() -> None:
     head, *lines = read_trace("tiny/phatgoose-k1.safetensors")
     assert re.fullmatch(r"phatgoose on .+: \d+ text tokens, \d+ modules", head)
     assert len(lines) == 4

@@ -1,4 +1,4 @@
-"""Exporting a mixture of experts: what is written is what was held to the source, and what cannot be is said in a line."""
+"""Exporting a mixture of experts: only what equals its source is written; what cannot be exported is one line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ needs_exporter = pytest.mark.skipif(not NEWER, reason="transformers 5 is not ins
 
 
 def failure(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line that the command ends with."""
-    capsys.readouterr()  # what making the model said is not the command's
+    """Run the command; returns its one line of error."""
+    capsys.readouterr()  # discards output from making the model
     assert cli.main(["export-moe", *arguments]) == 1
     error: str = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -30,7 +30,7 @@ def failure(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def folder_with(tmp_path: Path, **config: Any) -> Path:
-    """A folder of nothing but a config."""
+    """A folder with only a config."""
     source = tmp_path / "model"
     source.mkdir()
     (source / "config.json").write_text(json.dumps(config))
@@ -46,7 +46,9 @@ def mixtral(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.skipif(NEWER, reason="transformers 5 is installed")
-def test_an_older_transformers_is_told_what_to_install(capsys: pytest.CaptureFixture[str], mixtral: Path) -> None:
+def test_with_an_older_transformers_the_error_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], mixtral: Path
+) -> None:
     assert ".[moe]" in failure(capsys, str(mixtral), str(mixtral.parent / "out"))
 
 
@@ -60,7 +62,7 @@ def test_an_older_transformers_is_told_what_to_install(capsys: pytest.CaptureFix
         ({"architectures": ["ViTModel"], "model_type": "vit"}, "not a causal language model"),
     ],
 )
-def test_what_is_no_mixture_is_refused(
+def test_a_model_that_is_not_a_mixture_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, config: dict[str, Any], said: str
 ) -> None:
     target = tmp_path / "out"
@@ -68,7 +70,7 @@ def test_what_is_no_mixture_is_refused(
     assert not target.exists()
 
 
-# What a config needs for a model of some hundred weights.
+# A config for a model of a few hundred weights.
 SMALL: dict[str, Any] = {
     "vocab_size": 320,
     "hidden_size": 32,
@@ -109,13 +111,13 @@ def test_a_mixture_is_never_taken_for_a_dense_model(tmp_path: Path, kind: str) -
 @pytest.mark.parametrize(
     ("kind", "config", "said"),
     [
-        # Lightning attention looks at its numbers while it is traced.
+        # Lightning attention depends on values while it is traced.
         (
             "minimax",
             {"num_local_experts": 8, "layer_types": ["linear_attention", "full_attention"], "block_size": 16},
             "MiniMaxLightningAttention",
         ),
-        # Of Mamba's state the exported graph takes another shape than it gives.
+        # The exported graph takes Mamba's state in another shape than it returns it.
         (
             "jamba",
             {
@@ -131,7 +133,7 @@ def test_a_mixture_is_never_taken_for_a_dense_model(tmp_path: Path, kind: str) -
         ),
     ],
 )
-def test_what_exporters_cannot_is_said_in_a_line(
+def test_what_cannot_be_exported_is_reported_in_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str, config: dict[str, Any], said: str
 ) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -164,7 +166,7 @@ def test_numbers_that_are_not_finite_are_refused(
 
 @needs_exporter
 @pytest.mark.parametrize("tied", [False, True])
-def test_four_bits_are_held_to_the_same_rounded_weights(
+def test_four_bits_are_compared_with_the_same_rounded_weights(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, tied: bool
 ) -> None:
     source, target = tmp_path / "model", tmp_path / "out"
@@ -179,7 +181,7 @@ def test_four_bits_are_held_to_the_same_rounded_weights(
     graph = onnx.load(target / "model.onnx", load_external_data=False).graph
     kinds = [node.op_type for node in graph.node]
     assert kinds.count("MatMulNBits") == 2 * (4 + 2 * 8) + 1 and kinds.count("GatherBlockQuantized") == 1
-    assert kinds.count("Gemm") == 2 and kinds.count("MatMul") == 4  # routers; what attention multiplies
+    assert kinds.count("Gemm") == 2 and kinds.count("MatMul") == 4  # routers; products in attention
     places = {
         tensor.name: next(entry.value for entry in tensor.external_data if entry.key == "offset")
         for tensor in graph.initializer

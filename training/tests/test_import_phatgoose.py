@@ -1,4 +1,4 @@
-"""What an import writes, in which order, in how much memory; what is there already stays as it is."""
+"""What an import writes, in which order and in how much memory; existing experts stay as they are."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def model(folder: Path) -> nn.Module:
     return load_shipped(folder)[0]
 
 
-def test_the_pool_holds_the_checkpoints_own_numbers(folder: Path) -> None:
+def test_the_pool_has_the_checkpoints_own_values(folder: Path) -> None:
     best = torch.load(BEST, weights_only=True)
     assert [entry.name for entry in sorted((folder / "experts").iterdir())] == [
         f"0{index}-{name}" for index, name in enumerate(PHATGOOSE_NAMES)
@@ -67,7 +67,7 @@ def test_the_pool_holds_the_checkpoints_own_numbers(folder: Path) -> None:
     assert config["target_modules"] == ["k", "o", "q", "v", "wi_0", "wi_1", "wo"]
 
 
-def test_the_pool_is_sound_and_says_what_it_is(folder: Path, pool: Pool) -> None:
+def test_the_pool_is_sound_and_describes_itself(folder: Path, pool: Pool) -> None:
     assert len(check_pool(folder)) == 6
     manifest = json.loads((folder / "pool.json").read_text())
     assert manifest["base"]["model"] == {part: f"base/{file}" for part, file in PARTS.items()}
@@ -86,7 +86,7 @@ def test_peft_loads_an_imported_expert(folder: Path, golden: dict[str, Tensor]) 
 
 
 def their_logits(model: nn.Module, best: dict[str, Tensor], count: int, k: int, ids: Tensor, written: Tensor) -> Tensor:
-    """The README's one line, from the checkpoint's own keys and with nothing of the package."""
+    """The formula from the fixture's README, computed from the checkpoint's own keys without the package."""
 
     def hook(path: str) -> Any:
         def run(_layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ def test_safetensors_give_the_same_files(folder: Path, exported: Path, tmp_path:
         assert file.read_bytes() == (exported / file.relative_to(folder)).read_bytes()
 
 
-def test_a_run_that_was_stopped_goes_on(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_continues(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = importing.gates_of
 
     def stop(*args: Any) -> dict[str, Tensor]:
@@ -164,22 +164,22 @@ def test_a_run_that_was_stopped_goes_on(exported: Path, monkeypatch: pytest.Monk
     assert before.items() <= after.items() and len(read_pool(exported).experts) == 5
 
 
-def test_what_is_there_with_other_numbers_or_another_name_is_not_touched(exported: Path, tmp_path: Path) -> None:
+def test_an_existing_expert_with_other_values_or_another_name_is_not_touched(exported: Path, tmp_path: Path) -> None:
     import_phatgoose(BEST, BASE, exported, chosen=[1])
     before = contents(exported)
 
     def change(best: OrderedDict[str, Any]) -> None:
         best["encoder.block.0.layer.0.SelfAttention.q._addons.router.expert_embeddings__1"][0] += 1
 
-    with pytest.raises(UserError, match="expert-01: already there, with other numbers"):
+    with pytest.raises(UserError, match="expert-01: already exists with other values"):
         import_phatgoose(made(tmp_path / "other.pt", change), BASE, exported, chosen=[1])
     (tmp_path / "names.txt").write_text("\n".join(PHATGOOSE_NAMES))
-    with pytest.raises(UserError, match="expert-01: expert 1 is there under another name"):
+    with pytest.raises(UserError, match="expert-01: expert 1 already exists under another name"):
         import_phatgoose(BEST, BASE, exported, names=tmp_path / "names.txt")
     assert contents(exported) == before
 
 
-def test_the_checkpoints_embedding_stands_in_for_the_bases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_checkpoints_embedding_replaces_the_bases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def change(best: OrderedDict[str, Any]) -> None:
         table = best["encoder.embed_tokens.weight"]
         table[7] += 1
@@ -188,11 +188,11 @@ def test_the_checkpoints_embedding_stands_in_for_the_bases(tmp_path: Path, capsy
     path = made(tmp_path / "best.pt", change, 1)
     import_phatgoose(path, BASE, tmp_path / "pool")
     said = capsys.readouterr().out
-    assert "differs from the base's in 1 of 300 rows" in said and "is it this base?" in said
+    assert "differs from the base's in 1 of 300 rows" in said and "is this the right base?" in said
     table = load_shipped(tmp_path / "pool")[0].get_input_embeddings().weight
     assert isinstance(table, Tensor)
     assert torch.equal(table, torch.load(path, weights_only=True)["encoder.embed_tokens.weight"].float())
-    with pytest.raises(UserError, match="base: has another embedding than .*best.pt"):
+    with pytest.raises(UserError, match="base: its embedding is not that of .*best.pt"):
         import_phatgoose(BEST, BASE, tmp_path / "pool")
 
 
@@ -206,7 +206,7 @@ import sys, threading, time
 from pathlib import Path
 from gander_training.imports.phatgoose import *
 
-def private():  # kB that are this process's own: what a file is mapped to can be dropped at any time
+def private():  # kB without mapped files, which can be dropped at any time
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("RssAnon"))
 
 path, base, pool = map(Path, sys.argv[1:])
@@ -229,7 +229,7 @@ print((peak - before) * 1024)
 
 
 def wide_experts(count: int, rank: int) -> Iterator[tuple[str, Tensor]]:
-    """A checkpoint's keys for ``WIDE``."""
+    """A checkpoint's keys and tensors for ``WIDE``."""
     with torch.device("meta"):
         model = T5ForConditionalGeneration(WIDE)
     for index in range(count):
@@ -241,7 +241,7 @@ def wide_experts(count: int, rank: int) -> Iterator[tuple[str, Tensor]]:
                 yield f"{path}._addons.expert_lora.layer2__{index}", torch.ones(rank, d_out, dtype=torch.bfloat16)
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's own count")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
 @pytest.mark.parametrize("kind", ("pt", "safetensors"))
 def test_memory_is_bounded_by_one_expert(tmp_path: Path, kind: str) -> None:
     count, tensors = 10, OrderedDict(wide_experts(10, 128))
@@ -254,5 +254,5 @@ def test_memory_is_bounded_by_one_expert(tmp_path: Path, kind: str) -> None:
     WIDE.save_pretrained(tmp_path / "base")
     command = [sys.executable, "-c", MEASURED, str(path), str(tmp_path / "base"), str(tmp_path / "experts")]
     run = subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)})
-    # An expert and its copy while it is written, and what the libraries take; all of them are ten.
+    # One expert, its copy while it is written, and the libraries' overhead; the file has ten.
     assert int(run.stdout) < 4 * one, f"{int(run.stdout) / one:.1f} experts in memory"

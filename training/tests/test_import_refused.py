@@ -1,4 +1,4 @@
-"""Checkpoints, files, bases and names that do not do: one line each, and nothing is written."""
+"""Checkpoints, files, bases and names that are refused: one line each, and nothing is written."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ BAD = [
     (without_expert, "expert 3 is missing (the last is 4)"),
     (without_matrix, f"{Q}.expert_lora.layer2__3 is missing"),
     (other_rank, f"expert 2 has rank 8 at {Q.removesuffix('._addons')}, others have 4"),
-    (half_a_rank, "which do not go together"),
-    (not_finite, "holds something other than finite numbers"),
-    (other_key, "SelfAttention.q.weight is no part of an expert and no embedding"),
+    (half_a_rank, "which do not fit together"),
+    (not_finite, "contains values that are not finite numbers"),
+    (other_key, "SelfAttention.q.weight is neither part of an expert nor an embedding"),
     (no_tensor, "layer1__0 is a list, not a tensor"),
     (two_tables, "differ, and a T5 has one embedding"),
     (long_table, "its embedding is [300, 32], encoder.embed_tokens.weight is [301, 32]"),
@@ -80,7 +80,7 @@ BAD = [
 
 
 def refused(capsys: pytest.CaptureFixture[str], path: Path, base: Path, pool: Path) -> str:
-    """The one line that importing ends with; nothing is written."""
+    """Run the import; returns its one line of error. Asserts that nothing is written."""
     assert main(["import-phatgoose", str(path), "--base", str(base), "--out", str(pool)]) == 1
     assert not [file for file in pool.rglob("*") if file.is_file() and "base" not in file.parts]
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("gander-training: ")]
@@ -89,7 +89,7 @@ def refused(capsys: pytest.CaptureFixture[str], path: Path, base: Path, pool: Pa
 
 
 @pytest.mark.parametrize(("change", "told"), BAD)
-def test_a_bad_checkpoint_is_told_in_one_line(
+def test_a_bad_checkpoint_is_reported_in_one_line(
     exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Any], None], told: str
 ) -> None:
     path = made(tmp_path / "bad.pt", change)
@@ -98,7 +98,7 @@ def test_a_bad_checkpoint_is_told_in_one_line(
 
 
 class Made:
-    """Something that a pickle could hold."""
+    """An object that a pickle could contain."""
 
 
 def old_format(path: Path) -> None:
@@ -106,21 +106,21 @@ def old_format(path: Path) -> None:
 
 
 FILES: list[tuple[Callable[[Path], object], str]] = [
-    (lambda path: torch.save({"a": Made()}, path), "holds an object that is no tensor"),
+    (lambda path: torch.save({"a": Made()}, path), "contains an object that is not a tensor"),
     (lambda path: torch.save([torch.ones(2)], path), "holds a list, not tensors by name"),
     (old_format, "format from before 1.6"),
     (lambda path: path.write_bytes(pickle.dumps({"a": 1})), "format from before 1.6"),
-    (lambda path: path.write_bytes(b"PK\x03\x04 and no more"), "not a whole PyTorch checkpoint"),
+    (lambda path: path.write_bytes(b"PK\x03\x04 and no more"), "an incomplete PyTorch checkpoint"),
     (lambda path: path.write_text("not a checkpoint"), "neither a PyTorch checkpoint nor a safetensors file"),
     (lambda path: path.write_bytes(b""), "neither a PyTorch checkpoint nor a safetensors file"),
-    (lambda path: path.write_bytes(BEST.read_bytes()[:9000]), "not a whole PyTorch checkpoint"),
-    (lambda path: save_file({"a": torch.ones(2)}, path), "a is no part of an expert"),
+    (lambda path: path.write_bytes(BEST.read_bytes()[:9000]), "an incomplete PyTorch checkpoint"),
+    (lambda path: save_file({"a": torch.ones(2)}, path), "a is neither part of an expert"),
     (lambda path: None, "no such file"),
 ]
 
 
 @pytest.mark.parametrize(("write", "told"), FILES)
-def test_a_file_that_is_no_checkpoint_is_told_in_one_line(
+def test_a_file_that_is_not_a_checkpoint_is_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], write: Callable[[Path], object], told: str
 ) -> None:
     write(tmp_path / "bad.pt")
@@ -158,7 +158,7 @@ def changed_base(folder: Path, **config: Any) -> Path:
         ),
     ],
 )
-def test_another_base_is_told_in_one_line(
+def test_another_base_is_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], config: dict[str, Any], told: str
 ) -> None:
     base = changed_base(tmp_path / "other", **config)
@@ -167,16 +167,16 @@ def test_another_base_is_told_in_one_line(
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("a\nb\n", "2 names, the checkpoint has 5 experts"), ("a\nb\nc\nd\na\n", "a stands there twice")],
+    [("a\nb\n", "2 names, the checkpoint has 5 experts"), ("a\nb\nc\nd\na\n", "a appears twice")],
 )
-def test_names_are_as_many_as_experts(tmp_path: Path, text: str, told: str) -> None:
+def test_there_must_be_as_many_names_as_experts(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "names.txt").write_text(text)
     with pytest.raises(UserError, match=told):
         import_phatgoose(BEST, BASE, tmp_path / "pool", names=tmp_path / "names.txt")
     assert not (tmp_path / "pool").exists()
 
 
-def test_experts_are_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_experts_must_be_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--base", str(BASE), "--out", str(tmp_path / "pool"), "--experts", "3-7"]
     assert main(["import-phatgoose", str(BEST), *options]) == 1
     assert "'3-7' is not a list of numbers" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The small mixture of experts: that it is transformers' Mixtral, that it learns, and that a run goes on as if never stopped."""
+"""The small mixture of experts equals transformers' Mixtral and learns; a stopped run continues as if never stopped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_is_the_mixtral_of_transformers(tmp_path: Path) -> None:
+def test_it_computes_what_transformers_mixtral_does(tmp_path: Path) -> None:
     """Logits, the router's logits, the loss and its gradients, on weights large enough for routing to matter."""
     model = Mixtral(SHAPE, seed=1)
     with torch.no_grad():
@@ -60,7 +60,7 @@ def test_it_is_the_mixtral_of_transformers(tmp_path: Path) -> None:
     torch.testing.assert_close(model.layers[0].down.grad[2], moe.experts[2].w2.weight.grad, rtol=1e-3, atol=1e-4)
 
 
-def test_balance_is_that_of_transformers_a_layer_and_a_choice() -> None:
+def test_balance_is_transformers_loss_per_layer_and_choice() -> None:
     logits = torch.randn(50, 4)
     torch.testing.assert_close(balance(logits, 2), load_balancing_loss_func((logits,), 4, 2) / 2)
     even = torch.eye(4).repeat(8, 1) * 5
@@ -92,7 +92,7 @@ def test_the_rate_is_constant_until_a_finish() -> None:
     assert [rate(step, 4, [10, 3]) for step in (9, 10, 11, 12)] == [1.0, 0.75, 0.5, 0.25]
 
 
-def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(tmp_path: Path, corpora: Path) -> None:
+def test_a_stopped_run_continues_as_if_it_was_never_stopped(tmp_path: Path, corpora: Path) -> None:
     whole = Run(tmp_path / "whole", corpora, SHAPE, OPTIONS)
     train_moe(whole, 6)
     train_moe(Run(tmp_path / "cut", corpora, SHAPE, OPTIONS), 3)
@@ -106,7 +106,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(tmp_path: Path, corpora
     assert [part["from_step"] for part in progress["history"]] == [0]
 
 
-def test_a_finish_writes_a_model_that_transformers_loads_and_leaves_the_run(tmp_path: Path, corpora: Path) -> None:
+def test_a_finish_writes_a_model_that_transformers_loads_and_keeps_the_run(tmp_path: Path, corpora: Path) -> None:
     run = Run(tmp_path / "run", corpora, SHAPE, OPTIONS)
     train_moe(run, 30)
     finish_moe(Run(tmp_path / "run", corpora, SHAPE, OPTIONS), 6, tmp_path / "model")
@@ -127,7 +127,7 @@ def test_a_finish_writes_a_model_that_transformers_loads_and_leaves_the_run(tmp_
     assert len(again.losses) == 31
 
 
-def test_what_does_not_fit_is_told(tmp_path: Path, corpora: Path) -> None:
+def test_unsuitable_data_and_options_are_refused(tmp_path: Path, corpora: Path) -> None:
     with pytest.raises(UserError, match="holds no"):
         Run(tmp_path / "run", tmp_path, SHAPE, OPTIONS)
     with pytest.raises(UserError, match="must divide 64"):

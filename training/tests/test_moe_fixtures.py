@@ -1,4 +1,4 @@
-"""The tiny mixtures of experts: each exported folder against its golden trace, and that against the published formulas."""
+"""The tiny mixtures of experts: each exported folder is compared with its golden trace, and that with the formulas."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from gander_training.tiny.mixtures import ARCHITECTURES, EXPERTS, config_of, loa
 FIXTURES = Path(__file__).parents[2] / "test/fixtures"
 GOLDEN = FIXTURES / "golden/moe"
 FOLDERS = [f"{name}-{form}" for name, form in names()]
-# onnxruntime 1.32 rounds the activations that QMoE multiplies with weights of eight bits; 1.30, the extension's, does not.
+# With eight-bit weights, QMoE in onnxruntime 1.32 also rounds activations; in 1.30, the extension's, it does not.
 BOUNDS = {"lfm2-moe-genai-int8": 0.1}
-# The only one that transformers before 5, which the other commands run on, does not have: any other that fails is a fault.
+# The only one that transformers 4, with which the other commands run, lacks; if another is missing, that is a fault.
 LATER = {"lfm2-moe"}
 NORMALISED = {"mixtral", "mixtral-top1", "qwen3-moe", "granite-moe", "gpt-oss", "jetmoe"}
 
 
 def golden_of(folder: str) -> dict[str, Tensor]:
-    """The golden trace of an exported folder: that of its rounded weights, or of the model."""
+    """The golden trace for an exported folder: with its rounded weights, or the model's."""
     own = GOLDEN / f"{folder}.safetensors"
     return load_file(own if own.exists() else GOLDEN / f"{model_of(folder)}.safetensors")
 
@@ -50,7 +50,7 @@ def header_of(name: str) -> dict[str, Any]:
     return header
 
 
-def test_every_folder_that_the_command_writes_is_there() -> None:
+def test_every_folder_that_the_command_writes_exists() -> None:
     assert sorted(FOLDERS) == sorted(folder.name for folder in (FIXTURES / "moe").iterdir() if folder.is_dir())
     goldens = {file.stem for file in GOLDEN.iterdir()}
     assert set(ARCHITECTURES) <= goldens
@@ -63,7 +63,7 @@ def test_every_folder_that_the_command_writes_is_there() -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_folder_computes_its_golden_in_one_step_and_in_three(folder: str) -> None:
+def test_a_folder_computes_its_golden_trace_in_one_step_and_in_three(folder: str) -> None:
     golden = golden_of(folder)
     ids = golden["sequence.0.ids"].tolist()
     model = OnnxFolder(FIXTURES / "moe" / folder)
@@ -84,9 +84,7 @@ def test_the_chosen_are_the_best_by_what_was_compared(name: str) -> None:
     best = ranked.sort(dim=-1, descending=True)
     k = chosen.shape[-1]
     assert torch.equal(best.indices[..., :k], chosen)
-    if (
-        name in ARCHITECTURES
-    ):  # no choice depends on the order of sums; what rounded weights choose was not ours to pick
+    if name in ARCHITECTURES:  # no choice depends on the order of sums; with rounded weights that cannot be arranged
         assert (best.values[..., :k] - best.values[..., 1 : k + 1]).min() > 1e-3
 
 
@@ -105,7 +103,7 @@ def test_weights_follow_the_published_formula(name: str) -> None:
 
 
 def sparse_mixer(score: Tensor, chosen: Tensor, jitter: float = 0.01) -> Tensor:
-    """Phi-3.5-MoE: each choice by a softmax over what is near enough to the best of those left."""
+    """Phi-3.5-MoE: the weight of each choice is a softmax over the scores close to the best remaining one."""
     left, weights = score.clone(), []
     for slot in range(chosen.shape[-1]):
         best = left.max(-1, keepdim=True).values
@@ -115,7 +113,7 @@ def sparse_mixer(score: Tensor, chosen: Tensor, jitter: float = 0.01) -> Tensor:
     return torch.cat(weights, -1)
 
 
-def test_what_is_compared_is_told_where_it_is_not_the_score() -> None:
+def test_a_selection_score_is_recorded_if_it_differs_from_the_score() -> None:
     told = {name for name in ARCHITECTURES if "block.0.selection" in golden_of(name)}
     assert told == {"deepseek-v3", "lfm2-moe", "glm4-moe"}
     groups = golden_of("deepseek-v3")["block.0.selection"].view(-1, 4, 2).isinf()
@@ -126,7 +124,7 @@ def test_what_is_compared_is_told_where_it_is_not_the_score() -> None:
 
 
 class LinearOutputs(TorchFunctionMode):
-    """What linear layers with given weights give, in order."""
+    """Records the outputs of linear layers with given weights, in order."""
 
     def __init__(self, weights: list[Tensor]) -> None:
         super().__init__()
@@ -142,7 +140,7 @@ class LinearOutputs(TorchFunctionMode):
 
 @contextmanager
 def router_outputs(model: nn.Module) -> Iterator[list[Tensor]]:
-    """The raw logits of routers, however their code is arranged."""
+    """The routers' raw logits, whatever the structure of their code."""
     weights = [
         weight.detach()
         for name, weight in model.named_parameters()
@@ -153,7 +151,7 @@ def router_outputs(model: nn.Module) -> Iterator[list[Tensor]]:
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_older_and_newer_code_of_transformers_give_the_golden(name: str, tmp_path: Path) -> None:
+def test_older_and_newer_transformers_give_the_golden_trace(name: str, tmp_path: Path) -> None:
     if name in LATER and ARCHITECTURES[name].model_type not in CONFIG_MAPPING:
         pytest.skip(f"transformers {transformers.__version__} does not have {name}")
     write_moe(name, tmp_path)

@@ -1,4 +1,4 @@
-"""The figures of the mixture's card, on routings whose answer is known, and the card of a small trained one."""
+"""The figures in the mixture's card, on routings with known answers, and the card of a small trained mixture."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_load_of_even_and_collapsed_layers() -> None:
     assert collapsed.cv == pytest.approx(1) and collapsed.effective == pytest.approx(2) and collapsed.dead == 2
 
 
-def test_count_is_what_a_loop_counts() -> None:
+def test_count_equals_a_loop() -> None:
     chosen, labels = torch.randint(0, 3, (4, 6, 2)), torch.randint(0, 5, (4, 6))
     wanted = np.zeros((4, 3, 5))
     for document in range(4):
@@ -55,7 +55,7 @@ def test_count_is_what_a_loop_counts() -> None:
     assert (count(chosen, labels[..., None], 3, 5) == wanted).all()
 
 
-def test_a_routing_by_the_label_is_told_wholly_and_one_by_chance_not_at_all() -> None:
+def test_labels_fully_predict_routing_by_label_and_not_random_routing() -> None:
     labels = torch.randint(0, 4, (40, 100))
     by_label, by_chance = labels[..., None], torch.randint(0, 4, (40, 100, 1))
     generator = torch.Generator().manual_seed(0)
@@ -77,7 +77,7 @@ def test_labels_of_documents_are_shuffled_among_documents() -> None:
 
 def test_the_strongest_pair_is_found_on_one_half_and_measured_on_the_other() -> None:
     counts = np.full((20, 4, 4), 10.0)
-    counts[::2, 1, 0] = 30  # only this half says that half of what expert 1 takes is a
+    counts[::2, 1, 0] = 30  # "a" is half of expert 1's text, but only in this half
     counts[1::2, 1, 0] = 15
     found = strongest(2, counts, list("abcd"), 50, RNG)
     assert (found.layer, found.expert, found.label) == (2, 1, "a")

@@ -1,4 +1,4 @@
-"""The mixture that ships: its folder computes its golden traces; those are what the weights it holds give in transformers."""
+"""The mixture that ships: its folder computes its golden traces, which transformers computes with the same weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ needs_routers = pytest.mark.skipif(not NEWER, reason="transformers 5 is not inst
 
 
 @needs_routers
-def test_a_folder_of_four_bits_is_read_back_as_it_was_rounded(tmp_path: Path) -> None:
+def test_a_four_bit_folder_is_read_back_as_it_was_rounded(tmp_path: Path) -> None:
     from gander_training.mixtures.golden import moe_tensors
     from gander_training.reference.cases import TINY_TEXT
     from gander_training.texts.tokens import encode
@@ -61,7 +61,7 @@ def test_a_folder_that_computes_something_else_is_refused(capsys: pytest.Capture
     assert "does not compute what the model computes" in capsys.readouterr().err
 
 
-def test_the_golden_traces_are_of_the_tokenizer_that_ships() -> None:
+def test_the_golden_traces_use_the_tokenizer_that_ships() -> None:
     from gander_training.reference.trace import file_hash
 
     assert sorted(CASES) == sorted(file.stem for file in GOLDEN.glob("*.safetensors")), (
@@ -74,7 +74,7 @@ def test_the_golden_traces_are_of_the_tokenizer_that_ships() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_folder_that_ships_computes_its_golden_in_one_step_and_in_two(name: str) -> None:
+def test_the_folder_that_ships_computes_its_golden_traces_in_one_step_and_in_two(name: str) -> None:
     golden = load_file(GOLDEN / f"{name}.safetensors")
     ids = golden["sequence.0.ids"].tolist()
     model = OnnxFolder(SHIPPED)

@@ -1,4 +1,4 @@
-"""A library in mttl's layout, made of the tiny pool's experts, comes back as those experts."""
+"""The tiny pool's experts as a library in mttl's layout are imported as the same experts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def experts() -> dict[str, Expert]:
 
 @pytest.fixture
 def library(tmp_path: Path, experts: dict[str, Expert]) -> Path:
-    """What ExpertLibrary writes: state dictionaries, ExpertInfo.asdict() and auxiliary data, by torch.save."""
+    """What ExpertLibrary writes with torch.save: state dictionaries, ExpertInfo.asdict() and auxiliary data."""
     folder = tmp_path / "library"
     folder.mkdir()
     for name, expert in experts.items():
@@ -52,7 +52,7 @@ def pool(tmp_path: Path) -> Path:
     return tmp_path / "pool"
 
 
-def test_experts_come_back(library: Path, pool: Path, experts: dict[str, Expert]) -> None:
+def test_imported_experts_equal_the_original_ones(library: Path, pool: Path, experts: dict[str, Expert]) -> None:
     assert main(["import-mttl", str(library), str(pool)]) == 0
     read = read_pool(pool).experts
     assert [expert.id for expert in read] == list(NAMES)
@@ -74,15 +74,15 @@ BAD: list[tuple[Callable[[Path], object], str]] = [
     (lambda f: edit(f / "Zeta.meta", lambda m: m.pop("expert_config")), "has no lora_alpha"),
     (lambda f: edit(f / "Zeta.meta", lambda m: m["expert_config"].update(tie_params="q")), "tie_params"),
     (lambda f: edit(f / "Zeta.meta", lambda m: m["expert_config"].update(lora_rank=9)), "lora_rank is 9"),
-    (lambda f: edit(f / "Zeta.ckpt", lambda w: w.update({"x.lora_a": torch.ones(1, 1, 2, 4)})), "no matrix of plain LoRA"),
-    (lambda f: (f / f"Zeta.{BIN}").unlink(), "0 files are Zeta.phatgoosetransformconfig-*.bin"),
-    (lambda f: edit(f / f"Zeta.{BIN}", lambda b: b["data"].update({"x.selector.y.v": np.ones((1, 2), np.float32)})), "no gate of Zeta"),
+    (lambda f: edit(f / "Zeta.ckpt", lambda w: w.update({"x.lora_a": torch.ones(1, 1, 2, 4)})), "not a matrix of plain LoRA"),
+    (lambda f: (f / f"Zeta.{BIN}").unlink(), "expected one file Zeta.phatgoosetransformconfig-*.bin, found 0"),
+    (lambda f: edit(f / f"Zeta.{BIN}", lambda b: b["data"].update({"x.selector.y.v": np.ones((1, 2), np.float32)})), "not a gate of Zeta"),
     (lambda f: torch.save({"data": Path("x")}, f / f"Zeta.{BIN}"), "not a file of plain data"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("spoil", "told"), BAD)
-def test_a_bad_library_is_told_in_one_line(
+def test_a_bad_library_is_reported_in_one_line(
     library: Path, pool: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], object], told: str
 ) -> None:
     spoil(library)

@@ -1,4 +1,4 @@
-"""Each kind of T5, exported in each way, run by the built engine and held to the PyTorch reference."""
+"""Each kind of T5, exported in each way, run by the built engine and compared with the PyTorch reference."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ needs_engine = pytest.mark.skipif(not BUILT and "CI" not in os.environ, reason="
 
 
 def small(plain: bool = False, multilingual: bool = False) -> PreTrainedModel:
-    """A T5 with random numbers: gated as v1.1, FLAN and mT5 are, or plain and tied as the first ones."""
+    """A random T5: gated like v1.1, FLAN and mT5, or plain and tied like the first T5s."""
     config = json.loads((BASE / "config.json").read_text())
     for name in ("architectures", "model_type"):
         del config[name]
@@ -59,12 +59,12 @@ def small(plain: bool = False, multilingual: bool = False) -> PreTrainedModel:
 
 
 def rounded(source: Path, target: Path) -> None:
-    """As ``export-base`` writes it."""
+    """Export as ``export-base`` does."""
     export_pair(source, target, unchanged, products)
 
 
 def as_optimum_leaves_it(source: Path, target: Path) -> None:
-    """Three files, each with its own weights in it."""
+    """Export to three files, each with its own weights inside."""
     from optimum.exporters.onnx import main_export
 
     with quiet():
@@ -74,7 +74,7 @@ def as_optimum_leaves_it(source: Path, target: Path) -> None:
 
 
 def write_pool(folder: Path, model: PreTrainedModel, export: Callable[[Path, Path], None]) -> Path:
-    """Two experts on every linear layer but the head."""
+    """Write a pool with two experts on every linear layer but the head."""
     source, pool = folder / "hf", folder / "pool"
     model.save_pretrained(source)
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
@@ -103,7 +103,7 @@ def write_pool(folder: Path, model: PreTrainedModel, export: Callable[[Path, Pat
 
 
 def route(pool: Path, trace: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """``gander route`` on a pool."""
+    """Run ``gander route`` on a pool."""
     command = ["node", str(ROOT / "dist/cli.cjs"), "route", TEXT, "--target", TARGET, "--pool", str(pool)]
     command += ["--cache", str(trace.parent / "cache"), "--trace", str(trace), *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -121,7 +121,7 @@ def route(pool: Path, trace: Path, *options: str) -> subprocess.CompletedProcess
     ),
     ids=("gated", "plain-tied", "mt5", "four-bits", "optimum"),
 )
-def test_the_engine_gives_what_the_reference_gives(
+def test_the_engine_computes_what_the_reference_does(
     tmp_path: Path, model: Callable[[], PreTrainedModel], export: Callable[[Path, Path], None]
 ) -> None:
     pool = write_pool(tmp_path, model(), export)
@@ -138,7 +138,7 @@ def test_the_engine_gives_what_the_reference_gives(
 
 
 @needs_engine
-def test_bart_is_refused_in_a_line(tmp_path: Path) -> None:
+def test_bart_is_refused_in_one_line(tmp_path: Path) -> None:
     torch.manual_seed(3)
     sizes = {
         "d_model": 32,
@@ -156,7 +156,7 @@ def test_bart_is_refused_in_a_line(tmp_path: Path) -> None:
 
 
 @needs_engine
-def test_decoders_merged_by_optimum_are_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_decoders_merged_by_optimum_are_refused_with_a_remedy(tmp_path: Path) -> None:
     from optimum.exporters.onnx import main_export
 
     def merged(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Traces of an encoder-decoder, held to what the authors' code computed for the same two texts."""
+"""Traces of an encoder-decoder, compared with what the authors' code computed for the same two texts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def traced(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return json.loads(file.metadata()["gander-trace"]), {name: file.get_tensor(name) for name in file.keys()}
 
 
-def test_a_trace_of_two_texts_is_the_fixtures(folder: Path, golden: dict[str, Tensor], tmp_path: Path) -> None:
+def test_a_trace_of_two_texts_equals_the_fixtures(folder: Path, golden: dict[str, Tensor], tmp_path: Path) -> None:
     out = tmp_path / "out.safetensors"
     assert main(["reference", "--pool", str(folder), "--text", TEXT, "--target", TARGET, "--out", str(out)]) == 0
     header, tensors = traced(out)
@@ -53,13 +53,13 @@ def test_a_trace_of_two_texts_is_the_fixtures(folder: Path, golden: dict[str, Te
     assert start[0] == end[0] == -1 and TARGET[start[1] : end[1]].strip() in TARGET
 
 
-def test_what_it_writes_is_what_theirs_wrote(folder: Path, golden: dict[str, Tensor], tmp_path: Path) -> None:
+def test_generated_output_equals_the_authors(folder: Path, golden: dict[str, Tensor], tmp_path: Path) -> None:
     out = tmp_path / "out.safetensors"
     assert main(["reference", "--pool", str(folder), "--text", TEXT, "--k", "1", "--out", str(out)]) == 0
     assert traced(out)[1]["sequence.1.ids"].tolist() == golden["phatgoose_top1.t0.generated_ids"].tolist()
 
 
-def test_golden_traces_hold_every_strategy_and_what_ifs(folder: Path, tmp_path: Path) -> None:
+def test_golden_traces_cover_every_strategy_and_what_ifs(folder: Path, tmp_path: Path) -> None:
     assert main(["reference", "--pool", str(folder), "--out", str(tmp_path / "golden")]) == 0
     names = {path.stem for path in (tmp_path / "golden").iterdir()}
     assert {"merged", "merged-factors", "arrow-k3", "base", "single-00-P3Agnews", "phatgoose-k2-generated"} <= names
@@ -73,7 +73,7 @@ def test_golden_traces_hold_every_strategy_and_what_ifs(folder: Path, tmp_path: 
                 assert chosen[row, 3].tolist() == [4, -1]
 
 
-def test_a_tilt_of_one_stack_leaves_the_other_affinities(folder: Path, golden: dict[str, Tensor]) -> None:
+def test_a_tilt_in_one_stack_does_not_change_the_others_affinities(folder: Path, golden: dict[str, Tensor]) -> None:
     from gander_routing.base import load_shipped
 
     pool, model = read_pool(folder), load_shipped(folder)[0]
@@ -92,12 +92,12 @@ def test_a_tilt_of_one_stack_leaves_the_other_affinities(folder: Path, golden: d
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--text", "a", "--target", "b", "--out", "x"], "--target goes with --text, on a pool whose base is"),
-        (["--pool", "{folder}", "--time"], "--time measures pools whose base has one text"),
-        (["--pool", "{folder}", "--target", "b", "--out", "x"], "--target goes with --text"),
+        (["--text", "a", "--target", "b", "--out", "x"], "--target needs --text and a pool whose base is"),
+        (["--pool", "{folder}", "--time"], "--time does not support encoder-decoders"),
+        (["--pool", "{folder}", "--target", "b", "--out", "x"], "--target needs --text"),
     ],
 )
-def test_what_does_not_go_together_is_told(
+def test_options_that_exclude_each_other_are_reported(
     folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], told: str
 ) -> None:
     given = [option.replace("{folder}", str(folder)) for option in options]
@@ -112,6 +112,6 @@ def test_commands_that_train_ask_for_pairs(folder: Path, tmp_path: Path, capsys:
     assert 'data.jsonl:1: expected one JSON object with an "input"' in capsys.readouterr().err
 
 
-def test_what_measures_one_text_refuses_an_encoder_decoder(folder: Path) -> None:
+def test_commands_for_one_text_refuse_an_encoder_decoder(folder: Path) -> None:
     with pytest.raises(UserError, match="its base is an encoder-decoder"):
         load_base(folder)

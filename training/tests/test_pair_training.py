@@ -1,4 +1,4 @@
-"""Experts and gates of an encoder-decoder: that they learn, that padding counts for nothing, and that they fit a pool."""
+"""Experts and gates of an encoder-decoder learn, ignore padding, and fit into a pool."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETTINGS = ["--dtype", "float32", "--batch", "16", "--part", "4", "--length", "2
 
 
 def write_pairs(path: Path, seed: int, count: int = 64) -> Path:
-    """A jsonl file: the target is the input's first word and last."""
+    """Write a jsonl file in which the target is the input's first and last word."""
     rng = random.Random(seed)
     with path.open("w", encoding="utf-8") as out:
         for _ in range(count):
@@ -48,7 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def expert(data: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trained by the commands, on the pool's base as shipped, for what the pool's other experts are."""
+    """An expert trained with the commands on the pool's base as shipped."""
     made = tmp_path_factory.mktemp("experts") / "ends"
     common = ["--base", str(folder), "--data", str(data), "--runs", str(made.parent / "runs"), *SETTINGS]
     out = ["--out", str(made), "--name", "Ends", "--rank", "4", "--test", str(data)]
@@ -57,7 +57,7 @@ def expert(data: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     return made
 
 
-def test_the_papers_settings_are_those_where_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_papers_settings_are_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     for command, more in (("expert", ["--out", "x"]), ("gate", ["--expert", "x"])):
         args = _parser().parse_args([command, "--base", str(BASE), "--data", "d", *more])
         steps = 1000 if command == "expert" else 100
@@ -66,7 +66,7 @@ def test_the_papers_settings_are_those_where_nothing_is_said(capsys: pytest.Capt
     assert [steady(step, 100) for step in (0, 2, 5, 6, 99)] == pytest.approx([1 / 6, 0.5, 1, 1, 1])
 
 
-def test_an_expert_learns_and_its_folder_is_what_a_pool_wants(expert: Path, folder: Path) -> None:
+def test_an_expert_learns_and_its_folder_fits_a_pool(expert: Path, folder: Path) -> None:
     card = (expert / "README.md").read_text(encoding="utf-8")
     front = yaml.safe_load(card.split("---\n")[1])
     assert front["name"] == "Ends" and "| rank, alpha | 4, 1 |" in card and "25 of 16 examples" in card
@@ -81,14 +81,14 @@ def test_an_expert_learns_and_its_folder_is_what_a_pool_wants(expert: Path, fold
     for path, vector in gate.items():
         assert vector.any() and vector.shape == adapter[f"base_model.model.{path}.lora_A.weight"].shape[1:]
     examples = load_file(expert / "examples.safetensors")
-    assert len(examples["embeddings"]) == len(examples["scales"]) == 64  # of each input
+    assert len(examples["embeddings"]) == len(examples["scales"]) == 64  # one per input
     config = json.loads((expert / "adapter_config.json").read_text())
     assert config["task_type"] == "SEQ_2_SEQ_LM" and "lm_head" not in config["target_modules"]
     assert not list((expert.parent / "runs").iterdir())
     assert str(expert.parent) not in (expert / "adapter_config.json").read_text()
 
 
-def test_it_is_routed_beside_the_imported_ones(expert: Path, folder: Path, tmp_path: Path) -> None:
+def test_it_is_routed_together_with_imported_experts(expert: Path, folder: Path, tmp_path: Path) -> None:
     import shutil
 
     shutil.copytree(folder, tmp_path / "pool")
@@ -100,7 +100,7 @@ def test_it_is_routed_beside_the_imported_ones(expert: Path, folder: Path, tmp_p
     assert (load_file(out)["block.0.contribution"] > 0).all()
 
 
-def test_an_adapter_begins_as_theirs_does() -> None:
+def test_an_adapter_starts_as_in_the_authors_code() -> None:
     bench = bench_on()
     begin(bench, 0)
     for layer in bench.modules().values():
@@ -109,7 +109,7 @@ def test_an_adapter_begins_as_theirs_does() -> None:
     assert a.std().item() == pytest.approx(0.01, rel=0.05)
 
 
-def test_in_bfloat16_as_where_nothing_is_said(data: Path, tmp_path: Path) -> None:
+def test_training_in_bfloat16_which_is_the_default(data: Path, tmp_path: Path) -> None:
     common = [
         "--base",
         str(BASE),
@@ -130,7 +130,7 @@ def test_in_bfloat16_as_where_nothing_is_said(data: Path, tmp_path: Path) -> Non
     assert all(vector.any() for vector in load_file(tmp_path / "made/gate.safetensors").values())
 
 
-def test_padding_counts_for_nothing() -> None:
+def test_padding_does_not_count() -> None:
     bench = bench_on()
     texts = [Pair("the farmer counts sheep near the mill", "the mill"), Pair("water", "slow water under tall trees")]
     pairs = Pairs.of(bench.tokenizer, texts, 24)
@@ -164,7 +164,7 @@ def test_means_are_over_each_modules_own_sequence(expert: Path, data: Path, fold
         torch.testing.assert_close(means[path], torch.cat(seen).mean(0), atol=1e-5, rtol=1e-4)
 
 
-def test_a_batch_in_parts_is_the_whole_batch(tmp_path: Path) -> None:
+def test_a_batch_in_parts_gives_the_same_as_the_whole_batch(tmp_path: Path) -> None:
     def run(part: int | None) -> tuple[list[float], torch.Tensor]:
         from gander_training.fitting.loop import MasterAdamW
 
@@ -180,7 +180,7 @@ def test_a_batch_in_parts_is_the_whole_batch(tmp_path: Path) -> None:
     torch.testing.assert_close(weight, other)
 
 
-def test_files_take_part_in_equal_shares(data: Path, tmp_path: Path) -> None:
+def test_files_contribute_in_equal_shares(data: Path, tmp_path: Path) -> None:
     other = write_pairs(tmp_path / "other.jsonl", 2, count=10)
     texts, pairs, rows = load_pairs(bench_on(), [data, other], PairOptions(steps=2, batch=10, length=24))
     assert len(texts) == len(pairs.targets) == 74
@@ -197,7 +197,9 @@ def test_files_take_part_in_equal_shares(data: Path, tmp_path: Path) -> None:
         ("[", 'an "input" and a "target"'),
     ],
 )
-def test_what_is_no_pair_is_one_line(tmp_path: Path, line: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_that_is_not_a_pair_is_reported_in_one_line(
+    tmp_path: Path, line: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "data.jsonl"
     file.write_text(line + "\n")
     with pytest.raises(UserError, match=why):

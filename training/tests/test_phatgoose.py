@@ -1,4 +1,4 @@
-"""The fixture's table: the authors' checkpoint as a pool computes what their released code did (test/fixtures/phatgoose-t5)."""
+"""The authors' checkpoint, imported as a pool, computes what their released code did (test/fixtures/phatgoose-t5)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 BOUND = 2e-5
 EPSILON = 1e-6
-ARROW_TEMPERATURE = 10  # of the released code, which divides by the root of d_in, too
-NEAR = 1e-6  # float32 of another library: arrow's scores lie closer together than that here and there
+ARROW_TEMPERATURE = 10  # in the released code, which also divides by the square root of d_in
+NEAR = 1e-6  # float32 rounding between libraries; some of arrow's scores are closer together
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def model(folder: Path) -> nn.Module:
 def with_vectors(
     pool: Pool, variants: dict[str, Tensor], name: str, change: Callable[[Tensor], Tensor]
 ) -> list[Expert]:
-    """The pool's experts with the vectors that a variant of the fixture routes by."""
+    """The pool's experts with the vectors by which a variant of the fixture routes."""
     experts = []
     for index, expert in enumerate(pool.experts):
         vectors = {
@@ -59,7 +59,7 @@ def with_vectors(
 def setting(
     pool: Pool, golden: dict[str, Tensor], variants: dict[str, Tensor], name: str, text: int
 ) -> tuple[list[Expert], Strategy]:
-    """The experts and the strategy of one of the fixture's variants, for one of its texts."""
+    """The experts and the strategy for one of the fixture's variants and one of its texts."""
     plain = {
         "phatgoose_top2": Strategy("phatgoose", 2, epsilon=EPSILON),
         "phatgoose_top1": Strategy("phatgoose", 1, epsilon=EPSILON),
@@ -79,7 +79,7 @@ def setting(
 
 
 def nearest(golden: dict[str, Tensor], variants: dict[str, Tensor], text: int) -> int:
-    """The expert with the example most like a text's query, by cosine."""
+    """The expert with the example most similar to a text's query, by cosine."""
     query = golden[f"retrieval.t{text}.query"].flatten()
     best = []
     for index in range(len(PHATGOOSE_NAMES)):
@@ -93,7 +93,7 @@ VARIANTS += ("merged_outer", "merged_factors", "retrieval")
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_each_variant_is_what_the_released_code_computed(
+def test_each_variant_equals_what_the_released_code_computed(
     pool: Pool, model: nn.Module, golden: dict[str, Tensor], variants: dict[str, Tensor], name: str
 ) -> None:
     for text in range(3):
@@ -111,7 +111,7 @@ def test_each_variant_is_what_the_released_code_computed(
 
 
 def expect_same_choice(seen: dict[str, Tensor], golden: dict[str, Tensor], prefix: str, near: float) -> None:
-    """Scores and weights in bounds, every index the same; scores nearer than ``near`` may change places."""
+    """Assert close scores and weights and equal indices; scores closer than ``near`` may swap."""
     scores, indices = golden[f"{prefix}.scores"], golden[f"{prefix}.indices"].long()
     torch.testing.assert_close(seen["affinity"], scores, atol=BOUND, rtol=0)
     torch.testing.assert_close(seen["weight"], golden[f"{prefix}.weights"], atol=BOUND, rtol=0)
@@ -121,7 +121,7 @@ def expect_same_choice(seen: dict[str, Tensor], golden: dict[str, Tensor], prefi
 
 
 @pytest.mark.parametrize("name", ("phatgoose_top2", "single", "base", "phatgoose_top1", "merged_outer"))
-def test_what_is_written_is_the_same(
+def test_the_generated_output_is_the_same(
     pool: Pool, model: nn.Module, golden: dict[str, Tensor], variants: dict[str, Tensor], name: str
 ) -> None:
     for text in range(3):
@@ -130,7 +130,7 @@ def test_what_is_written_is_the_same(
         assert written == golden[f"{name}.t{text}.generated_ids"].tolist()
 
 
-def test_each_module_gives_what_theirs_gave_for_the_same_input(
+def test_each_module_gives_what_the_authors_gives_for_the_same_input(
     pool: Pool, model: nn.Module, golden: dict[str, Tensor]
 ) -> None:
     router = Router(model, pool.experts, Strategy("phatgoose", 2, epsilon=EPSILON), torch.zeros(1, 1, 5), None)
@@ -142,7 +142,7 @@ def test_each_module_gives_what_theirs_gave_for_the_same_input(
         torch.testing.assert_close(out, golden[f"{prefix}.out"], atol=BOUND, rtol=0)
 
 
-def test_the_retrieval_of_the_fixture_is_the_nearest_example(
+def test_retrieval_in_the_fixture_is_by_the_nearest_example(
     golden: dict[str, Tensor], variants: dict[str, Tensor]
 ) -> None:
     for text in range(3):
@@ -156,7 +156,7 @@ def test_factors_are_averaged_with_their_rounding(pool: Pool, variants: dict[str
         assert torch.equal(lora.b, variants[f"{key}.layer2__0"].float().T)
 
 
-def test_arrows_direction_is_theirs_but_for_their_rounding(pool: Pool, variants: dict[str, Tensor]) -> None:
+def test_arrow_directions_are_the_authors_except_for_their_rounding(pool: Pool, variants: dict[str, Tensor]) -> None:
     for index, expert in enumerate(pool.experts):
         for path, own in expert.directions.items():
             theirs = variants[f"arrow.{path}._addons.router.expert_embeddings__{index}"]

@@ -1,4 +1,4 @@
-"""The tiny pool passes the check, and each way of breaking it is told in one line."""
+"""The tiny pool passes the check, and each kind of damage is reported in one line."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def of_another_base(pool: Path) -> None:
     ("damage", "message"),
     [
         (nan_adapter, "adapter_model.safetensors: .* NaN"),
-        (renamed_module, "adapter_model.safetensors: .*layers.7.* belongs to no linear layer"),
+        (renamed_module, "adapter_model.safetensors: .*layers.7.* is not for a linear layer"),
         (wide_adapter, r"adapter_model.safetensors: .* has shape \[\d+, 7\]"),
         (zero_gate, "gate.safetensors: every vector is zero"),
         (short_gate, r"gate.safetensors: .*\[3\]"),
@@ -112,10 +112,10 @@ def of_another_base(pool: Path) -> None:
         (newer_version, "pool.json: version 2"),
         (outside, "leaves the pool"),
         (truncated, "adapter_model.safetensors: "),
-        (of_another_base, "init_lora_weights = 'pissa_niter_4' is of another base"),
+        (of_another_base, "init_lora_weights = 'pissa_niter_4' is for a changed base"),
     ],
 )
-def test_damage_is_named(
+def test_damage_is_reported(
     pool: Path, damage: Callable[[Path], None], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage(pool)
@@ -154,7 +154,7 @@ def test_two_commands_add_an_expert(pool: Path, tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("line", ['{"text": 1}', "nonsense", '{"other": "x"}'])
-def test_bad_data_is_named(pool: Path, tmp_path: Path, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_data_is_reported(pool: Path, tmp_path: Path, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "bad.jsonl"
     data.write_text(line + "\n")
     out = tmp_path / "never"

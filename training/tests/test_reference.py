@@ -1,4 +1,4 @@
-"""The command that writes golden traces: what it writes, and what it says of a pool that is broken."""
+"""The command that writes golden traces: what it writes, and what it says about a broken pool."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_offsets_are_in_utf16_and_cover_the_text(text: str) -> None:
     assert end == len(units) // 2
 
 
-def test_golden_traces_are_made_again(tmp_path: Path) -> None:
+def test_golden_traces_are_reproducible(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         assert main(["--pool", str(POOL), "--out", str(tmp_path / folder)]) == 0
     names = sorted(path.name for path in GOLDEN.iterdir())
@@ -49,7 +49,7 @@ def test_golden_traces_are_made_again(tmp_path: Path) -> None:
         fresh, committed = load_file(tmp_path / "a" / name), load_file(GOLDEN / name)
         assert fresh.keys() == committed.keys()
         for key, tensor in committed.items():
-            # Another processor may round otherwise, but not choose otherwise: the smallest margin is 3e-4.
+            # Another processor may round differently, but not choose differently: the smallest margin is 3e-4.
             torch.testing.assert_close(fresh[key], tensor, atol=1e-3, rtol=1e-3, equal_nan=True)
 
 

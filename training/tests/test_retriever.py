@@ -1,4 +1,4 @@
-"""The embedder that a pool ships: what is rounded in it, and that its examples follow it."""
+"""A pool's embedder: what is rounded in it, and that the examples match it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEXTS = {id: list(texts) for id, texts in tiny_retriever.EXAMPLES.items()}
 
 
 def rounding(model: onnx.ModelProto) -> set[str]:
-    """The operators of a graph that round what is computed, and not only what is stored."""
+    """The operators of a graph that round during computation, not only in storage."""
     return {
         node.op_type
         for node in model.graph.node
@@ -39,7 +39,7 @@ def rounding(model: onnx.ModelProto) -> set[str]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Hugging Face folder of a BERT with random weights, large enough that its matrices are rounded."""
+    """A Hugging Face folder of a random BERT, large enough for its matrices to be rounded."""
     folder = tmp_path_factory.mktemp("encoder")
     tokenizer: Tokenizer = tiny_retriever.build_tokenizer()
     torch.manual_seed(0)
@@ -57,7 +57,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_an_exported_retriever_rounds_weights_alone(source: Path, tmp_path: Path) -> None:
+def test_an_exported_retriever_rounds_only_weights(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "retriever"
     assert main(["export-retriever", str(source), str(target)]) == 0
     model = onnx.load(target / "model.onnx")
@@ -65,15 +65,15 @@ def test_an_exported_retriever_rounds_weights_alone(source: Path, tmp_path: Path
     assert rounding(model) == set()
     large = [t for t in model.graph.initializer if np.prod(t.dims) >= 4096]
     assert {t.data_type for t in large} == {onnx.TensorProto.INT8}
-    assert len(large) == 2 * 6 + 2, "six matrices a layer, the tables of tokens and of positions"
+    assert len(large) == 2 * 6 + 2, "six matrices per layer, the tables of tokens and of positions"
     retriever, encoder = Retriever(target), BertModel.from_pretrained(source, add_pooling_layer=False).eval()
-    # A table has one scale: 0.9995 to 0.9999 over three seeds.
+    # A table has only one scale: cosines were 0.9995 to 0.9999 over three seeds.
     for text in ("", "hello 3 \U0001f9a2", "word " * 200):
         own = tiny_retriever.embed(encoder, retriever.tokenizer, text)
         assert float(retriever.embed([text])[0] @ own) > 0.999
 
 
-def test_the_retriever_that_ships_rounds_weights_alone() -> None:
+def test_the_retriever_that_ships_rounds_only_weights() -> None:
     assert rounding(onnx.load(SHIPPED / "retriever/model.onnx")) == set()
 
 
@@ -87,14 +87,14 @@ def data_of(folder: Path, texts: dict[str, list[str]]) -> Path:
 
 @pytest.fixture
 def pool(tmp_path: Path) -> Path:
-    """A copy of the tiny pool whose examples are another embedder's."""
+    """A copy of the tiny pool with examples from another embedder."""
     folder = shutil.copytree(TINY, tmp_path / "pool")
     for path in folder.glob("experts/*/examples.safetensors"):
         save_file({name: -tensor for name, tensor in load_file(path).items()}, path)
     return folder
 
 
-def test_examples_are_embedded_anew(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_examples_are_embedded_again(pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["examples", str(pool), "--data", str(data_of(tmp_path / "data", TEXTS))]) == 0
     assert "alpha: 3 examples\n" in capsys.readouterr().out
     for id in TEXTS:
@@ -106,7 +106,7 @@ def test_examples_are_embedded_anew(pool: Path, tmp_path: Path, capsys: pytest.C
     assert max(similarities(read, "import math")) == pytest.approx(1, abs=0.01)
 
 
-def test_no_examples_are_written_where_one_expert_has_no_text(
+def test_no_examples_are_written_if_one_expert_has_no_text(
     pool: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = pool / "experts/Zeta/examples.safetensors"

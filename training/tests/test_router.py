@@ -1,4 +1,4 @@
-"""The router of all experts together: that it computes what the reference does, learns, resumes, and leaves the rest alone."""
+"""The jointly trained router computes what the reference does, learns, resumes, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def corpora(tmp_path: Path, pool: Path) -> Path:
     return tmp_path / "corpora"
 
 
-def test_it_computes_what_the_reference_computes(pool: Path, corpora: Path, tmp_path: Path) -> None:
+def test_it_computes_what_the_reference_does(pool: Path, corpora: Path, tmp_path: Path) -> None:
     train_router(pool, corpora, RouterOptions(**{**vars(OPTIONS), "steps": 2}), tmp_path / "runs")
     read = read_pool(pool)
     ids = torch.arange(12)
@@ -65,7 +65,7 @@ def test_it_computes_what_the_reference_computes(pool: Path, corpora: Path, tmp_
 
 @pytest.mark.skipif(not BUILT and "CI" not in os.environ, reason="npm run build was not run")
 @pytest.mark.parametrize(("name", "near"), (("tiny", 1e-4), ("shipped", 1e-2)))
-def test_the_engine_gives_what_the_reference_gives(
+def test_the_engine_computes_what_the_reference_does(
     name: str, near: float, pool: Path, corpora: Path, tmp_path: Path
 ) -> None:
     if name == "tiny":
@@ -90,7 +90,7 @@ def test_the_engine_gives_what_the_reference_gives(
     np.testing.assert_allclose(engine_says["sequence.0.log_prob"], reference_says["log_prob"], atol=near, rtol=0)
 
 
-def test_it_learns_and_goes_on_where_it_was_stopped(
+def test_it_learns_and_continues_where_it_was_stopped(
     pool: Path, corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other"
@@ -139,15 +139,15 @@ def test_experts_and_base_stay_as_they_are_and_the_pool_names_the_rows(
     }
 
 
-def test_batches_hold_every_kind_alike() -> None:
+def test_batches_have_as_much_of_every_kind() -> None:
     kinds = [torch.full((rows, 3), kind) for kind, rows in enumerate((2, 50, 7))]
     rows = torch.cat(mixed(kinds, RouterOptions(steps=15, batch=4)))
     assert rows.shape == (60, 3)
     assert rows[:, 0].bincount().tolist() == [20, 20, 20]
 
 
-def test_a_pool_of_one_expert_has_nothing_to_choose(pool: Path, corpora: Path, tmp_path: Path) -> None:
+def test_a_pool_with_one_expert_is_refused(pool: Path, corpora: Path, tmp_path: Path) -> None:
     for folder in sorted((pool / "experts").iterdir())[1:]:
         shutil.rmtree(folder)
-    with pytest.raises(UserError, match="has 1 experts, a token is to choose 2"):
+    with pytest.raises(UserError, match="has 1 experts, but k is 2"):
         train_router(pool, corpora, OPTIONS, tmp_path / "runs")

@@ -1,4 +1,4 @@
-"""How alike experts are: what the engine's figures are held to, made again and seen to mean what it says."""
+"""How similar experts are: the engine's reference figures are reproducible and mean what they say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATHS = ("model.layers.0.q_proj", "model.layers.1.q_proj")
 
 
 @pytest.mark.parametrize("name", POOLS)
-def test_golden_similarities_are_made_again(name: str, tmp_path: Path) -> None:
+def test_golden_similarities_are_reproducible(name: str, tmp_path: Path) -> None:
     assert main(["--pool", str(ROOT / POOLS[name]), "--out", str(tmp_path / "fresh")]) == 0
     committed = load_file(ROOT / "test/fixtures/golden/similarity" / f"{name}.safetensors")
     fresh = load_file(tmp_path / "fresh")
@@ -33,25 +33,25 @@ def expert(name: str, seed: int, paths: tuple[str, ...] = PATHS) -> Expert:
     return Expert(name, name, lora, {path: torch.randn(6, generator=rng) for path in paths})
 
 
-def test_size_and_mean_make_no_difference_and_the_sign_does() -> None:
+def test_size_and_mean_make_no_difference_but_the_sign_does() -> None:
     one = expert("one", 1)
     gates = {path: 3 * gate + 7 for path, gate in one.gate.items()}
     against = {path: replace(lora, scale=-2.0) for path, lora in one.lora.items()}
     planes = [
         similarity([one, replace(one, gate=gates, lora=against)], of)[0, 0, 1] for of in (gate_vector, adapter_vector)
     ]
-    # The router's epsilon moves neither direction.
+    # The router's epsilon hardly changes either direction.
     assert planes[0] == pytest.approx(1, abs=1e-6) and planes[1] == pytest.approx(-1, abs=1e-6)
 
 
-def test_another_pair_of_factors_of_the_same_product_is_the_same_adapter() -> None:
+def test_different_factors_with_the_same_product_are_the_same_adapter() -> None:
     one = expert("one", 1)
     mixed = torch.tensor([[2.0, 1.0], [0.0, 0.5]])
     other = {path: Lora(mixed @ lora.a, lora.b @ mixed.inverse(), lora.scale) for path, lora in one.lora.items()}
     assert similarity([one, replace(one, lora=other)], adapter_vector)[0, 0, 1] == pytest.approx(1, abs=1e-6)
 
 
-def test_where_two_share_no_module_nothing_is_known() -> None:
+def test_two_experts_without_a_common_module_have_no_similarity() -> None:
     planes = similarity([expert("one", 1), expert("two", 2, PATHS[1:])], gate_vector)
     assert planes.shape == (3, 2, 2)
     assert planes[1, 0, 1].isnan() and planes[1, 1, 1].isnan()

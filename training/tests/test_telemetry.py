@@ -1,4 +1,4 @@
-"""onnxruntime tells nobody what is done with it."""
+"""onnxruntime collects no telemetry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 
 
 def test_leaves_nothing_behind(tmp_path: Path) -> None:
-    # Nothing else: it keeps still by itself where it believes to be tested.
+    # No other variables: onnxruntime sends nothing if they suggest that it is being tested.
     env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_CACHE_HOME", "TMPDIR", "TEMP"):
         (tmp_path / name).mkdir()

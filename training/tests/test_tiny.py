@@ -1,4 +1,4 @@
-"""The tiny pool and the forms of its base: regenerable, small, and what they claim to be."""
+"""The tiny pool and the forms of its base: reproducible, small, and what they claim to be."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAME = ["dynamo", "gemm", "initializer", "packed", "optimised"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fixtures, made anew by the command."""
+    """The fixtures, made again by the command."""
     out = tmp_path_factory.mktemp("made")
     assert main(["--out", str(out)]) == 0
     return out
@@ -39,7 +39,7 @@ def files(folder: Path) -> list[str]:
 
 
 def run_chunks(model: Path, ids: np.ndarray, cuts: list[int]) -> np.ndarray:
-    """Logits [batch, T, V] of an exported base, fed in chunks over its keys and values."""
+    """Logits [batch, T, V] of an exported base, run in chunks over its keys and values."""
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     batch = ids.shape[0]
     past = [np.zeros((batch, tiny.KV_HEADS, 0, tiny.HIDDEN // tiny.HEADS), np.float32)] * (2 * tiny.LAYERS)
@@ -61,7 +61,7 @@ def plain_logits(model: torch.nn.Module, ids: np.ndarray) -> np.ndarray:
         return model(input_ids=torch.from_numpy(ids), use_cache=False).logits.numpy()
 
 
-def test_it_is_made_again_bit_for_bit(made: Path, tmp_path: Path) -> None:
+def test_it_is_reproducible_bit_for_bit(made: Path, tmp_path: Path) -> None:
     assert main(["--out", str(tmp_path)]) == 0
     names = files(made)
     assert names == files(tmp_path)
@@ -74,7 +74,7 @@ def test_another_seed_gives_another_pool(made: Path, tmp_path: Path) -> None:
     assert (tmp_path / "tokenizer.json").read_bytes() == (made / "tiny-pool/base/tokenizer.json").read_bytes()
 
 
-def test_what_is_committed_is_what_the_command_makes(made: Path) -> None:
+def test_the_committed_fixtures_are_what_the_command_makes(made: Path) -> None:
     for folder in ("tiny-pool", "bases"):
         assert files(FIXTURES / folder) == files(made / folder)
     committed, fresh = FIXTURES / "tiny-pool/experts", made / "tiny-pool/experts"
@@ -83,7 +83,7 @@ def test_what_is_committed_is_what_the_command_makes(made: Path) -> None:
     assert filecmp.cmpfiles(committed, fresh, drawn, shallow=False)[0] == drawn
 
 
-def test_it_is_small_and_names_no_machine(made: Path) -> None:
+def test_it_is_small_and_contains_no_local_paths(made: Path) -> None:
     sizes = {name: (made / name).stat().st_size for name in files(made)}
     assert sum(size for name, size in sizes.items() if name.startswith("tiny-pool/")) < 1_000_000
     assert all(size < 300_000 for size in sizes.values())

@@ -1,4 +1,4 @@
-"""The tiny encoder-decoder pool of the engine's tests is what its command writes."""
+"""The tiny encoder-decoder pool for the engine's tests is what its command writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXPERTS = "experts"
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is in each file of a folder."""
+    """The contents of each file in a folder."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 

@@ -1,4 +1,4 @@
-"""Adapters and gates: that they learn, that they are what the formulas say, and that runs resume."""
+"""Adapters and gates learn, follow the formulas, and their runs resume."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_adapter_loads_with_plain_peft(small: Path, expert: Path) -> None:
     assert (adapted - plain).abs().max() > 1e-2
 
 
-def test_folder_holds_what_a_pool_wants(expert: Path) -> None:
+def test_folder_has_what_a_pool_needs(expert: Path) -> None:
     front = yaml.safe_load((expert / "README.md").read_text().split("---\n")[1])
     assert front["name"] == "Made"
     assert front["base_model"] == "small-llama"
@@ -65,8 +65,8 @@ def test_folder_holds_what_a_pool_wants(expert: Path) -> None:
         assert vector.dtype == torch.float32 and vector.any()
 
 
-def test_gate_scales_the_adapter_alone(small: Path, expert: Path) -> None:
-    """h = W u + s B A (sigmoid(v . u) u), on one layer by hand."""
+def test_gate_scales_only_the_adapter(small: Path, expert: Path) -> None:
+    """Compares h = W u + s B A (sigmoid(v . u) u), computed by hand, for one layer."""
     bench = bench_on(small, expert)
     gates = Gates(bench)
     path = "model.layers.0.mlp.up_proj"
@@ -84,7 +84,7 @@ def test_gate_scales_the_adapter_alone(small: Path, expert: Path) -> None:
     torch.testing.assert_close(layer(u), u @ layer.base_layer.weight.T + 2.0 * (u @ a.T @ b.T))
 
 
-def test_gate_training_leaves_base_and_adapter_alone(small: Path, expert: Path, data: Path) -> None:
+def test_gate_training_does_not_change_base_and_adapter(small: Path, expert: Path, data: Path) -> None:
     bench = bench_on(small, expert)
     before = {name: p.clone() for name, p in bench.model.named_parameters()}
     again = train_gate_folder(bench, [data], expert, GATE, expert.parent / "runs", None)
@@ -106,7 +106,7 @@ def test_mean_inputs_are_means_over_text_tokens(small: Path, expert: Path, data:
     torch.testing.assert_close(mean_inputs(bench, windows, batch=2)[path], kept.mean(0), atol=1e-5, rtol=1e-4)
 
 
-def test_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
+def test_a_resumed_run_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
     def run(stop: int | None) -> torch.Tensor:
         torch.manual_seed(0)
         layer = nn.Linear(4, 1)

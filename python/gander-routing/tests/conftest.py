@@ -1,4 +1,4 @@
-"""The tiny pool of the fixtures, its base and a text that is awkward to read."""
+"""The tiny pool of the fixtures, its base and a text that is awkward to tokenize."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXT = "cafe\u0301 \U0001f9a2 the 12 experts\r\n\tif (na\u00efve) \U0001f469\u20
 
 
 def base() -> nn.Module:
-    """The pool's base, in a copy of its own."""
+    """A fresh copy of the pool's base."""
     return load_shipped(POOL)[0]
 
 

@@ -1,4 +1,4 @@
-"""The routed model against things computed some other way: PEFT, merged weights, the formulas written out again."""
+"""The routed model, checked against independent computations: PEFT, merged weights, the formulas written out again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def log_probs_of(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def expect_logits(result: RoutedResult, logits: Tensor, ids: Tensor) -> None:
-    """A run gives these logits [T, V], as far as it tells."""
+    """Assert that a run's log-probabilities and last logits agree with these logits [T, V]."""
     torch.testing.assert_close(result.last_logits, logits[-1], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(result.log_prob[1:], log_probs_of(logits, ids), atol=1e-5, rtol=1e-5)
     assert math.isnan(result.log_prob[0])
@@ -62,7 +62,7 @@ def test_multitask_is_what_peft_computes_with_that_adapter(pool: Pool, model: nn
     assert (result.chosen == -1).all() and not result.weight.any()
 
 
-def test_merged_is_the_base_with_the_mean_of_the_products_added(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_merged_adds_the_mean_of_the_products_to_the_base(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     plain = base()
     with torch.no_grad():
         for path in (module.path for module in modules_of(pool.experts)):
@@ -73,14 +73,14 @@ def test_merged_is_the_base_with_the_mean_of_the_products_added(pool: Pool, mode
     assert (result.weight == 0.25).all() and result.chosen[0, 0].tolist() == [0, 1, 2, 3]
 
 
-def test_base_is_the_base_and_shows_the_affinities_beside_it(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_strategy_base_computes_the_base_and_still_shows_affinities(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     result = routed_forward(model, pool.experts, ids, Strategy("base"))
     expect_logits(result, logits_of(base(), ids), ids)
     assert (result.chosen == -1).all() and not result.weight.any() and not result.contribution.any()
     assert result.affinity.shape == (14, len(ids), 4) and result.affinity.isfinite().all()
 
 
-def test_hooks_are_gone_afterwards(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_hooks_are_removed_afterwards(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     before = logits_of(model, ids)
     routed_forward(model, pool.experts, ids, Strategy("phatgoose"))
     torch.testing.assert_close(logits_of(model, ids), before, atol=0, rtol=0)
@@ -132,7 +132,7 @@ def test_arrow_scores_by_the_top_right_singular_vector(pool: Pool, model: nn.Mod
     torch.testing.assert_close(result.weight.sum(-1), torch.ones(14, len(ids)))
 
 
-def test_all_experts_with_equal_gates_are_merged(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_choosing_all_experts_with_equal_gates_equals_merged(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     equal = with_gates(pool, lambda _, vector: torch.ones_like(vector).cumsum(0))
     routed = routed_forward(model, equal, ids, Strategy("phatgoose", 4))
     merged = routed_forward(model, pool.experts, ids, Strategy("merged"))
@@ -146,7 +146,7 @@ def test_layer_norm_removes_a_gates_size_and_mean() -> None:
     torch.testing.assert_close(affinities(u, moved, "phatgoose"), affinities(u, gates, "phatgoose"))
 
 
-def test_arrows_direction_of_a_rank_one_adapter() -> None:
+def test_arrow_direction_of_a_rank_one_adapter() -> None:
     lora = Lora(torch.tensor([[0.0, 3.0, 4.0]]), torch.tensor([[1.0], [2.0]]), 1.0)
     torch.testing.assert_close(lora.direction().abs(), torch.tensor([0.0, 0.6, 0.8]))
 
@@ -158,14 +158,14 @@ def test_a_zero_gate_scores_zero_and_ties_go_to_the_lower_index(pool: Pool, mode
     assert (result.chosen == torch.tensor([0, 1])).all() and (result.weight == 0.5).all()
 
 
-def test_ties_in_many_places() -> None:
+def test_many_ties_at_once() -> None:
     scores = torch.tensor([[1.0, 2.0, 2.0, 2.0], [0.0, -1.0, 0.0, 0.0], [-math.inf, 5.0, -math.inf, -math.inf]])
     chosen, weight = choose(scores, 2)
     assert chosen.tolist() == [[1, 2], [0, 2], [1, -1]]
     assert weight.tolist() == [[0.5, 0.5], [0.5, 0.5], [1, 0]]
 
 
-def test_knocked_out_is_never_chosen(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_a_knocked_out_expert_is_never_chosen(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     for strategy in (Strategy("phatgoose", 3), Strategy("merged"), Strategy("single", expert="alpha")):
         result = routed_forward(model, pool.experts, ids, strategy, interventions=[Intervention("knock-out", "alpha")])
         assert (result.chosen != 1).all()
@@ -178,14 +178,14 @@ def test_knocked_out_is_never_chosen(pool: Pool, model: nn.Module, ids: Tensor) 
     torch.testing.assert_close(by_bias.last_logits, by_name.last_logits, atol=0, rtol=0)
 
 
-def test_knocking_all_out_leaves_the_base(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_knocking_out_all_experts_leaves_the_base(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     out = [Intervention("knock-out", expert) for expert in IDS]
     result = routed_forward(model, pool.experts, ids, Strategy("phatgoose", 2), interventions=out)
     assert (result.chosen == -1).all() and not result.weight.any()
     expect_logits(result, logits_of(base(), ids), ids)
 
 
-def test_a_great_tilt_and_force_are_single(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_a_large_tilt_and_a_force_equal_single(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     single = routed_forward(model, pool.experts, ids, Strategy("single", expert="beta-2"))
     tilt, force = Intervention("tilt", "beta-2", amount=1e4), Intervention("force", "beta-2")
     for item in (tilt, force):
@@ -195,7 +195,7 @@ def test_a_great_tilt_and_force_are_single(pool: Pool, model: nn.Module, ids: Te
 
 
 @pytest.mark.parametrize("tokens", [{"token": 4}, {"tokens": ((4, 5), (900, 901))}])
-def test_an_intervention_holds_only_in_its_scope(
+def test_an_intervention_applies_only_in_its_scope(
     pool: Pool, model: nn.Module, ids: Tensor, tokens: dict[str, Any]
 ) -> None:
     scope = Scope(layer=1, kind="down", **tokens)
@@ -204,7 +204,7 @@ def test_an_intervention_holds_only_in_its_scope(
     result = routed_forward(model, pool.experts, ids, Strategy("phatgoose", 2), interventions=[item])
     assert result.chosen[13, 4].tolist() == [0, -1] and result.weight[13, 4].tolist() == [1, 0]
     result.chosen[13, 4] = plain.chosen[13, 4]
-    # It is the last module of all, so that nothing else can change.
+    # Nothing else can change, because this is the last module.
     torch.testing.assert_close(result.chosen, plain.chosen, atol=0, rtol=0)
     torch.testing.assert_close(result.affinity, plain.affinity, atol=0, rtol=0)
 
@@ -222,7 +222,7 @@ def test_a_later_intervention_wins(pool: Pool, model: nn.Module, ids: Tensor) ->
     assert (again.chosen[..., 0] == 1).all() and (again.weight[..., 0] == 1).all()
 
 
-def test_an_expert_without_a_module_takes_no_part_there(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_an_expert_without_a_module_is_not_chosen_there(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     first = pool.experts[0]
     lame = replace(
         first,
@@ -237,11 +237,11 @@ def test_an_expert_without_a_module_takes_no_part_there(pool: Pool, model: nn.Mo
     assert (merged.chosen[0] != 0).all() and (merged.weight[0, :, :3] == 0.25).all()
 
 
-def test_more_experts_asked_than_there_are(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_a_k_larger_than_the_number_of_experts(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     assert routed_forward(model, pool.experts, ids, Strategy("phatgoose", 9)).chosen.shape[-1] == 4
 
 
-def test_fixed_weights_stand_in_for_the_router_where_given(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_fixed_weights_replace_the_router_where_given(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     fixed = torch.full((1, len(ids), 4), math.nan)
     fixed[0, 2] = torch.tensor([0.0, 0.5, 2.0, 0.25])
     result = routed_forward(model, pool.experts, ids, Strategy("phatgoose", 2), fixed=fixed)
@@ -264,12 +264,12 @@ def test_modules_are_ordered_by_layer_then_kind() -> None:
     ]  # fmt: skip
 
 
-def test_an_unknown_expert_is_named(pool: Pool, model: nn.Module, ids: Tensor) -> None:
-    with pytest.raises(UserError, match="'nobody'; there are: Zeta, alpha, beta-10, beta-2"):
+def test_an_unknown_expert_is_refused_by_name(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+    with pytest.raises(UserError, match="'nobody', only Zeta, alpha, beta-10, beta-2"):
         routed_forward(model, pool.experts, ids, Strategy("single", expert="nobody"))
 
 
-def test_merged_factors_is_the_base_with_the_product_of_the_means(pool: Pool, model: nn.Module, ids: Tensor) -> None:
+def test_merged_factors_adds_the_product_of_the_means_to_the_base(pool: Pool, model: nn.Module, ids: Tensor) -> None:
     plain = base()
     for path in (module.path for module in modules_of(pool.experts)):
         parts = [expert.lora[path] for expert in pool.experts]

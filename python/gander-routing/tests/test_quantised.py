@@ -1,4 +1,4 @@
-"""Two codes in a byte, and back."""
+"""Packing two codes into a byte, and unpacking them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiny random models, served on sockets of this machine to a real client."""
+"""Tiny random models, served on local sockets to a real client."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CHUNK = 7
 
 @dataclass
 class Served:
-    """A server, and a client that has its token."""
+    """A server, and a client with its token."""
 
     address: str
     client: httpx.Client
@@ -43,7 +43,7 @@ class Served:
     folder: Path
 
     def post(self, what: str, **body: Any) -> httpx.Response:
-        # In ASCII: a lone surrogate has no other way over the wire.
+        # json.dumps escapes a lone surrogate; UTF-8 could not encode it.
         return self.client.post(f"/v1/{what}", content=json.dumps(body))
 
     def trace(self, what: str, **body: Any) -> Trace:
@@ -60,7 +60,7 @@ class Served:
 
 
 def as_trace(folder: Path, content: bytes) -> Trace:
-    """A trace that came over the wire."""
+    """Loads a trace from an answer's bytes."""
     file = folder / "answer.gander.safetensors"
     file.write_bytes(content)
     return Trace.load(file)
@@ -68,7 +68,7 @@ def as_trace(folder: Path, content: bytes) -> Trace:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
-    """Serves a model until the tests are over."""
+    """Starts a server for a model; it runs until the end of the tests."""
     torch.set_num_threads(1)
     clients = []
 
@@ -129,7 +129,7 @@ def pair(server: Callable[..., Served]) -> Served:
 
 
 def assert_spelled(told: Sequence[str] | None, wanted: Sequence[str] | None) -> None:
-    """The golden traces have bytes that are no text as the vocabulary's symbols; they are held by themselves."""
+    """Compares tokens, except for incomplete characters, which golden traces spell in the vocabulary's symbols."""
     assert told is not None and wanted is not None
     for own, golden in zip(told, wanted, strict=True):
         assert own == golden or not golden.isascii()
@@ -141,7 +141,7 @@ def bits_of(log_prob: Any, counted: Any) -> float:
 
 @dataclass
 class Frames:
-    """An answer frame by frame."""
+    """The frames of an answer."""
 
     progress: list[dict[str, int]]
     partial: list[Trace]
@@ -149,7 +149,7 @@ class Frames:
 
 
 def frames(served: Served, answer: httpx.Response) -> Frames:
-    """Takes the frames of an answer apart."""
+    """Splits an answer into its frames."""
     content, at = answer.read(), 0
     told = Frames([], [], (0, b""))
     while at < len(content):
@@ -158,7 +158,7 @@ def frames(served: Served, answer: httpx.Response) -> Frames:
             int.from_bytes(content[at + 4 : at + 8], "little"),
         )
         body = content[at + 8 : at + 8 + length]
-        assert len(body) == length and told.last[0] == 0, "whole, and nothing after the last"
+        assert len(body) == length and told.last[0] == 0, "every frame is complete, and none follows the last"
         at += 8 + length
         if kind == 1:
             told.progress.append(json.loads(body))
@@ -170,7 +170,7 @@ def frames(served: Served, answer: httpx.Response) -> Frames:
 
 
 class Held:
-    """The model stands still in a step until it is let go; ``steps`` counts."""
+    """Pauses the model at a step until ``let_go`` is set; ``steps`` counts all steps."""
 
     def __init__(self, at: int) -> None:
         self.at, self.steps = at, 0
@@ -195,7 +195,7 @@ def held(served: Served, at: int) -> Iterator[Held]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Waits for what another thread does."""
+    """Waits until another thread makes a condition true."""
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
@@ -203,7 +203,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def raw(served: Served, head: str, body: bytes) -> socket.socket:
-    """A connection on which something was sent."""
+    """Opens a connection and sends a head and a body."""
     host, port = served.address.removeprefix("http://").split(":")
     opened = socket.create_connection((host, int(port)), timeout=30)
     opened.sendall(head.replace("\n", "\r\n").encode() + body)

@@ -1,4 +1,4 @@
-"""The command as a person starts and ends it."""
+"""The command, started and stopped as a person does it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def command(*options: object, **more: str) -> dict[str, Any]:
 
 @contextmanager
 def started(*options: object, **more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The process and its address, once it serves."""
+    """Starts the command; yields the process and its address once it serves."""
     process = subprocess.Popen(**command(*options, "--port", 0, **more))
     try:
         assert process.stdout is not None
@@ -62,7 +62,9 @@ def test_help_and_version_need_no_model() -> None:
 
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_in_mid_run_and_says_so(folder_of: Callable[[str], Path], tmp_path: Path, kind: signal.Signals) -> None:
+def test_it_stops_in_the_middle_of_a_run_and_says_so(
+    folder_of: Callable[[str], Path], tmp_path: Path, kind: signal.Signals
+) -> None:
     file = tmp_path / "token"
     with started(folder_of("olmoe"), "--chunk", 1, "--token-file", file) as (process, address):
         if os.name == "posix":
@@ -85,7 +87,7 @@ def test_it_ends_in_mid_run_and_says_so(folder_of: Callable[[str], Path], tmp_pa
             client.get("/health")
 
 
-def test_a_token_nobody_gave_is_made_and_printed(folder_of: Callable[[str], Path]) -> None:
+def test_without_a_token_one_is_made_and_printed(folder_of: Callable[[str], Path]) -> None:
     with started(folder_of("mixtral")) as (process, address):
         assert process.stderr is not None
         name, token = process.stderr.readline().split("token ")
@@ -94,7 +96,7 @@ def test_a_token_nobody_gave_is_made_and_printed(folder_of: Callable[[str], Path
         assert httpx.post(f"{address}/v1/route", headers=headers, json={"text": "a b"}).status_code == 200
 
 
-def test_a_pool_and_a_token_of_the_environment() -> None:
+def test_a_pool_with_a_token_from_the_environment() -> None:
     token = "0123456789abcdef"
     with started(FIXTURES / "tiny-pool", GANDER_SERVE_TOKEN=token) as (process, address):
         headers = {"authorization": f"Bearer {token}"}
@@ -103,15 +105,15 @@ def test_a_pool_and_a_token_of_the_environment() -> None:
         assert process.communicate(timeout=30)[1] == "" and process.returncode == 0
 
 
-def test_a_pool_without_what_routes_it_is_told_what_to_install(
+def test_a_pool_without_gander_routing_says_what_to_install(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "gander_serve.pool", None)
     assert main([str(FIXTURES / "tiny-pool"), "--port", "0"]) == 1
-    assert "takes gander-routing. pip install gander-serve[pool]" in capsys.readouterr().err
+    assert "needs gander-routing. pip install gander-serve[pool]" in capsys.readouterr().err
 
 
-def test_what_cannot_be_served_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_failure_to_start_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "short").write_text("abc")
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool/pool.json").write_text("{}")
@@ -126,7 +128,7 @@ def test_what_cannot_be_served_is_one_line(tmp_path: Path, capsys: pytest.Captur
             ((tmp_path,), "no config.json"),
             ((tmp_path / "broken",), "cannot be loaded"),
             ((tmp_path / "pool",), "cannot be served"),
-            ((tmp_path, "--token-file", tmp_path / "short"), "no token of at least 16"),
+            ((tmp_path, "--token-file", tmp_path / "short"), "must have at least 16"),
             ((tmp_path, "--token-file", tmp_path / "nowhere/token"), "cannot be written"),
             ((tmp_path, "--port", port), f"port {port} cannot be used"),
             ((tmp_path, "--chunk", 0), "--chunk is 0"),

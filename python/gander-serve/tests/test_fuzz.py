@@ -1,6 +1,6 @@
-"""Spoilt requests on sockets: whatever is sent, the answer is one that PROTOCOL.md has, or none to what is no request.
+"""Corrupted requests on sockets: every answer is one from PROTOCOL.md; an incomplete request may get none.
 
-``GANDER_SERVE_CASES=2000 pytest tests/test_fuzz.py`` runs more; a case is made of its number alone.
+``GANDER_SERVE_CASES=2000 pytest tests/test_fuzz.py`` runs more; each case depends only on its number.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from gander_serve.pool import PoolModel
 
 CASES = int(os.environ.get("GANDER_SERVE_CASES", "90"))
 LONGEST = 20
-"""Seconds of a case, the server's patience with what never comes whole among them."""
+"""Seconds per case, including the server's patience with incomplete requests."""
 
 DIGITS = "9" * 400
-# As JSON: some are numbers that no parser has to hold.
+# As JSON text, because some numbers are more than a parser must accept.
 VALUES = [
     *("null", "true", "false", "0", "-1", "1", "2.5", "-0.0", "1e308", "-1e308", "1e400", "1e-320", "1e-300", "5e-324"),
     *("NaN", "Infinity", DIGITS, f"-{DIGITS}", f"0.{DIGITS}", f"{DIGITS}e-399", f"1{DIGITS * 12}", "9007199254740993"),
@@ -39,7 +39,7 @@ VALUES = [
 
 
 def body_of(draw: random.Random) -> dict[str, Any]:
-    """A request that could be meant."""
+    """A plausible request."""
     experts = ["0.1", "1.3", "alpha", "Zeta", "00-P3Agnews"]
     what_if = {
         "action": draw.choice(["knock-out", "force", "tilt"]), "expert": draw.choice(experts), "amount": 1.5,
@@ -58,7 +58,7 @@ def body_of(draw: random.Random) -> dict[str, Any]:
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
-    """All of a JSON value, as containers and what they call it."""
+    """All positions in a JSON value, as pairs of container and key."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [place for key, one in inside for place in [(value, key), *places(one)]]
 
@@ -117,7 +117,7 @@ def request_of(draw: random.Random) -> bytes:
 
 
 def answer_to(served: Served, sent: bytes, stays: bool) -> bytes:
-    """All that comes back until the server hangs up. Raises ``TimeoutError`` where it never does."""
+    """All bytes until the server hangs up. Raises ``TimeoutError`` if it never does."""
     host, port = served.address.removeprefix("http://").split(":")
     told = b""
     with socket.create_connection((host, int(port)), timeout=LONGEST) as opened:
@@ -132,19 +132,19 @@ def answer_to(served: Served, sent: bytes, stays: bool) -> bytes:
 
 
 def problem_of(told: bytes) -> str | None:
-    """What a client must never meet; nothing at all is what becomes of half a request."""
+    """What is wrong with an answer, if anything; an empty answer is fine for an incomplete request."""
     answers = re.split(rb"(?=HTTP/1\.1 \d{3} )", told)[1:] if told else []
     if told and not answers:
-        return f"no HTTP: {told[:200]!r}"
+        return f"not HTTP: {told[:200]!r}"
     return next((problem for one in answers if (problem := _problem_of(one)) is not None), None)
 
 
 def _problem_of(answer: bytes) -> str | None:
     head, _, body = answer.partition(b"\r\n\r\n")
     status = int(head.split(maxsplit=2)[1])
-    if status == 100 or not body:  # nothing to HEAD
+    if status == 100 or not body:  # HEAD has no body
         return None
-    if status == 200:  # frames may end in an error
+    if status == 200:  # frames may end with an error
         return "internal" if b'"internal"' in body else None
     try:
         error = json.loads(body)["error"]
@@ -171,7 +171,9 @@ def all_served(server: Callable[..., Served], folder_of: Callable[[str], Path]) 
     return [server(model, patience=1) for model in models]
 
 
-def test_whatever_is_sent_is_answered_in_words(all_served: list[Served], caplog: pytest.LogCaptureFixture) -> None:
+def test_every_corrupted_request_gets_a_typed_answer(
+    all_served: list[Served], caplog: pytest.LogCaptureFixture
+) -> None:
     problems = []
     for case in range(CASES):
         draw, served = random.Random(case), all_served[case % len(all_served)]

@@ -1,4 +1,4 @@
-"""The protocol under bad circumstances: nothing hangs, nothing is lost, everyone gets one clear line."""
+"""The protocol under bad conditions: nothing hangs, nothing is lost, every client gets one clear error."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FRAMES = {"accept": "application/x-gander-frames"}
 
 @pytest.fixture(scope="session")
 def slow(server: Callable[..., Served], folder_of: Callable[[str], Path]) -> Served:
-    """A server that looks after every token, with room for three."""
+    """A server that checks its client after every token, with room for three requests."""
     return server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), chunk=1, waiting=2, patience=0.5)
 
 
 @pytest.mark.parametrize(
     "given", [None, "", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer \xff"]
 )
-def test_nobody_is_let_in_without_the_token(slow: Served, given: str | None) -> None:
+def test_requests_without_the_token_are_refused(slow: Served, given: str | None) -> None:
     headers = {} if given is None else {"authorization": given.encode("latin-1")}
     for method, path in (("GET", "/v1/info"), ("POST", "/v1/route"), ("GET", "/nowhere"), ("POST", "/health")):
         answer = httpx.request(method, slow.address + path, headers=headers)
@@ -40,31 +40,31 @@ def test_nobody_is_let_in_without_the_token(slow: Served, given: str | None) -> 
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/scores", "/v1/route/"])
-def test_what_there_is_not(slow: Served, path: str) -> None:
+def test_unknown_addresses_and_methods_are_not_found(slow: Served, path: str) -> None:
     answer = slow.client.get(path)
     assert answer.status_code == 404 and path in answer.json()["error"]["message"]
     assert slow.client.get("/v1/route").json()["error"]["code"] == "not-found"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"text": NaN}', b"7"])
-def test_what_is_no_request(slow: Served, content: bytes) -> None:
+def test_bodies_that_are_not_requests_are_refused(slow: Served, content: bytes) -> None:
     answer = slow.client.post("/v1/route", content=content)
     assert answer.status_code == 400 and answer.json()["error"]["code"] == "request-invalid"
 
 
-def test_a_request_without_end_is_cut_off(slow: Served) -> None:
+def test_an_endless_request_is_cut_off(slow: Served) -> None:
     def endless() -> Iterator[bytes]:
         while True:
             yield b'{"text": "' + b"a" * 65536
 
-    # The answer comes while the client still sends; some clients then tell of a broken pipe.
+    # The answer comes while the client still sends; some clients then report a broken pipe.
     with contextlib.suppress(httpx.TransportError):
         answer = slow.client.post("/v1/route", content=endless())
         assert answer.status_code == 413 and answer.json()["error"]["code"] == "text-too-long"
     assert slow.post("route", text=TEXT).status_code == 200
 
 
-def test_half_a_request_holds_up_nobody(slow: Served) -> None:
+def test_an_incomplete_request_does_not_delay_others(slow: Served) -> None:
     waiting = raw(slow, posting(1000), b'{"text": "hal')
     gone = raw(slow, posting(1000), b'{"text": "hal')
     gone.close()
@@ -80,20 +80,20 @@ HALF = "POST /v1/route HT"
 
 @pytest.mark.parametrize("before", ["", "GET /health HTTP/1.1\nHost: x\n\n"])
 @pytest.mark.parametrize("head", ["", HALF])
-def test_half_a_head_is_cut_off_in_words(slow: Served, before: str, head: str) -> None:
+def test_an_incomplete_head_is_cut_off_with_a_typed_error(slow: Served, before: str, head: str) -> None:
     opened = raw(slow, before, b"")
     answer = b"" if before else b"}"
     while not answer.endswith(b"}"):
         answer += opened.recv(65536)
     opened.sendall(head.encode())
     told = opened.makefile("rb").read()
-    if before and not head:  # a connection that is done with may be closed without a word
+    if before and not head:  # an idle connection may be closed without an answer
         assert told == b""
     else:
         assert b" 408 " in told and b'"request-slow"' in told
 
 
-def test_what_is_no_http_is_refused_in_words(slow: Served) -> None:
+def test_invalid_http_is_refused_with_a_typed_error(slow: Served) -> None:
     for head in (
         "\x00\n\n",
         "GET\n\n",
@@ -104,10 +104,10 @@ def test_what_is_no_http_is_refused_in_words(slow: Served) -> None:
         assert b" 400 " in told and b'"request-invalid"' in told, head
 
 
-def test_strangers_lock_out_nobody_who_has_the_token(
+def test_strangers_do_not_lock_out_clients_with_the_token(
     server: Callable[..., Served], folder_of: Callable[[str], Path]
 ) -> None:
-    """600 connections that send half a head and stay: the oldest make room, and who is known keeps the place."""
+    """Of 600 connections that send half a head and stay, the oldest are closed; known clients keep their places."""
     served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), patience=600)
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(1) as pool, held(served, at=1) as gate:
         running = pool.submit(served.post, "route", text=TEXT)
@@ -118,7 +118,7 @@ def test_strangers_lock_out_nobody_who_has_the_token(
             if i % 100 == 99:
                 answer = httpx.get(f"{served.address}/v1/info", headers=served.client.headers)
                 assert answer.status_code == 200
-        # Not in time: with no place of its own it would wait for good.
+        # A stranger that kept its place would wait here until the timeout.
         strangers[0].settimeout(30)
         with contextlib.suppress(ConnectionResetError):
             assert strangers[0].recv(1) == b""
@@ -129,7 +129,7 @@ def test_strangers_lock_out_nobody_who_has_the_token(
         assert running.result().status_code == 200
 
 
-def test_strangers_of_one_address_cost_no_place_of_another(
+def test_strangers_from_one_address_do_not_replace_those_from_another(
     server: Callable[..., Served], folder_of: Callable[[str], Path]
 ) -> None:
     served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), patience=600)
@@ -144,7 +144,7 @@ def test_strangers_of_one_address_cost_no_place_of_another(
         assert status_of(other) == 200
 
 
-def test_frames_tell_how_far_it_is_and_what_is_known(slow: Served) -> None:
+def test_frames_contain_progress_and_partial_traces(slow: Served) -> None:
     with slow.client.stream("POST", "/v1/route", json={"text": TEXT}, headers=FRAMES) as answer:
         assert answer.headers["content-type"] == FRAMES["accept"]
         told = frames(slow, answer)
@@ -160,13 +160,13 @@ def test_frames_tell_how_far_it_is_and_what_is_known(slow: Served) -> None:
         np.testing.assert_array_equal(trace.blocks[0].chosen, whole.blocks[0].chosen[:, :done])
 
 
-def test_what_goes_wrong_in_a_run_is_the_last_frame(slow: Served) -> None:
+def test_an_error_during_a_run_is_the_last_frame(slow: Served) -> None:
     with slow.client.stream("POST", "/v1/route", json={"text": "word " * 400}, headers=FRAMES) as answer:
         kind, body = frames(slow, answer).last
     assert kind == 4 and json.loads(body)["error"]["code"] == "text-too-long"
 
 
-def test_an_attribution_tells_how_far_it_is(slow: Served) -> None:
+def test_an_attribution_reports_progress(slow: Served) -> None:
     with slow.client.stream("POST", "/v1/attribute", json={"text": "a b", "most": 2}, headers=FRAMES) as answer:
         told = frames(slow, answer)
     assert told.progress == [{"done": 1, "total": 2}, {"done": 2, "total": 2}]
@@ -184,11 +184,11 @@ def test_a_client_that_hangs_up_stops_its_run(slow: Served, accept: str) -> None
         gate.let_go.set()
         assert slow.post("route", text="a b").status_code == 200
         after = slow.trace("route", text="a b").sequences[0].count * 2
-        # The step that it stood in was the last.
+        # The step that was running was the last one.
         assert gate.steps == 3 + after
 
 
-def test_too_many_are_told_when_to_ask_again(slow: Served) -> None:
+def test_requests_beyond_the_queue_are_told_when_to_ask_again(slow: Served) -> None:
     with held(slow, at=1) as gate, ThreadPoolExecutor(3) as pool:
         served = [pool.submit(slow.post, "route", text=TEXT) for _ in range(3)]
         assert gate.reached.wait(30)
@@ -202,7 +202,7 @@ def test_too_many_are_told_when_to_ask_again(slow: Served) -> None:
     assert slow.post("route", text=TEXT).status_code == 200
 
 
-def test_who_waits_and_hangs_up_gives_the_place_to_another(slow: Served) -> None:
+def test_a_waiting_client_that_hangs_up_frees_its_place(slow: Served) -> None:
     body = json.dumps({"text": TEXT}).encode()
     with held(slow, at=1) as gate, ThreadPoolExecutor(2) as pool:
         first = pool.submit(slow.post, "route", text=TEXT)
@@ -242,7 +242,7 @@ def test_a_hundred_at_once(server: Callable[..., Served], folder_of: Callable[[s
     assert not few.service.turns.open and not many.service.turns.open
 
 
-def test_a_fault_of_ours_is_said_and_the_next_is_served(slow: Served) -> None:
+def test_a_fault_of_the_server_is_reported_and_the_next_request_is_served(slow: Served) -> None:
     def fault(*_: object) -> None:
         raise RuntimeError("a secret of this machine")
 

@@ -1,4 +1,4 @@
-"""Mixtures of experts over HTTP, in chunks, held to golden traces by transformers' own forward pass of the whole text."""
+"""Mixtures of experts over HTTP, in chunks, compared with golden traces from transformers' pass over the whole text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def golden_of(name: str) -> Trace:
 
 
 def named() -> list[str]:
-    """Architectures of this version of transformers whose choices are seen, each layer's by one router."""
+    """Architectures of this version of transformers whose choices can be read, with one router per layer."""
     hidden = {"jetmoe", "phimoe"} if OLD else {"jetmoe"}
     return [name for name, one in ARCHITECTURES.items() if one.model_type in CONFIG_MAPPING and name not in hidden]
 
@@ -43,7 +43,7 @@ def test_two_routers_in_one_layer_are_refused(folder_of: Callable[[str], Path]) 
 
 
 @pytest.mark.parametrize("name", named())
-def test_a_trace_is_the_golden_one(moe: Getter, name: str) -> None:
+def test_a_trace_equals_the_golden_trace(moe: Getter, name: str) -> None:
     golden = golden_of(name)
     sequence, block = golden.sequences[0], golden.blocks[0]
     assert sequence.text is not None and sequence.count > 2 * CHUNK
@@ -68,7 +68,7 @@ def test_a_trace_is_the_golden_one(moe: Getter, name: str) -> None:
             np.testing.assert_allclose(given, wanted, atol=1e-5, err_msg=column)
     assert (own.selection is None) == (block.selection is None)
     if own.selection is not None and block.selection is not None:
-        # Older code compares 0 in the groups that it leaves out.
+        # Older code compares 0 in the groups that it excludes.
         kept = np.isfinite(block.selection)
         np.testing.assert_allclose(own.selection[kept], block.selection[kept], atol=1e-5)
     assert trace.router.name == golden.router.name and trace.router.k == golden.router.k
@@ -77,7 +77,7 @@ def test_a_trace_is_the_golden_one(moe: Getter, name: str) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("name", named())
-def test_in_half_precision_the_best_are_chosen_and_what_is_out_is_not(
+def test_in_half_precision_the_best_are_chosen_and_knocked_out_experts_are_not(
     folder_of: Callable[[str], Path], server: Callable[..., Served], name: str, dtype: torch.dtype
 ) -> None:
     served = server(MoeModel(load_hugging_face(str(folder_of(name)), Where(dtype=dtype))))
@@ -98,17 +98,17 @@ def test_in_half_precision_the_best_are_chosen_and_what_is_out_is_not(
             ranked[:, 4] = -np.inf
         rows = np.arange(len(ranked)) != 2 if items else slice(None)
         best = -np.sort(-ranked[rows])[:, : block.k]
-        # Which of equal ones is taken, and half precision has many, is torch's affair.
+        # Half precision has many equal scores, and torch decides which of them it takes.
         np.testing.assert_array_equal(np.take_along_axis(ranked[rows], block.chosen[0][rows].astype(int), 1), best)
 
 
-@pytest.mark.skipif(not OLD, reason="nothing hides them in transformers 5, where Phi is held to its golden above")
-def test_what_hides_its_choices_is_refused(folder_of: Callable[[str], Path]) -> None:
+@pytest.mark.skipif(not OLD, reason="transformers 5 hides none; there Phi is compared with its golden trace above")
+def test_a_model_that_hides_its_choices_is_refused(folder_of: Callable[[str], Path]) -> None:
     with pytest.raises(ServeError, match="cannot be seen in this version"):
         MoeModel(load_hugging_face(str(folder_of("phimoe")), Where()))
 
 
-def test_routers_that_are_not_read_are_no_dense_model(tmp_path: Path) -> None:
+def test_a_model_with_unreadable_routers_is_not_taken_for_a_dense_one(tmp_path: Path) -> None:
     from transformers import SwitchTransformersConfig, SwitchTransformersForConditionalGeneration
 
     config = SwitchTransformersConfig(
@@ -117,11 +117,11 @@ def test_routers_that_are_not_read_are_no_dense_model(tmp_path: Path) -> None:
     )  # fmt: skip
     SwitchTransformersForConditionalGeneration(config).save_pretrained(tmp_path, safe_serialization=False)
     write_tokenizer(tmp_path)
-    with pytest.raises(ServeError, match="in a form that is not read"):
+    with pytest.raises(ServeError, match="in a form that gander-serve cannot read"):
         MoeModel(load_hugging_face(str(tmp_path), Where()))
 
 
-def test_it_says_what_it_is(moe: Getter) -> None:
+def test_info_describes_the_model(moe: Getter) -> None:
     info = moe("qwen2-moe").client.get("/v1/info").json()
     assert (info["server"], info["protocol"], info["family"], info["model"]) == ("gander-serve", 1, "moe", "qwen2_moe")
     assert (
@@ -143,7 +143,7 @@ def test_it_says_what_it_is(moe: Getter) -> None:
 
 
 @pytest.mark.parametrize("name", named())
-def test_a_knocked_out_expert_is_never_chosen_and_weighs_nothing(moe: Getter, name: str) -> None:
+def test_a_knocked_out_expert_is_never_chosen_and_has_no_weight(moe: Getter, name: str) -> None:
     plain = moe(name).trace("route", text=TEXT)
     block = plain.blocks[0]
     first = int(np.bincount(block.chosen[0].ravel().astype(int)).argmax())
@@ -152,7 +152,7 @@ def test_a_knocked_out_expert_is_never_chosen_and_weighs_nothing(moe: Getter, na
     own = trace.blocks[0]
     assert not (own.chosen[0] == first).any() and (own.chosen >= 0).all()
     assert own.score is not None and block.score is not None and own.weight is not None
-    # The first layer sees the same; what comes after another choice is something else.
+    # The first layer's input is the same; later layers change with its choices.
     np.testing.assert_allclose(own.score[0], block.score[0], atol=1e-6)
     changed = (block.chosen[0] == first).any(-1)
     assert changed.any() and not np.allclose(own.score[1][changed], block.score[1][changed], atol=1e-4)
@@ -173,14 +173,14 @@ def test_a_forced_expert_is_the_only_one_and_a_tilt_adds_to_its_score(moe: Gette
     if block.selection is None or plain.blocks[0].selection is None:
         assert (block.chosen[0][others] == 2).any(-1).all()
     else:
-        # A sigmoid cannot be more than 1, and a correction bias or groups may leave out even that.
+        # A sigmoid is at most 1, and a correction bias or groups may exclude even that.
         compared = [one[0, others, 2] for one in (plain.blocks[0].selection, block.selection)]
         kept = (compared[0] > 0) & (compared[1] > 0)
         assert kept.any() and (compared[1][kept] > compared[0][kept]).all()
 
 
-def test_what_a_forced_expert_gives_is_what_it_alone_computes(moe: Getter) -> None:
-    """Held to the block's own experts: with one forced, its output is that expert's, by weight 1."""
+def test_with_a_forced_expert_the_output_is_that_experts_own(moe: Getter) -> None:
+    """Compared with the block's own experts: with one forced, the output is that expert's, with weight 1."""
     served = moe("mixtral")
     model = served.service.engine.loaded.model
     block = next(module for module in model.modules() if type(module).__name__ == "MixtralSparseMoeBlock")
@@ -206,7 +206,7 @@ def test_what_a_forced_expert_gives_is_what_it_alone_computes(moe: Getter) -> No
     torch.testing.assert_close(torch.cat(outputs), alone, atol=1e-5, rtol=0)
 
 
-def test_what_is_written_is_what_transformers_writes(moe: Getter) -> None:
+def test_a_generated_text_equals_that_of_transformers(moe: Getter) -> None:
     served = moe("olmoe")
     loaded = served.service.engine.loaded
     ids = torch.tensor([loaded.tokenizer.read(TEXT).ids])
@@ -219,14 +219,14 @@ def test_what_is_written_is_what_transformers_writes(moe: Getter) -> None:
     again = served.trace("route", text=TEXT)
     assert trace.blocks[0].chosen.shape[1] == told.count
     np.testing.assert_array_equal(trace.blocks[0].chosen[:, : ids.shape[1]], again.blocks[0].chosen)
-    # The log-probability of what was written is that of the same tokens read.
+    # Generated tokens have the log-probabilities that the same tokens have when they are read.
     with torch.no_grad():
         logits = loaded.model(torch.tensor([told.ids.tolist()])).logits[0].log_softmax(-1)
     said = logits[:-1].gather(1, torch.tensor(told.ids.tolist())[1:, None])[:, 0]
     np.testing.assert_allclose(told.log_prob[1:], said, atol=1e-4)  # type: ignore[index]
 
 
-def test_a_seed_draws_the_same_again_and_another_something_else(moe: Getter) -> None:
+def test_the_same_seed_draws_the_same_text_and_another_seed_a_different_one(moe: Getter) -> None:
     def drawn(seed: int) -> list[int]:
         asked = {"text": TEXT, "maxTokens": 12, "temperature": 1.5, "topP": 0.9, "seed": seed}
         ids = moe("mixtral").trace("generate", **asked).sequences[0].ids
@@ -236,7 +236,7 @@ def test_a_seed_draws_the_same_again_and_another_something_else(moe: Getter) -> 
     assert drawn(1) == drawn(1) != drawn(2)
 
 
-def test_attribution_is_the_difference_of_two_runs(moe: Getter) -> None:
+def test_an_attribution_is_the_difference_of_two_runs(moe: Getter) -> None:
     served = moe("qwen3-moe")
     plain = served.trace("route", text=TEXT)
     told = served.post("attribute", text=TEXT, layer=1, most=3).json()
@@ -257,14 +257,19 @@ def test_attribution_is_the_difference_of_two_runs(moe: Getter) -> None:
     [
         ({"text": ""}, 400, "text-empty", "no text"),
         ({}, 400, "request-invalid", 'no "text"'),
-        ({"text": 7}, 400, "request-invalid", "no str"),
+        ({"text": 7}, 400, "request-invalid", "type str"),
         ({"text": "a\ud800"}, 400, "request-invalid", "surrogate"),
         ({"text": "a", "interventionz": []}, 400, "request-invalid", "interventionz"),
         ({"text": "a", "target": "b"}, 400, "request-invalid", "no target"),
-        ({"text": "a", "strategy": {"name": "phatgoose"}}, 400, "strategy-unavailable", "router of its own"),
+        ({"text": "a", "strategy": {"name": "phatgoose"}}, 400, "strategy-unavailable", "its own routers"),
         ({"text": "a", "interventions": [{"action": "melt", "expert": "0.1"}]}, 400, "request-invalid", "melt"),
         ({"text": "a", "interventions": [{"action": "force", "expert": "7.1"}]}, 400, "request-invalid", '"7.1"'),
-        ({"text": "a", "interventions": [{"action": "tilt", "expert": "0.1"}]}, 400, "request-invalid", "no amount"),
+        (
+            {"text": "a", "interventions": [{"action": "tilt", "expert": "0.1"}]},
+            400,
+            "request-invalid",
+            "without an amount",
+        ),
         (
             {"text": "a", "interventions": [{"action": "knock-out", "expert": f"0.{e}"} for e in range(8)]},
             400,
@@ -284,7 +289,7 @@ def test_attribution_is_the_difference_of_two_runs(moe: Getter) -> None:
             {"text": "a", "interventions": [{"action": "tilt", "expert": "0.1", "amount": 10**399}]},
             400,
             "request-invalid",
-            "no number",
+            "not a finite number",
         ),
         (
             {"text": "a", "interventions": [{"action": "force", "expert": "0.1", "scope": {"token": 10**399}}]},
@@ -304,13 +309,13 @@ def test_attribution_is_the_difference_of_two_runs(moe: Getter) -> None:
             "request-invalid",
             "no expert",
         ),
-        ({"text": "a", "\ud800": 1}, 400, "request-invalid", "not known"),
+        ({"text": "a", "\ud800": 1}, 400, "request-invalid", "unknown field"),
         ({"text": "a", "z" * 5000: 1}, 400, "request-invalid", "zzz"),
         ({"text": "word " * 400}, 413, "text-too-long", "256 tokens"),
         ({"text": "a" * 20_000}, 413, "text-too-long", "20000 characters"),
     ],
 )
-def test_what_cannot_be_run_is_refused_in_words(
+def test_requests_that_cannot_be_run_are_refused_with_a_reason(
     moe: Getter, body: dict[str, object], status: int, code: str, message: str
 ) -> None:
     told = moe("mixtral").refused("route", **body)
@@ -326,7 +331,7 @@ def test_what_cannot_be_run_is_refused_in_words(
         {"temperature": 5e-324, "topP": 5e-324},
     ],
 )
-def test_numbers_at_the_edge_of_what_a_double_holds_are_taken(moe: Getter, more: dict[str, float]) -> None:
+def test_extreme_doubles_are_accepted(moe: Getter, more: dict[str, float]) -> None:
     greedy = moe("mixtral").trace("generate", text=TEXT, maxTokens=3).sequences[0].ids
     drawn = moe("mixtral").trace("generate", text=TEXT, maxTokens=3, **more).sequences[0].ids
     assert greedy is not None and drawn is not None
@@ -338,7 +343,7 @@ def test_numbers_at_the_edge_of_what_a_double_holds_are_taken(moe: Getter, more:
         assert (block.chosen[0] == 1).any(-1).all() == (amount > 0) and np.isfinite(block.weight).all()  # type: ignore[arg-type]
 
 
-def test_a_dense_model_tells_its_tokens_alone(server: Callable[..., Served], tmp_path: Path) -> None:
+def test_a_dense_model_returns_only_its_tokens(server: Callable[..., Served], tmp_path: Path) -> None:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
@@ -355,10 +360,10 @@ def test_a_dense_model_tells_its_tokens_alone(server: Callable[..., Served], tmp
     assert trace.sites == [] and trace.sequences[0].log_prob is not None
 
 
-def test_parts_on_other_devices_give_the_same(
+def test_a_model_spread_over_devices_gives_the_same_trace(
     folder_of: Callable[[str], Path], server: Callable[..., Served], tmp_path: Path
 ) -> None:
-    """As accelerate spreads a model: here over the CPU and a disk, whose weights come when they are needed."""
+    """accelerate spreads the model over the CPU and a disk, from which weights are loaded when they are needed."""
     golden = golden_of("mixtral")
     spread = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk", "model.norm": "cpu"}
     where = Where({**spread, "model.rotary_emb": "cpu", "lm_head": "cpu"}, torch.float32, offload=tmp_path)
@@ -370,13 +375,13 @@ def test_parts_on_other_devices_give_the_same(
 
 @dataclass
 class Family:
-    """As little as a model of the kind takes, and what is known of its router."""
+    """The smallest configuration of a kind of model, and what is known of its router."""
 
     scoring: str
     is_shared: bool
     config: dict[str, Any]
     is_hybrid: bool = False
-    """Some layers keep no keys, the first of all."""
+    """Whether some layers keep no keys, among them the first."""
 
 
 QWEN_NEXT = {
@@ -427,7 +432,7 @@ FAMILIES = {
 
 
 def write_family(kind: str, folder: Path) -> None:
-    """A random model whose numbers are large enough that a wrong place shows."""
+    """Writes a random model with weights large enough that a wrong position shows."""
     from transformers import AutoModelForCausalLM
 
     common = {
@@ -447,7 +452,7 @@ def write_family(kind: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FAMILIES if kind in CONFIG_MAPPING])
-def test_a_familys_routers_are_told_and_chunks_give_what_one_pass_gives(
+def test_each_familys_routers_are_read_and_chunks_give_what_one_pass_gives(
     server: Callable[..., Served], tmp_path: Path, kind: str
 ) -> None:
     write_family(kind, tmp_path)
@@ -463,11 +468,11 @@ def test_a_familys_routers_are_told_and_chunks_give_what_one_pass_gives(
             continue
         score = torch.from_numpy(np.take_along_axis(block.score, block.chosen.astype(int), -1)).double()
         share = (score.exp() if family.scoring == "softmax" else score.sigmoid()).numpy()
-        # Renormalised or scaled: they stand to each other as what was made of the scores.
+        # Weights may be renormalised or scaled, but keep the ratios of the scores' softmax or sigmoid.
         np.testing.assert_allclose(block.weight / block.weight[..., :1], share / share[..., :1], rtol=1e-4)
     if info["can"]["generate"]:
         written = served.trace("generate", text=LONG, maxTokens=3)
-    else:  # transformers 4 has no past of it that a client can make
+    else:  # in transformers 4 a client cannot create this model's past
         assert OLD and kind == "granitemoehybrid"
         assert served.refused("generate", text=LONG, maxTokens=3)[1] == "request-invalid"
         written = trace
@@ -484,7 +489,7 @@ def test_a_familys_routers_are_told_and_chunks_give_what_one_pass_gives(
     assert forced.chosen[0, 9].tolist() == [5] + [-1] * (forced.k - 1)
 
 
-def test_layers_without_keys_are_cut_in_half_precision_only_where_they_are_known_to_be(
+def test_in_half_precision_a_model_with_layers_without_keys_does_not_run_in_chunks(
     server: Callable[..., Served], folder_of: Callable[[str], Path], tmp_path: Path
 ) -> None:
     half = Where(dtype=torch.bfloat16)

@@ -1,4 +1,4 @@
-"""Pools over HTTP: every strategy and what-if in chunks, held to the golden traces of the whole text."""
+"""Pools over HTTP: every strategy and what-if in chunks, compared with the golden traces of the whole text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gander_serve.loading import Where
 from gander_serve.pool import PoolModel
 
 GOLDEN = FIXTURES / "golden/tiny"
-# Of numbers in the place of what-ifs, of a rounded base, and of a text that nobody sends.
+# Golden traces with raw biases and weights, a rounded base and an empty text, which a request cannot ask for.
 NOT_ASKED = {"phatgoose-k2-bias", "phatgoose-k2-fixed", "phatgoose-k2-half", "phatgoose-k2-empty"}
 NAMES = sorted({file.stem for file in GOLDEN.glob("*.safetensors")} - NOT_ASKED)
 
@@ -34,7 +34,7 @@ def header_of(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_trace_is_the_golden_one(pool: Served, name: str) -> None:
+def test_a_trace_equals_the_golden_trace(pool: Served, name: str) -> None:
     golden, header = Trace.load(GOLDEN / f"{name}.safetensors"), header_of(name)
     strategy = {key: value for key, value in header["strategy"].items() if name != "retrieval" or key != "expert"}
     trace = pool.trace("route", text=header["text"], strategy=strategy, interventions=header["interventions"])
@@ -56,7 +56,7 @@ def test_a_trace_is_the_golden_one(pool: Served, name: str) -> None:
     assert trace.source.tokenizer == header["tokenizer"]["hash"]
 
 
-def test_it_says_what_it_is(pool: Served) -> None:
+def test_info_describes_the_pool(pool: Served) -> None:
     info = pool.client.get("/v1/info").json()
     assert info["family"] == "pool" and info["limits"]["k"] == 2
     assert info["strategies"][0] == "phatgoose" and {"retrieval", "multitask", "merged-factors"} <= {
@@ -69,7 +69,7 @@ def test_it_says_what_it_is(pool: Served) -> None:
     assert info["expertSets"] == [{"scope": "pool", "experts": info["experts"]}]
 
 
-def test_without_a_strategy_it_is_the_pools_own(pool: Served) -> None:
+def test_without_a_strategy_the_pools_default_is_used(pool: Served) -> None:
     router = pool.trace("route", text="a b c").router
     assert (router.name, router.k) == ("phatgoose", 2)
     assert pool.trace("route", text="a b c", strategy={"name": "arrow", "k": 99}).router.k == 4
@@ -86,10 +86,10 @@ def test_attribution_knocks_out_every_expert(pool: Served) -> None:
     np.testing.assert_allclose([row[3] for row in told["change"][1:]], (without - plain)[1:], atol=1e-6)
 
 
-def test_what_it_writes_it_would_read_alike(pool: Served) -> None:
+def test_a_generated_text_has_the_trace_that_reading_it_gives(pool: Served) -> None:
     knock_out = {"action": "knock-out", "expert": "alpha", "scope": {}}
     late = {"action": "force", "expert": "Zeta", "scope": {"token": 20}}
-    # The second range begins in the text and ends in what is written.
+    # The second range begins in the text and ends in the generated part.
     some = {"action": "tilt", "expert": "Zeta", "scope": {"tokens": [[1, 3], [9, 15]]}, "amount": 2.5}
     asked = {"interventions": [knock_out, some, late], "strategy": {"name": "phatgoose", "k": 3}}
     text = "def area(r):"
@@ -127,14 +127,16 @@ def test_what_it_writes_it_would_read_alike(pool: Served) -> None:
             )
             for ranges, why in [
                 ([], "0 ranges"),
-                ([[3, 3]], "not its first"),
-                ([[0, True]], "not its first"),
-                ([[-1, 2]], "not its first"),
+                ([[3, 3]], "invalid range"),
+                ([[0, True]], "invalid range"),
+                ([[-1, 2]], "invalid range"),
             ]
         ),
     ],
 )
-def test_what_the_pool_has_not_is_refused(pool: Served, body: dict[str, Any], code: str, message: str) -> None:
+def test_requests_for_what_the_pool_lacks_are_refused(
+    pool: Served, body: dict[str, Any], code: str, message: str
+) -> None:
     told = pool.refused("route", text="a", **body)
     assert told[:2] == (400, code) and message in told[2]
 
@@ -161,12 +163,12 @@ def test_a_pool_on_its_base_as_a_folder_of_transformers(server: Callable[..., Se
         np.testing.assert_allclose(trace.blocks[0].weight, golden.blocks[0].weight, atol=2e-5)  # type: ignore[arg-type]
 
 
-def test_a_pool_whose_experts_are_of_another_base_is_refused(folder_of: Callable[[str], Path]) -> None:
+def test_a_pool_with_experts_for_another_base_is_refused(folder_of: Callable[[str], Path]) -> None:
     with pytest.raises(ServeError, match="the base has no linear layer"):
         PoolModel(FIXTURES / "tiny-pool", Where(), str(folder_of("mixtral")))
 
 
-def test_a_score_is_what_the_traces_numbers_add_up_to(pool: Served) -> None:
+def test_a_score_equals_the_sum_over_the_trace(pool: Served) -> None:
     text = "def area(r): return r  # 日本 🪿 e\u0301"
     for strategy in ({"name": "phatgoose", "k": 2}, {"name": "base"}):
         told = pool.trace("route", text=text, strategy=strategy).sequences[0]
@@ -175,19 +177,19 @@ def test_a_score_is_what_the_traces_numbers_add_up_to(pool: Served) -> None:
         counted = counted[counted > 0]
         score = pool.post("score", text=text, strategy=strategy).json()
         assert score["bits"] == pytest.approx(bits_of(told.log_prob, counted), abs=1e-4)
-        # All of the text but what the first token covers, each character once.
+        # The text after the first token, with each character counted once.
         first = 0 if told.start[0] < 0 else int(told.end[0])
         assert (score["tokens"], score["bytes"]) == (len(counted), len(text[first:].encode()))
     assert pool.post("score", text=text, interventions=[{"action": "knock-out", "expert": "alpha"}]).json() != score
 
 
-def test_a_score_is_no_trace_and_may_be_of_more_than_one_holds(pool: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_score_is_not_limited_to_the_size_of_a_trace(pool: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gander_serve.engine.MOST_BYTES", 10)
     assert pool.refused("route", text="a b")[1] == "trace-invalid"
     assert pool.post("score", text="a b").status_code == 200
 
 
-def test_a_score_tells_how_far_it_is(pool: Served) -> None:
+def test_a_score_reports_progress(pool: Served) -> None:
     text = "def area(r): return r"
     count = pool.trace("route", text=text).sequences[0].count
     accept = {"accept": "application/x-gander-frames"}
@@ -198,7 +200,7 @@ def test_a_score_tells_how_far_it_is(pool: Served) -> None:
 
 
 def test_bytes_are_spelled_as_the_extensions_engine_spells_them(pool: Served, pair: Served) -> None:
-    """A goose is four bytes, and of these small vocabularies no entry is one whole."""
+    """A goose is four bytes, and no entry of these small vocabularies has all of them."""
     told = pool.trace("route", text="e 🪿").sequences[0].tokens
     assert told is not None and "".join(told).endswith(r"e \xf0\x9f\xaa\xbf")
     names = [pair.service.engine.loaded.tokenizer.readable(token) for token in range(300)]

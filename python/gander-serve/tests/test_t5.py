@@ -1,6 +1,6 @@
-"""Pools on a T5 over HTTP, in every form that T5s have: held to the authors' code and to the pool's own graphs.
+"""Pools on every form of T5 over HTTP, compared with the authors' code and with the pool's own graphs.
 
-Run with transformers 4 and 5, which disagree about what is tied.
+They run with transformers 4 and 5, which disagree about which weights are tied.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ TARGET = "because the gate was open and the cold wind moves it."
 
 @dataclass
 class Form:
-    """Of a T5: which class, and whether its head is its embedding."""
+    """A form of T5: its class, and whether its head is tied to the embedding."""
 
     architecture: str
     tied: bool
 
     def write(self, folder: Path) -> None:
-        """The tiny pool on such a base: its own, with what differs put into its configuration and its decoder's graph."""
+        """Writes the tiny pool on such a base, with its configuration and its decoder's graph changed accordingly."""
         shutil.copytree(POOL, folder)
         file = folder / "base/config.json"
         kind = self.architecture.removesuffix("ForConditionalGeneration").lower()
@@ -63,7 +63,7 @@ FORMS = {
 
 
 def tie(path: Path) -> None:
-    """Makes a graph's head its embedding, which goes with a smaller input."""
+    """Makes a graph's head its embedding, and scales the head's input down as a tied T5 does."""
     model = onnx.load(path)
     tensors = {one.name: one for one in model.graph.initializer}
     (place,) = (i for i, one in enumerate(model.graph.node) if one.op_type == "MatMul" and "lm_head" in one.name)
@@ -79,7 +79,7 @@ def tie(path: Path) -> None:
 
 
 def computed(folder: Path, ids: Any, written: Any) -> Any:
-    """Log-probabilities [T, V] by the pool's graphs, without experts."""
+    """Log-probabilities [T, V] from the pool's graphs, without experts."""
     encoder, decoder = (
         onnxruntime.InferenceSession(str(folder / "base" / name))
         for name in ("encoder_model.onnx", "decoder_model.onnx")
@@ -91,7 +91,9 @@ def computed(folder: Path, ids: Any, written: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", [name for name, form in FORMS.items() if OLD or form != FORMS["a tied mT5"]])
-def test_every_form_is_what_the_pools_graphs_compute(server: Callable[..., Served], tmp_path: Path, name: str) -> None:
+def test_every_form_equals_what_the_pools_graphs_compute(
+    server: Callable[..., Served], tmp_path: Path, name: str
+) -> None:
     FORMS[name].write(tmp_path / "pool")
     served = server(PoolModel(tmp_path / "pool", Where()))
     source, told = served.trace("route", text=TEXT, target=TARGET, strategy={"name": "base"}).sequences
@@ -100,15 +102,15 @@ def test_every_form_is_what_the_pools_graphs_compute(server: Callable[..., Serve
     np.testing.assert_allclose(told.log_prob[1:], wanted[np.arange(told.count - 1), told.ids[1:]], atol=2e-5)  # type: ignore[index]
 
 
-@pytest.mark.skipif(OLD, reason="transformers 4 computes it as the graphs do")
-def test_a_form_that_this_version_of_transformers_computes_otherwise_is_refused(tmp_path: Path) -> None:
+@pytest.mark.skipif(OLD, reason="transformers 4 computes it in the same way as the graphs")
+def test_a_form_that_this_version_of_transformers_computes_differently_is_refused(tmp_path: Path) -> None:
     FORMS["a tied mT5"].write(tmp_path / "pool")
     with pytest.raises(ServeError, match="does not compute this head as the pool's graphs do"):
         PoolModel(tmp_path / "pool", Where())
 
 
-def test_a_base_whose_numbers_do_not_stay_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a version of transformers does that ties what the pool does not."""
+def test_a_base_whose_weights_change_when_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imitates a version of transformers that ties weights which the pool does not."""
     monkeypatch.setattr(
         "gander_routing.fill._untie", lambda model, given: setattr(model.lm_head, "weight", model.shared.weight)
     )
@@ -117,7 +119,7 @@ def test_a_base_whose_numbers_do_not_stay_is_refused(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in GOLDEN.glob("*.safetensors")))
-def test_a_trace_is_the_golden_one(pair: Served, name: str) -> None:
+def test_a_trace_equals_the_golden_trace(pair: Served, name: str) -> None:
     golden = Trace.load(GOLDEN / f"{name}.safetensors")
     with safe_open(GOLDEN / f"{name}.safetensors", "np") as file:
         header = json.loads(file.metadata()["gander-trace"])
@@ -139,12 +141,12 @@ def test_a_trace_is_the_golden_one(pair: Served, name: str) -> None:
 
 @pytest.fixture(scope="session")
 def authors() -> dict[str, torch.Tensor]:
-    """What the authors' released code computed."""
+    """Results of the authors' released code."""
     return load_file(T5 / "golden.safetensors")
 
 
 @pytest.mark.parametrize("k", [1, 2])
-def test_an_encoder_decoder_is_the_authors(pair: Served, authors: dict[str, torch.Tensor], k: int) -> None:
+def test_an_encoder_decoder_equals_the_authors_code(pair: Served, authors: dict[str, torch.Tensor], k: int) -> None:
     trace = pair.trace("route", text=TEXT, target=TARGET, strategy={"name": "phatgoose", "k": k})
     source, written = trace.sequences
     assert (source.role, written.role, source.log_prob) == ("input", "output", None)
@@ -163,7 +165,7 @@ def test_an_encoder_decoder_is_the_authors(pair: Served, authors: dict[str, torc
         np.testing.assert_array_equal(rows.chosen, authors[f"{key}.{rows.site.path}.indices"].numpy())
 
 
-def test_what_an_encoder_decoder_writes_is_the_authors(pair: Served, authors: dict[str, torch.Tensor]) -> None:
+def test_what_an_encoder_decoder_writes_equals_the_authors_code(pair: Served, authors: dict[str, torch.Tensor]) -> None:
     wanted = authors["phatgoose_top1.t0.generated_ids"].tolist()
     asked = {"text": TEXT, "strategy": {"name": "phatgoose", "k": 1}}
     trace = pair.trace("generate", maxTokens=len(wanted) - 1, **asked)
@@ -171,19 +173,19 @@ def test_what_an_encoder_decoder_writes_is_the_authors(pair: Served, authors: di
     assert ids is not None and ids.tolist() == wanted
     told = trace.sequences[1]
     assert told.text and told.end is not None and told.end[-1] == len(told.text)
-    # Without a target a route writes one, too, until it ends or is long.
+    # A route without a target writes one too, until it ends or reaches its limit.
     longer = pair.trace("route", **asked).sequences[1].ids
     assert longer is not None and longer.tolist()[: len(wanted)] == wanted
 
 
-def test_what_ifs_name_the_sequence_and_the_stack(pair: Served) -> None:
+def test_what_ifs_can_name_a_sequence_and_a_stack(pair: Served) -> None:
     info = pair.client.get("/v1/info").json()
     assert info["can"]["target"] and {site.get("stack") for site in info["sites"]} == {"encoder", "decoder"}
     first, last = (info["experts"][i]["id"] for i in (0, -1))
     items = [
         {"action": "knock-out", "expert": first, "scope": {"kind": "cross-k"}},
         {"action": "force", "expert": last, "scope": {"token": 3, "sequence": 1}},
-        # Further than the input is long: it is about nothing there.
+        # Past the end of the input, so it applies to no token.
         {"action": "force", "expert": first, "scope": {"token": 9000}},
     ]
     trace = pair.trace("route", text=TEXT, target=TARGET, interventions=items)
@@ -196,14 +198,14 @@ def test_what_ifs_name_the_sequence_and_the_stack(pair: Served) -> None:
             assert (rows.chosen[3] >= 0).all()
 
 
-def test_attribution_of_an_output_that_is_given(pair: Served) -> None:
+def test_attribution_of_a_given_output(pair: Served) -> None:
     assert pair.refused("attribute", text=TEXT)[1] == "request-invalid"
     told = pair.post("attribute", text=TEXT, target=TARGET).json()
     count = pair.trace("route", text=TEXT, target=TARGET).sequences[1].count
     assert len(told["experts"]) == 5 and len(told["change"]) == len(told["logProb"]) == count
 
 
-def test_a_score_of_a_target_is_the_targets(pair: Served) -> None:
+def test_with_a_target_the_score_covers_only_the_target(pair: Served) -> None:
     assert pair.refused("score", text=TEXT)[1] == "request-invalid"
     score = pair.post("score", text=TEXT, target=TARGET).json()
     told = pair.trace("route", text=TEXT, target=TARGET).sequences[1]

@@ -1,4 +1,4 @@
-"""Requests in one pass: each has the trace that it has alone, and what becomes of one is no other's affair."""
+"""Requests in one pass: each gets the same trace as alone, and what happens to one does not affect the others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Folder = Callable[[str], Path]
 
 
 class Passes:
-    """How many texts each pass of a model had, from the first on."""
+    """Records how many texts each pass of a model has."""
 
     def __init__(self, served: Served) -> None:
         self.rows: list[int] = []
@@ -51,7 +51,7 @@ class Passes:
 def at_once(
     served: Served, bodies: Sequence[Body], first: Body | None = None
 ) -> tuple[list[httpx.Response], list[int]]:
-    """Answers to requests that all wait while another one runs, and how many texts the passes after that had."""
+    """Sends requests that wait while another runs; returns their answers and the number of texts in each later pass."""
     with held(served, at=1) as gate, Passes(served) as rows, ThreadPoolExecutor(len(bodies) + 1) as pool:
         running = pool.submit(served.post, "route", **(first or bodies[0]))
         assert gate.reached.wait(30)
@@ -97,7 +97,7 @@ def mixtral(server: Start, folder_of: Folder) -> Served:
 
 
 @pytest.mark.parametrize("name", ["mixtral", "olmoe", "qwen2-moe", "deepseek-v3", "gpt-oss"])
-def test_mixtures_tell_the_same_as_alone(server: Start, folder_of: Folder, name: str) -> None:
+def test_mixtures_give_the_same_traces_as_alone(server: Start, folder_of: Folder, name: str) -> None:
     served = server(MoeModel(load_hugging_face(str(folder_of(name)), Where())), chunk=64)
     assert held_to_alone(served, [{"text": text} for text in TEXTS]) == [len(TEXTS)]
 
@@ -106,21 +106,21 @@ def test_mixtures_tell_the_same_as_alone(server: Start, folder_of: Folder, name:
     "strategy",
     [{"name": "phatgoose"}, {"name": "arrow"}, {"name": "merged"}, {"name": "merged-factors"}, {"name": "single", "expert": "alpha"}],
 )  # fmt: skip
-def test_a_pool_tells_the_same_as_alone(server: Start, strategy: Body) -> None:
+def test_a_pool_gives_the_same_traces_as_alone(server: Start, strategy: Body) -> None:
     served = server(PoolModel(FIXTURES / "tiny-pool", Where()), chunk=64)
     assert held_to_alone(served, [{"text": text, "strategy": strategy} for text in TEXTS]) == [len(TEXTS)]
 
 
-def test_an_encoder_decoder_tells_the_same_as_alone(server: Start) -> None:
+def test_an_encoder_decoder_gives_the_same_traces_as_alone(server: Start) -> None:
     served = server(PoolModel(FIXTURES / "tiny-t5", Where()), chunk=64)
     bodies = [{"text": text, "target": target} for text, target in zip(TEXTS, TARGETS, strict=True)]
     assert held_to_alone(served, bodies) == [len(TEXTS)]
-    # What is to be written is written for each alone.
+    # Without a target, each request runs alone.
     answers, rows = at_once(served, [{"text": "a b"}, {"text": "c"}], {"text": "a", "target": "b"})
     assert {one.status_code for one in answers} == {200} and set(rows) == {1}
 
 
-def test_only_those_that_ask_for_the_same(server: Start) -> None:
+def test_only_requests_of_the_same_kind_share_a_pass(server: Start) -> None:
     served = server(PoolModel(FIXTURES / "tiny-pool", Where()), chunk=64)
     out = {"action": "knock-out", "expert": "alpha"}
     bodies: list[Body] = [
@@ -129,14 +129,14 @@ def test_only_those_that_ask_for_the_same(server: Start) -> None:
         {"text": TEXTS[2], "interventions": [out]},
         {"text": TEXTS[3]},
         {"text": TEXTS[4], "strategy": {"name": "arrow"}},
-        # Which expert that is, each text decides.
+        # Retrieval chooses an expert for each text.
         {"text": TEXTS[0], "strategy": {"name": "retrieval"}},
         {"text": TEXTS[1], "strategy": {"name": "retrieval"}},
     ]
     assert held_to_alone(served, bodies) == [2, 2, 1, 1, 1]
 
 
-def test_longer_ones_run_alone_in_chunks(server: Start, folder_of: Folder) -> None:
+def test_requests_longer_than_a_chunk_run_alone(server: Start, folder_of: Folder) -> None:
     served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), chunk=32)
     long = "word " * 30
     count = served.trace("route", text=long).sequences[0].count
@@ -145,19 +145,19 @@ def test_longer_ones_run_alone_in_chunks(server: Start, folder_of: Folder) -> No
     assert rows == [2] + [1] * -(-count // 32)
 
 
-def test_so_many_and_so_many_tokens_at_most(server: Start, folder_of: Folder) -> None:
+def test_a_pass_is_limited_in_requests_and_in_tokens(server: Start, folder_of: Folder) -> None:
     model = MoeModel(load_hugging_face(str(folder_of("mixtral")), Where()))
     bodies = [{"text": "a"}] * 5
     count = server(model).trace("route", text="a").sequences[0].count
     assert held_to_alone(server(model, together=Together(2)), bodies) == [2, 2, 1]
     assert held_to_alone(server(model, together=Together(None, 3 * count)), bodies) == [3, 2]
-    # Padding counts: beside a long one there is room for none.
+    # Padding counts, so nothing fits next to the long one.
     served = server(model, chunk=64, together=Together(None, 24))
     assert held_to_alone(served, [{"text": TEXTS[2]}, {"text": "a"}, {"text": "a"}]) == [2, 1]
     assert held_to_alone(server(model, together=Together(1)), bodies) == [1] * 5
 
 
-def test_what_is_wrong_with_one_is_told_to_it_alone(mixtral: Served) -> None:
+def test_an_error_in_one_request_is_reported_only_to_its_client(mixtral: Served) -> None:
     bodies = [{"text": TEXTS[0]}, {"text": "word " * 400}, {"text": TEXTS[1]}, {"text": "b", "target": "c"}]
     answers, rows = at_once(mixtral, bodies)
     assert [one.status_code for one in answers] == [200, 413, 200, 400] and rows == [2]
@@ -165,7 +165,7 @@ def test_what_is_wrong_with_one_is_told_to_it_alone(mixtral: Served) -> None:
         same(as_trace(mixtral.folder, answers[i].content), mixtral.trace("route", **bodies[i]))
 
 
-def test_a_fault_in_the_pass_leaves_each_to_run_alone(mixtral: Served) -> None:
+def test_if_the_pass_fails_each_request_runs_alone(mixtral: Served) -> None:
     alone = [mixtral.trace("route", text=text) for text in TEXTS]
 
     def fault(_: object, _args: object, given: dict[str, Any]) -> None:
@@ -182,14 +182,14 @@ def test_a_fault_in_the_pass_leaves_each_to_run_alone(mixtral: Served) -> None:
         same(as_trace(mixtral.folder, answer.content), wanted)
 
 
-def test_who_hangs_up_takes_no_other_along(mixtral: Served) -> None:
+def test_a_client_that_hangs_up_does_not_affect_the_others(mixtral: Served) -> None:
     alone = [mixtral.trace("route", text=text) for text in TEXTS[:2]]
     body = json.dumps({"text": TEXTS[2]}).encode()
     with held(mixtral, at=1) as gate, ThreadPoolExecutor(3) as pool:
         running = pool.submit(mixtral.post, "route", text="a")
         assert gate.reached.wait(30)
         answers = [pool.submit(mixtral.post, "route", text=text) for text in TEXTS[:2]]
-        # One is gone before its turn, one while the pass runs that it is part of.
+        # One client leaves before its turn, one during the pass that contains its request.
         early, late = raw(mixtral, posting(len(body)), body), raw(mixtral, posting(len(body)), body)
         until(lambda: len(mixtral.service.turns.open) == 5)
         early.close()
@@ -207,7 +207,7 @@ def test_who_hangs_up_takes_no_other_along(mixtral: Served) -> None:
     assert not mixtral.service.turns.open and mixtral.post("route", text="a").status_code == 200
 
 
-def test_frames_of_one_among_others(mixtral: Served) -> None:
+def test_frames_of_a_request_in_a_shared_pass(mixtral: Served) -> None:
     def streamed(text: str) -> bytes:
         with mixtral.client.stream("POST", "/v1/route", json={"text": text}, headers=FRAMES) as answer:
             return frames(mixtral, answer).last[1]
@@ -225,7 +225,7 @@ def test_frames_of_one_among_others(mixtral: Served) -> None:
 
 
 class Leaky(torch.nn.Module):
-    """A layer that looks at the whole pass: the mean of all tokens goes into each."""
+    """A layer that adds the mean over all tokens of the pass to each of them."""
 
     def __init__(self, inner: torch.nn.Module) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ class Leaky(torch.nn.Module):
         return self.inner(x + x.mean())  # type: ignore[no-any-return]
 
 
-def test_a_model_that_company_changes_is_run_alone(folder_of: Folder) -> None:
+def test_a_model_that_batching_changes_runs_each_request_alone(folder_of: Folder) -> None:
     def loaded(dtype: torch.dtype | None = None) -> Any:
         return load_hugging_face(str(folder_of("olmoe")), Where(dtype=dtype))
 
@@ -250,6 +250,6 @@ def test_a_model_that_company_changes_is_run_alone(folder_of: Folder) -> None:
     by_length = loaded()
     by_length.model.config.rope_parameters = {"rope_type": "longrope", "factor": 4}
     assert most_together(by_length, 4) == 1
-    # Rounding is another in company: only for those who ask.
+    # In half precision batching changes the rounding, so it must be asked for.
     half = loaded(torch.bfloat16)
     assert most_together(half, None) == 1 and most_together(half, 4) == 4

@@ -1,3 +1,3 @@
 """Trains experts and their gates, exports bases, builds and checks pools."""
 
-import gander_routing  # noqa: F401 (it has onnxruntime tell nobody)
+import gander_routing  # noqa: F401 (it switches off onnxruntime's telemetry)

@@ -12,20 +12,20 @@ from pathlib import Path
 
 from gander_routing.errors import UserError
 
-# Heavy imports wait until a command runs, so that --help is immediate.
+# Heavy imports happen only when a command runs, so that --help is immediate.
 
 USUAL = {"length": 256}
 ADAPTER = {"rank": 8, "alpha": 16}
-# Those of PHATGOOSE's released code: pairs/train.py says where they stand in it.
+# The settings of PHATGOOSE's released code; pairs/train.py names the files.
 PAPER = {"steps": 1000, "batch": 1024, "length": 512, "learning_rate": 5e-3}
 PAPER_ADAPTER = {"rank": 16, "alpha": 1}
 
 
 def _common(parser: argparse.ArgumentParser, usual: Mapping[str, float], pair: Mapping[str, float]) -> None:
-    """``usual`` and ``pair``: what is taken where nothing is said, on a causal base and on an encoder-decoder."""
+    """``usual`` and ``pair``: the defaults for a causal base and for an encoder-decoder."""
 
     def add(name: str, kind: type, what: str = "") -> None:
-        said = f"{what + ' ' if what else ''}(default: {usual[name]:g}; of an encoder-decoder {pair[name]:g})"
+        said = f"{what + ' ' if what else ''}(default: {usual[name]:g}; {pair[name]:g} for an encoder-decoder)"
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help=said)
 
     parser.set_defaults(usual=usual, pair=pair)
@@ -37,21 +37,21 @@ def _common(parser: argparse.ArgumentParser, usual: Mapping[str, float], pair: M
         type=Path,
         nargs="+",
         required=True,
-        help='jsonl files of {"text"}, of an encoder-decoder {"input", "target"}',
+        help='jsonl files of {"text"}; for an encoder-decoder, of {"input", "target"}',
     )
     add("steps", int)
-    add("batch", int, "windows or examples a step")
-    add("length", int, "tokens a window, or of an input or target at most")
+    add("batch", int, "windows or examples per step")
+    add("length", int, "tokens per window, or the most in an input or target")
     add("learning_rate", float, "peak")
     parser.add_argument(
-        "--part", type=int, default=8, help="of an encoder-decoder: examples that run at once (default: %(default)s)"
+        "--part", type=int, default=8, help="for an encoder-decoder: examples that run at once (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--runs", type=Path, default=Path(".runs"), help="checkpoints to resume from (default: %(default)s)"
     )
     parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (default: all)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="PyTorch's threads (default: all)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,21 +61,21 @@ def _parser() -> argparse.ArgumentParser:
     expert = commands.add_parser("expert", help="train a LoRA adapter", description="Train a LoRA adapter with PEFT.")
     _common(expert, {**USUAL, "steps": 120, "batch": 4, "learning_rate": 1e-3, **ADAPTER}, {**PAPER, **PAPER_ADAPTER})
     expert.add_argument("--out", type=Path, required=True, help="folder to write; its name becomes the expert's id")
-    expert.add_argument("--name", help="shown name (default: the folder's)")
+    expert.add_argument("--name", help="display name (default: the folder's)")
     expert.add_argument("--description", default="", help="one sentence for the model card")
-    expert.add_argument("--license", default="apache-2.0", help="of the adapter (default: %(default)s)")
-    expert.add_argument("--rank", type=int, help="(default: 8; of an encoder-decoder 16)")
-    expert.add_argument("--alpha", type=int, help="(default: 16; of an encoder-decoder 1)")
+    expert.add_argument("--license", default="apache-2.0", help="the adapter's licence (default: %(default)s)")
+    expert.add_argument("--rank", type=int, help="(default: 8; 16 for an encoder-decoder)")
+    expert.add_argument("--alpha", type=int, help="(default: 16; 1 for an encoder-decoder)")
     expert.add_argument("--validation", type=Path, help="jsonl, measured before and after")
     expert.add_argument("--test", type=Path, help="jsonl, measured before and after")
     expert.add_argument("--compile", action="store_true", help="torch.compile: slow to start, then faster")
-    expert.add_argument("--overwrite", action="store_true", help="replace an expert that is there")
+    expert.add_argument("--overwrite", action="store_true", help="replace an existing expert")
     expert.set_defaults(run=_expert)
 
     gate = commands.add_parser(
         "gate",
         help="train an expert's PHATGOOSE gate",
-        description="Train the gate with base and adapter frozen; gather mean activations and retrieval examples too.",
+        description="Train the gate with base and adapter frozen; collect mean activations and retrieval examples.",
     )
     _common(gate, {**USUAL, "steps": 100, "batch": 2, "learning_rate": 5e-3}, {**PAPER, "steps": 100})
     gate.add_argument("--expert", type=Path, required=True, help="the folder that `expert` (or PEFT) wrote")
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "--retriever", type=Path, help="embedder for the examples (default: the pool's, if --base is one)"
     )
     gate.add_argument("--add", action="store_true", help="check the finished expert and copy it into the pool (--base)")
-    gate.add_argument("--overwrite", action="store_true", help="with --add: replace an expert that is there")
+    gate.add_argument("--overwrite", action="store_true", help="with --add: replace an existing expert")
     gate.set_defaults(run=_gate)
 
     export = commands.add_parser(
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     retriever = commands.add_parser(
         "export-retriever",
         help="export a sentence embedder",
-        description="A BERT-like encoder to ONNX, its weights in eight bits.",
+        description="Export a BERT-like encoder to ONNX, with weights in eight bits.",
     )
     retriever.add_argument("source", type=Path, help="sentence-transformers folder, such as all-MiniLM-L6-v2")
     retriever.add_argument("target", type=Path, help="folder to write, a pool's retriever/")
@@ -109,33 +109,38 @@ def _parser() -> argparse.ArgumentParser:
 
     examples = commands.add_parser(
         "examples",
-        help="embed a pool's training examples anew, after its retriever changed",
-        description="examples.safetensors of every expert, with the retriever that the pool has; gates stay as they are.",
+        help="embed a pool's training examples again, after its retriever changed",
+        description="Write every expert's examples.safetensors with the pool's retriever; gates stay as they are.",
     )
     examples.add_argument("pool", type=Path)
     examples.add_argument(
-        "--data", type=Path, default=Path(".corpora"), help="holds <expert>/train.jsonl (default: %(default)s)"
+        "--data", type=Path, default=Path(".corpora"), help="contains <expert>/train.jsonl (default: %(default)s)"
     )
     examples.set_defaults(run=_examples)
 
     phatgoose = commands.add_parser(
         "import-phatgoose",
-        help="make a pool of a checkpoint of PHATGOOSE's released code",
-        description="A concatenated checkpoint (best.pt, or the same as safetensors) and its T5 to a pool; give it again to go on.",
+        help="make a pool from a checkpoint of PHATGOOSE's released code",
+        description="Make a pool from a concatenated checkpoint (best.pt, or the same as safetensors) and its T5. "
+        "Run it again to continue.",
     )
     phatgoose.add_argument("checkpoint", type=Path)
-    phatgoose.add_argument("--base", type=Path, required=True, help="Hugging Face folder of the T5 it was trained on")
+    phatgoose.add_argument(
+        "--base", type=Path, required=True, help="Hugging Face folder of the T5 that it was trained on"
+    )
     phatgoose.add_argument("--out", type=Path, required=True, help="the pool's folder")
-    phatgoose.add_argument("--names", type=Path, help="file of the experts' names, one a line (default: expert-00 ...)")
-    phatgoose.add_argument("--experts", help="only these, by their index in the checkpoint: 3,7 (default: all)")
-    phatgoose.add_argument("--name", help="the pool's shown name (default: the folder's)")
-    phatgoose.add_argument("--license", default="not stated", help="of the experts (default: %(default)s)")
+    phatgoose.add_argument(
+        "--names", type=Path, help="file of the experts' names, one per line (default: expert-00 ...)"
+    )
+    phatgoose.add_argument("--experts", help="only these, by index in the checkpoint: 3,7 (default: all)")
+    phatgoose.add_argument("--name", help="the pool's display name (default: the folder's)")
+    phatgoose.add_argument("--license", default="not stated", help="the experts' licence (default: %(default)s)")
     phatgoose.set_defaults(run=_import_phatgoose)
 
     mttl = commands.add_parser(
         "import-mttl",
-        help="add experts of an mttl library to a pool",
-        description="Adapters and PHATGOOSE gates of a library of github.com/microsoft/mttl, into a pool with their base.",
+        help="add experts from an mttl library to a pool",
+        description="Add adapters and PHATGOOSE gates of a github.com/microsoft/mttl library to a pool on their base.",
     )
     mttl.add_argument("library", type=Path, help="folder of <expert>.ckpt, .meta and .bin")
     mttl.add_argument("pool", type=Path, help="made by export-base and pool create")
@@ -145,58 +150,63 @@ def _parser() -> argparse.ArgumentParser:
     router = commands.add_parser(
         "router",
         help="train one router for a pool's experts together",
-        description="A linear router for each module, learned on all experts' text at once: what the independent gates are "
-        "measured against (strategy `learned`).",
+        description="Train a linear router for each module on all experts' text at once (strategy `learned`), "
+        "to compare the independent gates with.",
     )
     router.add_argument("pool", type=Path, help="its experts stay as they are")
     router.add_argument(
-        "--data", type=Path, default=Path(".corpora"), help="holds <expert>/train.jsonl (default: %(default)s)"
+        "--data", type=Path, default=Path(".corpora"), help="contains <expert>/train.jsonl (default: %(default)s)"
     )
     router.add_argument(
-        "--runs", type=Path, default=Path(".runs"), help="where a stopped run goes on (default: %(default)s)"
+        "--runs", type=Path, default=Path(".runs"), help="checkpoints to resume from (default: %(default)s)"
     )
     router.add_argument("--steps", type=int, default=600, help="default: %(default)s")
-    router.add_argument("-k", type=int, default=2, help="experts a token (default: %(default)s)")
-    router.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (default: all)")
+    router.add_argument("-k", type=int, default=2, help="experts per token (default: %(default)s)")
+    router.add_argument("--threads", type=int, default=os.cpu_count(), help="PyTorch's threads (default: all)")
     router.set_defaults(run=_router)
 
     moe = commands.add_parser(
         "train-moe",
         help="train a small mixture of experts from scratch",
-        description="Train a Mixtral on the corpora at a constant rate; --finish-in takes it to 0 and writes the model.",
+        description="Train a Mixtral at a constant learning rate; --finish-in decays it to 0 and writes the model.",
     )
     moe.add_argument(
-        "--data", type=Path, default=Path(".corpora/moe"), help="holds */train.jsonl (default: %(default)s)"
+        "--data", type=Path, default=Path(".corpora/moe"), help="contains */train.jsonl (default: %(default)s)"
     )
     moe.add_argument("--runs", type=Path, default=Path(".runs/moe"), help="the run's folder (default: %(default)s)")
-    moe.add_argument("--steps", type=int, default=5000, help="in all, before a finish (default: %(default)s)")
-    moe.add_argument("--finish-in", type=int, help="from the last checkpoint: steps that take the rate to 0")
+    moe.add_argument("--steps", type=int, default=5000, help="steps in all, before a finish (default: %(default)s)")
+    moe.add_argument(
+        "--finish-in", type=int, help="decay the learning rate to 0 in so many steps after the last checkpoint"
+    )
     moe.add_argument("--out", type=Path, help="with --finish-in: Hugging Face folder to write")
-    moe.add_argument("--batch", type=int, default=16, help="windows a step (default: %(default)s)")
-    moe.add_argument("--length", type=int, default=512, help="tokens a window (default: %(default)s)")
+    moe.add_argument("--batch", type=int, default=16, help="windows per step (default: %(default)s)")
+    moe.add_argument("--length", type=int, default=512, help="tokens per window (default: %(default)s)")
     moe.add_argument("--learning-rate", type=float, default=1.5e-3, help="peak (default: %(default)s)")
     moe.add_argument("--seed", type=int, default=0)
-    moe.add_argument("--threads", type=int, default=os.cpu_count(), help="of PyTorch (default: all)")
+    moe.add_argument("--threads", type=int, default=os.cpu_count(), help="PyTorch's threads (default: all)")
     moe.set_defaults(run=_train_moe)
 
     report = commands.add_parser(
         "moe-card",
-        help="measure what train-moe made and write its model card",
-        description="Loss on text kept from training, load, and what the experts took: README.md and measured.json.",
+        help="measure a model from train-moe and write its model card",
+        description="Measure loss on held-out text, load and specialisation; write README.md and measured.json.",
     )
-    report.add_argument("model", type=Path, help="folder that train-moe wrote")
-    report.add_argument("--name", help="in the card (default: the folder's)")
+    report.add_argument("model", type=Path, help="a folder from train-moe")
+    report.add_argument("--name", help="name in the card (default: the folder's)")
     report.add_argument(
-        "--data", type=Path, default=Path(".corpora/moe"), help="holds */test.jsonl and heldout/ (default: %(default)s)"
+        "--data",
+        type=Path,
+        default=Path(".corpora/moe"),
+        help="contains */test.jsonl and heldout/ (default: %(default)s)",
     )
-    report.add_argument("--windows", type=int, default=16, help="documents a kind (default: %(default)s)")
-    report.add_argument("--length", type=int, default=512, help="tokens of each (default: %(default)s)")
+    report.add_argument("--windows", type=int, default=16, help="documents per kind (default: %(default)s)")
+    report.add_argument("--length", type=int, default=512, help="tokens from each (default: %(default)s)")
     report.set_defaults(run=_moe_card)
 
     export_moe = commands.add_parser(
         "export-moe",
-        help="a mixture of experts to an ONNX folder",
-        description="Export a Hugging Face mixture of experts with keys and values, and hold it to its source on a text.",
+        help="export a mixture of experts to an ONNX folder",
+        description="Export a Hugging Face mixture of experts with keys and values, compared with its source.",
     )
     export_moe.add_argument("source", type=Path, help="Hugging Face folder")
     export_moe.add_argument("target", type=Path, help="folder to write")
@@ -205,12 +215,14 @@ def _parser() -> argparse.ArgumentParser:
 
     compatibility = commands.add_parser(
         "compatibility",
-        help="write docs/compatibility.md and its kin",
-        description="Tiny models of many architectures, exporters and kinds of file, run by the engine and held to PEFT.",
+        help="write docs/compatibility.md and related pages",
+        description="Run tiny models of many architectures, exporters and kinds of file; compare with PEFT.",
     )
     _compatibility_options(compatibility)
     _pool_parser(commands.add_parser("pool", help="create, extend, check or measure a pool"))
-    reference = commands.add_parser("reference", help="golden traces by a plain PyTorch forward pass", add_help=False)
+    reference = commands.add_parser(
+        "reference", help="write golden traces with a plain PyTorch forward pass", add_help=False
+    )
     reference.add_argument("rest", nargs=argparse.REMAINDER)
     corpora = commands.add_parser("corpora", help="fetch the pinned corpora", add_help=False)
     corpora.add_argument("rest", nargs=argparse.REMAINDER)
@@ -226,18 +238,18 @@ def _compatibility_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, help="default: the table's file in docs/")
     parser.add_argument(
-        "--folder", type=Path, default=Path(".compatibility"), help="keeps results (default: %(default)s)"
+        "--folder", type=Path, default=Path(".compatibility"), help="where results are kept (default: %(default)s)"
     )
     parser.add_argument("--architectures", nargs="+", metavar="NAME", help="run only these")
     parser.add_argument("--exporters", nargs="+", metavar="NAME", help="run only these")
     parser.add_argument("--kinds", nargs="+", metavar="NAME", help="run only these kinds of file")
-    parser.add_argument("--limit", type=int, default=900, help="seconds an export (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=900, help="seconds per export (default: %(default)s)")
     parser.set_defaults(run=_compatibility)
 
 
 def _pool_parser(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True)
-    check = commands.add_parser("check", help="read every file and hold it against the base")
+    check = commands.add_parser("check", help="read every file and compare it with the base")
     check.add_argument("pool", type=Path)
     check.set_defaults(run=_pool_check)
     add = commands.add_parser("add", help="check an expert and copy it into a pool")
@@ -246,7 +258,7 @@ def _pool_parser(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--id", help="default: the folder's name")
     add.add_argument("--overwrite", action="store_true")
     add.set_defaults(run=_pool_add)
-    create = commands.add_parser("create", help="write pool.json beside an exported base/")
+    create = commands.add_parser("create", help="write pool.json next to an exported base/")
     create.add_argument("pool", type=Path)
     create.add_argument("--name", required=True)
     create.add_argument("--base-name", required=True)
@@ -256,15 +268,17 @@ def _pool_parser(parser: argparse.ArgumentParser) -> None:
     table = commands.add_parser("table", help="measure experts x domains and routing; write them into the README")
     table.add_argument("pool", type=Path)
     table.add_argument("--corpora", type=Path, default=Path(".corpora"), help="holds <expert>/test.jsonl")
-    table.add_argument("--source", type=Path, help="published weights, to measure what quantisation costs")
-    table.add_argument("--runs", type=Path, default=Path(".runs"), help="keeps measurements (default: %(default)s)")
-    table.add_argument("--windows", type=int, default=16, help="a domain (default: %(default)s)")
-    table.add_argument("--routed", type=int, default=8, help="of them routed (default: %(default)s)")
+    table.add_argument("--source", type=Path, help="published weights, to measure the cost of quantisation")
+    table.add_argument(
+        "--runs", type=Path, default=Path(".runs"), help="where measurements are kept (default: %(default)s)"
+    )
+    table.add_argument("--windows", type=int, default=16, help="windows per domain (default: %(default)s)")
+    table.add_argument("--routed", type=int, default=8, help="how many of them are routed (default: %(default)s)")
     table.set_defaults(run=_pool_table)
 
 
 def _settle(args: argparse.Namespace) -> bool:
-    """Fill in what was not said; whether the base is an encoder-decoder."""
+    """Fill in defaults; returns whether the base is an encoder-decoder."""
     from gander_training.bases.source import is_pair_base
 
     is_pair = is_pair_base(args.base)
@@ -380,7 +394,7 @@ def _router(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     told = train_router(args.pool, args.data, RouterOptions(steps=args.steps, k=args.k), args.runs)
-    print(f"{args.pool}: loss {told['first']:.4f} at first, {told['last']:.4f} at last")
+    print(f"{args.pool}: loss {told['first']:.4f} at the start, {told['last']:.4f} at the end")
 
 
 def _train_moe(args: argparse.Namespace) -> None:
@@ -396,7 +410,7 @@ def _train_moe(args: argparse.Namespace) -> None:
     run = Run(args.runs, args.data, Shape(), options)
     if args.finish_in is None:
         train_moe(run, args.steps)
-        print(f"{args.runs}: {len(run.losses)} steps done; --finish-in N --out FOLDER makes a model of them")
+        print(f"{args.runs}: {len(run.losses)} steps done; --finish-in N --out FOLDER makes a model from them")
     else:
         finish_moe(run, args.finish_in, args.out)
         print(f"wrote {args.out}")
@@ -425,7 +439,7 @@ def _export(args: argparse.Namespace) -> None:
 
     texts = None
     if args.calibration:
-        # The same number of documents and at most 4,000 characters of each: no file outweighs another.
+        # The same number of documents from each file, at most 4,000 characters each, so that no file outweighs another.
         parts = [read_texts(path) for path in args.calibration]
         texts = [text[:4000] for part in parts for text in random.Random(0).sample(part, min(12, len(part)))]
     export_base(args.source, args.target, texts, None if args.float else ExportOptions(fit_steps=args.fit_steps))
@@ -483,7 +497,7 @@ def _pool_table(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; an error that a user can mend is one line on stderr and exit code 1."""
+    """Entry point. An error that a user can fix prints one line on stderr and returns 1."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["corpora"]:
         from gander_training.corpora import command as corpora
@@ -501,7 +515,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gander-training: {line}"[: max(400, shutil.get_terminal_size().columns)], file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("gander-training: stopped; run the same command again to go on", file=sys.stderr)
+        print("gander-training: stopped; run the same command again to continue", file=sys.stderr)
         return 130
     return 0
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Writes files so that they are either complete or absent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside ``target`` that takes its place on success and vanishes on failure."""
+    """Yield an empty folder next to ``target`` that replaces it on success and is removed on failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
     # A dot keeps a half-written folder from being read as an expert if the process is killed.
     temporary = target.parent / f".{target.name}.partial"
@@ -31,7 +31,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Yield a path beside ``target`` that is renamed to it on success and removed on failure."""
+    """Yield a path next to ``target`` that is renamed to it on success and removed on failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.parent / f".{target.name}.partial"
     try:

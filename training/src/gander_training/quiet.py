@@ -1,4 +1,4 @@
-"""Exporters that say nothing."""
+"""Silences exporters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back the exporters' warnings and progress lines: none says anything about these known models."""
+    """Suppress exporters' warnings and progress lines, which are irrelevant for these known models."""
     previous = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

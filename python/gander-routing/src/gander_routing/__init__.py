@@ -1,6 +1,6 @@
-"""A pool of LoRA experts on its base, routed in PyTorch: PHATGOOSE, the other strategies, what-ifs."""
+"""Routes a pool of LoRA experts on its base in PyTorch: PHATGOOSE, the other strategies, what-ifs."""
 
 import os
 
-# Read when onnxruntime is imported, whose builds for Linux and macOS else upload events of their own.
+# onnxruntime reads this when it is imported; otherwise its builds for Linux and macOS upload usage events.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

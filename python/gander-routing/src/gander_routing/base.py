@@ -25,7 +25,7 @@ def require_causal(source: Path) -> None:
 def load_shipped(pool: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """The pool's ONNX base as a transformers model with the dequantised weights, in eval mode, and its tokenizer.
 
-    ``dtype`` rounds the dequantised weights; float32 is what the runtime computes with.
+    The dequantised weights are rounded to ``dtype``; the runtime computes with float32.
     """
     manifest = read_json(pool / "pool.json").get("base", {})
     if isinstance(manifest.get("model"), dict):
@@ -45,6 +45,6 @@ def load_shipped(pool: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTra
 
 
 def _tied_head(model: PreTrainedModel) -> dict[str, str]:
-    """The head's weight, by the name of the embedding that it shares."""
+    """Maps the name of the head's weight to that of the embedding that it shares."""
     names = {module: name for name, module in model.named_modules()}
     return {f"{names[model.get_output_embeddings()]}.weight": f"{names[model.get_input_embeddings()]}.weight"}

@@ -16,7 +16,7 @@ from gander_routing.files import read_json
 from gander_routing.fill import fill, linear_modules
 from gander_routing.graph import read_weights
 
-# base.model of pool.json, and the file that optimum writes for it.
+# Each key of base.model in pool.json, and the name of the file that optimum writes for it.
 PARTS = {
     "encoder": "encoder_model.onnx",
     "decoder": "decoder_model.onnx",
@@ -24,26 +24,26 @@ PARTS = {
 }
 ARCHITECTURES = ("T5ForConditionalGeneration", "MT5ForConditionalGeneration")
 ENCODER = "encoder."
-# Names of the one embedding; the head is another where the model does not tie it.
+# All names of the embedding. The head has its own weight unless the model ties it.
 TABLES = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 
 
 def require_t5(folder: Path) -> None:
-    """Refuse a folder whose model is no T5."""
+    """Refuse a folder whose model is not a T5."""
     names = read_json(folder / "config.json").get("architectures") or []
     if not any(name in ARCHITECTURES for name in names):
         raise UserError(f"{folder / 'config.json'}: not a T5 (architectures: {names})")
 
 
 def with_scopes(modules: set[str]) -> set[str]:
-    """Modules by their paths, and the encoder's as its own graph calls them: it is exported by itself."""
+    """Module paths, and those of the encoder again without its prefix, as its own graph names them."""
     return modules | {name.removeprefix(ENCODER) for name in modules if name.startswith(ENCODER)}
 
 
 def load_shipped_pair(
     pool: Path, base: Mapping[str, Any], dtype: torch.dtype
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The pool's T5 with its ONNX files' weights, in eval mode, and its tokenizer; ``base`` is of pool.json."""
+    """The pool's T5 with its ONNX files' weights, in eval mode, and its tokenizer. ``base`` comes from pool.json."""
     graphs = {part: pool / base["model"].get(part, file) for part, file in PARTS.items()}
     config, tokenizer = pool / base["config"], pool / base["tokenizer"]
     for path in (*graphs.values(), config, tokenizer):
@@ -55,7 +55,7 @@ def load_shipped_pair(
     weights = {ENCODER + name: weight for name, weight in read_weights(graphs["encoder"], linear).items()}
     weights |= read_weights(graphs["decoder"], linear)
     weights.setdefault("shared.weight", weights["encoder.embed_tokens.weight"])
-    # As config.json says it, or T5's own default: transformers 5 says of every T5 that it is tied.
+    # Read from config.json, with T5's default, because transformers 5 reports every T5 as tied.
     is_tied = read_json(config).get("tie_word_embeddings", True)
     fill(
         model,
@@ -73,7 +73,7 @@ def load_shipped_pair(
 
 @torch.no_grad()
 def is_scaled(model: PreTrainedModel) -> bool:
-    """Whether the head is given the decoder's output smaller than it is: a tied T5's is, by √d_model."""
+    """Whether the decoder's output is scaled down before the head; a tied T5 divides it by √d_model."""
     seen: list[Tensor] = []
     hook = model.get_output_embeddings().register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     try:

@@ -1,7 +1,7 @@
-"""The one error that a user is meant to read."""
+"""The one error that is meant for users."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Input that cannot be used; its text is one line naming the file and what is wrong with it."""
+    """Input that cannot be used. The message is one line that names the file and what is wrong with it."""

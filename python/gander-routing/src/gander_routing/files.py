@@ -1,4 +1,4 @@
-"""Files that are read whole, or refused in one line."""
+"""Reads a whole file, or refuses it with a one-line error."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from gander_routing.errors import UserError
 
 
 def stored_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file as they are, or a UserError that names the file and the tensor."""
+    """All tensors of a safetensors file in their own types. Raises ``UserError`` naming the file and the tensor."""
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: {error}") from error
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
-            raise UserError(f"{path}: {name} holds a number that is not finite")
+            raise UserError(f"{path}: {name} contains a number that is not finite")
     return tensors
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The same as F32."""
+    """As ``stored_tensors``, converted to F32."""
     return {name: tensor.float() for name, tensor in stored_tensors(path).items()}
 
 
 def read_json(path: Path) -> Any:
-    """Parse a JSON file; a missing or broken one is a UserError naming it."""
+    """Parse a JSON file. Raises ``UserError`` if it is missing or broken."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A model of transformers, given the weights that were read from a graph."""
+"""Puts the weights that were read from a graph into a transformers model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gander_routing.errors import UserError
 
 
 def require_finite(source: Path, model: nn.Module) -> None:
-    """Refuse a model with a weight that is no number; ``source`` is where it came from."""
+    """Refuse a model with NaN or infinity among its weights; ``source`` is the file that the error names."""
     for name, parameter in model.named_parameters():
         if not torch.isfinite(parameter).all():
             raise UserError(f"{source}: weight {name} holds NaN or infinity")
@@ -26,10 +26,10 @@ def linear_modules(model: nn.Module) -> dict[str, nn.Linear]:
 
 
 def fill(model: PreTrainedModel, weights: Mapping[str, Tensor], source: Path, shared: Mapping[str, str]) -> None:
-    """Give ``model`` the weights read from ``source``, whatever its version of transformers ties.
+    """Give ``model`` the weights read from ``source``, whatever this version of transformers ties.
 
-    ``shared``: weights that may be missing, by the name of the one that they share. Raises ``UserError`` where a weight is
-    missing, has another shape, is no number, or is not what the model holds in the end.
+    ``shared`` maps a weight that may be missing to the one that it shares. Raises ``UserError`` if a weight is missing,
+    has another shape or is not finite, or if the model ends up with other values.
     """
     given: dict[str, Tensor] = {}
     for name, value in model.state_dict().items():
@@ -42,7 +42,7 @@ def fill(model: PreTrainedModel, weights: Mapping[str, Tensor], source: Path, sh
     _untie(model, given)
     model.load_state_dict(given)
     for name, value in model.state_dict().items():
-        # Numbers that are none are told below.
+        # NaN counts as equal here; require_finite reports it.
         if not torch.allclose(value, given[name].to(value), rtol=0, atol=0, equal_nan=True):
             raise UserError(
                 f"{source}: transformers {transformers.__version__} puts another weight in the place of {name}"
@@ -51,7 +51,7 @@ def fill(model: PreTrainedModel, weights: Mapping[str, Tensor], source: Path, sh
 
 
 def _untie(model: PreTrainedModel, given: Mapping[str, Tensor]) -> None:
-    """Give parameters that are one in ``model``, but have different numbers in ``given``, a place each.
+    """Separate parameters that ``model`` ties but that have different values in ``given``.
 
     transformers 5 ties the head of every T5 to the embedding, whatever config.json says.
     """

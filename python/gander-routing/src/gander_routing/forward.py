@@ -1,6 +1,6 @@
-"""A text through a routed model, computed plainly: transformers, PEFT's weights and forward hooks.
+"""The reference forward pass of a routed model: transformers, PEFT's weights and forward hooks.
 
-It is slow and short on purpose: the engine is checked against it.
+Slow and short on purpose, because the engine is checked against it.
 
 Axes: M modules, T tokens, N experts, k chosen experts, P predictions, V vocabulary.
 """
@@ -22,16 +22,16 @@ from gander_routing.whatif import Intervention, apply_interventions
 
 @dataclass
 class RoutedResult:
-    """What one run reveals. Tensors are on the CPU."""
+    """The results of one run. Tensors are on the CPU."""
 
     modules: list[Module]
     experts: list[str]
     affinity: Tensor  # [M, T, N] F32, before any bias; NaN where an expert has no vector
-    chosen: Tensor  # [M, T, k] I16, best first; −1: none
+    chosen: Tensor  # [M, T, k] I16, best first; −1 where fewer were chosen
     weight: Tensor  # [M, T, k] F32
     contribution: Tensor  # [M, T, k] F32, ‖w s B A u‖ ÷ ‖W u‖
     log_prob: Tensor  # [T] F32, natural; NaN for the first
-    top_ids: Tensor  # [T, P] I32, likeliest after token t
+    top_ids: Tensor  # [T, P] I32, the likeliest tokens after token t
     top_log_prob: Tensor  # [T, P] F32
     last_logits: Tensor  # [V] F32
 
@@ -52,8 +52,9 @@ def routed_forward(
     """Run one sequence through the routed model.
 
     ``input_ids`` is [T] or [1, T], without padding. ``bias`` [M or 1, T or 1, N] is added to the affinities before the
-    choice and replaces ``interventions``' own; ``fixed`` [M or 1, T or 1, N] stands in for the router wherever it
-    is not NaN. ``model`` is any transformers causal LM, of any data type and on any device; scores are F32.
+    choice, in place of the bias that ``interventions`` would add; ``fixed`` [M or 1, T or 1, N] gives the weights
+    wherever it is not NaN, and the router gives the others. ``model`` is any transformers causal LM, of any data type
+    and on any device; scores are F32.
     """
     ids = input_ids.reshape(1, -1)
     whole = whole_adapter(strategy, experts, multitask)

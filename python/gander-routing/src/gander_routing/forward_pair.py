@@ -1,7 +1,7 @@
-"""An encoder-decoder, routed: the hooks of ``router``, over an input and an output that differ in length.
+"""Routes an encoder-decoder: the hooks of ``router``, over an input and an output that differ in length.
 
-The encoder's modules, and the keys and values that the decoder's cross-attention makes of what the encoder gave, see
-the input's tokens; the decoder's other modules see the output's.
+The encoder's modules see the input's tokens, as do the modules that make the cross-attention's keys and values from the
+encoder's result. The decoder's other modules see the output's tokens.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from gander_routing.whatif import Intervention, apply_interventions
 
 @dataclass
 class PairResult:
-    """What one run reveals."""
+    """The results of one run."""
 
     modules: list[Module]
     experts: list[str]
-    # By module, in that order: affinity [T, N]; chosen, weight, contribution [T, k]; T of the module's own sequence.
+    # One per module, in that order: affinity [T, N]; chosen, weight, contribution [T, k]; T of the module's sequence.
     seen: list[dict[str, Tensor]]
-    logits: Tensor  # [T of the output, V] F32, after each of its tokens
+    logits: Tensor  # [T of the output, V] F32, after each of the output's tokens
 
 
 def steering(
@@ -36,7 +36,7 @@ def steering(
     experts: Sequence[Expert],
     lengths: tuple[int, int],
 ) -> tuple[list[Tensor], list[Tensor] | None]:
-    """For each module what is added to affinities, and what stands in for the router: [T, N] of its own sequence."""
+    """For each module, the bias on affinities and the weights that replace the router's: [T, N] of its sequence."""
     asked = [apply_interventions(interventions, modules, experts, tokens) for tokens in lengths]
     bias = [asked[module.sequence][0][index] for index, module in enumerate(modules)]
     fixed = [asked[module.sequence][1][index] for index, module in enumerate(modules)]
@@ -57,7 +57,7 @@ def routed_pair(
     multitask: Expert | None = None,
     interventions: Sequence[Intervention] = (),
 ) -> PairResult:
-    """Run an input [T] and an output [T'], as the decoder reads it (its start token first), without padding."""
+    """Run an input [T] and an output [T'] without padding. The output begins with the decoder's start token."""
     whole = whole_adapter(strategy, experts, multitask)
     modules = modules_of([*experts, *([whole] if whole else [])])
     bias, fixed = steering(strategy, interventions, modules, experts, (input_ids.numel(), output_ids.numel()))
@@ -77,7 +77,7 @@ def routed_generation(
     multitask: Expert | None = None,
     length: int = 20,
 ) -> list[int]:
-    """The likeliest output token by token, ``length`` tokens at most: as the decoder reads it, its start token first."""
+    """Generate an output greedily, at most ``length`` tokens; it begins with the decoder's start token."""
     zero = torch.zeros(1, 1, len(experts))
     whole = whole_adapter(strategy, experts, multitask)
     with Router(model, experts, strategy, zero, fixed_weights(strategy, experts), whole).installed(model):

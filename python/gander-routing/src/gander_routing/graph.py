@@ -1,4 +1,4 @@
-"""The weights of an exported graph."""
+"""Reads the weights of an exported graph."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def module_of(node: onnx.NodeProto) -> str:
 
 
 def parse(path: Path) -> onnx.ModelProto:
-    """A graph without the numbers in files beside it."""
+    """Parse a graph, without loading its external data files."""
     try:
         return onnx.load(path, load_external_data=False)
     except DecodeError:
@@ -34,7 +34,7 @@ def parse(path: Path) -> onnx.ModelProto:
 def values(path: Path, tensor: TensorProto) -> NDArray[Any]:
     """A tensor's values, from the graph file or the data file beside it.
 
-    onnx's own loader refuses data files with hard links, which package managers and build scripts make.
+    onnx's own loader refuses data files with hard links, which package managers and build scripts create.
     """
     if tensor.data_location != TensorProto.EXTERNAL:
         return numpy_helper.to_array(tensor)
@@ -47,7 +47,7 @@ def values(path: Path, tensor: TensorProto) -> NDArray[Any]:
     try:
         flat = np.fromfile(file, kind, count, offset=int(place.get("offset", 0)))
     except OSError:
-        raise UserError(f"{file}: no such file (it holds {tensor.name})") from None
+        raise UserError(f"{file}: no such file (it should contain {tensor.name})") from None
     if len(flat) != count:
         raise UserError(f"{file}: too short for {tensor.name}")
     return flat.reshape(tuple(tensor.dims))
@@ -74,7 +74,7 @@ def read_weights(path: Path, linear: set[str]) -> dict[str, Tensor]:
                 data, scales, zeros, attributes["block_size"], attributes["bits"]
             ).weight()
         elif node.op_type == "Identity" and node.input[0] in tensors:
-            # The exporter stores equal norm weights once.
+            # The exporter stores equal norm weights once, and refers to them by Identity.
             weights[node.output[0]] = array(node.input[0]).float()
         elif module not in linear:
             continue

@@ -1,4 +1,4 @@
-"""A pool read from disk: its experts, and the modules that they adapt.
+"""Reads a pool from disk: its experts, and the modules that they adapt.
 
 Axes: T tokens, r rank.
 """
@@ -24,7 +24,7 @@ from gander_routing.files import read_json, read_tensors, stored_tensors
 Stack = Literal["encoder", "decoder"]
 STACKS: tuple[Stack | None, ...] = (None, "encoder", "decoder")
 KINDS = ("q", "k", "v", "o", "cross-q", "cross-k", "cross-v", "cross-o", "gate", "up", "down")
-# By the last step of a module's path, or by the last two.
+# Keys are the last one or two parts of a module's path.
 KIND_OF = (
     {f"{kind}_proj": kind for kind in KINDS}
     | {f"EncDecAttention.{kind}": f"cross-{kind}" for kind in ("q", "k", "v", "o")}
@@ -34,9 +34,9 @@ KIND_OF = (
     }
 )
 LORA_KEY = re.compile(r"base_model\.model\.(?P<path>.+)\.lora_(?P<part>[AB])\.weight")
-# What PEFT may add to LoRA and this file does not compute.
+# PEFT's additions to LoRA that are not supported here, with the value that means "off".
 UNSUPPORTED = {"use_dora": False, "bias": "none", "lora_bias": False, "modules_to_save": None}
-# Values of init_lora_weights that change the base's weights first.
+# Values of init_lora_weights with which PEFT changes the base's weights before training.
 OTHER_BASES = ("pissa", "olora", "corda", "lora_ga", "loftq")
 
 
@@ -47,7 +47,7 @@ class Lora:
     a: Tensor  # [r, d_in]
     b: Tensor  # [d_out, r]
     scale: float  # lora_alpha / r, or lora_alpha / sqrt(r) when rank-stabilised
-    stored: torch.dtype = torch.float32  # of the numbers in the file; a and b are F32
+    stored: torch.dtype = torch.float32  # the type in the file; a and b are F32
 
     def delta(self, u: Tensor) -> Tensor:
         """scale · B A u for u [T, d_in]: [T, d_out], in u's data type."""
@@ -65,7 +65,7 @@ class Lora:
 
 @dataclass(frozen=True)
 class Expert:
-    """One expert; vectors and adapters are F32 and by module path."""
+    """One expert. Vectors and adapters are F32, keyed by module path."""
 
     id: str
     name: str
@@ -87,18 +87,18 @@ class Module:
     path: str
     layer: int
     kind: str
-    stack: Stack | None = None  # of an encoder-decoder
-    sequence: int = 0  # whose tokens it sees: 0 the input (or the only one), 1 the output
+    stack: Stack | None = None  # in an encoder-decoder
+    sequence: int = 0  # which tokens it sees: 0 for the input (or the only text), 1 for the output
 
     @classmethod
     def at(cls, path: str) -> Module:
-        """The module at a Hugging Face path; the layer is the path's first number, −1 where there is none."""
+        """The module at a Hugging Face path; the layer is the path's first number, or −1 if there is none."""
         number = re.search(r"\.(\d+)(?:\.|$)", path)
         *_, parent, last = ["", *path.split(".")]
         kind = KIND_OF.get(f"{parent}.{last}") or KIND_OF.get(last, last)
         first = path.partition(".")[0]
         stack = next((one for one in STACKS if one == first), None)
-        # Cross-attention makes its keys and values of what the encoder gave for the input.
+        # Cross-attention makes its keys and values from the encoder's result, so they see the input's tokens.
         own = stack == "decoder" and kind not in ("cross-k", "cross-v")
         return cls(path, int(number[1]) if number else -1, kind, stack, int(own))
 
@@ -110,7 +110,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool folder, read; the base model stays on disk."""
+    """The contents of a pool folder, without the base model."""
 
     path: Path
     manifest: dict[str, Any]
@@ -125,7 +125,7 @@ def modules_of(experts: Sequence[Expert]) -> list[Module]:
 
 
 def pattern_value(pattern: dict[str, Any] | None, path: str, default: Any) -> Any:
-    """PEFT's rule for ``rank_pattern`` and ``alpha_pattern``: the first key that matches the path's end."""
+    """The value for ``path`` by PEFT's rule: the first key of the pattern that matches the path's end wins."""
     for key, value in (pattern or {}).items():
         if re.match(rf"(.*\.)?({key})$", path):
             return value
@@ -133,13 +133,13 @@ def pattern_value(pattern: dict[str, Any] | None, path: str, default: Any) -> An
 
 
 def read_adapter(folder: Path) -> dict[str, Lora]:
-    """PEFT's ``adapter_config.json`` and ``adapter_model.safetensors``, by module path."""
+    """Read PEFT's ``adapter_config.json`` and ``adapter_model.safetensors``: adapters by module path."""
     config = read_json(folder / "adapter_config.json")
     for key, value in UNSUPPORTED.items():
         if config.get(key, value) not in (value, [] if value is None else value):
             raise UserError(f"{folder / 'adapter_config.json'}: {key} = {config[key]!r} is not supported")
     if str(init := config.get("init_lora_weights")).lower().startswith(OTHER_BASES):
-        raise UserError(f"{folder / 'adapter_config.json'}: init_lora_weights = {init!r} is of another base")
+        raise UserError(f"{folder / 'adapter_config.json'}: init_lora_weights = {init!r} is for a changed base")
     file = folder / "adapter_model.safetensors"
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in stored_tensors(file).items():
@@ -151,14 +151,14 @@ def read_adapter(folder: Path) -> dict[str, Lora]:
 
 
 def read_lora(file: Path, config: dict[str, Any], path: str, pair: dict[str, Tensor]) -> Lora:
-    """The adapter of one module, checked against its configuration."""
+    """The adapter of one module; its rank must agree with the configuration."""
     if set(pair) != {"A", "B"}:
-        raise UserError(f"{file}: {path} has lora_{'A' if 'A' in pair else 'B'} alone")
+        raise UserError(f"{file}: {path} has only lora_{'A' if 'A' in pair else 'B'}")
     rank = pattern_value(config.get("rank_pattern"), path, config["r"])
     alpha = pattern_value(config.get("alpha_pattern"), path, config["lora_alpha"])
     a, b = pair["A"], pair["B"]
     if a.shape[0] != rank or b.shape[1] != rank:
-        raise UserError(f"{file}: {path} has rank {a.shape[0]} and {b.shape[1]}, its configuration {rank}")
+        raise UserError(f"{file}: {path} has rank {a.shape[0]} and {b.shape[1]}, its configuration says {rank}")
     scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
     return Lora(a.float(), b.float(), scale, torch.promote_types(a.dtype, b.dtype))
 
@@ -172,7 +172,7 @@ def card_name(folder: Path) -> str:
 
 
 def read_expert(folder: Path, *, gated: bool = True) -> Expert:
-    """One expert's folder; ``gated`` says that a gate has to be there (the multitask adapter has none)."""
+    """Read one expert's folder. ``gated``: whether it must have a gate; the multitask adapter has none."""
     lora = read_adapter(folder)
     gate_file, activation_file = folder / "gate.safetensors", folder / "activation.safetensors"
     gate = read_tensors(gate_file) if gated else {}
@@ -186,7 +186,7 @@ def read_expert(folder: Path, *, gated: bool = True) -> Expert:
 
 
 def with_learned(experts: Sequence[Expert], pool: Path, router: dict[str, Any]) -> list[Expert]:
-    """The experts with their rows of a router that was learned for them together: one matrix [experts, d_in] a module."""
+    """The experts, each with its rows of the pool's jointly trained router: one matrix [experts, d_in] per module."""
     matrices = read_tensors(pool / router["weights"])
     rows = {identifier: row for row, identifier in enumerate(router["experts"])}
     for path, matrix in matrices.items():
@@ -201,7 +201,7 @@ def with_learned(experts: Sequence[Expert], pool: Path, router: dict[str, Any]) 
 
 
 def read_pool(path: Path) -> Pool:
-    """Read a pool folder (docs/pool-format.md) but for its base model."""
+    """Read a pool folder (docs/pool-format.md), without its base model."""
     manifest = read_json(path / "pool.json")
     if manifest.get("format") != "gander-pool" or manifest.get("version") != 1:
         raise UserError(f"{path / 'pool.json'}: not a pool of version 1")
@@ -224,14 +224,14 @@ def read_pool(path: Path) -> Pool:
 
 
 def index_of(experts: Sequence[Expert], identifier: str | None) -> int:
-    """An expert's place on the expert axis."""
+    """An expert's index on the expert axis. Raises ``UserError`` if there is no such expert."""
     ids = [expert.id for expert in experts]
     if identifier not in ids:
-        raise UserError(f"no expert is called {identifier!r}; there are: {', '.join(ids)}")
+        raise UserError(f"there is no expert {identifier!r}, only {', '.join(ids)}")
     return ids.index(identifier)
 
 
 def blocks_of(modules: Sequence[Module]) -> list[tuple[int, int]]:
-    """Neighbouring modules that see the same tokens, as [from, to)."""
+    """Runs of neighbouring modules that see the same tokens, as [from, to)."""
     runs = [list(run) for _, run in itertools.groupby(range(len(modules)), lambda index: modules[index].sequence)]
     return [(run[0], run[-1] + 1) for run in runs]

@@ -1,6 +1,6 @@
-"""Weights in four and in eight bits, as ONNX Runtime's MatMulNBits stores them.
+"""Weights in 4 and 8 bits, as ONNX Runtime's MatMulNBits stores them.
 
-A weight [out, in] is cut into blocks along ``in``; w = scale * (code - zero), with integer zero.
+A weight [out, in] is divided into blocks along ``in``; w = scale * (code - zero), with an integer zero.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Quantised:
 
 
 def pack_nibbles(codes: Tensor) -> Tensor:
-    """Two 4-bit values a byte along the last axis, the first in the low half; an odd length is padded with 0."""
+    """Two 4-bit values per byte along the last axis, the first in the low half; an odd length is padded with 0."""
     codes = codes.to(torch.uint8)
     if codes.shape[-1] % 2:
         codes = torch.nn.functional.pad(codes, (0, 1))

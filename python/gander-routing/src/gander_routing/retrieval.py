@@ -1,7 +1,7 @@
-"""The retrieval strategy: one expert for the whole prompt, the one that holds the most similar training example.
+"""The retrieval strategy: one expert for the whole prompt, the one with the most similar training example.
 
 Source: Jang et al., "Exploring the Benefits of Training Expert Language Models over Instruction Tuning"
-(arXiv 2302.03202), as the PHATGOOSE paper compares with it.
+(arXiv 2302.03202), in the form that the PHATGOOSE paper compares with.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_PIECES = 256  # all-MiniLM-L6-v2's own limit
 
 
 class Retriever:
-    """Mean over tokens, then unit length."""
+    """The model that embeds texts: the mean over tokens, scaled to length 1."""
 
     def __init__(self, folder: Path) -> None:
         import onnxruntime
@@ -34,7 +34,7 @@ class Retriever:
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(MAX_PIECES)
         options = onnxruntime.SessionOptions()
-        # Threads that spin while they wait would take other work its cores.
+        # Waiting threads that spin would take cores away from other work.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.session = onnxruntime.InferenceSession(
             str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
@@ -58,17 +58,17 @@ class Retriever:
 
 
 def examples_of(pool: Pool, expert: Expert) -> Path:
-    """Where an expert's example embeddings are, if it has them."""
+    """The file of an expert's example embeddings, which may be missing."""
     return pool.path / str(pool.manifest["experts"]) / expert.id / "examples.safetensors"
 
 
 def retrievable(pool: Pool) -> bool:
-    """Whether the pool has all that retrieval needs."""
+    """Whether the pool has everything that retrieval needs."""
     return "retriever" in pool.manifest and all(examples_of(pool, expert).exists() for expert in pool.experts)
 
 
 def similarities(pool: Pool, text: str) -> list[float]:
-    """For every expert, the highest cosine of its examples to ``text``."""
+    """For every expert, the highest cosine between ``text`` and one of its examples."""
     if "retriever" not in pool.manifest:
         raise UserError(f"{pool.path}: the pool has no retriever")
     folder = (pool.path / str(pool.manifest["retriever"]["model"])).parent
@@ -85,6 +85,6 @@ def similarities(pool: Pool, text: str) -> list[float]:
 
 
 def retrieve(pool: Pool, text: str) -> str:
-    """The id of the expert to use for ``text``; the lower index wins a tie."""
+    """The id of the expert to use for ``text``; on a tie the lower index wins."""
     scores = similarities(pool, text)
     return pool.experts[scores.index(max(scores))].id

@@ -1,4 +1,4 @@
-"""Routes whatever runs through a model, by hooks on its adapted layers.
+"""Routes what runs through a model, by hooks on its adapted layers.
 
 Axes: M modules, T tokens, N experts.
 """
@@ -18,12 +18,12 @@ from gander_routing.errors import UserError
 from gander_routing.pool import Expert, modules_of
 from gander_routing.strategies import ROUTED, Strategy, affinities, choose, listed, vectors_of
 
-# Numbers for each module, or for all of them at once: each broadcasts to [T, N], of the tokens that the module sees.
+# One tensor for all modules, or one for each; each broadcasts to [T, N], with the tokens that the module sees.
 Steering = Tensor | Sequence[Tensor]
 
 
 class Router:
-    """Routes one run: hooks on every adapted module, and what they saw."""
+    """Routes one run with hooks on every adapted module, and records what they saw."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Router:
         except AttributeError:
             raise UserError(f"the base has no linear layer {path}") from None
         assert isinstance(weight, Tensor)
-        # GPT-2's Conv1D is a linear layer that keeps its weight transposed; PEFT's matrices are the same for both.
+        # GPT-2's Conv1D is a linear layer that stores its weight transposed; PEFT's matrices are the same for both.
         d_out, d_in = weight.shape if isinstance(layer, nn.Linear) else weight.T.shape
         for expert in [*self.experts, *([self.whole] if self.whole else [])]:
             lora = expert.lora.get(path)
@@ -65,12 +65,12 @@ class Router:
                 raise UserError(f"expert {expert.id}: {path} is {made} in the adapter, {d_in} → {d_out} in the base")
 
     def part(self, steering: Steering, module: int, tokens: int) -> Tensor:
-        """What is given for module ``module``: [T, N]."""
+        """The part of ``steering`` for one module, [T, N]."""
         row = steering[module if len(steering) > 1 else 0]
         return row.expand(tokens, len(self.experts))
 
     def score(self, path: str, u: Tensor) -> Tensor:
-        """Affinities [T, N] at a module; NaN for an expert that has no vector there."""
+        """Affinities [T, N] at a module; NaN for an expert without a vector there."""
         vectors = [vectors_of(expert, self.strategy.name).get(path) for expert in self.experts]
         known = [vector for vector in vectors if vector is not None]
         scores = torch.full((u.shape[0], len(vectors)), math.nan, device=u.device)
@@ -101,7 +101,7 @@ class Router:
     def hook(self, index: int, module: nn.Module, u: Tensor, out: Tensor) -> Tensor:
         """The routed output, shaped as ``out``, for input u [1, T, d_in] and the base's output.
 
-        Some models, OPT for one, give a layer their tokens as [T, d_in].
+        Some models, such as OPT, pass tokens to a layer as [T, d_in].
         """
         u, base = u.reshape(-1, u.shape[-1]), out.reshape(-1, out.shape[-1])
         affinity = self.score(self.modules[index].path, u)
@@ -129,7 +129,7 @@ class Router:
 
     @contextlib.contextmanager
     def installed(self, model: nn.Module) -> Iterator[None]:
-        """Route whatever runs through ``model`` inside."""
+        """Route everything that runs through ``model`` inside this context."""
 
         def bound(index: int) -> Any:
             return lambda module, inputs, out: self.hook(index, module, inputs[0], out)
@@ -145,5 +145,5 @@ class Router:
                 handle.remove()
 
     def stacked(self, name: str) -> Tensor:
-        """What every module saw, [M, T, …]."""
+        """A recorded column of all modules, [M, T, …]."""
         return torch.stack([seen[name] for seen in self.seen]).cpu()

@@ -1,8 +1,8 @@
-"""How affinities become the weights of experts.
+"""How affinities become routing weights.
 
-Formulas, with their sources, are those of Muqeeth et al., "Learning to Route Among Specialized Experts for Zero-Shot
-Generalization" (arXiv 2402.05859) and, for arrow, Ostapenko et al., "Towards Modular LLMs by Building and Reusing a
-Library of LoRAs" (arXiv 2405.11157).
+The formulas come from Muqeeth et al., "Learning to Route Among Specialized Experts for Zero-Shot Generalization"
+(arXiv 2402.05859) and, for arrow, Ostapenko et al., "Towards Modular LLMs by Building and Reusing a Library of LoRAs"
+(arXiv 2405.11157).
 
 Axes: M modules, T tokens, N experts, k chosen experts.
 """
@@ -40,8 +40,7 @@ ROUTED = ("phatgoose", "average-activation", "arrow", "learned")
 
 @dataclass(frozen=True)
 class Strategy:
-    """How affinities become routing weights. ``k`` and ``epsilon`` (``choose``) matter to the routed ones, ``expert`` to
-    single and retrieval."""
+    """A strategy. ``k`` and ``epsilon`` (see ``choose``) are for routed ones, ``expert`` for single and retrieval."""
 
     name: StrategyName
     k: int = 2
@@ -49,14 +48,14 @@ class Strategy:
     epsilon: float = 0  # the pool's weightEpsilon
 
     def header(self) -> dict[str, Any]:
-        """As a trace's header writes it."""
+        """The form in a trace's header."""
         if self.name in ROUTED:
             return {"name": self.name, "k": self.k}
         return {"name": self.name, "expert": self.expert} if self.expert else {"name": self.name}
 
 
 def vectors_of(expert: Expert, strategy: StrategyName) -> dict[str, Tensor]:
-    """What ``strategy`` scores tokens against, each [d_in]; strategies that do not route show the gates."""
+    """The vectors [d_in] that ``strategy`` scores tokens against; for strategies that do not route, the gates."""
     if strategy == "arrow":
         return expert.directions
     if strategy == "learned":
@@ -74,7 +73,7 @@ def affinities(u: Tensor, vectors: Tensor, strategy: StrategyName) -> Tensor:
     u = u.float()
     if strategy == "arrow":
         return (u @ vectors.T).abs()
-    if strategy == "learned":  # a linear layer, on inputs of one size
+    if strategy == "learned":  # a linear layer on inputs scaled to one size
         return u @ vectors.T * (u.var(-1, correction=0, keepdim=True) + EPSILON).rsqrt()
     return layer_norm(u) @ layer_norm(vectors).T / math.sqrt(u.shape[-1])
 
@@ -82,10 +81,10 @@ def affinities(u: Tensor, vectors: Tensor, strategy: StrategyName) -> Tensor:
 def choose(scores: Tensor, k: int, epsilon: float = 0) -> tuple[Tensor, Tensor]:
     """The k best of scores [T, N] and their weights: experts [T, k] and weights [T, k].
 
-    p = softmax over all N, w = p / (sum of the chosen p + epsilon): without epsilon the softmax over the chosen. The
-    authors' code has 1e-6 there, which makes a weight smaller by a share of at most 1e-6 · N / k.
+    p = softmax over all N, w = p / (sum of the chosen p + epsilon); without epsilon, the softmax over the chosen. The
+    authors' code uses 1e-6, which makes a weight smaller by a share of at most 1e-6 · N / k.
 
-    −inf never takes part: −1 and weight 0. Ties go to the lower index, which a stable sort keeps first.
+    A score of −inf is never chosen; −1 with weight 0 takes its place. On a tie the lower index wins, by a stable sort.
     """
     best, order = scores.sort(dim=-1, descending=True, stable=True)
     best, order = best[:, :k], order[:, :k]
@@ -96,7 +95,7 @@ def choose(scores: Tensor, k: int, epsilon: float = 0) -> tuple[Tensor, Tensor]:
 
 
 def listed(fixed: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Given weights [T, N] as experts [T, width] and weights [T, width], largest first, without those that are 0."""
+    """Weights [T, N] as experts [T, width] and weights [T, width], largest first; a weight of 0 becomes expert −1."""
     ranked = fixed.where(fixed != 0, torch.tensor(-math.inf).to(fixed))
     order = ranked.sort(dim=-1, descending=True, stable=True).indices[:, :width]
     weight = fixed.gather(1, order)
@@ -117,7 +116,7 @@ def fixed_weights(strategy: Strategy, experts: Sequence[Expert]) -> Tensor | Non
 
 
 def mean_as_stored(parts: Sequence[Tensor], stored: torch.dtype) -> Tensor:
-    """The mean of F32 tensors, padded with zeros to the largest; each sum is rounded to the type they were stored in."""
+    """The mean of F32 tensors, zero-padded to the largest; every partial sum is rounded to the type ``stored``."""
     shape = [max(sizes) for sizes in zip(*(part.shape for part in parts), strict=True)]
     total = torch.zeros(shape, dtype=stored)
     for part in parts:
@@ -126,10 +125,10 @@ def mean_as_stored(parts: Sequence[Tensor], stored: torch.dtype) -> Tensor:
 
 
 def merged_factors(experts: Sequence[Expert]) -> Expert:
-    """One adapter of the mean A, the mean B and the mean scale: what the authors' ``average_lora_weights`` makes.
+    """One adapter with the mean A, the mean B and the mean scale, as the authors' ``average_lora_weights`` makes it.
 
-    An expert without a matrix somewhere counts as one of zeros. Theirs adds up in the checkpoint's own bfloat16, expert
-    after expert: so does this, as the rounding shows in the third digit of a weight.
+    An expert without a matrix at a module counts as zeros. The authors' code adds up expert after expert in the
+    checkpoint's bfloat16; so does this, because the rounding shows in the third digit of a weight.
     """
     lora = {}
     for module in modules_of(experts):
@@ -146,7 +145,7 @@ def merged_factors(experts: Sequence[Expert]) -> Expert:
 
 
 def whole_adapter(strategy: Strategy, experts: Sequence[Expert], multitask: Expert | None) -> Expert | None:
-    """The adapter that every token goes through under ``strategy``, unweighted, if there is one."""
+    """The adapter that every token goes through under ``strategy``, unweighted; None if the strategy has none."""
     if strategy.name == "merged-factors":
         return merged_factors(experts)
     if strategy.name != "multitask":
@@ -157,7 +156,7 @@ def whole_adapter(strategy: Strategy, experts: Sequence[Expert], multitask: Expe
 
 
 def router_of(strategy: Strategy) -> dict[str, Any]:
-    """A strategy as a header's router."""
+    """A strategy as ``router`` in a trace's header."""
     routed = strategy.name in ROUTED
     params: dict[str, Any] = {"expert": strategy.expert} if strategy.expert else {}
     if routed and strategy.epsilon:

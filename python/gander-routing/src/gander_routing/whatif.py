@@ -1,4 +1,4 @@
-"""What-ifs: an expert out, alone, or with an amount added to its affinity."""
+"""What-ifs: knock-outs, forced experts and logit biases (tilts)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gander_routing.pool import Expert, Module, index_of
 
 @dataclass(frozen=True)
 class Scope:
-    """Where an intervention holds; None means everywhere on that axis."""
+    """Where an intervention applies; None means everywhere on that axis."""
 
     layer: int | None = None
     kind: str | None = None
@@ -23,10 +23,10 @@ class Scope:
     token: int | None = None
     stack: str | None = None
     sequence: int | None = None
-    tokens: tuple[tuple[int, int], ...] | None = None  # each from the first to past the last
+    tokens: tuple[tuple[int, int], ...] | None = None  # each [from, to)
 
     def columns(self, tokens: int) -> Tensor:
-        """Indices of those of so many tokens that are inside, ascending."""
+        """Indices of the tokens in scope, ascending; ``tokens`` is how many there are."""
         here = torch.arange(tokens)
         inside = torch.ones(tokens, dtype=torch.bool) if self.token is None else here == self.token
         if self.tokens is not None:
@@ -35,7 +35,7 @@ class Scope:
         return here[inside]
 
     def modules(self, modules: Sequence[Module]) -> list[int]:
-        """Indices of the modules inside."""
+        """Indices of the modules in scope."""
         wanted = (
             (self.layer, "layer"),
             (self.kind, "kind"),
@@ -50,13 +50,13 @@ class Scope:
         ]
 
     def header(self) -> dict[str, Any]:
-        """As a trace's header writes it."""
+        """The form in a trace's header."""
         return {key: value for key, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Intervention:
-    """A what-if: an expert out (affinity −∞), an expert alone (weight 1), or an amount added to its affinity."""
+    """A what-if: a knock-out (affinity −∞), a forced expert (weight 1), or a logit bias ``amount`` (tilt)."""
 
     action: Literal["knock-out", "force", "tilt"]
     expert: str
@@ -64,7 +64,7 @@ class Intervention:
     amount: float = 0.0
 
     def header(self) -> dict[str, Any]:
-        """As a trace's header writes it."""
+        """The form in a trace's header."""
         amount = {"amount": self.amount} if self.action == "tilt" else {}
         return {"action": self.action, "expert": self.expert, **amount, "scope": self.scope.header()}
 
@@ -74,8 +74,8 @@ def apply_interventions(
 ) -> tuple[Tensor, Tensor]:
     """A bias [M, T, N] on affinities, and fixed weights [M, T, N] that are NaN where the router decides.
 
-    A later intervention replaces an earlier one on the same expert, module and token; a forced expert stays forced
-    until it is itself named again or another is forced.
+    A later intervention replaces an earlier one on the same expert, module and token. A forced expert stays forced
+    until a later intervention names it or forces another.
     """
     bias = torch.zeros(len(modules), tokens, len(experts))
     fixed = torch.full_like(bias, math.nan)

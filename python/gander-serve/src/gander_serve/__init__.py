@@ -6,5 +6,5 @@ PROTOCOL = 1
 
 try:
     VERSION = version("gander-serve")
-except PackageNotFoundError:  # run from its sources
+except PackageNotFoundError:  # run from a checkout, not installed
     VERSION = "0.1.0"

@@ -25,18 +25,18 @@ from gander_serve.turns import ERROR, FINAL, JSON, Answered, Job, Turns, Work, a
 TRACE = "application/vnd.gander.trace"
 FRAMES = "application/x-gander-frames"
 ADMIT = "gander-serve.admit"
-"""In a request's state: what the server does for the connection of who has the token."""
+"""Key in a request's state: a function to call once the connection has shown the token."""
 MOST_CHARACTERS = 64
-"""A token: a longer text is too long, whatever its tokens are."""
+"""Characters per token of the limit: a longer text is refused without tokenizing it."""
 
 
 class Service:
-    """An engine behind HTTP. ``patience``: seconds for a request to arrive whole."""
+    """An engine behind HTTP. ``patience``: seconds in which a request must arrive."""
 
     def __init__(self, engine: Engine, token: str, waiting: int = 16, patience: float = 30) -> None:
         self.engine, self.token, self.patience = engine, token.encode(), patience
         self.turns = Turns(waiting, self._together, engine.requests)
-        # Text in JSON may take six bytes a character (\\u0061).
+        # Text in JSON can take six bytes per character (\\u0061).
         self.most_bytes = 6 * MOST_CHARACTERS * engine.limit + 1_000_000
         routes = [
             Route("/health", self.health, methods=["GET"]),
@@ -49,13 +49,13 @@ class Service:
         self.app: ASGIApp = self._guard(inner)
 
     def stop(self) -> None:
-        """Ends what runs at the next chunk; who waits is told."""
+        """Ends the running request at the next chunk, and tells those that wait."""
         self.turns.close(
             ServeError("engine-unavailable", "The server is being stopped.", "Start it again.", retry_after=5)
         )
 
     def _guard(self, inner: ASGIApp) -> ASGIApp:
-        """Lets nobody in without the token but who asks whether anybody is there."""
+        """Refuses every request without the token, except to ``/health``."""
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
             try:
@@ -73,7 +73,7 @@ class Service:
         kind, _, token = given.partition(b" ")
         if kind.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self.token):
             raise ServeError(
-                "unauthorized", "The token is missing or wrong.", "Give the one that the server was started with."
+                "unauthorized", "The token is missing or wrong.", "Give the token that the server was started with."
             )
         if (admit := scope.get("state", {}).get(ADMIT)) is not None:
             admit()
@@ -111,7 +111,7 @@ class Service:
         )
 
     def _works(self) -> dict[str, Callable[[Any], Work]]:
-        """By the last part of their address: what a request has the thread do."""
+        """What to do for a request, by the last part of its address."""
         engine = self.engine
 
         def route(given: Any) -> Work:
@@ -155,7 +155,7 @@ class Service:
         return endpoint
 
     async def _body(self, request: Request) -> Any:
-        """The request's JSON. Raises ``ServeError`` for one that is too large, too slow or none."""
+        """The request's JSON. Raises ``ServeError`` if it is too large, too slow or not JSON."""
         body = bytearray()
         try:
             async with asyncio.timeout(self.patience):
@@ -164,19 +164,19 @@ class Service:
                     if len(body) > self.most_bytes:
                         raise too_long(f"more than {self.most_bytes} bytes", self.engine.limit)
         except TimeoutError:
-            raise ServeError("request-slow", "The request did not arrive whole in time.", "Send it again.") from None
+            raise ServeError("request-slow", "The whole request did not arrive in time.", "Send it again.") from None
         except ClientDisconnect:
             raise ServeError("cancelled", "The client hung up.", "Ask again.") from None
         try:
             return json.loads(body)
         except ValueError as error:
-            raise refused(f"The request is no JSON: {error}.") from None
+            raise refused(f"The request is not JSON: {error}.") from None
         except RecursionError:
-            raise refused("The request is nested too deep.") from None
+            raise refused("The request is nested too deeply.") from None
 
 
 class Answer(Response):
-    """What becomes of a job, whole or frame by frame; a client that hangs up stops it."""
+    """A job's answer, whole or frame by frame. If the client hangs up, the job stops."""
 
     def __init__(self, turns: Turns, job: Job) -> None:
         self.turns, self.job = turns, job
@@ -222,7 +222,7 @@ def _response(error: ServeError) -> Response:
     headers = {} if error.retry_after is None else {"retry-after": str(error.retry_after)}
     if error.status == 401:
         headers["www-authenticate"] = "Bearer"
-    if error.status in (401, 408, 413):  # what is left of the request is not waited for
+    if error.status in (401, 408, 413):  # the rest of the request is not read
         headers["connection"] = "close"
     return JSONResponse(error.to_json(), error.status, headers)
 
@@ -238,7 +238,7 @@ async def _faulty(_: Request, __: Exception) -> Response:
 
 async def _not_found(request: Request, _: Exception) -> Response:
     message = f"There is no {request.method} {request.url.path}."
-    return _response(ServeError("not-found", message, "PROTOCOL.md says what there is."))
+    return _response(ServeError("not-found", message, "PROTOCOL.md lists the requests."))
 
 
 def _attribution(told: Attribution) -> dict[str, Any]:

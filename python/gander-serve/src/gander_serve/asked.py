@@ -1,4 +1,4 @@
-"""What may be asked, checked before anything runs."""
+"""Parses requests and checks them before anything runs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ MOST_INTERVENTIONS = 10_000
 MOST_NAME = 500
 MOST_SPANS = 10_000
 MOST_WHOLE = 2**53 - 1
-"""What a double holds exactly: a trace's header is read by programs that have nothing else."""
+"""The largest integer that a double represents exactly; many programs that read a trace's header have only doubles."""
 MOST_TILT = 1e30
-"""What stands for never (whatif.NEVER), either way: more is infinite as float32."""
+"""The size of whatif.NEVER. Much larger numbers become infinite in float32."""
 
 Json = Mapping[str, Any]
 Action = Literal["knock-out", "force", "tilt"]
 Span = tuple[int, int]
-"""Tokens, from the first to past the last."""
+"""Tokens [from, to)."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Where an intervention holds; ``None``: everywhere on that axis."""
+    """Where an intervention applies; ``None`` means everywhere on that axis."""
 
     stack: str | None = None
     layer: int | None = None
@@ -36,7 +36,7 @@ class Scope:
     tokens: tuple[Span, ...] | None = None
 
     def spans(self) -> tuple[Span, ...] | None:
-        """The tokens that it is about, each span from the first to past the last; ``None``: all."""
+        """The tokens in scope, as spans [from, to); ``None`` means all."""
         if self.token is None:
             return self.tokens
         inside = self.tokens is None or any(first <= self.token < last for first, last in self.tokens)
@@ -47,13 +47,13 @@ class Scope:
         return spans is None or any(first <= token < last for first, last in spans)
 
     def of_sequence(self) -> int | None:
-        """A token's index means nothing in another sequence than the one it is counted in, the first where nobody says."""
+        """The sequence in scope; a scope with token indices but no sequence refers to the first."""
         return 0 if self.sequence is None and self.spans() is not None else self.sequence
 
 
 @dataclass(frozen=True)
 class Intervention:
-    """A what-if (docs/strategies.md); ``header`` is as it was asked."""
+    """A what-if (docs/strategies.md); ``header`` is the form in a trace's header."""
 
     action: Action
     expert: str
@@ -71,7 +71,7 @@ class Strategy:
 
 @dataclass(frozen=True)
 class Route:
-    """``target``: of a model that reads one text and writes another, what it is taken to have written."""
+    """``target``: for an encoder-decoder, the output to assume."""
 
     text: str
     target: str | None = None
@@ -83,16 +83,16 @@ class Route:
 class Generate:
     route: Route
     tokens: int
-    """At most, beside those of the text."""
+    """The most to generate, not counting the text."""
     temperature: float = 0
-    """0: the likeliest."""
+    """0 always takes the likeliest token."""
     top_p: float = 1
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """``layer`` and ``most`` are of experts that each layer has for itself."""
+    """``layer`` and ``most`` limit the experts if each layer has its own."""
 
     route: Route
     layer: int | None = None
@@ -100,11 +100,11 @@ class Attribute:
 
 
 class Fields:
-    """An object of the request, taken apart: what is left over was never meant for anything."""
+    """An object of the request, from which known fields are taken; any that remain are unknown."""
 
     def __init__(self, given: Any, what: str) -> None:
         if not isinstance(given, dict):
-            raise refused(f"{what} is no object.")
+            raise refused(f"{what} is not an object.")
         self.given, self.what = dict(given), what
 
     def take(self, name: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
@@ -112,7 +112,8 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, kind) or (isinstance(value, bool) and bool not in _kinds(kind)):
-            raise refused(f'"{name}" of {self.what} is no {" or ".join(one.__name__ for one in _kinds(kind))}.')
+            kinds = " or ".join(one.__name__ for one in _kinds(kind))
+            raise refused(f'"{name}" of {self.what} must be of type {kinds}.')
         return value
 
     def text(self, name: str) -> str:
@@ -124,7 +125,7 @@ class Fields:
     def name(self, name: str) -> str | None:
         value = self.take(name, str)
         if value is not None and not 0 < len(value) <= MOST_NAME:
-            raise refused(f'"{name}" of {self.what} has {len(value)} characters.')
+            raise refused(f'"{name}" of {self.what} has {len(value)} characters; it must have 1 to {MOST_NAME}.')
         return None if value is None else str(value)
 
     def whole(self, name: str, least: int, default: int | None = None) -> int | None:
@@ -141,12 +142,12 @@ class Fields:
         except OverflowError:
             value = math.inf
         if not math.isfinite(value):
-            raise refused(f'"{name}" of {self.what} is no number.')
+            raise refused(f'"{name}" of {self.what} is not a finite number.')
         return value
 
     def nothing_more(self) -> None:
         if self.given:
-            raise refused(f'{self.what} has a field "{next(iter(self.given))}" that is not known.')
+            raise refused(f'{self.what} has an unknown field "{next(iter(self.given))}".')
 
 
 def _kinds(kind: type | tuple[type, ...]) -> tuple[type, ...]:
@@ -159,7 +160,7 @@ def _route(fields: Fields) -> Route:
         raise ServeError("text-empty", "There is no text to route.", "Send some text.")
     asked = fields.take("interventions", list, [])
     if len(asked) > MOST_INTERVENTIONS:
-        raise refused(f"There are {len(asked)} interventions; at most {MOST_INTERVENTIONS} are taken.")
+        raise refused(f"There are {len(asked)} interventions; at most {MOST_INTERVENTIONS} are allowed.")
     strategy = fields.take("strategy", dict)
     return Route(
         text,
@@ -179,14 +180,14 @@ def _intervention(given: Any, what: str) -> Intervention:
     fields = Fields(given, what)
     action, expert = fields.text("action"), fields.name("expert")
     if action not in ("knock-out", "force", "tilt"):
-        raise refused(f'{what} does "{action}"; it is knock-out, force or tilt.')
+        raise refused(f'{what} has the action "{action}"; it must be knock-out, force or tilt.')
     if expert is None:
         raise refused(f"{what} names no expert.")
     if action == "tilt" and "amount" not in fields.given:
-        raise refused(f"{what} tilts by no amount.")
+        raise refused(f"{what} is a tilt without an amount.")
     amount = fields.number("amount", 0) if action == "tilt" else 0.0
     if abs(amount) > MOST_TILT:
-        raise refused(f"{what} tilts by {amount}; at most {MOST_TILT:g} are taken, either way.")
+        raise refused(f"{what} tilts by {amount}; the amount must be from {-MOST_TILT:g} to {MOST_TILT:g}.")
     inside = Fields(fields.take("scope", dict, {}), f"the scope of {what}")
     scope = Scope(
         inside.name("stack"),
@@ -210,11 +211,13 @@ def _spans(scope: Fields) -> tuple[Span, ...] | None:
     if asked is None:
         return None
     if not 0 < len(asked) <= MOST_SPANS:
-        raise refused(f'"tokens" of {scope.what} has {len(asked)} ranges; it has 1 to {MOST_SPANS}.')
+        raise refused(f'"tokens" of {scope.what} has {len(asked)} ranges; it must have 1 to {MOST_SPANS}.')
     for one in asked:
         is_range = isinstance(one, list) and [type(edge) for edge in one] == [int, int]
         if not (is_range and 0 <= one[0] < one[1] <= MOST_WHOLE):
-            raise refused(f'"tokens" of {scope.what} has a range that is not its first token and past its last.')
+            raise refused(
+                f'"tokens" of {scope.what} has an invalid range; give its first token and the token after its last.'
+            )
     return tuple((first, last) for first, last in asked)
 
 
@@ -236,7 +239,7 @@ def read_generate(given: Any) -> Generate:
     )
     fields.nothing_more()
     if asked.temperature < 0 or not 0 < asked.top_p <= 1:
-        raise refused("temperature must be at least 0, and topP above 0 and at most 1.")
+        raise refused("temperature must be at least 0; topP must be above 0 and at most 1.")
     return asked
 
 

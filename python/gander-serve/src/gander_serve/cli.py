@@ -14,77 +14,77 @@ from gander_serve.errors import ServeError
 from gander_serve.limits import REQUESTS, Together
 
 EPILOG = """\
-Ask it with Gander: Connect to Engine… in the editor, or gander route --engine http://127.0.0.1:8765, or as PROTOCOL.md says.
-The token is read from --token-file, else from GANDER_SERVE_TOKEN, else one is made and printed. It is never an argument, which
-others on the machine could see. The connection is not encrypted: beyond this machine put a proxy with TLS before it, or go
-through ssh -L 8765:127.0.0.1:8765.
+To use it: Gander: Connect to Engine… in the editor, or gander route --engine http://127.0.0.1:8765, or see PROTOCOL.md.
+The token is read from --token-file, otherwise from GANDER_SERVE_TOKEN; otherwise a new one is printed. It cannot be an
+argument, because others on the machine could see it. The connection is not encrypted: over a network, put a proxy with
+TLS in front, or use ssh -L 8765:127.0.0.1:8765.
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """All options."""
+    """The command's options."""
     made = argparse.ArgumentParser(
         prog="gander-serve",
         description="Serve a routed language model to Gander: a mixture of experts, or a pool of LoRA experts.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("model", metavar="MODEL", help="a folder of transformers, a pool's folder, or a name on a hub")
-    made.add_argument("--base", metavar="FOLDER", help="of a pool: the same base as a folder of transformers")
-    made.add_argument("--download", action="store_true", help="fetch what is not on this machine from the hub")
+    made.add_argument("model", metavar="MODEL", help="a transformers folder, a pool's folder, or a name on a hub")
+    made.add_argument("--base", metavar="FOLDER", help="for a pool: its base as a transformers folder")
+    made.add_argument("--download", action="store_true", help="download missing files from the hub")
     made.add_argument(
-        "--device", help="cpu, cuda, cuda:1, …, or auto: over all GPUs, then memory (default: a GPU, else cpu)"
+        "--device", help="cpu, cuda, cuda:1, …, or auto: all GPUs, then memory (default: a GPU if there is one)"
     )
     made.add_argument(
-        "--dtype", choices=["float32", "bfloat16", "float16"], help="default: float32 on a CPU, else as stored"
+        "--dtype", choices=["float32", "bfloat16", "float16"], help="default: float32 on a CPU, otherwise as stored"
     )
     made.add_argument(
-        "--offload", type=Path, metavar="FOLDER", help="with --device auto: for weights that fit in no memory"
+        "--offload", type=Path, metavar="FOLDER", help="with --device auto: for weights that do not fit in memory"
     )
     made.add_argument(
-        "--host", default="127.0.0.1", help="address to listen at (default: %(default)s, this machine alone)"
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s, only this machine)"
     )
-    made.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")
-    made.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token; made if it is not there")
+    made.add_argument("--port", type=int, default=8765, help="0 for any free port (default: %(default)s)")
+    made.add_argument("--token-file", type=Path, metavar="FILE", help="contains the token; created if missing")
     made.add_argument(
-        "--tokens", type=int, metavar="N", help="of a request, at most (default: what the model was made for)"
+        "--tokens", type=int, metavar="N", help="the most in one request (default: what the model was made for)"
     )
     made.add_argument(
-        "--waiting", type=int, default=16, metavar="N", help="requests that may wait (default: %(default)s)"
+        "--waiting", type=int, default=16, metavar="N", help="the most requests that may wait (default: %(default)s)"
     )
     made.add_argument(
         "--chunk",
         type=int,
         default=128,
         metavar="N",
-        help="tokens between two looks whether to go on (default: %(default)s)",
+        help="tokens to run before checking whether the client is still there (default: %(default)s)",
     )
     made.add_argument(
         "--together",
         type=int,
         metavar="N",
-        help="requests that wait for the same are run in one pass, so many at most, each no longer than --chunk; "
-        f"1: each alone (default: {REQUESTS} in float32, where each is answered as it is alone; else 1)",
+        help="the most waiting requests to run in one pass, if they are similar and no longer than --chunk; "
+        f"1 runs each alone (default: {REQUESTS} in float32, where the answers are the same; otherwise 1)",
     )
     made.add_argument(
         "--together-tokens",
         type=int,
         default=Together.tokens,
         metavar="N",
-        help="of such a pass at most, with what pads the shorter ones (default: %(default)s)",
+        help="the most tokens in such a pass, including padding (default: %(default)s)",
     )
-    made.add_argument("--threads", type=int, metavar="N", help="of the CPU (default: torch's)")
+    made.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: torch's)")
     made.add_argument("--version", action="version", version=VERSION)
     return made
 
 
 def run(args: argparse.Namespace) -> None:
-    """Loads and serves. Raises ``ServeError`` with what is wrong."""
-    # Read once, when transformers is imported. It looks for news of a model on the hub unless it is told not to.
+    """Loads the model and serves it. Raises ``ServeError`` if that fails."""
+    # Both are read when transformers is imported. Without the second it asks the hub for newer versions of a model.
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     if not args.download:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    # Only here: --help shall not wait for torch.
+    # Imported only here, so that --help does not wait for torch.
     import torch
 
     from gander_serve.app import Service
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> None:
             from gander_serve.pool import PoolModel
         except ImportError:
             raise ServeError(
-                "cannot-serve", f"{args.model} is a pool, which takes gander-routing.", "pip install gander-serve[pool]"
+                "cannot-serve", f"{args.model} is a pool, which needs gander-routing.", "pip install gander-serve[pool]"
             ) from None
         model = PoolModel(Path(args.model), where, args.base)
     else:
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> None:
         for warning in model.warnings:
             print(f"gander-serve: {warning['text']}", file=sys.stderr)
         if engine.requests < (args.together or 1):
-            print("gander-serve: every request is run alone: company changes what this model says", file=sys.stderr)
+            print("gander-serve: each request runs alone: batching changes this model's results", file=sys.stderr)
         if not is_loopback(host):
             print(f"gander-serve: {host} can be reached from other machines, unencrypted", file=sys.stderr)
         if is_new:
@@ -139,18 +139,18 @@ def run(args: argparse.Namespace) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether only this machine can reach an address."""
     return ipaddress.ip_address(host).is_loopback
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point: errors are one line and exit code 1."""
+    """Entry point. An error prints one line and returns 1."""
     try:
         run(parser().parse_args(argv))
     except ServeError as error:
         print(f"gander-serve: {error.message} {error.remedy}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:  # while it loads
+    except KeyboardInterrupt:  # Ctrl-C while the model loads
         return 130
     return 0
 

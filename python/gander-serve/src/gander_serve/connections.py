@@ -1,4 +1,4 @@
-"""Who is connected: places for those who have the token, and for strangers a few others, which the newest of them takes."""
+"""Limits open connections: places for clients with the token, and others for strangers, where the newest wins."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from gander_serve.errors import ServeError, refused
 from gander_serve.turns import as_json
 
 CONNECTIONS = 512
-"""Of those who have shown the token, at once."""
+"""The most open connections that have shown the token."""
 STRANGERS = 384
-"""Beside those: of which no request with the token has been read yet."""
+"""The most others, from which no request with the token has been read yet."""
 BY_ADDRESS = 256
-"""Strangers of one address."""
+"""The most strangers from one address."""
 BACKLOG = 64
-"""Taken at once. A new connection is read after three such rounds: by then it must not be the oldest of BY_ADDRESS."""
+"""Connections accepted at once. A new one is first read three such rounds later, so BY_ADDRESS must be larger."""
 OPEN_FILES = 2 * (CONNECTIONS + STRANGERS)
 
 
 class Lobby:
-    """Turns nobody away who has the token: a stranger too many costs the place of the one who has waited longest."""
+    """Keeps places free for clients with the token: a stranger too many replaces the one that has waited longest."""
 
     def __init__(self) -> None:
         self.known: set[Connection] = set()
-        # By address, in the order they came.
+        # By address, oldest first.
         self.strangers: dict[str, dict[Connection, None]] = {}
 
     def enter(self, one: Connection) -> None:
@@ -42,11 +42,11 @@ class Lobby:
     def _drop(self, group: dict[Connection, None]) -> None:
         oldest = next(iter(group))
         self.leave(oldest)
-        # Not what waits to be sent, either: it may never be read.
+        # close() would wait for unsent data, which the client may never read.
         oldest.transport.abort()
 
     def admit(self, one: Connection) -> None:
-        """Who has shown the token stays. Raises ``ServeError`` where too many have."""
+        """Gives a connection that has shown the token a place of its own. Raises ``ServeError`` if none is free."""
         if one in self.known:
             return
         if len(self.known) >= CONNECTIONS:
@@ -63,7 +63,7 @@ class Lobby:
 
 
 class Connection(H11Protocol):
-    """uvicorn's, which waits for the head of a request no longer than ``patience`` seconds, and fails in words."""
+    """uvicorn's connection, with at most ``patience`` seconds for a request's head, and typed errors."""
 
     def __init__(self, lobby: Lobby, patience: float, app_state: dict[str, Any], **more: Any) -> None:
         super().__init__(app_state={**app_state, ADMIT: lambda: lobby.admit(self)}, **more)
@@ -87,7 +87,7 @@ class Connection(H11Protocol):
         self._wait_no_more()
 
     def _wait(self) -> None:
-        """For a head from its first byte, or from the connection, to its end."""
+        """Waits for a complete head, from its first byte or from the start of the connection."""
         if self.conn.their_state is not h11.IDLE:
             self._wait_no_more()
         elif self.waiting is None and not self.transport.is_closing():
@@ -105,7 +105,7 @@ class Connection(H11Protocol):
         self._fail(refused(msg))
 
     def _fail(self, error: ServeError) -> None:
-        """Answers what is no request yet, and hangs up."""
+        """Sends an error for a request that is not complete, and hangs up."""
         body = as_json(error.to_json())
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
         for event in (h11.Response(status_code=error.status, headers=headers), h11.Data(data=body), h11.EndOfMessage()):

@@ -1,4 +1,4 @@
-"""Runs requests, whatever the model is: in chunks over its keys and values, with a look between whether to go on."""
+"""Runs requests on any model: in chunks over its keys and values, checking between them whether to continue."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from gander_serve.texts import Text
 from gander_serve.together import most_together, packed, step
 
 MOST_TOKENS = 32_768
-"""Of a trace (docs/trace-format.md)."""
+"""The most tokens in a trace (docs/trace-format.md)."""
 WRITTEN = 64
-"""Tokens that an encoder-decoder writes at most where nobody gives or limits its output."""
+"""The most tokens that an encoder-decoder writes if a request neither gives nor limits its output."""
 
 
 class Control(Protocol):
-    """Who asked, as far as a run is concerned."""
+    """What a run needs from whoever asked for it."""
 
     def check(self) -> None:
-        """Raises where nobody waits any more."""
+        """Raises ``ServeError`` if nobody waits for the run any more."""
 
     def progress(self, done: int, total: int) -> None: ...
 
     def partial(self, trace: Callable[[], Trace]) -> None:
-        """Offered between chunks; called where somebody wants to see it."""
+        """Called between chunks. ``trace`` makes a partial trace, if somebody wants to see it."""
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """``log_prob`` [T]; ``change`` [T, N], with the expert knocked out − with all."""
+    """``log_prob`` [T]; ``change`` [T, N]: log-probability with the expert knocked out − with all experts."""
 
     experts: Sequence[Expert]
     log_prob: Array
@@ -55,7 +55,7 @@ class Attribution:
 
 @dataclass(frozen=True)
 class Score:
-    """Bits that foretelling a text takes, −Σ log₂ p of its tokens but the first, and the bytes of UTF-8 that these cover."""
+    """``bits``: −Σ log₂ p over the predicted tokens that are text; ``bytes``: of UTF-8 that these tokens cover."""
 
     bits: float
     bytes: int
@@ -63,9 +63,10 @@ class Score:
 
 
 class Engine:
-    """Serves one request at a time, or several in one pass; whoever has more puts them one behind the other.
+    """Runs one request at a time, or several in one pass; the caller must not call it from two threads at once.
 
-    ``chunk``: tokens between two looks whether to go on. ``tokens``: of a request, at most. ``requests``: in one pass, at most.
+    ``chunk``: tokens between checks whether to continue. ``tokens``: the most in one request. ``together``: the most in
+    one pass.
     """
 
     def __init__(
@@ -100,9 +101,9 @@ class Engine:
         return passage.trace()
 
     def kind(self, route: Route) -> Hashable | None:
-        """A request for a trace may run with others of its kind; ``None``: only alone."""
+        """Requests for a trace with the same kind may run in one pass; ``None`` means only alone."""
         named = route.strategy
-        # Its expert depends on the text.
+        # Retrieval chooses the expert by the text.
         by_text = named is not None and named.name == "retrieval" and named.expert is None
         if route.interventions or by_text or (self.loaded.writes and route.target is None):
             return None
@@ -110,9 +111,10 @@ class Engine:
 
     @torch.no_grad()
     def route_together(self, asked: Sequence[tuple[Route, Control]]) -> Iterator[tuple[int, Trace]]:
-        """Traces of requests of one kind, by their place among them, as they come; of those alone that had company.
+        """Runs requests of one kind in shared passes; yields index and trace of each as it is done.
 
-        The others, which are longer than a chunk, cannot be run or are not waited for, are for ``route``.
+        It leaves out requests that are longer than a chunk, cannot be run, are no longer waited for or have no others
+        to share a pass with; run those with ``route``.
         """
         askers: dict[Passage, tuple[int, Control]] = {}
         for i, (route, control) in enumerate(asked):
@@ -131,17 +133,17 @@ class Engine:
 
     @torch.no_grad()
     def generate(self, asked: Generate, control: Control) -> Trace:
-        """The trace of a text and what the model wrote, after the target where one is given."""
+        """The trace of a text and the model's continuation, which follows the target if there is one."""
         if self.steps is Steps.WHOLE:
-            raise refused("This version of transformers cannot go on with a text by this model.", "Ask for a route.")
+            raise refused("This version of transformers cannot continue a text with this model.", "Ask for a route.")
         return self._write(asked, control)
 
     @torch.no_grad()
     def attribute(self, asked: Attribute, control: Control) -> Attribution:
-        """Each expert knocked out everywhere in turn."""
+        """The change of each token's log-probability when each expert in turn is knocked out everywhere."""
         route = asked.route
         if self.loaded.writes and route.target is None:
-            raise refused("Whose log-probabilities is not said: the request has no target.", 'Send a "target".')
+            raise refused("An encoder-decoder's attribution needs a target.", 'Send a "target".')
         route = replace(route, strategy=self.model.settled(route.strategy, route.text))
         passage = self._run(route, control)
         experts = self._attributed(passage.trace(), asked)
@@ -157,9 +159,9 @@ class Engine:
 
     @torch.no_grad()
     def score(self, route: Route, control: Control) -> Score:
-        """How well a text, or a target, is foretold."""
+        """How well the model predicts a text, or a target."""
         if self.loaded.writes and route.target is None:
-            raise refused("An encoder-decoder is scored by an output that is given.", 'Send a "target".')
+            raise refused("An encoder-decoder's score needs a target.", 'Send a "target".')
         begun = self._begin(route)
         passage = replace(begun, recorder=Unrecorded(begun.run.frame))
         with passage.run.watching():
@@ -175,7 +177,7 @@ class Engine:
         return passage
 
     def _attributed(self, trace: Trace, asked: Attribute) -> Sequence[Expert]:
-        """All that mean the same everywhere; of those that are each layer's own the most chosen (src/trace/figures/attributed.ts)."""
+        """A pool's experts, or a mixture's most chosen ones (as in src/trace/figures/attributed.ts)."""
         if self.model.experts:
             return self.model.experts
         counted: list[tuple[int, Expert]] = []
@@ -190,27 +192,28 @@ class Engine:
         return [one for _, one in counted[: asked.most]]
 
     def _passage(self, route: Route) -> Passage:
-        """A request that is told in a trace."""
+        """Begins a request whose answer is a trace. Raises ``ServeError`` if that would be too large."""
         passage = self._begin(route)
         frame, texts = passage.run.frame, passage.texts
         cells = sum(len(frame.expert_sets[one.expert_set].experts) * len(texts[one.sequence]) for one in frame.sites)
-        if 4 * cells > MOST_BYTES:  # known now, and not after an hour's work
+        if 4 * cells > MOST_BYTES:  # refused now, not after an hour's work
             raise ServeError(
                 "trace-invalid",
-                f"The scores of {passage.total} tokens at {len(frame.sites)} sites take {4 * cells} bytes, more than a trace may.",
+                f"The scores of {passage.total} tokens at {len(frame.sites)} sites take {4 * cells} bytes, "
+                "too many for a trace.",
                 "Send less text.",
             )
         return passage
 
     def _begin(self, route: Route) -> Passage:
-        """A request's texts as tokens."""
+        """Tokenizes a request's texts and begins its run."""
         texts = [self.loaded.tokenizer.read(route.text)]
         if self.loaded.writes:
             texts.append(self._output(route.target))
         elif route.target is not None:
-            raise refused("This model has one text and takes no target.", "Leave out the target.")
+            raise refused("This model reads only one text and takes no target.", "Leave out the target.")
         if not texts[0].ids:
-            raise ServeError("text-empty", "The text holds no token.", "Send some text.")
+            raise ServeError("text-empty", "The text has no tokens.", "Send some text.")
         total = sum(len(text) for text in texts)
         if total > self.limit:
             raise too_long(f"{total} tokens", self.limit)
@@ -218,7 +221,7 @@ class Engine:
         return Passage(self.model, run, texts, Recorder(run.frame))
 
     def _output(self, target: str | None) -> Text:
-        """What a decoder reads: its start token, and the target without its end."""
+        """What a decoder reads: its start token, and the target without its end token."""
         config = self.loaded.model.config
         start = config.decoder_start_token_id or 0
         if target is None:
@@ -229,7 +232,7 @@ class Engine:
         return Text(self.loaded.tokenizer, [start, *given.ids[:kept]], spans, target)
 
     def _read(self, passage: Passage, control: Control) -> Iterator[None]:
-        """Runs all tokens there are, chunk by chunk; yields after each."""
+        """Runs all given tokens; yields after each chunk."""
         ids, total = passage.last.ids, sum(len(text) for text in passage.texts)
         before = total - len(ids)
         if before:
@@ -259,7 +262,7 @@ class Engine:
                 if token in self.loaded.ends:
                     break
                 passage.last.write(token)
-                # What a drawn token was given is known only now: the pass before knew of no next one.
+                # The pass before could not record this log-probability, because the next token was not known.
                 passage.said.log_prob.append(float(after.log_softmax(-1)[token]))
                 passage.said.after(passage.step([token]), [])
                 control.progress(before + passage.done, before + most)
@@ -278,7 +281,7 @@ def _is_waited_for(control: Control) -> bool:
 
 @dataclass
 class _Silent:
-    """A run within a run: whether to go on is its business, how far it is is not."""
+    """The control of a run inside another: it stops with the request, but does not report its progress."""
 
     control: Control
 
@@ -293,21 +296,21 @@ class _Silent:
 
 
 def sample(logits: Tensor, temperature: float, top_p: float, generator: torch.Generator) -> int:
-    """A token by logits [V]: the likeliest, or one drawn among the likeliest that together have ``top_p``."""
+    """A token from logits [V]: the likeliest, or one drawn from the likeliest that together reach ``top_p``."""
     if temperature == 0:
         return int(logits.argmax())
-    # In doubles, and of differences to the likeliest: of temperatures and shares near 0 float32 makes 0, or infinity.
+    # In float64 and relative to the likeliest: with temperatures or shares near 0, float32 would give 0 or infinity.
     exact = logits.cpu().double()
     share, order = ((exact - exact.max()) / temperature).softmax(-1).sort(descending=True)
-    # The one that reaches top_p is among them.
+    # The token that reaches top_p is included.
     share = share.where(share.cumsum(-1) - share < top_p, 0)
     return int(order[torch.multinomial(share, 1, generator=generator)])
 
 
 def score_of(told: TraceSequence) -> Score:
-    """Only tokens that were foretold count, and of those only what is text (scoreOf in src/engine/local.ts)."""
+    """The score of a sequence, over predicted tokens that are text (as scoreOf in src/engine/local.ts)."""
     if told.start is None or told.end is None or told.text is None or told.log_prob is None:
-        raise refused("This model's tokenizer does not tell which text its tokens cover.", "Ask for a route.")
+        raise refused("This model's tokenizer does not say which text its tokens cover.", "Ask for a route.")
     units = told.text.encode("utf-16-le")
     bits, tokens, size = 0.0, 0, 0
     covered = 0 if told.start[0] < 0 else int(told.end[0])
@@ -326,4 +329,4 @@ def score_of(told: TraceSequence) -> Score:
 
 
 def too_long(what: str, limit: int) -> ServeError:
-    return ServeError("text-too-long", f"The text has {what}; at most {limit} tokens are taken.", "Send less text.")
+    return ServeError("text-too-long", f"The text has {what}; at most {limit} tokens are allowed.", "Send less text.")

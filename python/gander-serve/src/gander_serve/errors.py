@@ -1,10 +1,10 @@
-"""What goes wrong, for a person: what happened and what to do about it."""
+"""Errors for people: what happened, and what to do about it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# By code, as src/errors/errors.ts has them where one thing is meant.
+# HTTP status by code; codes with the same meaning are the same in src/errors/errors.ts.
 STATUS = {
     "text-empty": 400,
     "request-invalid": 400,
@@ -18,13 +18,13 @@ STATUS = {
     "internal": 500,
     "cancelled": 503,
     "engine-unavailable": 503,
-    # Of the command alone: nobody is asked anything yet.
+    # Only from the command, before it serves.
     "cannot-serve": 500,
 }
 
 
 MOST_SAID = 1000
-"""Characters of a message: it may quote the request, which may be long."""
+"""The most characters in a message, which may quote a long request."""
 
 
 class ServeError(Exception):
@@ -32,7 +32,7 @@ class ServeError(Exception):
 
     def __init__(self, code: str, message: str, remedy: str, retry_after: int | None = None) -> None:
         super().__init__(message)
-        # What is quoted may be half a character, which is no UTF-8.
+        # A quoted request may contain a lone surrogate, which UTF-8 cannot encode.
         self.message = message[:MOST_SAID].encode(errors="backslashreplace").decode()
         self.code, self.remedy, self.retry_after = code, remedy, retry_after
 
@@ -45,10 +45,10 @@ class ServeError(Exception):
 
 
 def fault() -> ServeError:
-    """What nobody thought of; only the log tells more."""
-    return ServeError("internal", "The server failed on this request.", "Its log tells why; ask for something else.")
+    """An unexpected error; details appear only in the log."""
+    return ServeError("internal", "The server failed on this request.", "Its log says why. Try another request.")
 
 
 def refused(message: str, remedy: str = "Change the request.") -> ServeError:
-    """A request that names what the model has not, or that nobody could mean."""
+    """The error for a request that is invalid, or that names something the model does not have."""
     return ServeError("request-invalid", message, remedy)

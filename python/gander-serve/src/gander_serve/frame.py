@@ -1,4 +1,4 @@
-"""What a run reveals, gathered as it comes: what is the same for all tokens, and the columns of those that are done."""
+"""Collects a run's trace as it grows: what is the same for all tokens, and the columns of those that are done."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from gander_serve.texts import Text
 
 Array = np.ndarray[Any, Any]
 PREDICTIONS = 8
-"""Likeliest next tokens that are told; as many as the extension's own engine tells."""
+"""How many of the likeliest next tokens a trace contains; the same as in the extension's engine."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """``blocks``: neighbouring sites [first, last) over the same sequence, with as many experts and choices."""
+    """The parts of a trace that are the same for all tokens.
+
+    ``blocks``: runs of neighbouring sites [from, to) with the same sequence, number of experts and k.
+    """
 
     source: Source
     router: Router
@@ -33,30 +36,30 @@ class Frame:
 
 
 class Run(Protocol):
-    """One request on its way through a model: its hooks, and what they saw."""
+    """One request's hooks on a model, and what they saw."""
 
     frame: Frame
 
     def watching(self) -> AbstractContextManager[Any]:
-        """Steers and watches whatever runs through the model inside."""
+        """Steers and records what runs through the model inside this context."""
 
     def expect(self, spans: Mapping[int, tuple[int, int]]) -> None:
-        """Which tokens [from, to) of each sequence the next pass runs."""
+        """Announces which tokens [from, to) of each sequence the next pass runs."""
 
     def seen(self) -> Sequence[Mapping[str, Array] | None]:
-        """By site what the last pass revealed, columns of the trace as [T, …]; ``None`` where it did not pass."""
+        """The trace's columns from the last pass, by site, as [T, …]; ``None`` for a site that did not run."""
 
 
 @dataclass
 class Said:
-    """What the model said of a sequence's tokens: natural log-probabilities, and the likeliest after each."""
+    """A sequence's predictions: natural log-probabilities of its tokens, and the likeliest tokens after each."""
 
     log_prob: list[float] = field(default_factory=list)
     top_ids: list[Array] = field(default_factory=list)
     top_log_prob: list[Array] = field(default_factory=list)
 
     def after(self, logits: Tensor, following: Sequence[int]) -> None:
-        """``logits`` [T, V] after tokens; ``following`` are those that are known to come next, T or one less."""
+        """Adds logits [T, V]; ``following`` are the tokens that come next, T of them or, at the end, T − 1."""
         if not self.log_prob:
             self.log_prob.append(math.nan)
         known = logits.log_softmax(-1)
@@ -69,24 +72,24 @@ class Said:
 
 
 class Recorder:
-    """A trace that grows."""
+    """Collects the columns of a trace."""
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self.columns: list[dict[str, list[Array]]] = [{} for _ in frame.blocks]
 
     def add(self, seen: Sequence[Mapping[str, Array] | None]) -> None:
-        """What one pass revealed."""
+        """Adds the columns of one pass, by site."""
         for (first, last), columns in zip(self.frame.blocks, self.columns, strict=True):
             rows = [row for row in seen[first:last] if row is not None]
             if not rows:
                 continue
-            assert len(rows) == last - first, "the sites of a block are passed together"
+            assert len(rows) == last - first, "the sites of a block run together"
             for name in rows[0]:
                 columns.setdefault(name, []).append(np.stack([row[name] for row in rows]))
 
     def trace(self, sequences: Sequence[TraceSequence]) -> Trace:
-        """All that is known, of so many tokens."""
+        """The trace so far."""
         frame = self.frame
         blocks = []
         for (first, last), columns in zip(frame.blocks, self.columns, strict=True):
@@ -104,14 +107,14 @@ class Recorder:
 
 
 class Unrecorded(Recorder):
-    """Of a run of which only what is said of its tokens is wanted."""
+    """For a run of which only the predictions are wanted."""
 
     def add(self, seen: Sequence[Mapping[str, Array] | None]) -> None:
         pass
 
 
 def sequence_of(text: Text, role: str, said: Said | None, readable: Any, count: int) -> TraceSequence:
-    """The first ``count`` tokens of a text as a trace has them."""
+    """The first ``count`` tokens of a text, in the form of a trace."""
     known: dict[str, Any] = {}
     if said is not None and said.top_ids:
         top_ids = np.concatenate(said.top_ids)[:count]

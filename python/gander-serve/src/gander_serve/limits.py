@@ -1,17 +1,17 @@
-"""How much at once; without torch, which --help shall not wait for."""
+"""How much runs in one pass; does not import torch, so that --help does not wait for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 REQUESTS = 16
-"""In one pass at most, where nobody says otherwise."""
+"""The most requests in one pass by default."""
 
 
 @dataclass(frozen=True)
 class Together:
-    """What runs in one pass at most. ``requests`` is ``None``: the usual number where that is exact, else one."""
+    """The most in one pass. ``requests`` ``None``: the default if results stay the same, otherwise one."""
 
     requests: int | None = None
     tokens: int = 1024
-    """Padding included: after each of them the whole vocabulary's logits are held."""
+    """Including padding, because every token needs memory for logits over the whole vocabulary."""

@@ -1,4 +1,4 @@
-"""A model from disk, wherever its parts shall compute."""
+"""Loads a model from disk onto the devices where it will run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model of transformers in eval mode, and its tokenizer."""
+    """A transformers model in eval mode, and its tokenizer."""
 
     model: Any
     tokenizer: Tokenizer
@@ -27,12 +27,12 @@ class Loaded:
 
     @property
     def writes(self) -> bool:
-        """Whether it reads one text and writes another."""
+        """Whether it reads one text and writes another (an encoder-decoder)."""
         return bool(self.model.config.is_encoder_decoder)
 
     @property
     def is_stateful(self) -> bool:
-        """Whether it keeps states that are no keys and values, and says so."""
+        """Whether the model declares that it keeps states other than keys and values."""
         return bool(getattr(self.model, "_is_stateful", False))
 
     @cached_property
@@ -40,11 +40,11 @@ class Loaded:
         return frozenset(signature(type(self.model).forward).parameters)
 
     def step(self, given: dict[str, Any], first: int, past: Any) -> tuple[torch.Tensor, Any]:
-        """Runs tokens from place ``first`` after what is in ``past``: logits [1, T, V], and the past of the next."""
-        # transformers 5.24 renamed it, and will drop the older name.
+        """Runs tokens from position ``first`` on, after ``past``: logits [1, T, V], and the past for the next step."""
+        # transformers 5.24 renamed the argument, and will drop the older name.
         name = "cache" if "cache" in self._takes else "past_key_values"
         if "position_ids" in self._takes and not self.writes:
-            # It would ask the first layer how many there were, which may keep no keys.
+            # Otherwise transformers takes the position from the first layer's keys, which that layer may not keep.
             ids = given["input_ids"]
             given = given | {"position_ids": torch.arange(first, first + ids.shape[1], device=ids.device)[None]}
         out = self.model(**given, **{name: past}, use_cache=True, return_dict=True)
@@ -52,10 +52,10 @@ class Loaded:
 
     @property
     def context(self) -> int | None:
-        """Tokens it was made for, where its configuration says so."""
+        """How many tokens it was made for, if its configuration says so."""
         config = self.model.config.get_text_config()
         found = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-        # T5's positions are relative: a number there is what it was trained on, and no limit.
+        # T5's positions are relative: the number in its configuration is the length in training, not a limit.
         relative = hasattr(config, "relative_attention_num_buckets")
         return found if isinstance(found, int) and found > 0 and not relative else None
 
@@ -71,23 +71,23 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Where:
-    """``device``: a device of torch, ``auto`` to spread over all there are, or a map of modules as accelerate takes it."""
+    """``device``: a torch device, ``auto`` to spread over all devices, or a device map for accelerate."""
 
     device: str | dict[str, Any] = "cpu"
     dtype: torch.dtype | None = None
-    """``None``: as stored on a GPU, float32 on a CPU."""
+    """``None`` means as stored on a GPU, float32 on a CPU."""
     offline: bool = True
     """Nothing is fetched from a hub."""
     offload: Path | None = None
-    """Where weights lie that fit in no memory, while it runs."""
+    """A folder for weights that do not fit in memory, while the model runs."""
 
     @classmethod
     def usual(cls) -> str:
-        """The first GPU, if there is one."""
+        """The default device: the first GPU, if there is one."""
         return "cuda" if torch.cuda.is_available() else "cpu"
 
     def options(self) -> dict[str, Any]:
-        """For ``from_pretrained``."""
+        """Arguments for ``from_pretrained``."""
         dtype = self.dtype if self.dtype is not None else (torch.float32 if self.device == "cpu" else "auto")
         spread = (
             {}
@@ -97,7 +97,7 @@ class Where:
         return {"dtype": dtype, "local_files_only": self.offline, "trust_remote_code": False, **spread}
 
     def put(self, model: Any) -> Any:
-        """A model that was loaded as ``options`` says, where it shall be, in eval mode."""
+        """Moves a model that was loaded with ``options`` to its device, in eval mode."""
         spread = not isinstance(self.device, str) or self.device == "auto"
         return (model if spread else model.to(self.device)).eval()
 
@@ -108,7 +108,7 @@ def is_pool(folder: Path) -> bool:
 
 
 def load_hugging_face(name: str, where: Where) -> Loaded:
-    """A folder, or what a hub calls a model. Raises ``ServeError`` with the remedy where it cannot be had."""
+    """Loads a folder, or a model by its name on a hub. Raises ``ServeError`` if that fails."""
     from transformers import AutoConfig
 
     folder = Path(name) if Path(name).is_dir() else None
@@ -118,7 +118,7 @@ def load_hugging_face(name: str, where: Where) -> Loaded:
         config = AutoConfig.from_pretrained(name, local_files_only=where.offline, trust_remote_code=False)
         tokenizer = load_tokenizer(name, where.offline)
         model = where.put(load_model(name, where, config))
-    except Exception as error:  # whatever transformers makes of files that it cannot read
+    except Exception as error:  # transformers raises many types for files that it cannot read
         raise _unusable(name, where, error) from error
     return Loaded(model, Tokenizer(tokenizer, folder), Path(name).resolve().name if folder else name, folder)
 
@@ -144,6 +144,6 @@ def load_model(name: str, where: Where, config: Any = None) -> Any:
 
 def _unusable(name: str, where: Where, why: object) -> ServeError:
     first = next(iter(str(why).splitlines()), "") or type(why).__name__
-    remedy = "Name a folder that transformers loads, its tokenizer included"
+    remedy = "Name a folder that transformers can load, including its tokenizer"
     remedy += ", or add --download to fetch it." if where.offline and not Path(name).exists() else "."
     return ServeError("cannot-serve", f"{name} cannot be loaded: {first.rstrip('.')}.", remedy)

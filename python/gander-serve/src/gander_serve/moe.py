@@ -1,4 +1,4 @@
-"""A mixture of experts, or a dense model: what its own routers decide."""
+"""A mixture of experts with its own routers, or a dense model."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from gander_serve.taps import Scoring, Tap, Taps, taps_of
 from gander_serve.whatif import SiteWhatIf
 
 PROBE = 8
-"""Tokens of the pass that shows what can be told of a model's routers."""
+"""Tokens in the pass that finds out what can be read from a model's routers."""
 ROUTED = ("experts", "router")
-"""What parts of a model are called that has experts, in whatever form."""
+"""Names of modules in a model with experts, whatever their form."""
 
 
 class MoeModel:
-    """A model of transformers that routes by routers of its own. Raises ``ServeError`` for one that hides its choices."""
+    """A transformers model with its own routers. Raises ``ServeError`` if its choices cannot be read."""
 
     strategies: Sequence[str] = ()
     experts: Sequence[Expert] = ()
@@ -39,8 +39,8 @@ class MoeModel:
         elif any(path.rpartition(".")[2] in ROUTED for path, _ in loaded.model.named_modules()):
             raise ServeError(
                 "cannot-serve",
-                f"{loaded.name} has experts, and routers in a form that is not read.",
-                "README.md tells which models are.",
+                f"{loaded.name} has experts, but routers in a form that gander-serve cannot read.",
+                "README.md lists the models that it can read.",
             )
         self.family: str = "moe" if self.taps.routers else "dense"
         self.warnings: Sequence[Any] = list(self._warnings())
@@ -61,12 +61,12 @@ class MoeModel:
         self.blocks = self._blocks()
 
     def _probe(self) -> None:
-        """Runs a few tokens and sees what comes."""
+        """Runs a few tokens to see which columns the routers give."""
         model = self.loaded.model
         if model.config.is_encoder_decoder:
             raise ServeError(
                 "cannot-serve",
-                f"{self.loaded.name} has routers in an encoder-decoder, which are not read.",
+                f"{self.loaded.name} is an encoder-decoder with routers, which gander-serve cannot read.",
                 "Serve a causal mixture of experts, or a pool of experts on a T5.",
             )
         ids = torch.arange(PROBE, device=model.device)[None] % model.config.get_text_config().vocab_size
@@ -79,14 +79,14 @@ class MoeModel:
                 raise ServeError(
                     "cannot-serve",
                     f"What {tap.path} of {self.loaded.name} chooses cannot be seen in this version of transformers.",
-                    "Install transformers 5 or newer, whose routers are modules that tell.",
+                    "Install transformers 5 or newer, whose routers return their choices.",
                 )
         layers = [tap.layer for tap in self.taps.routers]
         if len(set(layers)) < len(layers):
             raise ServeError(
                 "cannot-serve",
-                f"{self.loaded.name} has two routers in one layer, whose experts would be mistaken for each other.",
-                "Such models are not read.",
+                f"{self.loaded.name} has two routers in one layer, whose experts could not be told apart.",
+                "Serve a model with one router per layer.",
             )
         self.columns = [frozenset(_told(tap)) for tap in self.taps.routers]
 
@@ -94,16 +94,16 @@ class MoeModel:
         if not self.taps.routers:
             yield {
                 "code": "no-routers",
-                "text": f"{self.loaded.name} has no routers: its tokens and predictions are all there is.",
+                "text": f"{self.loaded.name} has no routers: traces contain only its tokens and predictions.",
             }
         elif not all("weight" in told for told in self.columns):
             yield {
                 "code": "no-weights",
-                "text": "This version of transformers does not tell by what the chosen experts are multiplied; version 5 does.",
+                "text": "This version of transformers does not return the chosen experts' weights; version 5 does.",
             }
 
     def _blocks(self) -> list[tuple[int, int]]:
-        """Neighbours alike in all that gives a column its shape."""
+        """Runs of neighbouring sites [from, to) whose columns have the same names and shapes."""
 
         def shape(i: int) -> Any:
             tap = self.taps.routers[i]
@@ -114,7 +114,7 @@ class MoeModel:
         return [(run[0], run[-1] + 1) for run in runs]
 
     def scoring(self) -> Scoring | None:
-        """What the routers were seen to make of their scores, where it is one thing."""
+        """What the routers were seen to apply to their scores, if it is the same for all."""
         seen = {tap.scoring for tap in self.taps.routers}
         return seen.pop() if len(seen) == 1 else None
 
@@ -122,16 +122,18 @@ class MoeModel:
         if route.strategy is not None:
             raise ServeError(
                 "strategy-unavailable",
-                f'This model routes by a router of its own; it takes no strategy "{route.strategy.name}".',
-                "Ask without a strategy.",
+                f'This model routes with its own routers; it takes no strategy "{route.strategy.name}".',
+                "Leave out the strategy.",
             )
         known = {expert.id for one in self.expert_sets for expert in one.experts}
         for item in route.interventions:
             if item.expert not in known:
-                example = f'as "{self.expert_sets[0].experts[0].id}"' if self.expert_sets else "but it has none"
+                example = (
+                    f'such as "{self.expert_sets[0].experts[0].id}"' if self.expert_sets else "but this model has none"
+                )
                 raise refused(
                     f'The model has no expert "{item.expert}".',
-                    f"Its experts are called by layer and number, {example}.",
+                    f"Experts are named by layer and number, {example}.",
                 )
         name = str(self.loaded.model.config.model_type)
         router = Router(name, self.k, self.scoring())
@@ -141,12 +143,12 @@ class MoeModel:
         return MoeRun(self.taps, self.columns, frame, route.interventions)
 
     def settled(self, strategy: Strategy | None, text: str) -> Strategy | None:
-        """A strategy with what depends on the text filled in."""
+        """The strategy with everything that depends on the text filled in."""
         return strategy
 
 
 class MoeRun:
-    """One request."""
+    """One request's run."""
 
     def __init__(
         self, taps: Taps, columns: Sequence[frozenset[str]], frame: Frame, interventions: Sequence[Intervention]
@@ -173,7 +175,7 @@ class MoeRun:
 
 
 def _told(tap: Tap) -> dict[str, Array]:
-    """The columns of a trace."""
+    """A router's columns in a trace."""
     columns = {
         "chosen": tap.chosen,
         "score": tap.score,

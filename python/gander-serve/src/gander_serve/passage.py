@@ -1,4 +1,4 @@
-"""A request's tokens on their way through a model."""
+"""A request's progress through a model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gander_serve.texts import Text
 
 
 class Model(Protocol):
-    """A routed model, ready to run."""
+    """A loaded, routed model."""
 
     loaded: Loaded
     family: str
@@ -36,18 +36,18 @@ class Model(Protocol):
 
 @dataclass(eq=False)
 class Passage:
-    """A request's tokens on their way: what was run, what it revealed, and the keys and values of it."""
+    """A request's progress: the tokens that were run, what was recorded, and their keys and values."""
 
     model: Model
     run: Run
     texts: list[Text]
-    """One, or an input and an output."""
+    """One text, or an input and an output."""
     recorder: Recorder
     said: Said = field(default_factory=Said)
     done: int = 0
-    """Tokens of the last text that were run."""
+    """How many tokens of the last text were run."""
     after: Tensor | None = None
-    """Logits [V] after those."""
+    """Logits [V] after the last of those."""
     past: Any = None
     encoded: Any = None
 
@@ -57,11 +57,11 @@ class Passage:
 
     @property
     def total(self) -> int:
-        """Tokens of all texts."""
+        """How many tokens all texts have."""
         return sum(len(text) for text in self.texts)
 
     def read_input(self) -> None:
-        """An encoder sees its text at once, and only once."""
+        """Runs the encoder, over the whole input and only once."""
         model, ids = self.model.loaded.model, self.texts[0].ids
         self.run.expect({0: (0, len(ids)), 1: (0, 0)})
         self.encoded = model.get_encoder()(input_ids=_batch(ids, model), return_dict=True)
@@ -84,7 +84,7 @@ class Passage:
         return logits
 
     def sequences(self) -> list[TraceSequence]:
-        """The texts, and what was said of the last."""
+        """The texts in the form of a trace, the last one with its predictions."""
         readable = self.model.loaded.tokenizer.readable
         roles = ["text"] if len(self.texts) == 1 else ["input", "output"]
         told = []
@@ -96,7 +96,7 @@ class Passage:
         return told
 
     def trace(self) -> Trace:
-        """All that is known."""
+        """The trace so far."""
         return self.recorder.trace(self.sequences())
 
 

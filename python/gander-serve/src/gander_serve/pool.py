@@ -1,6 +1,6 @@
 """A pool of LoRA experts on its base, routed by PHATGOOSE and the other strategies.
 
-The routing is gander_routing's, which the extension's own engine is held to; here it runs over chunks, on any device.
+The routing is gander_routing's, against which the extension's engine is checked; here it runs in chunks, on any device.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ARROW_K = 3
 
 
 class PoolModel:
-    """A pool folder (docs/pool-format.md) on its base, or on the same base as a folder of transformers."""
+    """A pool folder (docs/pool-format.md) on its own base, or on the same base as a transformers folder."""
 
     family = "pool"
     warnings: Sequence[Any] = ()
@@ -43,7 +43,7 @@ class PoolModel:
             self.loaded = _loaded(pool, where, base)
             self.adapters = [_placed(expert, self.loaded.model) for expert in pool.experts]
             self.modules = modules_of(self.adapters)
-            # It refuses experts that were made for another base.
+            # Router refuses experts that were made for another base.
             nothing = torch.zeros(1, 1, 1)
             routing.Router(self.loaded.model, self.adapters, strategies.Strategy("base"), nothing, None)
         except (UserError, OSError) as error:
@@ -61,7 +61,7 @@ class PoolModel:
         self.sites, self.blocks = self._places(self.modules)
 
     def _strategies(self) -> Sequence[str]:
-        """Those that the pool has the files for; the usual one first."""
+        """The strategies for which the pool has the files; the default first."""
         given = ["phatgoose", "arrow", "single", "merged", "merged-factors", "base"]
         if all(expert.activation for expert in self.adapters):
             given.append("average-activation")
@@ -76,13 +76,13 @@ class PoolModel:
         return sites, blocks_of(modules)
 
     def settled(self, strategy: Strategy | None, text: str) -> Strategy:
-        """A strategy with k, and of retrieval the expert, filled in. Raises ``ServeError`` for one that the pool has not."""
+        """The strategy with k or retrieval's expert filled in. Raises ``ServeError`` if the pool lacks it."""
         asked = strategy or Strategy("phatgoose")
         if asked.name not in self.strategies:
             raise ServeError(
                 "strategy-unavailable",
                 f'This pool has no strategy "{asked.name}".',
-                f"Ask for one of: {', '.join(self.strategies)}.",
+                f"Choose one of: {', '.join(self.strategies)}.",
             )
         if asked.name == "single" and asked.expert is None:
             raise refused("The strategy single names no expert.", "Name one of the pool's experts.")
@@ -97,10 +97,10 @@ class PoolModel:
 
     def known(self, expert: str) -> None:
         if all(expert != one.id for one in self.experts):
-            raise refused(f'There is no expert "{expert}" in the pool.', "Choose one that the pool has.")
+            raise refused(f'There is no expert "{expert}" in the pool.', "Choose one of the pool's experts.")
 
     def whole(self, strategy: strategies.Strategy) -> Adapter | None:
-        """The adapter that every token goes through, if the strategy has one; made once."""
+        """The adapter that every token goes through, if the strategy has one; merged only once."""
         if strategy.name not in self.wholes:
             whole = strategies.whole_adapter(strategy, self.pool.experts, self.pool.multitask)
             self.wholes[strategy.name] = None if whole is None else _placed(whole, self.loaded.model)
@@ -131,7 +131,7 @@ class PoolModel:
 
 
 class PoolRun:
-    """One request."""
+    """One request's run."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class PoolRun:
         self.router.fixed = [steering[site.sequence][1][i] for i, site in enumerate(self.frame.sites)]
 
     def _steering(self, sequence: int, first: int, last: int) -> tuple[Tensor, Tensor]:
-        """What is added to the scores of tokens [first, last) and what stands in for the router: [M, T or 1, N]."""
+        """For tokens [first, last), the bias on scores and the weights that replace the router's: [M, T or 1, N]."""
         whole = last - first if self.by_token else 1
         asked = []
         for item in self.interventions:
@@ -186,8 +186,8 @@ def _loaded(pool: Pool, where: Where, base: str | None) -> Loaded:
         if not isinstance(where.device, str) or where.device == "auto":
             raise ServeError(
                 "cannot-serve",
-                "The base inside a pool is not spread over several devices.",
-                "Name the same base as a folder of transformers: --base FOLDER.",
+                "A pool's own base cannot be spread over several devices.",
+                "Name the same base as a transformers folder: --base FOLDER.",
             )
         model, _ = load_shipped(pool.path, where.dtype or torch.float32)
     else:
@@ -198,7 +198,7 @@ def _loaded(pool: Pool, where: Where, base: str | None) -> Loaded:
             raise ServeError(
                 "cannot-serve",
                 f"{base} cannot be loaded: {first}",
-                "Name the pool's base as a folder of transformers.",
+                "Name the pool's base as a transformers folder.",
             ) from error
     tokenizer = Tokenizer(load_tokenizer(file.parent), None)
     tokenizer.hash = hash_of(file)
@@ -206,12 +206,12 @@ def _loaded(pool: Pool, where: Where, base: str | None) -> Loaded:
 
 
 def _placed(expert: Adapter, model: Any) -> Adapter:
-    """An expert's numbers beside the layers that they belong to, so that no pass has to move them."""
+    """The expert with its tensors on the devices of its modules, so that no pass has to move them."""
 
     def beside(path: str, tensor: Tensor) -> Tensor:
         try:
             device = model.get_submodule(path).weight.device
-        except AttributeError:  # refused later, in words
+        except AttributeError:  # refused later, with an error that says so
             return tensor
         return tensor if device.type == "meta" else tensor.to(device)
 

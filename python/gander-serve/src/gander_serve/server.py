@@ -1,4 +1,4 @@
-"""A service on a socket, until it is told to end."""
+"""Runs a service on a socket until it is told to stop."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from gander_serve.errors import ServeError
 
 TOKEN = "GANDER_SERVE_TOKEN"
 GRACE = 30
-"""Seconds that a chunk may take to end once the server shall."""
+"""Seconds that a running chunk gets to finish when the server is told to stop."""
 LEAST_TOKEN = 16
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket; port 0 takes a free one. Raises ``ServeError`` where the address cannot be had."""
+    """A listening socket; port 0 takes any free one. Raises ``ServeError`` if the address cannot be used."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -44,9 +44,9 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def token_of(file: Path | None) -> tuple[str, bool]:
-    """The token, from the file, else the environment, else a new one; whether nobody but us knows it.
+    """The token, from the file, otherwise the environment, otherwise a new one; and whether it must be printed.
 
-    A file that is not there is made, for its owner to read. Raises ``ServeError`` for a token that can be guessed.
+    A missing file is created, readable only by its owner. Raises ``ServeError`` if the token is too short or malformed.
     """
     if file is None:
         given = os.environ.get(TOKEN)
@@ -69,24 +69,24 @@ def _checked(given: str, where: str) -> str:
     if len(token) < LEAST_TOKEN or not token.isascii() or any(one.isspace() for one in token):
         raise ServeError(
             "cannot-serve",
-            f"The token in {where} is no token of at least {LEAST_TOKEN} ASCII characters without spaces.",
-            "Name a file that is not there, and one is made.",
+            f"The token in {where} must have at least {LEAST_TOKEN} ASCII characters and no spaces.",
+            "Name a --token-file that does not exist; it is created with a new token.",
         )
     return token
 
 
 def serve(service: Service, opened: socket.socket, ready: Callable[[], None]) -> None:
-    """Serves until SIGINT or SIGTERM; a second one does not wait for the chunk that computes. ``ready``: once it does."""
+    """Serves until SIGINT or SIGTERM, calling ``ready`` at the start; a second signal does not wait for the chunk."""
     _raise_open_files()
     protocol: Any = partial(Connection, Lobby(), service.patience)
-    # Not uvloop where it happens to be installed: the same code everywhere.
+    # asyncio even if uvloop is installed, so that the same code runs everywhere.
     config = uvicorn.Config(
         service.app,
         http=protocol,
         loop="asyncio",
         ws="none",
         lifespan="off",
-        # Whoever sends what is no HTTP is no affair of the log, which it could fill.
+        # At a lower level, clients that send invalid HTTP could fill the log.
         log_level="error",
         access_log=False,
         server_header=False,
@@ -97,10 +97,10 @@ def serve(service: Service, opened: socket.socket, ready: Callable[[], None]) ->
 
 
 def _raise_open_files() -> None:
-    """Connections are files, of which a process may have 256 in some shells: raised as far as the system lets us."""
+    """Raises the limit of open files as far as allowed: each connection is one, and some shells allow only 256."""
     try:
         import resource
-    except ImportError:  # Windows counts them otherwise
+    except ImportError:  # Windows has no such limit
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
@@ -109,7 +109,7 @@ def _raise_open_files() -> None:
 
 
 class Server(uvicorn.Server):
-    """It would take the signals for itself, and raise them again when it is done."""
+    """uvicorn's server without its signal handlers, which would raise the signals again at the end."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -126,7 +126,7 @@ async def _serve(server: uvicorn.Server, service: Service, opened: socket.socket
 
     if threading.current_thread() is threading.main_thread():
         for kind in (signal.SIGINT, signal.SIGTERM):
-            # Not the loop's own handlers, which Windows has not.
+            # The loop's own handlers do not exist on Windows.
             signal.signal(kind, lambda *_: loop.call_soon_threadsafe(end))
     serving = asyncio.ensure_future(server.serve([opened]))
     while not (server.started or serving.done()):

@@ -1,4 +1,4 @@
-"""Into which steps a text may be cut: tried on a few tokens, since not every model that takes its own past reads on from it."""
+"""Tests on a few tokens in which steps a model can read a text: not every model continues correctly from its past."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from gander_serve.together import is_alike, probe_of
 log = logging.getLogger("gander_serve")
 
 FIRST, NEXT = 5, 4
-"""Tokens of the two chunks that are tried; then one more."""
+"""Tokens in the two chunks of the test; one more token follows."""
 RECURRENT = ("linear_attention",)
-"""Kinds of layers that are called attention and keep no keys."""
+"""Kinds of layers that are called attention but keep no keys."""
 
 
 class Steps(Enum):
     CHUNKS = auto()
     TOKENS = auto()
-    """A text at once, and what is written token by token."""
+    """The text in one go; generated tokens one by one."""
     WHOLE = auto()
-    """A text at once; nothing can be written behind it."""
+    """The text in one go; no tokens can be generated."""
 
 
 def steps_of(loaded: Loaded) -> Steps:
-    """What gives the same as one pass. In half precision, where other shapes round otherwise, that cannot be told from a
-    fault: there only models of nothing but attention are cut.
+    """The finest steps that give the same as one pass.
+
+    In half precision, rounding depends on shapes and would hide a fault, so only pure attention models run in chunks.
     """
     if loaded.writes:
         return Steps.CHUNKS
@@ -54,6 +55,6 @@ def _reads_on(loaded: Loaded, parts: list[int]) -> bool:
             told.append(logits[0])
             done += part.shape[1]
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
-        log.warning("%s is read at once, as it fails in parts: %s", loaded.name, error)
+        log.warning("%s reads texts in one go, because reading in parts fails: %s", loaded.name, error)
         return False
     return is_alike(torch.cat(told), whole)

@@ -1,9 +1,9 @@
-"""Routers of mixtures of experts, watched and steered while transformers' own code runs.
+"""Observes and steers routers of mixtures of experts while transformers' own code runs.
 
-Nothing is computed again: scores are what the router's linear layer gives, choices what it picked, weights what it returned.
-Two shapes of code are known. Newer code (transformers 5) has a module for each router, which returns all three; older code
-has some such modules, which return less, and else a linear layer ``gate`` in a block beside its experts, whose choice is made
-in the block. What happens inside is seen by following the calls of torch while the module runs.
+Nothing is computed twice: scores are the output of the router's linear layer, choices what it picked, weights what it
+returned. Two forms of code are known. Newer code (transformers 5) has a module for each router, which returns all
+three. Older code has some such modules, which return less, and otherwise a linear layer ``gate`` next to the experts
+in a block, which makes the choice. What happens inside is seen by following torch's calls while the module runs.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ SCORING: Mapping[Any, Scoring] = {
     **dict.fromkeys((torch.sigmoid, Tensor.sigmoid, nn.functional.sigmoid), "sigmoid"),
 }
 ROUTERS = ("topkrouter", "topkgating", "tokenchoicerouter", "moev1gate", "llama4router", "dbrxrouter")
-"""Parts of the names of classes that are routers."""
+"""Parts of the class names of routers."""
 SHARED = ("shared_experts", "shared_expert", "shared_mlp")
-"""What those are called that every token goes through, in the block or beside it."""
+"""Names of shared experts, in the block or next to it."""
 
 
 @dataclass
 class Tap:
-    """One router. Tensors are of the last pass: [T, N] or [T, k], on the CPU where they are told."""
+    """One router. Its tensors come from the last pass: [T, N] or [T, k]."""
 
     path: str
     scope: nn.Module
-    """Where it chooses: itself, or the block around it."""
+    """The module that chooses: the router itself, or the block around it."""
     gate: nn.Module
-    """Whose output the scores are; the same as ``scope`` for a router that is a module."""
+    """The module whose output is the scores; the same as ``scope`` if the router is a module that chooses."""
     block: nn.Module
-    """Where its experts are."""
+    """The module that contains its experts."""
     shared: nn.Module | None
-    """Its always-on experts."""
+    """Its shared experts."""
     experts: int
     bias: Tensor | None = None
-    """Added to the scores: [T or 1, N]."""
+    """Logit bias of the what-ifs, [T or 1, N]."""
     orders: bool = False
-    """Whether it compares something of an order of its own: a bias or groups come in between."""
+    """Whether a correction bias or a limit to groups makes it rank experts differently from the scores."""
     scoring: Scoring | None = None
-    """What was first made of the scores."""
+    """The first function that was applied to the scores."""
     score: Tensor | None = None
     steered: Tensor | None = None
-    """The scores that it went on with, [T, N]."""
+    """The scores with the bias added, [T, N]."""
     compared: Tensor | None = None
     chosen: Tensor | None = None
     weight: Tensor | None = None
@@ -68,36 +68,36 @@ class Tap:
 
     @property
     def out(self) -> Tensor | None:
-        """Which experts are left out: [T or 1, N]."""
+        """Which experts are knocked out, [T or 1, N]."""
         return None if self.bias is None else self.bias <= NEVER
 
     def forget(self) -> None:
-        """What is always on may have run before the router does, and is told anew in each pass."""
+        """Clears the last pass, except for shared experts: they may already have run in this one."""
         self.score = self.steered = self.compared = self.chosen = self.weight = None
 
     def scored(self, raw: Tensor) -> Tensor:
-        """Remembers the router's raw scores [T, N]; gives what it shall go on with."""
+        """Records the router's raw scores [T, N]; returns the scores that it must use instead."""
         self.score = raw.detach().clone()
-        # Half of what the type holds: an infinite score has no share.
+        # At most half the type's range, so that the sum stays finite: softmax of an infinite score is NaN.
         most = torch.finfo(raw.dtype).max / 2
         steered = raw if self.bias is None else raw + self.bias.clamp(max=most).to(raw)
         self.steered = steered.detach().clone()
         return steered
 
     def returned(self, output: Any) -> Any:
-        """Takes what a router module gives; gives what shall become of it."""
+        """Records a router module's output; returns the output to use instead."""
         if not isinstance(output, tuple):
             return output
         if len(output) == 3:
             weight, chosen = output[1], output[2]
         elif len(output) == 2:
             weight, chosen = output if output[0].is_floating_point() else output[::-1]
-        else:  # it sorts what it chose by expert: seen inside, or not at all
+        else:  # choices are sorted by expert; only Watch can see them in order
             return output
         if self.score is None or chosen.dim() != 2:
             return output
         if chosen.is_floating_point():
-            # The logits, beside weights that are 0 where an expert was not picked.
+            # Here ``chosen`` holds logits, and ``weight`` is 0 for experts that were not chosen.
             if self.chosen is not None and weight.shape == self.score.shape:
                 self.weight = weight.gather(1, self.chosen).detach().clone()
             return output
@@ -108,7 +108,7 @@ class Tap:
         if out is None or spread:
             return output
         gone = out.to(chosen.device).expand(len(chosen), -1).gather(1, chosen)
-        # A rule that spreads weight among what is left when nothing is (a sparse mixer): it shall weigh nothing.
+        # A sparse mixer gives weight to a knocked-out expert if no other remains; that weight must be 0.
         return tuple(part.masked_fill(gone, 0) if part is weight else part for part in output)
 
 
@@ -128,7 +128,7 @@ class Watch(TorchFunctionMode):
             raw = function(*args, **kwargs)
             return tap.scored(raw)
         if function in SCORING and tap.scoring is None and tap.score is not None:
-            # Over all experts, or over the chosen.
+            # The scoring covers all experts or only the chosen; either way it has a row for each token.
             tap.scoring = SCORING[function] if args[0].shape[:1] == tap.score.shape[:1] else None
         if function in PICKING and tap.score is not None and args[0].shape == tap.score.shape:
             return self.pick(tap, function, args, kwargs)
@@ -137,7 +137,7 @@ class Watch(TorchFunctionMode):
     def pick(self, tap: Tap, function: Any, args: Any, kwargs: Any) -> Any:
         compared, out = args[0], tap.out
         if out is not None and tap.orders:
-            # A bias may bring back what the scores leave out, and groups may leave out what alone is left.
+            # A correction bias may bring knocked-out experts back, and a limit to groups may exclude all that remain.
             out = out.to(compared.device).expand(compared.shape)
             compared = compared.masked_fill(out, -torch.inf)
             nobody = (compared == -torch.inf).all(-1, keepdim=True)
@@ -149,7 +149,7 @@ class Watch(TorchFunctionMode):
 
 @dataclass
 class Taps:
-    """All routers of a model, by layer. ``weigh``: how weights follow from scores, where the code does not tell them."""
+    """All routers of a model, by layer. ``weigh`` computes weights from scores if the code does not return them."""
 
     routers: list[Tap]
     weigh: Callable[[Tensor, Tensor], Tensor] | None
@@ -157,7 +157,7 @@ class Taps:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Watches and steers whatever runs through the model inside."""
+        """Steers and records what runs through the model inside this context."""
         handles = [handle for tap in self.routers for handle in self._hooks(tap)]
         try:
             with self.watch:
@@ -182,7 +182,7 @@ class Taps:
         return hooks + self._weighed(tap) + self._shared(tap)
 
     def _weighed(self, tap: Tap) -> list[Any]:
-        """Weights where the block makes them and hands them to its experts."""
+        """Hooks that record weights that the block computes and passes to its experts."""
         experts = getattr(tap.block, "experts", None)
         if tap.scope is tap.gate or not isinstance(experts, nn.Module) or isinstance(experts, nn.ModuleList):
             return []
@@ -212,7 +212,7 @@ class Taps:
         return [tap.shared.register_forward_hook(ones)]
 
     def settle(self) -> None:
-        """After a pass: best first, weights where they follow, and nothing of what was left out."""
+        """Finishes a pass: sorts choices best first, computes missing weights, removes knocked-out experts."""
         for tap in self.routers:
             if tap.steered is None or tap.chosen is None:
                 continue
@@ -231,7 +231,7 @@ class Taps:
                     tap.weight = tap.weight.masked_fill(out.to(tap.weight.device), 0)
 
     def learn(self) -> None:
-        """From a pass without what-ifs: whether what routers compare has an order of its own. If one's has, all have."""
+        """Sets ``orders`` from a pass without what-ifs; if it holds for one router, it holds for all."""
         telling = [tap for tap in self.routers if tap.score is not None and tap.compared is not None]
         orders = any(ranks_otherwise(tap.compared.float(), tap.score.float()) for tap in telling)  # type: ignore[union-attr]
         for tap in telling:
@@ -239,20 +239,20 @@ class Taps:
 
 
 def ranks_otherwise(compared: Tensor, score: Tensor) -> bool:
-    """Whether what was compared puts some expert before one with a higher score."""
+    """Whether ``compared`` ranks some expert above one with a higher score."""
     order = score.argsort(dim=1, descending=True, stable=True)
     ranked = compared.gather(1, order)
     return bool((ranked[:, 1:] > ranked[:, :-1]).any())
 
 
 def taps_of(model: nn.Module, config: Any) -> Taps:
-    """The routers of a model; none of a dense one."""
+    """The routers of a model; a dense one has none."""
     found = [tap for path, module in model.named_modules() if (tap := _tap(model, path, module)) is not None]
     return Taps(sorted(found, key=lambda tap: tap.layer), weighing(config))
 
 
 def weighing(config: Any) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """How weights follow from logits, where that is known of a kind of model."""
+    """The function from router logits to weights, if it is known for this kind of model."""
     try:
         renormalised = Decision.of(config).renormalised
     except TraceError:
@@ -271,7 +271,7 @@ def _tap(model: nn.Module, path: str, module: nn.Module) -> Tap | None:
         experts = len(weight) if isinstance(weight, Tensor) and weight.dim() == 2 else getattr(inner, "out_features", 0)
         if not experts:
             return None
-        # Some only score, and their block chooses.
+        # Some routers only score; then the block around them chooses.
         chooses = "topk" in kind or hasattr(module, "top_k") or hasattr(module, "moe_top_k")
         return Tap(path, module if chooses else block, module, block, shared, experts)
     beside = getattr(block, "experts", None)

@@ -1,4 +1,4 @@
-"""Texts as tokens, and tokens as text: where each stands, while it is read and while it is written."""
+"""Texts and their tokens: which part of the text each token covers, also while a text is being generated."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gander_trace import Tokens
 from gander_serve.errors import refused
 
 UNFINISHED = "�"
-"""What a decoder makes of bytes that are no whole character yet."""
+"""What a tokenizer decodes an incomplete character to."""
 CONTEXT = 6
-"""Tokens before a new one that tell how it is spelled: a leading space, say."""
+"""Tokens before a new one that can affect its text, such as a leading space."""
 
 
 class Tokenizer:
-    """A tokenizer of transformers."""
+    """Wraps a transformers tokenizer."""
 
     def __init__(self, tokenizer: Any, folder: Path | None) -> None:
         self.of_transformers = tokenizer
@@ -27,11 +27,11 @@ class Tokenizer:
         self.readable = lru_cache(100_000)(self._readable)
 
     def read(self, text: str) -> Text:
-        """The tokens that the model is given for a text."""
+        """A text with the tokens that the model gets for it. Raises ``ServeError`` for a lone surrogate."""
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise refused("The text holds half a character (a lone surrogate).", "Send whole characters.") from None
+            raise refused("The text contains half a character (a lone surrogate).", "Send whole characters.") from None
         options = {"return_special_tokens_mask": True, "truncation": False, "verbose": False}
         if not self.of_transformers.is_fast:
             encoding = self.of_transformers(text, **options)
@@ -47,7 +47,7 @@ class Tokenizer:
         return str(self.of_transformers.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def _readable(self, token: int) -> str:
-        """A token as the extension's own engine spells it (src/engine/runtime/tokenizer.ts)."""
+        """A token as the extension's engine spells it (src/engine/runtime/tokenizer.ts)."""
         name = self.of_transformers.convert_ids_to_tokens(int(token))
         if name is None:
             return f"<{token}>"
@@ -70,8 +70,8 @@ BYTES = _byte_symbols()
 
 
 def spelled_bytes(name: str) -> str:
-    """An entry of a byte-level vocabulary as text; bytes that are no text by themselves as ``\\xf0``."""
-    if any(symbol not in BYTES for symbol in name):  # one that was added, in plain text
+    """An entry of a byte-level vocabulary as text; incomplete characters as bytes, ``\\xf0``."""
+    if any(symbol not in BYTES for symbol in name):  # an added token, in plain text
         return name
     raw = bytes(BYTES[symbol] for symbol in name)
     try:
@@ -81,13 +81,13 @@ def spelled_bytes(name: str) -> str:
 
 
 class Text:
-    """A text's tokens; more may be written behind it."""
+    """A text's tokens; generated tokens are appended with ``write``."""
 
     def __init__(
         self, tokenizer: Tokenizer, ids: list[int], spans: list[tuple[int, int] | None] | None, text: str
     ) -> None:
         self.tokenizer, self.ids, self.spans, self.text = tokenizer, ids, spans, text
-        # Written tokens [read, …) are not text yet, those from `context` on tell how they are spelled.
+        # Tokens from `read` on are not in `text` yet; those from `context` on are decoded with them.
         self.read = len(ids)
         self.context = max(0, self.read - CONTEXT)
 
@@ -95,7 +95,7 @@ class Text:
         return len(self.ids)
 
     def write(self, token: int) -> None:
-        """Another token, and what it says: that may become known only with the next ones, of bytes of one character."""
+        """Appends a token. Its text may be known only after the next ones, if they share a character."""
         self.ids.append(token)
         before = self.tokenizer.decode(self.ids[self.context : self.read])
         now = self.tokenizer.decode(self.ids[self.context :])
@@ -103,7 +103,7 @@ class Text:
             self._settle(now[len(before) :])
 
     def end(self) -> None:
-        """Nothing more is written: what is half a character stays one."""
+        """Ends the text; an incomplete character at its end remains incomplete."""
         if self.read < len(self.ids):
             before = self.tokenizer.decode(self.ids[self.context : self.read])
             self._settle(self.tokenizer.decode(self.ids[self.context :])[len(before) :])
@@ -117,7 +117,7 @@ class Text:
         self.context, self.read = max(0, self.read - CONTEXT), len(self.ids)
 
     def tokens(self, count: int) -> Tokens:
-        """The first ``count`` of its tokens."""
+        """The first ``count`` tokens, in the form of a trace."""
         spelled = [self.tokenizer.readable(token) for token in self.ids[:count]]
         if self.spans is None:
             return Tokens(ids=Tokens.at("", [], ids=self.ids[:count]).ids, spelled=spelled, text=self.text)
@@ -126,6 +126,6 @@ class Text:
 
 
 def hash_of(file: Path) -> str:
-    """SHA-256 in hex."""
+    """SHA-256 of a file in hex."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,7 +1,7 @@
-"""Requests that run in one pass, shorter ones padded behind: each has the trace that it has alone.
+"""Runs requests in one pass, with shorter ones padded at the end, so that each gets the same trace as alone.
 
-Behind, for then every token stays in its place: what comes after a token cannot reach it in a causal model, and of an encoder's
-input the padding is masked. Whether a model keeps to that is tried (``pads_exactly``).
+Padding at the end leaves every token at its position. In a causal model it cannot affect the tokens before it; in an
+encoder's input it is masked. ``pads_exactly`` tests whether that holds for a model.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from gander_serve.passage import Passage
 log = logging.getLogger("gander_serve")
 
 PROBE = (3, 8)
-"""Tokens of the two texts that are tried, alone and together."""
+"""Lengths in tokens of the two test texts, which run alone and together."""
 LEAK = 1e-3
-"""More than rounding makes of float32's log-probabilities, and less than padding that is seen."""
+"""Log-probabilities differ by less than this from float32 rounding alone, and by more if padding is not masked."""
 BY_LENGTH = ("dynamic", "longrope")
-"""Kinds of rotary positions that depend on the length of the longest text in a pass."""
+"""Kinds of rotary positions that depend on the longest text in a pass."""
 
 
 def most_together(loaded: Loaded, asked: int | None) -> int:
-    """Requests that may run in one pass; 1 for a model that padding or company changes.
+    """How many requests may run in one pass; 1 for a model whose results padding or batching changes.
 
-    In half precision other shapes round otherwise, and other experts are chosen: only where somebody asks for it.
+    In half precision another shape rounds differently, and other experts are chosen, so it must be asked for.
     """
     if asked == 1 or loaded.is_stateful or _rotates_by_length(loaded.model.config.get_text_config()):
         return 1
@@ -41,37 +41,37 @@ def most_together(loaded: Loaded, asked: int | None) -> int:
 
 def _rotates_by_length(config: Any) -> bool:
     rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
-    # Some have one for each kind of attention.
+    # Some models have one for each kind of attention.
     kinds = [rotary, *(one for one in rotary.values() if isinstance(one, dict))]
     return any(one.get("rope_type", one.get("type")) in BY_LENGTH for one in kinds)
 
 
 @torch.no_grad()
 def pads_exactly(loaded: Loaded) -> bool:
-    """Whether two texts of different lengths go through a model together as they do alone, rounding of float32 aside."""
+    """Whether two texts of different lengths give the same in one pass as alone, except for float32 rounding."""
     texts = [probe_of(loaded, length) for length in PROBE]
     try:
         together = _logits(loaded, texts, [texts] if loaded.writes else [])
         alone = [_logits(loaded, [ids], [[ids]] if loaded.writes else [])[0] for ids in texts]
-    except (TypeError, ValueError, RuntimeError) as error:  # it takes no mask, say: alone it may run all the same
-        log.warning("%s runs each request alone, as two texts at once fail: %s", loaded.name, error)
+    except (TypeError, ValueError, RuntimeError) as error:  # a model without a mask, for example
+        log.warning("%s runs each request alone, because two texts at once fail: %s", loaded.name, error)
         return False
     return all(is_alike(row[: len(own)], own) for row, own in zip(together, alone, strict=True))
 
 
 def probe_of(loaded: Loaded, length: int) -> list[int]:
-    """Tokens that mean nothing."""
+    """Arbitrary tokens for tests."""
     vocabulary = loaded.model.config.get_text_config().vocab_size
     return [(7 * i + 3 * length) % vocabulary for i in range(length)]
 
 
 def is_alike(logits: Tensor, other: Tensor) -> bool:
-    """Whether logits [T, V] tell the same, rounding of float32 aside."""
+    """Whether logits [T, V] are the same except for float32 rounding."""
     return bool(((logits.log_softmax(-1) - other.log_softmax(-1)).abs() < LEAK).all())
 
 
 def packed(passages: Sequence[Passage], tokens: int) -> Iterator[list[Passage]]:
-    """Those that run in one pass: of like length, and with padding of so many tokens at most, if it is more than one."""
+    """Splits requests into passes by length. A pass has at most ``tokens``, padding included, or only one request."""
     pack: list[Passage] = []
     for passage in sorted(passages, key=lambda one: one.total):
         if pack and (len(pack) + 1) * sum(_longest([*pack, passage])) > tokens:
@@ -83,7 +83,7 @@ def packed(passages: Sequence[Passage], tokens: int) -> Iterator[list[Passage]]:
 
 
 def step(pack: Sequence[Passage]) -> None:
-    """Runs all tokens of requests that ask the same of the same model, without what-ifs."""
+    """Runs all tokens of requests of one kind, without what-ifs, in one pass."""
     first, longest = pack[0], _longest(pack)
     spans = {sequence: (0, length) for sequence, length in enumerate(longest)}
     texts = [[one.texts[i].ids for one in pack] for i in range(len(longest))]
@@ -104,12 +104,12 @@ def step(pack: Sequence[Passage]) -> None:
 
 
 def _longest(pack: Sequence[Passage]) -> list[int]:
-    """Of each sequence."""
+    """The length of the longest text, for each sequence."""
     return [max(len(one.texts[i]) for one in pack) for i in range(len(pack[0].texts))]
 
 
 def _logits(loaded: Loaded, texts: Sequence[Sequence[int]], outputs: Sequence[Sequence[Sequence[int]]]) -> Tensor:
-    """After each token of the texts, or of what an encoder-decoder is taken to have written: [rows, longest, V]."""
+    """Logits [rows, longest, V] after each token of the texts, or of an encoder-decoder's given outputs."""
     model = loaded.model
     ids, mask = _padded(texts, model)
     given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
@@ -120,7 +120,7 @@ def _logits(loaded: Loaded, texts: Sequence[Sequence[int]], outputs: Sequence[Se
 
 
 def _padded(rows: Sequence[Sequence[int]], model: Any) -> tuple[Tensor, Tensor]:
-    """Tokens [rows, longest], and 1 where there is one. Which stands behind does not matter: a row's last, which the model knows."""
+    """Tokens [rows, longest] and their mask. The padding may be any valid token; it repeats the row's last."""
     longest = max(len(row) for row in rows)
     ids = [[*row, *[row[-1]] * (longest - len(row))] for row in rows]
     mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]

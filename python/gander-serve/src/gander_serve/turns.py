@@ -1,4 +1,4 @@
-"""Requests in turn: a model computes one, or several of a kind in one pass; a few wait, and those that are too many are told so."""
+"""The queue: the model runs one request, or several of a kind in one pass; some wait, and further ones are refused."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from gander_serve.errors import ServeError, fault
 
 PROGRESS, PARTIAL, FINAL, ERROR, JSON = 1, 2, 3, 4, 5
 PARTIAL_EVERY = 1.0
-"""Seconds between two partial traces, at least; and ten times what making one took."""
+"""The least seconds between two partial traces; also at least ten times what making one took."""
 
 log = logging.getLogger("gander_serve")
 
 
 def frame(kind: int, body: bytes) -> bytes:
-    """A frame of PROTOCOL.md."""
+    """A frame as in PROTOCOL.md."""
     return struct.pack("<II", kind, len(body)) + body
 
 
@@ -42,25 +42,25 @@ Event = Answered | ServeError
 
 @dataclass(frozen=True)
 class Work:
-    """What a request has the thread do. Those of one ``kind`` may be done together, if it is not ``None``."""
+    """What the thread does for a request. Requests of the same ``kind``, unless it is ``None``, may run together."""
 
     alone: Callable[[Job], Answered]
     kind: Hashable | None = None
     asked: Any = None
-    """What is to be done, for who does it together with others."""
+    """The request itself, for running it together with others."""
 
 
 Share = Callable[[Sequence["Job"]], Iterator[tuple["Job", Answered]]]
-"""Does jobs of a kind together and gives them as they are done; those that it does not give are done alone."""
+"""Runs jobs of a kind together and yields each as it is done; those that it does not yield are then run alone."""
 
 
 @dataclass(eq=False)
 class Job:
-    """A request, from when it waits until it is answered."""
+    """A request, from entering the queue to its answer."""
 
     work: Work
     streams: bool
-    """Whether somebody watches it run."""
+    """Whether the client wants frames while it runs."""
     loop: asyncio.AbstractEventLoop
     events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
     stopped: ServeError | None = None
@@ -68,7 +68,7 @@ class Job:
     partial_unread: bool = False
 
     def stop(self, why: ServeError) -> None:
-        """From any thread: it ends at the next chunk, or does not begin."""
+        """Stops it at the next chunk, or before it begins. May be called from any thread."""
         self.stopped = self.stopped or why
 
     def check(self) -> None:
@@ -91,11 +91,11 @@ class Job:
     def tell(self, event: Event) -> None:
         try:
             self.loop.call_soon_threadsafe(self.events.put_nowait, event)
-        except RuntimeError:  # the loop is closed: nobody is left to be told
+        except RuntimeError:  # the loop is closed: nobody is listening
             pass
 
     async def frames(self) -> AsyncIterator[tuple[int, bytes]]:
-        """All it tells; the last is FINAL or JSON. Raises ``ServeError`` where it fails."""
+        """All frames, the last of them FINAL or JSON. Raises ``ServeError`` if the job fails."""
         while True:
             event = await self.events.get()
             if isinstance(event, ServeError):
@@ -108,9 +108,9 @@ class Job:
 
 
 class Turns:
-    """A thread that computes, and who waits for it: ``waiting`` at most beside the one that runs.
+    """The thread that runs the model, and the queue for it: at most ``waiting`` jobs in addition to the running one.
 
-    ``share`` is given up to ``together`` jobs of a kind.
+    ``share`` gets up to ``together`` jobs of a kind.
     """
 
     def __init__(self, waiting: int, share: Share, together: int = 1) -> None:
@@ -120,12 +120,12 @@ class Turns:
         self.open: set[Job] = set()
         self.closed: ServeError | None = None
         self.took: deque[float] = deque(maxlen=8)
-        # It must not keep the process alive: an impatient person ends that while a chunk computes.
+        # A daemon, so that a second SIGINT can end the process while a chunk is running.
         self.thread = threading.Thread(target=self._work, name="model", daemon=True)
         self.thread.start()
 
     def submit(self, job: Job) -> Job:
-        """Takes a place in the queue. Raises ``ServeError`` where there is none."""
+        """Takes a place in the queue. Raises ``ServeError`` if there is none."""
         with self.changed:
             if self.closed is not None:
                 raise self.closed
@@ -133,7 +133,7 @@ class Turns:
                 after = self.expected()
                 raise ServeError(
                     "busy",
-                    f"{len(self.open)} requests are being served or wait, and no more are taken.",
+                    f"{len(self.open)} requests are running or waiting; no more are accepted.",
                     f"Ask again in {after} seconds.",
                     retry_after=after,
                 )
@@ -143,7 +143,7 @@ class Turns:
         return job
 
     def leave(self, job: Job) -> None:
-        """Nobody waits for it any more: its place is free, whether it ever began or not."""
+        """Stops a job that nobody waits for any more, and frees its place, whether or not it began."""
         job.stop(ServeError("cancelled", "The client hung up.", "Ask again."))
         with self.changed:
             self.open.discard(job)
@@ -154,7 +154,7 @@ class Turns:
         return min(60, max(1, math.ceil(each)))
 
     def close(self, why: ServeError) -> None:
-        """Nobody is served any more: who runs stops at the next chunk, and then all who wait are told."""
+        """Stops serving: the running job stops at the next chunk, then all that wait are told."""
         with self.changed:
             if self.closed is not None:
                 return
@@ -177,7 +177,7 @@ class Turns:
                 self.took.append((time.monotonic() - started) / len(jobs))
 
     def _next(self) -> Sequence[Job]:
-        """Who has waited longest, and with it others of its kind; nobody once all are told that the server ends."""
+        """The job that has waited longest and others of its kind; none once all were told that the server stops."""
         with self.changed:
             self.changed.wait_for(lambda: self.queue or self.closed)
             if not self.queue:
@@ -194,8 +194,8 @@ class Turns:
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
         except Exception:
-            # It may be the fault of one: alone each has its own answer.
-            log.exception("requests failed together; each of them is tried alone")
+            # One request may be the cause; alone, each gets its own answer.
+            log.exception("a shared pass failed; each of its requests runs alone")
 
     def _finish(self, job: Job, event: Event) -> None:
         with self.changed:
@@ -204,7 +204,7 @@ class Turns:
 
 
 def answer(job: Job) -> Event:
-    """Runs a job; whatever goes wrong is an answer, too."""
+    """Runs a job; a failure is also an answer."""
     try:
         job.check()
         return job.work.alone(job)

@@ -1,4 +1,4 @@
-"""What interventions do at one router: as src/trace/model/whatIf.ts has it for the extension's own engine."""
+"""What interventions do at one router, as src/trace/model/whatIf.ts has it for the extension's engine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gander_serve.asked import Intervention, Scope
 from gander_serve.errors import refused
 
 NEVER = -1e30
-"""Stands for −∞: a softmax makes 0 of it beside any score, and nothing is not a number."""
+"""Stands for −∞: next to any score softmax makes it 0, and never gives NaN."""
 
 
 def holds(scope: Scope, site: Site) -> bool:
-    """Whether a scope is about any token of a site."""
+    """Whether a scope can include tokens of a site."""
     wanted = (
         (scope.stack, site.stack),
         (scope.layer, site.layer),
@@ -33,7 +33,7 @@ Acting = tuple[Intervention, int]
 
 
 class SiteWhatIf:
-    """The interventions on one site, their experts looked up; those on other experts are not its business."""
+    """The interventions at one site; those on experts that it does not have are left out."""
 
     def __init__(self, interventions: Sequence[Intervention], site: Site, experts: Sequence[str]) -> None:
         self.path, self.width = site.path, len(experts)
@@ -43,13 +43,13 @@ class SiteWhatIf:
         ]
         spans = [span for one, _ in self.acting for span in one.scope.spans() or ()]
         self.edges = sorted({edge for span in spans for edge in span})
-        """Between two of them all tokens are alike."""
+        """Token indices at which a scope begins or ends; between two of them all tokens have the same bias."""
         self.cells: dict[int, Tensor] = {}
 
     def bias(self, first: int, last: int) -> Tensor | None:
-        """Added to the scores of tokens [first, last): [last − first, N], or [1, N] where all have the same.
+        """The bias on the scores of tokens [first, last): [last − first, N], or [1, N] if all have the same.
 
-        An expert that is forced is the only one left. Raises ``ServeError`` where none is.
+        A forced expert is the only one left. Raises ``ServeError`` if none is left.
         """
         if not self.acting:
             return None
@@ -64,7 +64,7 @@ class SiteWhatIf:
         return self.cells[stretch]
 
     def _made(self, acting: Sequence[Acting]) -> Tensor:
-        """Later ones on an expert win; a later knock-out or tilt of a forced expert lifts the force."""
+        """The last intervention on an expert wins; a later knock-out or tilt of a forced expert ends the force."""
         bias, forced = torch.zeros(self.width), -1
         for one, expert in acting:
             if one.action == "force":

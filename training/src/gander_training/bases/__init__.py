@@ -1,1 +1,1 @@
-"""Bases and retrievers: Hugging Face or GGUF in, rounded, ONNX out."""
+"""Bases and retrievers: from Hugging Face or GGUF to quantised ONNX."""

@@ -1,4 +1,4 @@
-"""Fit the scales of a quantised model to the model it came from, codes and zeros fixed."""
+"""Fit the scales of a quantised model to its source model; codes and zeros stay fixed."""
 
 from __future__ import annotations
 

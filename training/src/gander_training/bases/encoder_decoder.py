@@ -1,4 +1,4 @@
-"""An encoder-decoder base: a T5 in a Hugging Face folder in, optimum's three ONNX files out."""
+"""An encoder-decoder base: from a T5 in a Hugging Face folder to optimum's three ONNX files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BLOCK = 32  # weights that share a scale
 
 
 def outline(folder: Path) -> PreTrainedModel:
-    """The T5 that ``config.json`` describes, with sizes and no numbers: it takes no memory."""
+    """The T5 that ``config.json`` describes, with shapes but without weights, so that it takes no memory."""
     require_t5(folder)
     with torch.device("meta"):
         model: PreTrainedModel = AutoModelForSeq2SeqLM.from_config(AutoConfig.from_pretrained(folder))
@@ -35,11 +35,11 @@ def outline(folder: Path) -> PreTrainedModel:
 
 
 def unchanged(model: PreTrainedModel) -> None:
-    """Leave a model as it is."""
+    """Do nothing: the default for ``change`` in ``export_pair``."""
 
 
 def products(model: PreTrainedModel) -> set[str]:
-    """Every linear layer but the head, and those that cannot be cut into blocks."""
+    """Every linear layer except the head and those whose rows cannot be divided into blocks."""
     head = model.get_output_embeddings()
     return {
         name
@@ -59,12 +59,12 @@ def export_pair(
     change: Callable[[PreTrainedModel], None] = unchanged,
     layers: Callable[[PreTrainedModel], set[str]] = floats,
 ) -> None:
-    """Write ``target`` (a pool's ``base`` folder) after ``change`` of the model; ``layers`` of it in four bits, rounded."""
+    """Write ``target`` (a pool's ``base``) after ``change`` of the model, with ``layers`` rounded to four bits."""
     from optimum.exporters.onnx import main_export
 
     model, tokenizer = load_pair_source(source)
     change(model)
-    # Beside the target: the memory that many systems call /tmp is too small for gigabytes.
+    # Next to the target, because on many systems /tmp is in memory and too small for gigabytes.
     with whole_folder(target) as folder, tempfile.TemporaryDirectory(prefix=".", dir=target.parent) as scratch:
         plain, exported = Path(scratch) / "hf", Path(scratch) / "onnx"
         model.save_pretrained(plain)
@@ -81,7 +81,7 @@ def export_pair(
 
 
 def round_products(model: onnx.ModelProto, modules: set[str]) -> None:
-    """Put products of four bits in the place of those of ``modules``."""
+    """Replace the products of ``modules`` with four-bit ones."""
     graph = model.graph
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
@@ -99,7 +99,7 @@ def round_products(model: onnx.ModelProto, modules: set[str]) -> None:
 
 
 def write_sharing(graphs: list[Path], folder: Path, rounded: set[str]) -> None:
-    """Copy graphs with their weights in one data file, each once, as both decoders hold the same; ``rounded`` in four bits."""
+    """Copy graphs with all weights in one data file, where both decoders share theirs; ``rounded`` in four bits."""
     external = External(folder)
     for path in graphs:
         model = onnx.load(path)
@@ -126,7 +126,7 @@ def shipped_table(folder: Path) -> Tensor:
 
 
 def placed(folder: Path) -> set[str]:
-    """The modules that the graphs in a pool's ``base`` folder compute, by their paths in the model."""
+    """The module paths that the graphs in a pool's ``base`` folder compute."""
     encoder, *decoders = (parse(folder / file).graph for file in PARTS.values())
     modules = {ENCODER + module_of(node) for node in encoder.node}
     return modules.union(module_of(node) for decoder in decoders for node in decoder.node)

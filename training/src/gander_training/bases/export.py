@@ -1,4 +1,4 @@
-"""The base model as quantised ONNX: of Hugging Face's folders and GGUF files."""
+"""Exports Hugging Face folders and GGUF files to quantised ONNX bases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gander_training.bases.source import is_encoder_decoder, load_source
 from gander_training.files import whole_folder
 from gander_training.texts.windows import pack
 
-# The seven linear kinds of a Llama block; those that share an input share its second moments.
+# Kinds of linear layers in a Llama block that read the same input, and so share its second moments.
 SHARED_INPUT = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
 HEAD_BLOCK = 64
 
@@ -68,7 +68,7 @@ def _second_moments(model: PreTrainedModel, windows: Tensor) -> dict[str, Tensor
 
 
 def _round_layers(model: PreTrainedModel, moments: dict[str, Tensor], wide: tuple[str, ...]) -> dict[str, Quantised]:
-    """Quantise layer by layer; those that share an input go through the search as one matrix."""
+    """Quantise layer by layer; layers that share an input are searched as one matrix."""
     groups: dict[str, dict[str, Tensor]] = {}
     for name, layer in linear_modules(model).items():
         if name != "lm_head":
@@ -107,7 +107,7 @@ def quantise_model(
 def _without_unread(
     nodes: list[onnx.NodeProto], graph: onnx.GraphProto, dropped: set[str]
 ) -> tuple[list[onnx.NodeProto], list[TensorProto]]:
-    """Leave out what produced a replaced weight (the exporter transposes a tied table) and the weights themselves."""
+    """Remove replaced weights and the nodes that made them (the exporter transposes a tied table)."""
     read = {name for node in nodes for name in node.input}
     dead = [node for node in nodes if node.output[0] in dropped and node.output[0] not in read]
     for node in dead:
@@ -120,7 +120,7 @@ def _without_unread(
 def write_quantised(source: Path, folder: Path, layers: dict[str, Quantised], head: Quantised) -> None:
     """Rewrite an exported float graph with quantised linear layers and a shared 8-bit embedding and head.
 
-    The bytes of embedding and head are stored once: two initializers of different shape name the same range.
+    Embedding and head are stored once: two initializers of different shapes refer to the same bytes.
     """
     model = onnx.load(source)
     graph = model.graph
@@ -173,11 +173,11 @@ def export_base(
 ) -> None:
     """Write ``target`` (a pool's ``base`` folder): ONNX graph, data files, config and tokenizer.
 
-    ``options`` None keeps float weights. ``layers`` are weights quantised earlier.
+    ``options`` None keeps float weights. ``layers`` are weights that were quantised earlier.
     """
     if is_encoder_decoder(source):
         if texts:
-            raise UserError(f"{source}: an encoder-decoder is rounded without --calibration")
+            raise UserError(f"{source}: --calibration is not supported for an encoder-decoder")
         return export_pair(source, target, layers=floats if options is None else products)
     from optimum.exporters.onnx import main_export
 

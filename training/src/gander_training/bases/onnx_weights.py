@@ -1,4 +1,4 @@
-"""Quantised weights as ONNX holds them: initializers in data files, and the operators that read them."""
+"""Quantised weights in ONNX: initializers in data files, and the operators that read them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class External:
         self._places: dict[bytes, tuple[str, int, int]] = {}
 
     def add(self, file: str, data: bytes) -> tuple[str, int, int]:
-        """Where ``data`` now is."""
+        """Append ``data``; returns file, offset and length."""
         path = self.folder / file
         offset = path.stat().st_size if path.exists() else 0
         padding = -offset % 64
@@ -32,7 +32,7 @@ class External:
         return file, offset + padding, len(data)
 
     def once(self, file: str, data: bytes) -> tuple[str, int, int]:
-        """The same, and no second copy of what was added so before."""
+        """As ``add``, but data that was added in this way before is not stored again."""
         key = hashlib.sha256(data).digest()
         if key not in self._places:
             self._places[key] = self.add(file, data)
@@ -40,7 +40,7 @@ class External:
 
     @staticmethod
     def tensor(name: str, kind: int, shape: Iterable[int], place: tuple[str, int, int]) -> TensorProto:
-        """An initializer that names a place."""
+        """An initializer that refers to a place in a data file."""
         tensor = TensorProto(name=name, data_type=kind, dims=list(shape), data_location=TensorProto.EXTERNAL)
         for key, value in zip(("location", "offset", "length"), place, strict=True):
             tensor.external_data.add(key=key, value=str(value))
@@ -57,7 +57,7 @@ class External:
 
 
 def nbits_parts(name: str, q: Quantised) -> dict[str, np.ndarray]:
-    """The inputs of a MatMulNBits after its first, by name, in their order."""
+    """The inputs of a MatMulNBits after the first, by name and in order."""
     parts = {
         "Q4": pack_nibbles(q.codes).view(q.codes.shape[0], -1, q.block // 2),
         "scales": q.scales.float(),
@@ -67,7 +67,7 @@ def nbits_parts(name: str, q: Quantised) -> dict[str, np.ndarray]:
 
 
 def nbits_node(node: onnx.NodeProto, q: Quantised, inputs: list[str]) -> onnx.NodeProto:
-    """What stands for the product ``node`` when its weight is quantised."""
+    """The node that replaces the product ``node`` when its weight is quantised."""
     rows, columns = q.codes.shape
     return helper.make_node(
         "MatMulNBits",
@@ -83,7 +83,7 @@ def nbits_node(node: onnx.NodeProto, q: Quantised, inputs: list[str]) -> onnx.No
 
 
 def embedding_node(node: onnx.NodeProto, q: Quantised, codes: str, scales: str) -> onnx.NodeProto:
-    """What stands for the look-up ``node`` when its table is quantised in eight bits."""
+    """The node that replaces the look-up ``node`` when its table is quantised to eight bits."""
     return helper.make_node(
         "GatherBlockQuantized",
         [codes, node.input[1], scales],

@@ -1,7 +1,7 @@
-"""Four-bit and eight-bit weights as ONNX Runtime's MatMulNBits stores them.
+"""Quantises weights to four and eight bits, as ONNX Runtime's MatMulNBits stores them.
 
-A weight [out, in] is cut into blocks along ``in``; w = scale * (code - zero), with integer zero. Scale and zero of a
-block minimise the squared error; the codes are chosen one column after another so that later columns make up for the
+A weight [out, in] is divided into blocks along ``in``; w = scale * (code - zero), with an integer zero. Scale and zero
+of a block minimise the squared error. The codes are chosen column by column, so that later columns compensate for the
 error of earlier ones (GPTQ, Frantar et al., arXiv 2210.17323, section 3).
 """
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def _fit(blocks: Tensor, importance: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """Scale and integer zero [...] of each block [..., block] by search; importance [block] weights the error."""
+    """Search for scale and integer zero [...] of each block [..., block]; importance [block] weights the error."""
     top = 2**bits - 1
     low, high = blocks.amin(-1).clamp(max=0), blocks.amax(-1).clamp(min=0)
     span = (high - low).clamp(min=1e-8)
@@ -34,7 +34,7 @@ def _fit(blocks: Tensor, importance: Tensor, bits: int) -> tuple[Tensor, Tensor]
 
 
 def quantise(weight: Tensor, gram: Tensor | None, block: int, bits: int = 4, damp: float = 0.01) -> Quantised:
-    """Quantise ``weight`` [out, in]; ``gram`` [in, in] is the sum of u uᵀ over calibration tokens, or None for rounding."""
+    """Quantise ``weight`` [out, in]; ``gram`` [in, in] is the sum of u uᵀ over calibration tokens; None only rounds."""
     rows, columns = weight.shape
     top = 2**bits - 1
     weight = weight.float().clone()

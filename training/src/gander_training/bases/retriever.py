@@ -1,7 +1,7 @@
-"""The sentence embedder that a pool ships for the retrieval strategy: all-MiniLM-L6-v2, its weights in eight bits.
+"""The sentence embedder that a pool ships for the retrieval strategy: all-MiniLM-L6-v2, with weights in eight bits.
 
-Documents are embedded with the very file that embeds prompts at run time. Only weights are rounded: products of integers
-saturate on some processors (AVX2 without VNNI), where other experts would be chosen.
+Documents are embedded with the same file that embeds prompts at run time. Only weights are rounded: integer products
+saturate on some processors (AVX2 without VNNI), which would then choose other experts.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from tokenizers import Tokenizer
 
 from gander_training.files import whole_folder
 
-SMALLEST = 4096  # numbers; to round fewer saves nothing
+SMALLEST = 4096  # elements; rounding smaller matrices saves nothing
 
 
 def round_weights(model: onnx.ModelProto) -> None:
-    """Hold the matrices of ``model`` in eight bits; what is computed with them is float32, as before."""
+    """Store the matrices of ``model`` in eight bits; the arithmetic stays float32."""
     graph = model.graph
     weights = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
     places = {"MatMul": (1, _product), "Gather": (0, _look_up)}
@@ -42,16 +42,16 @@ def round_weights(model: onnx.ModelProto) -> None:
 
 
 def _product(node: NodeProto, weight: np.ndarray) -> tuple[list[NodeProto], list[TensorProto]]:
-    """u @ W for W [in, out] with one scale a column. onnxruntime makes W float32 once, when it loads the graph."""
+    """u @ W for W [in, out] with one scale per column. onnxruntime converts W to float32 once, on loading the graph."""
     name = node.input[1]
     tensors = _codes(name, weight, axis=0)
     return [*_widened([tensor.name for tensor in tensors], name), node], tensors
 
 
 def _look_up(node: NodeProto, table: np.ndarray) -> tuple[list[NodeProto], list[TensorProto]]:
-    """Rows of a table [rows, d] with one scale; only those that are read become float32.
+    """Rows of a table [rows, d] with one scale; only rows that are read become float32.
 
-    A scale for each row is hardly nearer to the source, and its codes take 3 MB more in a package.
+    A scale for each row would hardly be more accurate, and its codes take 3 MB more in a package.
     """
     out = node.output[0]
     codes, scale = _codes(node.input[0], table, axis=None)
@@ -71,7 +71,7 @@ def _widened(rounded: list[str], out: str) -> list[NodeProto]:
 
 
 def _codes(name: str, weight: np.ndarray, axis: int | None) -> list[TensorProto]:
-    """int8 codes, and their scales in half precision: along ``axis``, which is kept with length 1; None: one for all."""
+    """int8 codes and half-precision scales, over ``axis``, which keeps length 1; None gives one scale for all."""
     scales = (np.abs(weight).max(axis, keepdims=True) / 127).clip(np.finfo(np.float16).tiny).astype(np.float16)
     codes = np.round(weight / scales.astype(np.float32)).clip(-127, 127).astype(np.int8)
     return [numpy_helper.from_array(codes, f"{name}_codes"), numpy_helper.from_array(scales, f"{name}_scales")]

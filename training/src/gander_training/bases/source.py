@@ -1,4 +1,4 @@
-"""Models to export or to train on: Hugging Face folders, GGUF files, the bases of pools."""
+"""Loads models to export or to train on: Hugging Face folders, GGUF files, the bases of pools."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from transformers import (
 
 
 def _repair_gguf_tokenizer(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
-    """SmolLM's pre-tokenizer, which transformers does not restore from a GGUF, and a leading document separator.
+    """Add SmolLM's pre-tokenizer, which transformers does not restore from a GGUF, and a leading document separator.
 
-    The separator gives the first token of a text something to be predicted from, and takes up the attention that
-    models of this kind put on their first position.
+    The separator is what the first token of a text is predicted from, and it absorbs the attention that models of this
+    kind pay to the first position.
     """
     inner = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     inner.pre_tokenizer = pre_tokenizers.Sequence(
@@ -75,7 +75,7 @@ def load_source(source: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTr
 
 
 def load_folder(auto: Any, source: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """A model, by transformers' class ``auto``, and its fast tokenizer from a Hugging Face directory."""
+    """A model of transformers' class ``auto`` and its fast tokenizer from a Hugging Face directory."""
     try:
         loaded: Any = auto.from_pretrained(source, dtype=dtype, local_files_only=True, output_loading_info=True)
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
@@ -98,17 +98,17 @@ def _is_smollm_gguf(source: Path) -> bool:
 
 
 def load_base(path: Path, dtype: torch.dtype = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The base to train on: a pool's, as shipped, or any Hugging Face directory or GGUF file."""
+    """The base to train on: that of a pool, as shipped, or any Hugging Face directory or GGUF file."""
     if not (path / "pool.json").is_file():
         return load_source(path, dtype)
     model, tokenizer = load_shipped(path, dtype)
     if model.config.is_encoder_decoder:
-        raise UserError(f"{path}: its base is an encoder-decoder, which this command does not take")
+        raise UserError(f"{path}: its base is an encoder-decoder, which this command does not support")
     return model, tokenizer
 
 
 def is_encoder_decoder(source: Path) -> bool:
-    """Whether a Hugging Face folder holds an encoder-decoder."""
+    """Whether a Hugging Face folder contains an encoder-decoder."""
     file = source / "config.json"
     return file.is_file() and bool(read_json(file).get("is_encoder_decoder"))
 
@@ -127,7 +127,7 @@ def is_pair_base(path: Path) -> bool:
 
 
 def load_pair_base(path: Path, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The T5 to train on: a pool's, as shipped, or that of a Hugging Face folder."""
+    """The T5 to train on: that of a pool, as shipped, or of a Hugging Face folder."""
     if (path / "pool.json").is_file():
         return load_shipped_pair(path, read_json(path / "pool.json")["base"], dtype)
     require_t5(path)

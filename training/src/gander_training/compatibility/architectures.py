@@ -1,4 +1,4 @@
-"""Language models of transformers, two layers each and a few thousand weights."""
+"""Language models of transformers, each with two layers and a few thousand weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gander_training.tiny.pool import VOCABULARY
 
 WIDTH, INNER, LAYERS, HEADS, KV_HEADS, CONTEXT = 64, 128, 2, 4, 2, 256
 
-# What configurations call the same sizes by. A name that a configuration does not know is dropped by its entry below.
+# The usual names of sizes in configurations. An entry below drops a name that its configuration does not have.
 LLAMA = {
     "hidden_size": WIDTH,
     "intermediate_size": INNER,
@@ -33,23 +33,23 @@ ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 @dataclass(frozen=True)
 class Architecture:
-    """A model type of transformers and the configuration that makes it tiny."""
+    """A transformers model type, with a configuration that makes it tiny."""
 
     type: str
     config: dict[str, Any]
     adapted: str | tuple[str, ...] = "all-linear"  # PEFT's target_modules
     note: str = ""
-    # A mixture's experts see some of the tokens: what a router of adapters would do there is not defined.
+    # False for mixtures: their experts see only some tokens, where routing adapters is not defined.
     routed: bool = True
 
     @property
     def name(self) -> str:
-        """What it is asked for by; the name of a folder."""
+        """Its name on the command line and as a folder."""
         return f"{self.type}-{self.note}" if self.note else self.type
 
     @property
     def title(self) -> str:
-        """The head of its row."""
+        """The heading of its row."""
         return f"{self.type}, {self.note}" if self.note else self.type
 
 
@@ -106,17 +106,17 @@ ARCHITECTURES = [
 
 
 def named(name: str) -> Architecture:
-    """The architecture of a row."""
+    """The architecture with this name."""
     return next(architecture for architecture in ARCHITECTURES if architecture.name == name)
 
 
 def seed_of(architecture: Architecture, *more: int) -> np.random.Generator:
-    """A stream of numbers that is the architecture's own."""
+    """A random generator that depends only on the architecture and ``more``."""
     return np.random.default_rng([zlib.crc32(architecture.name.encode()), *more])
 
 
 def build(architecture: Architecture) -> Any:
-    """The model in PyTorch: F32, in eval mode, the same whenever it is built."""
+    """The model in PyTorch: F32, in eval mode, with the same weights every time."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     config = AutoConfig.for_model(
@@ -139,7 +139,7 @@ def build(architecture: Architecture) -> Any:
             elif parameter.ndim > 1:
                 parameter.copy_(normal(rng, *parameter.shape, std=0.5))
             elif "norm" in name.rpartition(".")[0].rpartition(".")[2].lower() or ".ln_" in name:
-                # Gemma's norms scale by 1 + w, others by w; either way no channel is lost.
+                # Gemma's norms scale by 1 + w, others by w; neither factor comes near 0.
                 parameter.copy_(name.endswith("weight") + normal(rng, *parameter.shape, std=0.1))
             else:
                 parameter.copy_(normal(rng, *parameter.shape, std=0.1))

@@ -1,4 +1,4 @@
-"""Make the cells, run them, write the table."""
+"""Makes the cells, runs them and writes the table."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from gander_training.compatibility.prepare import prepare, slug
 from gander_training.compatibility.table import Results, document
 from gander_training.files import whole_file, whole_folder, write_json
 
-# A process that has loaded what all exporters need, from which each export is forked.
+# Each export is forked from a process that has already loaded what all exporters need.
 PROCESSES = multiprocessing.get_context("forkserver")
 LOADED = ["gander_training.compatibility.prepare", "peft", "transformers", "optimum.exporters.onnx"]
 
 
 class HasName(Protocol):
-    """What is chosen by name."""
+    """Something that is chosen by name."""
 
     @property
     def name(self) -> str: ...
@@ -38,18 +38,18 @@ Named = TypeVar("Named", bound=HasName)
 
 
 def cell_folder(folder: Path, architecture: Architecture, exporter: Exporter, kind: Kind) -> Path:
-    """Where a cell lies."""
+    """The folder of a cell."""
     return folder / architecture.name / slug(exporter.name) / slug(kind.name)
 
 
 def is_made(cell: Path, exporter: Exporter) -> bool:
-    """Whether the cell is there and of the exporter as it is installed."""
+    """Whether the cell exists and was made with the installed version of the exporter."""
     about = cell / "about.json"
     return about.exists() and read_json(about)["versions"] == exporter.versions()
 
 
 def prepare_apart(folder: Path, architecture: Architecture, exporter: Exporter, kinds: list[Kind], limit: int) -> None:
-    """Make what is missing in processes that may die or be ended; what one died of is the cell's answer."""
+    """Make missing cells in separate processes; if one dies or takes too long, that becomes the cell's result."""
 
     def missing() -> list[Kind]:
         return [kind for kind in kinds if not is_made(cell_folder(folder, architecture, exporter, kind), exporter)]
@@ -71,22 +71,22 @@ def prepare_apart(folder: Path, architecture: Architecture, exporter: Exporter, 
 
 
 def chosen(names: Sequence[str] | None, all_of: Sequence[Named], what: str) -> list[Named]:
-    """Those of ``all_of`` that were asked for by name, or all."""
+    """The entries of ``all_of`` with the given names, or all."""
     known = {entry.name: entry for entry in all_of}
     if unknown := sorted(set(names or ()) - set(known)):
-        raise UserError(f"no {what} is called {unknown[0]!r}; there are: {', '.join(known)}")
+        raise UserError(f"there is no {what} {unknown[0]!r}, only {', '.join(known)}")
     return [entry for name, entry in known.items() if not names or name in names]
 
 
 def result_of(cell: Path) -> dict[str, Any] | None:
-    """A cell's result, if it has one of the engine as it is now."""
+    """A cell's result, if it comes from the current build of the engine."""
     file = cell / "result.json"
     result = read_json(file) if file.exists() else None
     return result if result and result["engine"] == engine_hash() else None
 
 
 def run(args: argparse.Namespace) -> None:
-    """Go on where the last run stopped, and write the table of all that is known."""
+    """Continue where the last run stopped, and write the table of all results."""
     PROCESSES.set_forkserver_preload(LOADED)
     kinds = chosen(args.kinds, KINDS, "kind of file")
     exporters = [entry for entry in chosen(args.exporters, EXPORTERS, "exporter") if entry.versions()]

@@ -1,4 +1,4 @@
-"""What the engine makes of a cell: ``node dist/cli.cjs`` on its pool, held to what PEFT expects."""
+"""Runs a cell in the engine (``node dist/cli.cjs`` on its pool) and compares the results with PEFT's."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from gander_training.compatibility.pool import TEXT, adapted_modules
 from gander_training.compatibility.ties import apart_from_ties, largest
 
 ROOT = Path(__file__).parents[4]
-LIMIT = 300  # seconds a run: of minutes it says nothing
-EXACT = 1e-3  # nats, and of an affinity: a hundred times what float32 leaves, a tenth of what anything wrong would
-# Rounded arithmetic explains no more than this of what a file by itself is off its model, in nats.
+LIMIT = 300  # seconds per run
+EXACT = 1e-3  # in nats and in affinity: 100 × what float32 rounding causes, a tenth of what a fault would
+# Rounded arithmetic explains at most this difference between a file, without experts, and its model, in nats.
 UNLIKE = 0.3
-# A file whose own arithmetic is rounded cannot be nearer to PEFT than it is with no expert at all; experts add to that.
+# With experts, a file with rounded arithmetic may differ from PEFT by this factor more than without.
 SLACK = 5
-# Of the choices so many may be near ties that rounding decides otherwise.
+# This share of the choices may be near ties that rounding decides differently.
 MOST_TIES = 0.02
 
 Outcome = Literal[
     "not exported",  # the exporter refuses the model, or its file does not run
     "refused",  # by the engine, before it ran
     "failed",  # by the engine, while it ran
-    "in part",  # some of the modules were not placed, and the engine said so
+    "in part",  # some modules were not placed, and the engine said so
     "exact",
-    "near",  # as near as the file itself is to the model
-    "file differs",  # the file computes another model than it was made of; the engine computes what the file does
-    "wrong, said",
-    "wrong",  # and nothing was said
+    "near",  # about as close as the file itself is to the model
+    "file differs",  # the file differs from the model that it was exported from; the engine computes what the file does
+    "wrong, said",  # with a warning
+    "wrong",  # without a warning
 ]
 
 
 @dataclass
 class Difference:
-    """How far two runs are from each other: the largest difference of each, and the choices that are others."""
+    """How far two runs are apart: the largest difference of each kind, and how many choices differ."""
 
     log_prob: float
     affinity: float
     flipped: int
     choices: int
-    untied: float  # of the numbers that no other choice came before
+    untied: float  # the largest difference that does not follow from a different choice
 
     def largest(self) -> float:
-        """Of the numbers."""
+        """The largest difference of a log-probability or affinity."""
         return max(self.log_prob, self.affinity)
 
 
@@ -67,30 +67,30 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     placed: int = 0
     adapted: int = 0
-    file: float | None = None  # largest difference of a log-probability, the file alone against the model
-    off: Difference | None = None  # the engine against PEFT
-    unrounded: Difference | None = None  # the same against PEFT on the model before its weights were rounded
+    file: float | None = None  # largest difference of a log-probability between the file without experts and the model
+    off: Difference | None = None  # between the engine and PEFT
+    unrounded: Difference | None = None  # between the engine and PEFT on the model before its weights were rounded
 
 
 class Refusal(Exception):
-    """The engine said no."""
+    """The engine refused; the message is its own."""
 
 
 def cli() -> Path:
-    """The built command line."""
+    """The path of the built command line."""
     path = ROOT / "dist/cli.cjs"
     if not path.exists():
-        raise UserError(f"{path}: no such file; npm run build makes it")
+        raise UserError(f"{path}: no such file; run npm run build first")
     return path
 
 
 def engine_hash() -> str:
-    """What results are results of."""
+    """A hash of the engine's build, with which results are kept."""
     return hashlib.sha256(cli().read_bytes()).hexdigest()[:16]
 
 
 def command(arguments: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
-    """Run ``gander``; one that goes on for longer than ``LIMIT`` is ended."""
+    """Run ``gander`` for at most ``LIMIT`` seconds."""
     try:
         return subprocess.run(["node", cli(), *arguments], capture_output=True, text=True, timeout=LIMIT, check=False)
     except subprocess.TimeoutExpired:
@@ -98,7 +98,7 @@ def command(arguments: Sequence[str | Path]) -> subprocess.CompletedProcess[str]
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:
-    """What a failed command said, in one line."""
+    """The message of a failed command, in one line."""
     try:
         error = json.loads(done.stderr[done.stderr.index("{") :])["error"]
         said = f"{error['code']}: {error['message']} {error['remedy']}"
@@ -108,7 +108,7 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def refused_at_once(pool: Path, cache: Path) -> str | None:
-    """What ``gander inspect`` has against the pool, or None."""
+    """Why ``gander inspect`` refuses the pool, or None."""
     done = command(["inspect", pool, "--cache", cache, "--json"])
     return refusal(done) if done.returncode else None
 
@@ -116,7 +116,7 @@ def refused_at_once(pool: Path, cache: Path) -> str | None:
 def route(
     pool: Path, cache: Path, strategy: str, asked: Sequence[str] = ("--text", TEXT)
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """A strategy's ``numbers`` of what is asked, and what was warned of."""
+    """Route with a strategy; returns the trace's ``numbers`` and the warnings."""
     trace = cache / "trace.safetensors"
     where: list[str | Path] = ["--pool", pool, "--cache", cache, "--trace", trace]
     done = command(["route", *asked, "--strategy", strategy, "--threads", "1", "--json", *where])
@@ -128,7 +128,7 @@ def route(
 
 
 def numbers(tensors: Mapping[str, np.ndarray], header: dict[str, Any]) -> dict[str, np.ndarray]:
-    """What a trace is held to, as ``expected`` has it: ``log_prob`` [T − 1] of the last sequence, and of each module
+    """A trace's numbers in the form of ``expected``: ``log_prob`` [T − 1] of the last sequence, and for each module
     ``path:affinity`` [T, N] and ``path:chosen`` [T, k]."""
     result = {"log_prob": tensors[f"sequence.{len(header['sequences']) - 1}.log_prob"][1:]}
     for index, block in enumerate(header["blocks"]):
@@ -139,7 +139,7 @@ def numbers(tensors: Mapping[str, np.ndarray], header: dict[str, Any]) -> dict[s
 
 
 def compare(got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Difference:
-    """What differs between a run and what is expected of it, over the modules that both have."""
+    """The differences between a run and the expected numbers, over the modules that both have."""
     both = got.keys() & expected.keys()
     chosen = [name for name in both if name.endswith(":chosen")]
     return Difference(
@@ -152,7 +152,7 @@ def compare(got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> Diff
 
 
 def judged(result: Result) -> Outcome:
-    """What the numbers of a run mean."""
+    """The outcome that follows from a run's numbers."""
     assert result.off is not None and result.file is not None
     bound = max(EXACT, SLACK * result.file)
     if result.placed < result.adapted:
@@ -163,12 +163,12 @@ def judged(result: Result) -> Outcome:
 
 
 def runs_as_it_is(cell: Path, cache: Path) -> bool:
-    """Whether the engine, with no expert, gives what onnxruntime gives for the file."""
+    """Whether the engine, without experts, computes what onnxruntime does with the file."""
     return compare(route(cell / "pool", cache, "base")[0], load_file(cell / "file")).largest() <= EXACT
 
 
 def run_cell(cell: Path) -> Result:
-    """Run the pool of a cell and judge it."""
+    """Run a cell's pool and judge the result."""
     about = read_json(cell / "about.json")
     if "refused" in about:
         return Result("not exported", about["refused"])

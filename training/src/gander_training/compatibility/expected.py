@@ -1,4 +1,4 @@
-"""What PEFT computes, and what the base's file computes by itself."""
+"""What PEFT computes, and what the base's file computes without experts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gander_training.compatibility.pool import TEXT
 from gander_training.quiet import quiet
 from gander_training.tiny.pool import build_tokenizer
 
-ONE = "second"  # the expert that PEFT runs alone
+ONE = "second"  # the expert that PEFT runs on its own
 
 
 def token_ids() -> torch.Tensor:
@@ -27,13 +27,13 @@ def token_ids() -> torch.Tensor:
 
 
 def log_probs(logits: torch.Tensor) -> torch.Tensor:
-    """Of each token but the first given those before it [T − 1], for logits [1, T, V]."""
+    """Log-probabilities [T − 1] of all tokens but the first, from logits [1, T, V]."""
     return logits[0, :-1].float().log_softmax(-1).gather(1, token_ids()[0, 1:, None])[:, 0]
 
 
 def write_expected(model: Any, experts: Path, routed: bool, folder: Path) -> None:
-    """``base`` and a file called by the engine's word for a strategy: ``log_prob``, and if it routes also, of each
-    module, ``path:affinity`` [T, N] and ``path:chosen`` [T, k]."""
+    """Write ``base`` and a file named after a strategy on the command line: ``log_prob``, and if it routes also
+    ``path:affinity`` [T, N] and ``path:chosen`` [T, k] for each module."""
     folder.mkdir(parents=True)
     with torch.no_grad(), quiet():
         save_file({"log_prob": log_probs(model(token_ids(), use_cache=False).logits)}, folder / "base")
@@ -44,7 +44,7 @@ def write_expected(model: Any, experts: Path, routed: bool, folder: Path) -> Non
     pool = [read_expert(entry) for entry in sorted(experts.iterdir())]
     own = routed_forward(model, pool, token_ids(), Strategy("single", expert=ONE))
     if (off := float((own.log_prob[1:] - peft).abs().max())) > 1e-3:
-        raise UserError(f"the forward pass that stands for PEFT is {off} from it")
+        raise UserError(f"the forward pass that stands for PEFT differs from it by {off}")
     result = routed_forward(model, pool, token_ids(), Strategy("phatgoose", 2))
     tensors = {"log_prob": result.log_prob[1:].clone()}
     for index, module in enumerate(result.modules):
@@ -61,10 +61,10 @@ def single(model: Any, expert: Path) -> torch.Tensor:
 
 
 def file_log_probs(file: Path, head_width: int) -> torch.Tensor:
-    """What the file itself gives, run by onnxruntime with no expert, in two halves [T − 1].
+    """Log-probabilities [T − 1] of the file in onnxruntime, without experts, run in two halves.
 
-    ``head_width`` of keys and values, where the file does not tell it. A file that cannot take many tokens up where it
-    stopped fails here.
+    ``head_width`` is the width of keys and values if the file does not give it. A file that cannot continue with
+    several tokens fails here.
     """
     import onnxruntime
 
@@ -75,7 +75,7 @@ def file_log_probs(file: Path, head_width: int) -> torch.Tensor:
     past = {}
     for entry in session.get_inputs():
         if entry.name.startswith("past"):
-            _, heads, _, width = entry.shape  # onnxruntime-genai gives the width a name
+            _, heads, _, width = entry.shape  # onnxruntime-genai leaves the width symbolic
             shape = (1, heads, 0, width if isinstance(width, int) else head_width)
             past[entry.name] = np.zeros(shape, np.float16 if "16" in entry.type else np.float32)
     wanted = {entry.name for entry in session.get_inputs()}

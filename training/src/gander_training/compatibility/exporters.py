@@ -1,4 +1,4 @@
-"""What turns a model into an ONNX file with past keys and values."""
+"""Exporters, which turn a model into an ONNX file with past keys and values."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from gander_training.quiet import quiet
 
 @dataclass(frozen=True)
 class Exporter:
-    """``write(source, target, precision)``: a Hugging Face folder to ``target/model.onnx``."""
+    """``write(source, target, precision)`` exports a Hugging Face folder to ``target/model.onnx``."""
 
     name: str
     packages: tuple[str, ...]
     write: Callable[[Path, Path, str], None]
-    # Kinds of file that the exporter writes itself, by its own word for them; others are made of its float32 file.
+    # Kinds of file that the exporter writes itself, with its own name for each; others are made from its float32 file.
     kinds: dict[str, str] = field(default_factory=dict)
 
     def versions(self) -> dict[str, str] | None:
-        """The version of each package, or None where one is not installed."""
+        """The version of each package, or None if one is not installed."""
         try:
             return {name: version(name) for name in self.packages}
         except PackageNotFoundError:
@@ -45,7 +45,7 @@ def optimum(source: Path, target: Path, _: str) -> None:
 
 
 def dynamo(source: Path, target: Path, _: str) -> None:
-    """torch.onnx's newer exporter, on the model itself with a flat list of keys and values."""
+    """torch.onnx's newer exporter, on the model with a flat list of keys and values."""
     model, names, arguments, axes = with_flat_cache(source)
     dims = {name: torch.export.Dim(name) for name in ("batch", "sequence", "total_sequence", "past_sequence")}
     shapes = [{axis: dims[name] for axis, name in given.items()} for given in axes.values()]
@@ -64,7 +64,7 @@ def dynamo(source: Path, target: Path, _: str) -> None:
 
 
 def torchscript(source: Path, target: Path, _: str) -> None:
-    """torch.onnx's older exporter, which traces; transformers' masks need the form that optimum gives them for it."""
+    """torch.onnx's older exporter, which traces and needs transformers' masks in optimum's form."""
     model, names, arguments, axes = with_flat_cache(source)
     with traceable():
         torch.onnx.export(
@@ -80,7 +80,7 @@ def torchscript(source: Path, target: Path, _: str) -> None:
 
 
 def genai(source: Path, target: Path, precision: str, extra: Sequence[str] = ()) -> None:
-    """onnxruntime-genai's model builder for the CPU: a script, run as its command line is; ``extra`` options as NAME=VALUE."""
+    """onnxruntime-genai's model builder for the CPU, run as a script; ``extra`` options are NAME=VALUE."""
     import onnxruntime_genai
 
     script = Path(onnxruntime_genai.__file__).parent / "models/builder.py"
@@ -99,9 +99,9 @@ def genai(source: Path, target: Path, precision: str, extra: Sequence[str] = ())
 
 
 def with_flat_cache(source: Path) -> tuple[Any, list[str], tuple[torch.Tensor, ...], dict[str, dict[int, str]]]:
-    """The model with a forward of plain tensors, as torch.onnx needs.
+    """The model with a forward of plain tensors, which torch.onnx needs.
 
-    Returns it, the names of what it gives, tensors to try it with, and for each input, by name, its dynamic axes.
+    Returns the model, the names of its outputs, example inputs, and each input's dynamic axes by name.
     """
     from transformers import AutoModelForCausalLM
     from transformers.cache_utils import DynamicCache
@@ -120,7 +120,7 @@ def with_flat_cache(source: Path) -> tuple[Any, list[str], tuple[torch.Tensor, .
         present = out.past_key_values.to_legacy_cache()
         return (out.logits, *(tensor for layer in present for tensor in layer[:2]))
 
-    batch, new, before = 2, 3, 4  # 0 and 1 would be taken for constants
+    batch, new, before = 2, 3, 4  # 0 and 1 would become constants
     with torch.no_grad():
         once = model(input_ids=torch.ones(1, before, dtype=torch.long), use_cache=True).past_key_values
     kept = [tensor.expand(batch, -1, -1, -1).clone() for layer in once for tensor in layer[:2]]
@@ -142,7 +142,7 @@ def with_flat_cache(source: Path) -> tuple[Any, list[str], tuple[torch.Tensor, .
 
 @contextlib.contextmanager
 def traceable() -> Iterator[None]:
-    """transformers' masks and cache as a tracer can follow them."""
+    """Make transformers' masks and cache traceable."""
     from optimum.exporters.onnx import model_patcher
     from transformers import cache_utils, masking_utils
 
@@ -174,12 +174,12 @@ EXPORTERS = [
 
 
 def named(name: str) -> Exporter:
-    """The exporter of a table."""
+    """The exporter with this name."""
     return next(exporter for exporter in EXPORTERS if exporter.name == name)
 
 
 def export(exporter: Exporter, source: Path, target: Path, precision: str = "fp32") -> None:
-    """Write ``target/model.onnx`` and nothing to the terminal."""
+    """Write ``target/model.onnx``, without output on the terminal."""
     target.mkdir(parents=True)
     with quiet(), torch.no_grad():
         exporter.write(source, target, precision)

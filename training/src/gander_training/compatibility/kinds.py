@@ -1,4 +1,4 @@
-"""Kinds of ONNX file that people have of one model, made of the float32 file as people make them."""
+"""Kinds of ONNX file in use, made from the float32 file with the usual tools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gander_training.compatibility.rounded import halved, put_back
 
 @dataclass(frozen=True)
 class Kind:
-    """``make(source, target)`` writes the file; ``weights(model, file)`` is the model of the numbers that the file rounds to."""
+    """``make(source, target)`` writes the file; ``weights(model, file)`` gives the model the file's rounded weights."""
 
     name: str
     make: Callable[[Path, Path], None]
@@ -41,7 +41,7 @@ def bits(count: int) -> Callable[[Path, Path], None]:
 
 
 def half(keep_io: bool) -> Callable[[Path, Path], None]:
-    """onnxruntime's float16 converter; with ``keep_io`` inputs and outputs stay float32."""
+    """onnxruntime's float16 converter; with ``keep_io``, inputs and outputs stay float32."""
 
     def make(source: Path, target: Path) -> None:
         from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -59,7 +59,7 @@ def dynamic(source: Path, target: Path) -> None:
 
 
 def optimised(source: Path, target: Path) -> None:
-    """What onnxruntime writes of its own optimisation: fused operators, names and metadata lost."""
+    """The graph after onnxruntime's own optimisation: operators are fused, names and metadata lost."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,7 +1,8 @@
-"""``docs/compatibility-mixtures.md``: what the engine reads of each exporter's form of a mixture of experts.
+"""``docs/compatibility-mixtures.md``: what the engine reads from each exporter's form of a mixture of experts.
 
-Exporters of mixtures cannot live in one environment, so what they wrote is kept: ``test/fixtures/moe``, whose README says
-how, and ``test/fixtures/golden/moe``, what transformers computed. Here the built engine runs each and is held to that.
+Exporters of mixtures cannot share one environment, so their output is kept in ``test/fixtures/moe`` (see its README),
+and what transformers computed in ``test/fixtures/golden/moe``. Here the built engine runs each folder, and the results
+are compared.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ TITLES = {
     "glm4-moe": "GLM-4-MoE",
     "mixtral-top1": "Mixtral of one expert a token",
 }
-# What a trace says of a router, and what must be the same.
+# Columns of a router in a trace, which must agree.
 COLUMNS = ("score", "selection", "weight")
 
 INTRODUCTION = """# How exactly Gander reads mixtures of experts
@@ -76,7 +77,7 @@ def read_trace(file: Path) -> Trace:
 
 
 def answer(folder: Path, golden: Trace) -> str:
-    """What comes of a folder: a cell of the table."""
+    """Runs a folder; returns its cell of the table."""
     header, wanted = golden
     with tempfile.TemporaryDirectory() as temporary:
         trace = Path(temporary) / "trace.safetensors"
@@ -97,20 +98,20 @@ def answer(folder: Path, golden: Trace) -> str:
             if (name in got) != (name in wanted):
                 return f"**wrong: {column} of one alone**"
             if name in wanted:
-                # Older code compares 0 where newer leaves a group of experts out.
+                # Older code compares 0 where newer code excludes a group of experts.
                 out = np.isneginf(wanted[name])
                 off = max(off, largest(np.where(out, 0, got[name]), np.where(out, 0, wanted[name])))
     return number(off) if off <= EXACT else f"**wrong: {number(off)}**"
 
 
 def golden_of(architecture: str, form: str) -> Path:
-    """Rounded forms have goldens of their own."""
+    """The golden trace for a form; rounded forms have their own."""
     own = GOLDEN / f"{architecture}-{form}.safetensors"
     return own if own.exists() else GOLDEN / f"{architecture}.safetensors"
 
 
 def run(args: argparse.Namespace) -> None:
-    """Every fixture, and the table."""
+    """Run every fixture and write the table."""
     cells = {
         (architecture, form): FIXTURES / f"{architecture}-{form}"
         for architecture in TITLES
@@ -139,12 +140,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def either(values: Collection[Any]) -> str:
-    """The one that all have, or all there are."""
+    """The value, if it is always the same; otherwise all values."""
     return " or ".join(map(str, sorted(values)))
 
 
 def experts_of(folder: Path) -> int:
-    """How many experts a layer of the model has."""
+    """The number of experts in a layer of the model."""
     config = read_json(folder / "config.json")
     names = ("num_local_experts", "num_experts", "n_routed_experts")
     return next(int(config[name]) for name in names if name in config)

@@ -1,4 +1,4 @@
-"""torch.onnx's newer exporter, on a T5: three files with the names that optimum gives."""
+"""torch.onnx's newer exporter on a T5: three files with optimum's names."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 from gander_routing.encoder_decoder import PARTS
 from torch import Tensor, nn
 
-BATCH, READ, NEW, BEFORE = 2, 5, 3, 4  # 0 and 1 would be taken for constants
+BATCH, READ, NEW, BEFORE = 2, 5, 3, 4  # 0 and 1 would become constants
 Arguments = dict[str, Tensor]
 
 
 class Encoder(nn.Module):
-    """The input's last hidden states."""
+    """The encoder: the input's last hidden states."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -27,14 +27,14 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The first tokens of the output; as well as logits, the keys and values of both attentions."""
+    """The decoder for the output's first tokens: logits, and the keys and values of both attentions."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, encoder_attention_mask: Tensor, input_ids: Tensor, encoder_hidden_states: Tensor) -> Any:
-        """Logits [B, U, V], then key and value of each layer: the decoder's own, the encoder's."""
+        """Logits [B, U, V], then for each layer the decoder's key and value, then the encoder's."""
         out = self.model(
             attention_mask=encoder_attention_mask,
             decoder_input_ids=input_ids,
@@ -45,21 +45,21 @@ class Decoder(nn.Module):
 
 
 class DecoderWithPast(nn.Module):
-    """The tokens after those."""
+    """The decoder for the tokens after those."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, encoder_attention_mask: Tensor, input_ids: Tensor, past: list[Tensor]) -> Any:
-        """``past`` is, of each layer, the decoder's key and value, then the encoder's. Logits, then the former two."""
+        """Logits and the decoder's keys and values. ``past``: for each layer the decoder's two, then the encoder's."""
         from transformers.cache_utils import EncoderDecoderCache
 
         layers: Any = tuple(tuple(past[i : i + 4]) for i in range(0, len(past), 4))
         out = self.model(
             attention_mask=encoder_attention_mask,
             decoder_input_ids=input_ids,
-            # The keys and values of the cross-attention are given: what stands here is looked at for its sizes alone.
+            # Only the sizes matter, because the cross-attention's keys and values are given.
             encoder_outputs=(torch.zeros(*encoder_attention_mask.shape, self.model.config.d_model),),
             past_key_values=EncoderDecoderCache.from_legacy_cache(layers),
             use_cache=True,
@@ -68,7 +68,7 @@ class DecoderWithPast(nn.Module):
 
 
 def dynamo(source: Path, target: Path, _: str) -> None:
-    """Each part by itself."""
+    """Export each part separately."""
     from transformers import AutoModelForSeq2SeqLM
 
     model = AutoModelForSeq2SeqLM.from_pretrained(source, attn_implementation="eager").eval()

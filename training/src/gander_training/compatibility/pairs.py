@@ -1,4 +1,4 @@
-"""``docs/compatibility-encoder-decoders.md``: the same question of bases of three files, held to the PyTorch reference."""
+"""``docs/compatibility-encoder-decoders.md``: which bases of three files run, compared with the PyTorch reference."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def merged(source: Path, target: Path, _: str) -> None:
 
 
 def own(source: Path, target: Path, precision: str) -> None:
-    """``gander-training export-base``; in four bits when asked for."""
+    """``gander-training export-base``, in four bits if ``precision`` says so."""
     target.rmdir()
     if precision == "int4":
         export_pair(source, target, unchanged, products)
@@ -132,7 +132,7 @@ the embedding. Made with {head}.
 
 
 def write_cell(cell: Path, row: Architecture, exporter: Exporter, kind: Kind) -> None:
-    """``pool/`` with its base of that kind."""
+    """Write ``pool/`` with a base of that kind."""
     model = build(row)
     pool = cell / "pool"
     with tempfile.TemporaryDirectory() as temporary, quiet():
@@ -154,7 +154,7 @@ def write_cell(cell: Path, row: Architecture, exporter: Exporter, kind: Kind) ->
 
 
 def expected(cell: Path, row: Architecture, kind: Kind | None, strategy: Strategy) -> Numbers:
-    """The reference's numbers, on the weights that ``kind`` of file rounds to."""
+    """The reference's numbers, with weights rounded as that ``kind`` of file does."""
     model, pool = build(row), read_pool(cell / "pool")
     if kind and kind.weights:
         for part in PARTS.values():
@@ -165,7 +165,7 @@ def expected(cell: Path, row: Architecture, kind: Kind | None, strategy: Strateg
 
 
 def run_cell(cell: Path, row: Architecture, kind: Kind) -> Result:
-    """Run the pool of a cell and judge it."""
+    """Run a cell's pool and judge the result."""
     result = Result("exact", adapted=adapted_modules(cell / "pool"))
     asked = ("--text", TEXT, "--target", TARGET)
     with tempfile.TemporaryDirectory() as temporary:
@@ -181,7 +181,7 @@ def run_cell(cell: Path, row: Architecture, kind: Kind) -> Result:
     result.file = compare(alone, expected(cell, row, kind, Strategy("base"))).log_prob
     single = compare(one, expected(cell, row, kind, Strategy("single", expert=ONE))).log_prob
     off = up_to_a_tie(got, expected(cell, row, kind, Strategy("phatgoose", 2)), single)
-    # Of rounded arithmetic the file says how far log-probabilities may be off, and nothing of affinities.
+    # With rounded arithmetic the file bounds the difference of log-probabilities, but not of affinities.
     result.off = replace(off, untied=single if result.file > EXACT else off.untied)
     result.unrounded = compare(got, expected(cell, row, None, Strategy("phatgoose", 2)))
     result.outcome = judged(result)
@@ -189,10 +189,10 @@ def run_cell(cell: Path, row: Architecture, kind: Kind) -> Result:
 
 
 def up_to_a_tie(got: Numbers, wanted: Numbers, single: float) -> Difference:
-    """What differs up to the first module where a near tie was decided otherwise.
+    """The differences up to the first module where a near tie was decided differently.
 
-    An encoder's tokens see each other: one other choice moves everything after it. There ``single``, the difference of a
-    log-probability where nothing is chosen, stands for what is not compared.
+    An encoder's tokens see each other, so one different choice changes everything after it. The difference in
+    log-probability then comes from ``single``, the run with one adapter, where nothing is chosen.
     """
     paths = [name.removesuffix(":chosen") for name in got if name.endswith(":chosen") and name in wanted]
     untied = single
@@ -207,18 +207,18 @@ def up_to_a_tie(got: Numbers, wanted: Numbers, single: float) -> Difference:
 
 
 def answer(cell: Path, row: Architecture, exporter: Exporter, kind: Kind) -> Result:
-    """What comes of a cell, made if it is not there."""
+    """A cell's result; the cell is made if it does not exist."""
     if not (cell / "pool/pool.json").exists():
         shutil.rmtree(cell, ignore_errors=True)
         try:
             write_cell(cell, row, exporter, kind)
-        except Exception as error:  # an exporter throws whatever it likes
+        except Exception as error:  # exporters raise all kinds of errors
             return Result("not exported", one_line(error))
     return run_cell(cell, row, kind)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Go on where the last run stopped, and write the table of all that is known."""
+    """Continue where the last run stopped, and write the table of all results."""
     results: Results = {}
     asked = list(
         product(

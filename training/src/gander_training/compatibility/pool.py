@@ -1,4 +1,4 @@
-"""The pool of an architecture: experts that PEFT saved, random gates, and a text."""
+"""An architecture's pool: experts saved by PEFT, random gates, and a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gander_training.quiet import quiet
 from gander_training.tiny.numbers import normal
 from gander_training.tiny.pool import CORPUS, END_OF_TEXT, build_tokenizer
 
-# More tokens than the engine takes in one run: keys and values are carried over.
+# Longer than one chunk of the engine, so that keys and values are carried over.
 TEXT = CORPUS * 2
 
 EXPERTS: dict[str, dict[str, Any]] = {
@@ -37,13 +37,13 @@ def write_source(model: Any, folder: Path) -> None:
 
 
 def write_experts(architecture: Architecture, model: Any, folder: Path) -> None:
-    """One folder an expert, the adapter as PEFT's ``save_pretrained`` writes it."""
+    """Write one folder per expert, with the adapter as PEFT's ``save_pretrained`` writes it."""
     for index, (name, options) in enumerate(EXPERTS.items()):
         write_expert(architecture, model, folder / name, index, options)
 
 
 def write_expert(architecture: Architecture, model: Any, folder: Path, index: int, options: dict[str, Any]) -> None:
-    """The adapter, its numbers drawn, and a gate for each module."""
+    """Write an adapter with random weights, and a gate for each module."""
     from peft import LoraConfig, TaskType, get_peft_model
 
     adapted = architecture.adapted if isinstance(architecture.adapted, str) else list(architecture.adapted)
@@ -66,7 +66,7 @@ def write_expert(architecture: Architecture, model: Any, folder: Path, index: in
 
 
 def write_manifest(architecture: Architecture, folder: Path, model: str | dict[str, str] = "base/model.onnx") -> None:
-    """``pool.json``; ``model`` is the base's file, or its files by what they are for."""
+    """Write ``pool.json``; ``model`` is the base's file, or its files by part."""
     files = {"model": model, "tokenizer": "base/tokenizer.json", "config": "base/config.json"}
     write_json(
         folder / "pool.json",
@@ -83,6 +83,6 @@ def write_manifest(architecture: Architecture, folder: Path, model: str | dict[s
 
 
 def adapted_modules(folder: Path) -> int:
-    """How many modules any expert of the pool adapts."""
+    """How many modules at least one expert of the pool adapts."""
     files = folder.glob("experts/*/gate.safetensors")
     return len({path for file in files for path in load_file(file)})

@@ -1,4 +1,4 @@
-"""Pools of one architecture by one exporter, one a kind of file, each with what PEFT expects of it. A process apart."""
+"""Writes one architecture's pools by one exporter, one per kind of file, with PEFT's results, in its own process."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from gander_training.quiet import quiet
 
 
 def slug(name: str) -> str:
-    """A name as a folder's."""
+    """A name in the form of a folder name."""
     return name.lower().replace(", ", "-").replace(" ", "-").replace("/", "")
 
 
 def one_line(error: BaseException) -> str:
-    """What an exporter said, short enough for a table."""
+    """An exporter's error, short enough for a table."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[-1] if lines else ''}"[:300]
 
 
 class Bench:
-    """One architecture and what all its cells share, made when first asked for."""
+    """One architecture and what its cells share, made when it is first needed."""
 
     def __init__(self, folder: Path, architecture: Architecture) -> None:
         self.architecture = architecture
@@ -45,7 +45,7 @@ class Bench:
                 write_expected(self.model, shared / "experts", architecture.routed, shared / "expected")
 
     def write_cell(self, target: Path, file: Path, kind: Kind) -> dict[str, Any]:
-        """The pool, what PEFT expects of it, and ``file``: what onnxruntime makes of the file alone."""
+        """Write the pool, PEFT's results, and ``file``: onnxruntime's results for the file without experts."""
         base = target / "pool/base"
         shutil.copytree(self.shared / "experts", target / "pool/experts")
         shutil.copytree(file.parent, base)
@@ -65,7 +65,7 @@ class Bench:
 
 
 def write_file(bench: Bench, exporter: Exporter, kind: Kind, exports: Path, target: Path) -> None:
-    """``target/model.onnx`` of a kind: the exporter's own, or made of its float32 file."""
+    """Write ``target/model.onnx`` of a kind: the exporter's own, or made from its float32 file."""
     precision = exporter.kinds.get(kind.name, "fp32")
     exported = exports / precision
     if not (exported / "model.onnx").exists():
@@ -81,9 +81,9 @@ def write_file(bench: Bench, exporter: Exporter, kind: Kind, exports: Path, targ
 
 
 def prepare(folder: Path, architecture: str, exporter: str, wanted: list[str]) -> None:
-    """Write ``folder/architecture/exporter/kind/`` for each kind wanted that is not there.
+    """Write ``folder/architecture/exporter/kind/`` for each wanted kind that is missing.
 
-    With ``pool/``, ``expected/`` and ``about.json``; what cannot be made has ``about.json`` alone.
+    It contains ``pool/``, ``expected/`` and ``about.json``; only ``about.json`` if the kind cannot be made.
     """
     torch.set_num_threads(1)
     bench = Bench(folder, architectures.named(architecture))
@@ -95,7 +95,7 @@ def prepare(folder: Path, architecture: str, exporter: str, wanted: list[str]) -
                 try:
                     write_file(bench, by, kind, Path(temporary, "exports"), made)
                     about = bench.write_cell(target, made / "model.onnx", kind)
-                except (Exception, SystemExit) as error:  # an exporter throws whatever it likes
+                except (Exception, SystemExit) as error:  # exporters raise all kinds of errors
                     shutil.rmtree(target)
                     target.mkdir()
                     about = {"refused": one_line(error)}

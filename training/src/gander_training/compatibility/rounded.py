@@ -1,7 +1,7 @@
-"""The weights that a quantised file multiplies by, put back into the model, so that PEFT can compute with them.
+"""Puts a quantised file's weights back into the model, so that PEFT can compute with them.
 
-Which weight of the file is which of the model is told by likeness: random matrices do not resemble each other by chance.
-So nothing here knows how an exporter names or joins its weights, and the engine's own search is not asked.
+Weights of file and model are matched by similarity, because random matrices do not resemble each other by chance. So
+this depends neither on how an exporter names or packs weights nor on the engine's own search.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from transformers.pytorch_utils import Conv1D
 
 from gander_training.reference.golden import as_half
 
-ALIKE = 0.3  # of a row's length: four bits of a normal weight are off by about a tenth, another weight by 1.4
+ALIKE = 0.3  # distance relative to a row's length: about 0.1 after rounding to four bits, 1.4 to another weight
 
 
 def put_back(model: nn.Module, file: Path) -> nn.Module:
-    """``model``, its layers given the weights of ``file``; a weight of the file that is nobody's is a UserError."""
+    """Gives ``model`` the weights of ``file``. Raises ``UserError`` for a weight that matches none of the model's."""
     untie(model)
     layers = [layer for layer in model.modules() if isinstance(getattr(layer, "weight", None), Tensor)]
     matrices = [layer for layer in layers if layer.weight.ndim == 2]
     for name, looks_up, weight in file_weights(onnx.load(file)):
-        # A packed matrix is several of the model's, or a part of one that the model keeps packed.
+        # The file may pack several of the model's matrices into one, or split one that the model packs.
         rows = sum(place(layer, weight) for layer in matrices if isinstance(layer, nn.Embedding) == looks_up)
         if rows != weight.shape[0]:
             raise UserError(f"{name} of the file resembles no weight of the model")
@@ -37,18 +37,18 @@ def put_back(model: nn.Module, file: Path) -> nn.Module:
 
 
 def halved(model: nn.Module, _: Path) -> nn.Module:
-    """``model`` with the numbers of a float16 file."""
+    """``model`` with weights rounded as in a float16 file."""
     return as_half(model)
 
 
 def untie(model: Any) -> None:
-    """Give the head a weight of its own: a file may round it and keep the embedding as it was."""
+    """Give the head its own weight, because a file may round the head but not the embedding."""
     head = model.get_output_embeddings()
     head.weight = nn.Parameter(head.weight.detach().clone())
 
 
 def file_weights(model: onnx.ModelProto) -> Iterator[tuple[str, bool, Tensor]]:
-    """Each rounded weight's node, whether that looks rows up instead of multiplying, and the weight [rows, d_in], F32."""
+    """For each rounded weight: its node, whether that is a look-up, not a product, and the weight [rows, d_in], F32."""
     tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Reshape" and node.input[0] in tensors:
@@ -68,7 +68,7 @@ def file_weights(model: onnx.ModelProto) -> Iterator[tuple[str, bool, Tensor]]:
 def dequantised(
     codes: np.ndarray, scales: np.ndarray, zeros: np.ndarray | None = None, *, K: int, N: int, **attributes: int
 ) -> Tensor:
-    """onnxruntime's layout of MatMulNBits: blocks along d_in, the lower bits first, zero points packed row by row."""
+    """Unpacks onnxruntime's MatMulNBits: blocks along d_in, lower bits first, zero points packed row by row."""
     width, block = attributes.get("bits", 4), attributes["block_size"]
     blocks = -(-K // block)
 
@@ -89,7 +89,7 @@ def dequantised(
 
 
 def place(layer: Any, found: Tensor) -> int:
-    """Write the rows of ``found`` that are ``layer``'s into it; how many they are."""
+    """Write the rows of ``found`` that match ``layer`` into it; returns how many."""
     own = layer.weight.data.T if isinstance(layer, Conv1D) else layer.weight.data
     if own.shape[1] != found.shape[1]:
         return 0

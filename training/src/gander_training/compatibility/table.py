@@ -1,4 +1,4 @@
-"""``docs/compatibility.md``, from the results of all cells."""
+"""Formats ``docs/compatibility.md`` from the results of all cells."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ arithmetic: the largest difference of a log-probability between the file, withou
 
 
 def versions() -> str:
-    """What computed: the engine's side and PEFT's."""
+    """The versions of the engine and of PEFT's side."""
     manifest = read_json(ROOT / "package.json")
     node = manifest["dependencies"]["onnxruntime-node"]
     own = ", ".join(f"{name} {version(name)}" for name in ("peft", "transformers", "torch", "onnxruntime"))
@@ -60,12 +60,12 @@ def versions() -> str:
 
 
 def number(value: float) -> str:
-    """One digit of a difference."""
+    """A difference, rounded to one or two digits."""
     return f"{value:.0e}".replace("e-0", "e-") if value < 1e-3 else f"{value:.2g}"
 
 
 def reason(text: str) -> str:
-    """A reason without what is one cell's alone: names of modules, tensors and folders, and numbers of nodes."""
+    """A reason without names of modules, tensors and folders, which differ from cell to cell."""
     text = re.sub(r"(/[\w.+-]+){2,}/?", "…", text)
     text = re.sub(r"\b[\w]+(\.[\w]+)*\.\d+(\.[\w]+)+", "…", text)
     return text.replace("|", "\\|")
@@ -77,7 +77,7 @@ def largest(result: dict[str, Any]) -> float:
 
 
 def others(result: dict[str, Any]) -> str:
-    """How many choices differ."""
+    """How many of the choices differ."""
     return f"{result['off']['flipped']:,} of {result['off']['choices']:,}"
 
 
@@ -95,13 +95,13 @@ WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 class Reasons:
-    """Letters for reasons, in the order in which they are met."""
+    """Letters for reasons, in order of appearance."""
 
     def __init__(self) -> None:
         self.letters: dict[str, str] = {}
 
     def letter(self, result: dict[str, Any]) -> str:
-        """`` a`` for a result that has a reason, else nothing."""
+        """`` a`` for a result with a reason, otherwise nothing."""
         said = result["why"] or next(iter(result["warnings"]), "")
         if not said:
             return ""
@@ -120,13 +120,13 @@ def cell(result: dict[str, Any] | None, reasons: Reasons) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median and largest."""
+    """Median and largest, as text."""
     ranked = sorted(values)
     return f"{number(ranked[len(ranked) // 2])}, {number(ranked[-1])}" if ranked else ""
 
 
 def summary(kinds: Sequence[Kind], results: Results) -> list[str]:
-    """How often each kind of file came to what."""
+    """How often each kind of file had each outcome."""
     words = ["exact", "near", "file differs", "in part", "refused", "failed", "wrong, said", "wrong", "not exported"]
     heads = ["exact", "≈", "file", "in part", "refused", "late", "off, said", "wrong", "–"]
     lines = ["## Summary", "", f"| | {' | '.join(heads)} | what it is |", "| --- " * 11 + "|"]
@@ -138,7 +138,7 @@ def summary(kinds: Sequence[Kind], results: Results) -> list[str]:
 
 
 def rounding(kinds: Sequence[Kind], results: Results) -> list[str]:
-    """How far rounded files are from the float32 model: in onnxruntime by themselves, and routed by the engine."""
+    """How far rounded files are from the float32 model: without experts in onnxruntime, and routed by the engine."""
     lines = [
         ROUNDING,
         "| | log-probability | affinity | choices that differ | the file by itself |",
@@ -156,7 +156,7 @@ def rounding(kinds: Sequence[Kind], results: Results) -> list[str]:
 
 
 def document(results: Results) -> str:
-    """The whole file."""
+    """The whole page."""
     left_out = [exporter for exporter in EXPORTERS if exporter.versions() is None]
     lines = [INTRODUCTION.format(layers=LAYERS, tokens=len(build_tokenizer().encode(TEXT).ids), head=versions())]
     if left_out:

@@ -1,7 +1,7 @@
-"""What is left of a difference apart from what follows from near ties.
+"""Separates differences in arithmetic from those that follow from near ties.
 
-Rounded arithmetic sends a token to another expert where two are nearly as good; whatever comes after it then differs by
-as much as experts do, and says nothing about the arithmetic.
+If two experts score almost the same, rounding can send a token to the other one. Everything after that then differs as
+much as the experts do, which says nothing about the arithmetic.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import numpy as np
 
 
 def apart_from_ties(got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> float:
-    """The largest difference of a number that no other choice came before.
+    """The largest difference that does not follow from a different choice.
 
-    A choice that is another counts by half of the gap that it had to get over: both scores may have moved. ``got`` and
-    ``expected`` as ``engine.route`` has them, modules in the model's order. In a causal model a choice changes its own
-    token and those after it, at later modules.
+    A different choice counts as half of the gap between the two scores, since both may have moved. ``got`` and
+    ``expected`` have the form of ``engine.route``, with modules in the model's order. In a causal model a choice
+    affects its own token and later ones, at later modules.
     """
     paths = [name.removesuffix(":chosen") for name in got if name.endswith(":chosen") and name in expected]
     tokens = len(expected["log_prob"]) + 1
@@ -34,6 +34,6 @@ def apart_from_ties(got: dict[str, np.ndarray], expected: dict[str, np.ndarray])
 
 
 def largest(got: np.ndarray, expected: np.ndarray) -> float:
-    """Of the differences of two arrays. Where one has a number and the other none, they differ by more than any number."""
+    """The largest difference of two arrays; infinite if only one of them has a number somewhere."""
     unlike = np.isnan(got) != np.isnan(expected)
     return float(np.where(unlike, np.inf, np.nan_to_num(np.abs(got - expected))).max(initial=0.0))

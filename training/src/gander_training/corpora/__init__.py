@@ -1,1 +1,1 @@
-"""Documents by recipe: pinned packages fetched, files selected, split by package."""
+"""Corpora from a recipe: fetch pinned packages, select files, split by package."""

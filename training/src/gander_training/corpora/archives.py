@@ -1,4 +1,4 @@
-"""Archives read in memory: nothing is unpacked to disk, so no member can land outside a folder."""
+"""Reads archives in memory: nothing is unpacked to disk, so no member can end up outside a folder."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gander_training.corpora.recipe import CorpusError
 def read_members(archive: Path, wanted: Callable[[str], bool], max_bytes: int) -> Iterator[tuple[str, bytes]]:
     """Yield (path, content) of the wanted plain files of at most ``max_bytes``, in the archive's order.
 
-    Links and devices are passed over. Raises CorpusError for a damaged archive, and for a member whose path is
-    absolute or climbs out of the archive.
+    Links and devices are skipped. Raises ``CorpusError`` for a damaged archive, and for a member whose path is absolute
+    or leaves the archive.
     """
     try:
         if zipfile.is_zipfile(archive):

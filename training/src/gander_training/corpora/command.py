@@ -1,7 +1,7 @@
-"""Corpora by recipe: fetch pinned packages, select files, split by package.
+"""Corpora from a recipe: fetch pinned packages, select files, split by package.
 
-``training/corpora/recipe.toml`` names every package with its version, licence and split. Each one is fetched
-with its ecosystem's ordinary client and read in memory; one JSON line is written a document: ``{"text", "package", "path"}``.
+``training/corpora/recipe.toml`` names every package with its version, licence and split. Each one is fetched with its
+ecosystem's ordinary client and read in memory; each document becomes one JSON line, ``{"text", "package", "path"}``.
 
     python -m gander_training.corpora [--out DIR] [--only NAME ...]
 """
@@ -41,13 +41,13 @@ def output_path(out: Path, corpus: str, split: str) -> Path:
 
 
 def fingerprint(packages: list[Package], limits: Limits) -> str:
-    """What an output depends on, as a hash: an output with the same fingerprint need not be built again."""
+    """A hash of everything that an output depends on; if it is unchanged, the output need not be built again."""
     payload = json.dumps([SELECTION, [asdict(p) for p in packages], asdict(limits)], sort_keys=True)
     return hashlib.sha256(payload.encode()).hexdigest()
 
 
 def build(recipe: Recipe, corpus: str, split: str, out: Path, archives: dict[str, Path]) -> dict[str, Any]:
-    """Write one output and return its entry of the manifest. Raises CorpusError if a package gives nothing."""
+    """Write one output and return its entry in the manifest. Raises ``CorpusError`` if a package gives no documents."""
     packages = [p for p in recipe.packages if p.corpus == corpus and p.split == split]
     limits = recipe.limits[split]
     by_package = []
@@ -76,11 +76,10 @@ def build(recipe: Recipe, corpus: str, split: str, out: Path, archives: dict[str
 
 
 def build_all(recipe: Recipe, out: Path, only: list[str], jobs: int, cache: Path | None = None) -> list[str]:
-    """Fetch and write all outputs (of ``only``, if given) that are not there yet; return the error lines.
+    """Fetch and write all missing outputs (of ``only``, if given); returns the error lines.
 
-    What is there but was written by another recipe, or changed since, is written again.
-
-    One corpus that fails does not keep the others from being written.
+    An output from another recipe, or one that was changed since, is written again. If one corpus fails, the others are
+    still written.
     """
     out.mkdir(parents=True, exist_ok=True)
     manifest_path = out / "manifest.json"
@@ -129,7 +128,7 @@ def _sha256(path: Path) -> str:
 
 
 def find_leaks(recipe: Recipe, out: Path) -> list[str]:
-    """One line for each text that is in a train split and, from another package, in one that measures."""
+    """One line for each text in a train split that is also, from another package, in a split for measuring."""
     trained: dict[bytes, str] = {}
     leaks = []
     targets = sorted({(p.corpus, p.split) for p in recipe.packages}, key=lambda t: (t[1] != "train", t))
@@ -139,7 +138,7 @@ def find_leaks(recipe: Recipe, out: Path) -> list[str]:
             if split == "train":
                 trained.setdefault(key, document.package)
             elif key in trained:
-                leaks.append(f"{document.package}: {document.path} is trained on too, from {trained[key]}")
+                leaks.append(f"{document.package}: {document.path} is also in the training text, from {trained[key]}")
     return leaks
 
 
@@ -161,13 +160,13 @@ def _fetch_all(packages: list[Package], cache: Path, jobs: int) -> tuple[dict[st
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command; returns the exit code (1: at least one corpus could not be had)."""
+    """The command; returns the exit code, 1 if a corpus could not be built."""
     parser = argparse.ArgumentParser(prog="python -m gander_training.corpora", description=__doc__.split("\n")[0])
     parser.add_argument("--recipe", type=Path, default=DEFAULT_RECIPE, help="the pinned list (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="where the corpora go (default: %(default)s)")
-    parser.add_argument("--cache", type=Path, help="where the archives go (default: cache/ of --out)")
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder for the corpora (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, help="folder for the archives (default: cache/ in --out)")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help=f"domains or kinds, or '{HELDOUT}'")
-    parser.add_argument("--jobs", type=int, default=4, help="packages fetched at a time (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=4, help="packages to fetch at a time (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
         errors = build_all(load_recipe(args.recipe), args.out, args.only, args.jobs, args.cache)

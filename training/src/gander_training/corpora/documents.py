@@ -1,4 +1,4 @@
-"""Documents, one JSON line each."""
+"""Reads and writes documents, one JSON line each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Document:
 
 
 def write_jsonl(documents: Iterable[Document], path: Path) -> None:
-    """Write one JSON line a document, to a temporary name first."""
+    """Write one JSON line per document, to a temporary name first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w", encoding="utf-8", newline="\n") as file:

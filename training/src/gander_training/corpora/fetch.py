@@ -1,4 +1,4 @@
-"""Packages, each by its ecosystem's ordinary client."""
+"""Fetches packages, each with its ecosystem's ordinary client."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from gander_training.corpora.recipe import CorpusError, Package
 
 
 def fetch(package: Package, cache: Path) -> Path:
-    """The package's archive in ``cache``, fetched if it is not there. Raises CorpusError naming the package."""
+    """The package's archive in ``cache``, fetched if missing. Raises ``CorpusError`` naming the package."""
     safe = re.sub(r"[^\w.@-]", "_", f"{package.name}@{package.version}")
-    # The clients run in a folder of their own, where a relative path would mean another.
+    # Absolute, because the clients run in another folder.
     folder = cache.resolve() / package.ecosystem / safe
     found = sorted(folder.glob("*")) if folder.is_dir() else []
     if found:
@@ -28,7 +28,7 @@ def fetch(package: Package, cache: Path) -> Path:
     work = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder.parent))
     try:
         archive = _FETCHERS[package.ecosystem](package, work)
-        # A folder of its own with nothing else in it: an archive that is there is a whole one.
+        # A separate folder, renamed when it is complete, so that an existing archive is always a whole one.
         ready = work / "ready"
         ready.mkdir()
         shutil.move(archive, ready / archive.name)
@@ -67,7 +67,7 @@ def _fetch_npm(package: Package, work: Path) -> Path:
 
 
 def _fetch_pypi(package: Package, work: Path, kind: str) -> Path:
-    # Not "pip download": it runs the build backend of every sdist to learn its dependencies.
+    # Not "pip download", which runs the build backend of every sdist to find its dependencies.
     unearth = shutil.which("unearth", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     requirement = f"{package.name}=={package.version}"
     _run(package, [unearth or "unearth", kind, "--download", str(work), requirement], work)

@@ -24,12 +24,12 @@ PERMISSIVE = frozenset({
 
 
 class CorpusError(Exception):
-    """A recipe, a fetch or an archive that cannot be used; the message is one line naming the culprit."""
+    """A recipe, download or archive that cannot be used. The message is one line that names it."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """One pinned package and the files that it gives to one corpus."""
+    """One pinned package, and which of its files go into one corpus."""
 
     corpus: str
     ecosystem: str
@@ -40,11 +40,11 @@ class Package:
     files: tuple[str, ...]
     exclude: tuple[str, ...] = ()
     contains: str = ""
-    generated: bool = False  # take files that say they are generated (HTML documentation)
+    generated: bool = False  # keep files that say they are generated (HTML documentation)
 
     @property
     def key(self) -> str:
-        """The package without its version: what the splits are kept apart by."""
+        """The package without its version; splits must not share one."""
         return f"{self.ecosystem.removesuffix('-wheel')}:{self.name}"
 
     @property
@@ -54,11 +54,11 @@ class Package:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of what is kept in one split.
+    """How much text one split keeps.
 
-    Sizes are characters: ``total`` a split, ``document`` a document (longer ones are cut at a line's end) and
-    ``minimum`` the least a document may have. ``share`` is the largest part of ``total`` one package may give,
-    ``documents`` and ``per_package`` are caps on the count of documents (0: none).
+    Sizes are in characters: ``total`` per split, ``document`` the most per document (longer ones are cut at the end of
+    a line), ``minimum`` the least. ``share`` is the largest part of ``total`` that one package may give; ``documents``
+    and ``per_package`` limit the number of documents (0: no limit).
     """
 
     total: int
@@ -85,9 +85,9 @@ class Recipe:
 
 
 def load_recipe(path: Path = DEFAULT_RECIPE) -> Recipe:
-    """Read and check a recipe. Raises CorpusError naming the file and the entry that is wrong.
+    """Read and check a recipe. Raises ``CorpusError`` naming the file and the entry that is wrong.
 
-    A recipe that includes another adds its packages to the other's and puts its limits in their place.
+    A recipe that includes another adds its packages to the other's and replaces its limits.
     """
     data = _read_recipe(path)
     try:
@@ -146,12 +146,12 @@ def _parse_package(where: str, corpus: str, values: dict[str, Any]) -> Package:
 
 
 def is_permissive(licence: str) -> bool:
-    """Whether an SPDX expression lets us use the text under permissive terms ("A OR B": one of them is enough)."""
+    """Whether an SPDX expression allows use under permissive terms (for "A OR B", one of them is enough)."""
     return any(all(part.strip() in PERMISSIVE for part in option.split(" AND ")) for option in licence.split(" OR "))
 
 
 def check_splits(packages: Iterable[Package], where: Path) -> None:
-    """Raise CorpusError if a package is in two splits, or listed twice for one corpus."""
+    """Raises ``CorpusError`` if a package is in two splits, or listed twice for one corpus."""
     split_of: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     for package in packages:

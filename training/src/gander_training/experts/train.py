@@ -1,4 +1,4 @@
-"""Train one expert: a LoRA adapter by PEFT on one domain's text."""
+"""Train one expert: a LoRA adapter with PEFT on one domain's text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVALUATION_WINDOWS = 16
 
 @dataclass(frozen=True)
 class ExpertOptions:
-    """Steps of ``batch`` windows of ``length`` tokens at peak ``learning_rate``."""
+    """``steps`` updates on ``batch`` windows of ``length`` tokens, with peak ``learning_rate``."""
 
     steps: int = 120
     batch: int = 4
@@ -35,7 +35,7 @@ class ExpertOptions:
 
 @dataclass(frozen=True)
 class Card:
-    """What a model card says besides the measured figures."""
+    """What a model card says apart from the measured figures."""
 
     name: str
     description: str
@@ -43,13 +43,13 @@ class Card:
 
 
 def interleave(parts: Sequence[Tensor]) -> Tensor:
-    """Windows of several sources in turn, each source as often as the shortest."""
+    """Windows from several sources in turn, as many from each as the shortest has."""
     shortest = min(len(part) for part in parts)
     return torch.stack([part[:shortest] for part in parts], 1).flatten(0, 1)
 
 
 def packages(path: Path) -> list[str]:
-    """The distinct ``package`` entries of a jsonl file, in order, if its lines have any."""
+    """The distinct ``package`` entries of a jsonl file, in order; empty if it has none."""
     found: dict[str, None] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         package = json.loads(line).get("package")
@@ -67,9 +67,9 @@ def train_expert(
     runs: Path,
     held_out: Mapping[str, Sequence[Path]],
 ) -> dict[str, dict[str, Score]]:
-    """Train on ``data`` and write ``target``; the figures before and after on each of ``held_out`` are returned.
+    """Train on ``data`` and write ``target``; returns the scores before and after on each of ``held_out``.
 
-    Several data files take part in equal shares.
+    Several data files contribute in equal shares.
     """
     windows = interleave([pack(bench.tokenizer, read_texts(path), options.length, options.seed) for path in data])
     samples = {
@@ -112,7 +112,7 @@ def _mean_score(bench: Workbench, parts: Sequence[Sample]) -> Score:
 
 
 def adapter_optimiser(bench: Workbench, learning_rate: float) -> MasterAdamW:
-    """The optimiser of the adapter, with all else frozen and the model in training mode."""
+    """The adapter's optimiser; freezes everything else and puts the model into training mode."""
     bench.model.train()
     for name, parameter in bench.model.named_parameters():
         parameter.requires_grad_(".lora_" in name)
@@ -121,7 +121,7 @@ def adapter_optimiser(bench: Workbench, learning_rate: float) -> MasterAdamW:
 
 @dataclass(frozen=True)
 class Said:
-    """What a model card says of the training and of the held-out texts."""
+    """What a model card says about the training and the held-out texts."""
 
     steps: str
     optimiser: str
@@ -147,7 +147,7 @@ def card_of(
     losses: list[float],
     figures: dict[str, dict[str, Score]],
 ) -> str:
-    """The model card of an expert."""
+    """An expert's model card."""
     config = cast(LoraConfig, bench.model.peft_config["default"])
     front = {
         "name": card.name,

@@ -1,4 +1,4 @@
-"""What training an adapter and training a gate share: a frozen base with a LoRA on it."""
+"""Shared by training an adapter and training a gate: a frozen base with a LoRA on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADAPTER = "default"
 
 @dataclass
 class Workbench:
-    """A base with one LoRA adapter on it, reused for expert after expert."""
+    """A base with one LoRA adapter, reused for one expert after another."""
 
     model: PeftModel
     tokenizer: PreTrainedTokenizerFast
@@ -49,7 +49,7 @@ class Workbench:
         return [p for name, p in self.model.named_parameters() if ".lora_" in name]
 
     def reset(self, seed: int) -> None:
-        """A fresh adapter: A random, B zero."""
+        """Start a fresh adapter: A random, B zero."""
         torch.manual_seed(seed)
         for layer in self.modules().values():
             layer.reset_lora_parameters(ADAPTER, init_lora_weights=True)
@@ -59,34 +59,34 @@ class Workbench:
         return self.call(input_ids=ids, labels=ids, use_cache=False).loss  # type: ignore[attr-defined, no-any-return]
 
     def save(self, folder: Path) -> None:
-        """PEFT's own two files; its card and any absolute path are left out."""
+        """Write PEFT's two files, without its card and any absolute path."""
         config = self.model.peft_config[ADAPTER]
         config.base_model_name_or_path = self.base_name
         self.model.save_pretrained(str(folder), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
 
     def load(self, folder: Path) -> None:
-        """Put the adapter saved in ``folder`` in place of the present one, after checking that it fits."""
+        """Replace the adapter with the one saved in ``folder``, after checking that it fits."""
         check_adapter(folder, self.model)
         set_peft_model_state_dict(self.model, load_peft_weights(str(folder), device="cpu"))
 
     def verify(self, folder: Path, **inputs: Tensor) -> None:
-        """Load ``folder`` with plain PEFT onto a copy of the base: the logits must be those of the present adapter."""
+        """Check that plain PEFT, with ``folder`` on a copy of the base, gives the logits of the current adapter."""
         base = copy.deepcopy(self.model).unload()
         again = PeftModel.from_pretrained(base, str(folder), autocast_adapter_dtype=False).eval()
         self.model.eval()
         with torch.no_grad():
             difference = (again(**inputs).logits - self.model(**inputs).logits).abs().max().item()
         if not difference <= 1e-3:
-            raise UserError(f"{folder}: PEFT loads another model than the one trained (logits differ by {difference})")
+            raise UserError(f"{folder}: what PEFT loads differs from what was trained (logits differ by {difference})")
 
 
 def open_bench(
     path: Path, *, rank: int, alpha: int, dtype: torch.dtype, compiled: bool, adapter: Path | None = None
 ) -> Workbench:
-    """A frozen base from ``path`` with a LoRA on every linear layer of every block (the head is left out).
+    """A frozen base from ``path`` with a LoRA on every linear layer except the head.
 
-    With ``adapter`` the LoRA takes the shape and the weights saved there instead.
+    With ``adapter``, the LoRA has the shape and weights saved there instead.
     """
     base, tokenizer = load_base(path, dtype)
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear_kinds(base), task_type="CAUSAL_LM")
@@ -97,7 +97,7 @@ def open_bench(
 def open_pair_bench(
     path: Path, *, rank: int, alpha: int, dtype: torch.dtype, compiled: bool, adapter: Path | None = None
 ) -> Workbench:
-    """The same on an encoder-decoder."""
+    """As ``open_bench``, for an encoder-decoder."""
     base, tokenizer = load_pair_base(path, dtype)
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=linear_kinds(base), task_type="SEQ_2_SEQ_LM")
     model = with_adapter(base, config, adapter).to(dtype)
@@ -113,7 +113,7 @@ def with_adapter(base: PreTrainedModel, config: LoraConfig, adapter: Path | None
 
 
 def linear_kinds(base: PreTrainedModel) -> list[str]:
-    """The last name of every linear layer but the head: ``q_proj`` and so on. PEFT's "all-linear" lists each layer."""
+    """The last names of all linear layers but the head, like ``q_proj``; PEFT's "all-linear" would list each layer."""
     head = base.get_output_embeddings()
     kinds = {
         name.rpartition(".")[2]
@@ -126,7 +126,7 @@ def linear_kinds(base: PreTrainedModel) -> list[str]:
 
 
 def base_name(path: Path) -> str:
-    """The name to write into adapters: the pool's, or the folder's; never a path of this machine."""
+    """The name of the base to write into adapters: from the pool, otherwise the folder's; never a path."""
     manifest = path / "pool.json"
     if manifest.is_file():
         return str(read_json(manifest).get("base", {}).get("name", path.resolve().name))
@@ -134,7 +134,7 @@ def base_name(path: Path) -> str:
 
 
 def check_adapter(folder: Path, model: PreTrainedModel | PeftModel) -> None:
-    """Raise a UserError if ``folder`` is not a finite LoRA whose modules and shapes are those of ``model``."""
+    """Raises ``UserError`` unless ``folder`` has a finite LoRA with modules and shapes of ``model``."""
     weights_path = folder / "adapter_model.safetensors"
     kind = read_json(folder / "adapter_config.json").get("peft_type")
     if kind != "LORA":
@@ -146,7 +146,7 @@ def check_adapter(folder: Path, model: PreTrainedModel | PeftModel) -> None:
     except SafetensorError as error:
         raise UserError(f"{weights_path}: {error}") from None
     if not tensors:
-        raise UserError(f"{weights_path}: holds no tensor")
+        raise UserError(f"{weights_path}: contains no tensors")
     shapes = _linear_shapes(model)
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
@@ -154,7 +154,7 @@ def check_adapter(folder: Path, model: PreTrainedModel | PeftModel) -> None:
         module, _, part = name.removeprefix("base_model.model.").rpartition(".lora_")
         wanted = shapes.get(module)
         if wanted is None:
-            raise UserError(f"{weights_path}: {name} belongs to no linear layer of this base model")
+            raise UserError(f"{weights_path}: {name} is not for a linear layer of this base")
         given, expected = (tensor.shape[-1], wanted[1]) if part.startswith("A") else (tensor.shape[0], wanted[0])
         if given != expected:
             raise UserError(
@@ -169,7 +169,7 @@ def _linear_shapes(model: nn.Module) -> dict[str, tuple[int, int]]:
         path = name.removeprefix("base_model.model.").removesuffix(".base_layer")
         if isinstance(layer, nn.Linear):
             shapes[path] = (layer.out_features, layer.in_features)
-        elif isinstance(layer, Conv1D):  # GPT-2 keeps its weights transposed
+        elif isinstance(layer, Conv1D):  # GPT-2 stores its weights transposed
             shapes[path] = (layer.weight.shape[1], layer.weight.shape[0])
     return shapes
 
@@ -177,7 +177,7 @@ def _linear_shapes(model: nn.Module) -> dict[str, tuple[int, int]]:
 def input_hooks(
     bench: Workbench, hook: Callable[[str], Callable[[nn.Module, tuple[Tensor, ...]], object]], *, inner: bool
 ) -> Iterator[torch.utils.hooks.RemovableHandle]:
-    """Register ``hook(path)`` before each adapted layer, or with ``inner`` before its A alone."""
+    """Register ``hook(path)`` before each adapted layer, or with ``inner`` only before its A."""
     for path, layer in bench.modules().items():
         target = cast(nn.Module, layer.lora_A[ADAPTER] if inner else layer)
         yield target.register_forward_pre_hook(hook(path))

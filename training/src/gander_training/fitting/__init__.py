@@ -1,1 +1,1 @@
-"""What every training shares: an optimiser, a loop that goes on after a stop, the learning rate over a run."""
+"""Shared by all trainings: an optimiser, a resumable loop, learning-rate schedules."""

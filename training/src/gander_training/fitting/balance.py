@@ -1,4 +1,4 @@
-"""A loss that keeps routers from choosing the same few experts."""
+"""A loss that keeps routers from always choosing the same few experts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch.nn.functional import softmax
 
 
 def balance(logits: Tensor, chosen: int) -> Tensor:
-    """Switch Transformer's load-balancing loss of one layer: E sum_i f_i P_i, 1 when even (arXiv:2101.03961, eq. 4).
+    """Switch Transformer's load-balancing loss of one layer: E sum_i f_i P_i, 1 if even (arXiv:2101.03961, eq. 4).
 
-    f_i is the share of choices that went to expert i, P_i the mean probability it was given; logits [n, E].
+    f_i is expert i's share of the choices (its load), P_i its mean probability; logits [n, E].
     """
     probability = softmax(logits, -1)
     experts = logits.shape[-1]

@@ -1,4 +1,4 @@
-"""An optimiser for parameters of low precision, and a loop that goes on where it was stopped."""
+"""An optimiser for low-precision parameters, and a resumable training loop."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CHECKPOINT_EVERY = 30
 class MasterAdamW:
     """AdamW without weight decay on float32 copies of low-precision parameters.
 
-    A step of lr 1e-3 is smaller than half a unit of bfloat16's last place for most weights; without the copies it
-    would be lost in rounding. ``settings`` are more of torch.optim.AdamW's.
+    For most weights, a step with lr 1e-3 is smaller than half a unit in the last place of bfloat16; without the copies
+    it would be lost in rounding. ``settings`` are further settings of torch.optim.AdamW.
     """
 
     def __init__(self, parameters: list[nn.Parameter], learning_rate: float, **settings: Any) -> None:
@@ -71,8 +71,8 @@ def fit(
 ) -> list[float]:
     """One update for each of ``batches``; resumes from ``checkpoint`` if it was written for the same ``key``.
 
-    ``part``: rows of a batch that run at once, their gradients added up (all of them where it is not given).
-    Returns the loss of every step. The checkpoint is removed by the caller once its result is safe.
+    ``part``: how many rows of a batch run at once, with gradients accumulated (default: all).
+    Returns the loss of every step. The caller removes the checkpoint once its result is saved.
     """
     losses: list[float] = []
     if checkpoint.is_file():
@@ -102,6 +102,6 @@ def fit(
 
 
 def batches(windows: Tensor, size: int, count: int) -> list[Tensor]:
-    """``count`` batches [size, length] of ``windows`` in order, from the start again when they run out."""
+    """``count`` batches [size, length] of ``windows`` in order, starting over when they run out."""
     repeats = -(-count * size // windows.shape[0])
     return list(windows.repeat(repeats, 1)[: count * size].split(size))

@@ -1,1 +1,1 @@
-"""An expert's gate and the examples that retrieval compares with; a router for all experts of a pool."""
+"""An expert's gate and its examples for retrieval; a router for all experts of a pool."""

@@ -1,4 +1,4 @@
-"""The examples of an expert that retrieval compares a prompt with."""
+"""An expert's examples, with which retrieval compares a prompt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 
 def quantise_rows(rows: Tensor) -> dict[str, Tensor]:
-    """int8 [n, d] and the scale of each row, as ``examples.safetensors`` holds them."""
+    """int8 rows [n, d] and a scale for each, in the form of ``examples.safetensors``."""
     scales = rows.abs().amax(-1).clamp(min=1e-12) / 127
     return {"embeddings": torch.round(rows / scales[:, None]).to(torch.int8), "scales": scales.float()}
 

@@ -1,8 +1,8 @@
-"""Train one router for all experts of a pool together: what PHATGOOSE's independent gates are measured against.
+"""Train one router for all experts of a pool together, to compare PHATGOOSE's independent gates with.
 
-Each adapted linear layer gets a linear router over the pool's experts, as a mixture of experts has one: logits W u / std(u),
-softmax over the k largest. Base and experts are frozen; the routers learn from every expert's text at once, which is what
-PHATGOOSE does without. Shapes: n tokens of a step, N experts, r rank, k chosen.
+Each adapted linear layer gets a linear router over the pool's experts, as in a mixture of experts: logits W u / std(u),
+softmax over the k largest. Base and experts are frozen; the routers learn from all experts' text at once, which
+PHATGOOSE does not need. Shapes: n tokens in a step, N experts, r rank, k chosen.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ FILE = "router.safetensors"
 class RouterOptions:
     """``steps`` updates on ``batch`` windows of ``length`` tokens.
 
-    As many tokens as the gates of the shipped pool saw, all twelve of them together: 12 times 100 steps of 2 windows of 256.
-    ``balance`` times Switch's load-balancing loss keeps experts from never being tried (arXiv:2101.03961, eq. 4).
+    By default as many tokens as all twelve gates of the shipped pool saw together: 12 × 100 steps of 2 windows of 256.
+    ``balance`` is the factor on Switch's load-balancing loss, so that every expert is tried (arXiv:2101.03961, eq. 4).
     """
 
     steps: int = 600
@@ -42,13 +42,13 @@ class RouterOptions:
     length: int = 256
     learning_rate: float = 1e-3
     balance: float = 0.01
-    spread: float = 0.02  # standard deviation of the first weights
+    spread: float = 0.02  # standard deviation of the initial weights
     k: int = 2
     seed: int = 2
 
 
 class Scaled:
-    """The last input over its deviation, float32 [n, d_in]: queries, keys and values read one tensor, which is scaled once."""
+    """Divides an input by its standard deviation, float32 [n, d_in], only once for queries, keys and values."""
 
     def __init__(self) -> None:
         self.source: Tensor | None = None
@@ -94,7 +94,7 @@ class RoutedLinear(nn.Module):
         self.register_buffer("b", b.transpose(0, 1).flatten(1).to(dtype))  # [d_out, N r]
         self.register_buffer("able", torch.tensor([lora is not None for lora in loras]))
         self.router = nn.Parameter(torch.randn(len(loras), d_in, generator=draw) * options.spread)
-        self.logits = torch.empty(0)  # of the last run, [n, N]
+        self.logits = torch.empty(0)  # from the last run, [n, N]
 
     def forward(self, u: Tensor) -> Tensor:
         flat = u.reshape(-1, u.shape[-1])
@@ -107,7 +107,7 @@ class RoutedLinear(nn.Module):
 
 
 def with_routers(model: nn.Module, experts: Sequence[Expert], options: RouterOptions) -> dict[str, RoutedLinear]:
-    """Put a router at every linear layer that an expert adapts, in place; by module path, in code-point order."""
+    """Add a router, in place, to each linear layer that an expert adapts; returns them by path, in code-point order."""
     model.requires_grad_(False)
     draw = torch.Generator().manual_seed(options.seed)
     routed, scaled = {}, Scaled()
@@ -120,7 +120,7 @@ def with_routers(model: nn.Module, experts: Sequence[Expert], options: RouterOpt
 
 
 def mixed(windows: Sequence[Tensor], options: RouterOptions) -> list[Tensor]:
-    """Batches [batch, length] with the same number of windows of each kind, in a drawn order."""
+    """Batches [batch, length] with the same number of windows of each kind, in random order."""
     each = -(-options.steps * options.batch // len(windows))
     rows = torch.cat([part.repeat(-(-each // len(part)), 1)[:each] for part in windows])
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(options.seed))
@@ -128,13 +128,14 @@ def mixed(windows: Sequence[Tensor], options: RouterOptions) -> list[Tensor]:
 
 
 def train_router(pool_folder: Path, corpora: Path, options: RouterOptions, runs: Path) -> dict[str, float]:
-    """Write ``router.safetensors`` into the pool and name it in ``pool.json``; returns the loss at both ends of the run.
+    """Write ``router.safetensors`` into the pool and name it in ``pool.json``; returns the first and the last loss.
 
-    The file has one tensor a module, [N, d_in]; ``pool.json`` tells the ids of the experts, row by row. Text is each expert's ``<id>/train.jsonl`` in ``corpora``.
+    The file has one tensor [N, d_in] per module; ``pool.json`` gives the expert id of each row. The text is each
+    expert's ``<id>/train.jsonl`` in ``corpora``.
     """
     pool = read_pool(pool_folder)
     if len(pool.experts) < options.k:
-        raise UserError(f"{pool_folder}: has {len(pool.experts)} experts, a token is to choose {options.k}")
+        raise UserError(f"{pool_folder}: has {len(pool.experts)} experts, but k is {options.k}")
     model, tokenizer = load_base(pool_folder, torch.bfloat16)
     windows = [
         pack(tokenizer, read_texts(corpora / expert.id / "train.jsonl"), options.length, options.seed)

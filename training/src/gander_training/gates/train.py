@@ -1,7 +1,7 @@
-"""Train an expert's PHATGOOSE gate, and gather what the other strategies need.
+"""Train an expert's PHATGOOSE gate, and collect what the other strategies need.
 
 Source: Muqeeth et al., "Learning to Route Among Specialized Experts for Zero-Shot Generalization"
-(arXiv 2402.05859), section 3.1: h = W u + s B A (sigmoid(v . u) u), with W, A and B frozen and v zero at the start.
+(arXiv 2402.05859), section 3.1: h = W u + s B A (sigmoid(v . u) u), with W, A and B frozen and v initially zero.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ F16_MAX = 6e4
 
 @dataclass(frozen=True)
 class GateOptions:
-    """The paper's: 100 steps of AdamW at 5e-3; here ``batch`` windows of ``length`` tokens a step."""
+    """The paper's settings, 100 steps of AdamW at 5e-3; here with ``batch`` windows of ``length`` tokens per step."""
 
     steps: int = 100
     batch: int = 2
@@ -40,7 +40,7 @@ class GateOptions:
 
 
 class Gates(nn.Module):
-    """One vector [d_in] a module, zero at first."""
+    """One vector [d_in] per module, initially zero."""
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
@@ -71,9 +71,9 @@ def train_gate(
     label: str,
     **how: Any,
 ) -> dict[str, Tensor]:
-    """v of every module, float32 [d_in], trained with base and adapter frozen on batches of ``rows``.
+    """Train v of every module, float32 [d_in], on batches of ``rows`` with base and adapter frozen.
 
-    ``inputs_of`` makes the model's inputs, labels among them, of rows; ``how`` is for ``fit``.
+    ``inputs_of`` makes the model's inputs, including labels, from rows; ``how`` is for ``fit``.
     """
     for parameter in bench.model.parameters():
         parameter.requires_grad_(False)
@@ -83,7 +83,7 @@ def train_gate(
     handles = list(input_hooks(bench, gates.hook, inner=True))
 
     def loss_of(some: Tensor) -> Tensor:
-        # The compiled graph knows nothing of these hooks.
+        # Not the compiled graph, which would skip these hooks.
         return bench.model(**inputs_of(some), use_cache=False).loss  # type: ignore[no-any-return]
 
     try:
@@ -96,10 +96,10 @@ def train_gate(
 
 @torch.no_grad()
 def mean_inputs(bench: Workbench, windows: Tensor, batch: int = 4) -> dict[str, Tensor]:
-    """The mean of each module's input [d_in] over the tokens of ``windows``, the expert active.
+    """The mean of each module's input [d_in] over the tokens of ``windows``, with the expert active.
 
-    The first position of a window and the separators are left out: models of this kind park outsized activations there
-    (400 times the median length in one module of SmolLM2-135M), which would drown every other token in the mean.
+    The first position of a window and the separators are left out: models of this kind have outsized activations there
+    (400 times the median length in one module of SmolLM2-135M), which would dominate the mean.
     """
     sums: dict[str, Tensor] = {}
     kept: list[Tensor] = []
@@ -131,7 +131,7 @@ def mean_inputs(bench: Workbench, windows: Tensor, batch: int = 4) -> dict[str, 
 
 
 def compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Half precision where every value fits into it, float32 otherwise."""
+    """Half precision if every value fits into it, otherwise float32."""
     fits = all(float(t.abs().max()) < F16_MAX for t in tensors.values())
     return {name: t.half() if fits else t.float() for name, t in tensors.items()}
 
@@ -146,7 +146,7 @@ def train_gate_folder(
 ) -> dict[str, Tensor]:
     """Write gate, activation and (with a retriever) examples into the expert's ``folder``; returns the gate.
 
-    The bench must hold the folder's adapter.
+    The folder's adapter must be loaded in ``bench``.
     """
     texts = [text for path in data for text in read_texts(path)]
     windows = pack(bench.tokenizer, texts, options.length, options.seed)
@@ -174,9 +174,9 @@ def train_gate_folder(
 def write_gate(
     folder: Path, gate: dict[str, Tensor], means: dict[str, Tensor], examples: dict[str, Tensor] | None
 ) -> None:
-    """Write what a gate's training gave into the expert's folder, each file whole or not at all."""
+    """Write the results of a gate's training into the expert's folder, each file whole or not at all."""
     if all(float(v.abs().max()) == 0 for v in gate.values()):
-        raise UserError(f"{folder}: the gate did not move from zero: does the adapter do anything?")
+        raise UserError(f"{folder}: the gate stayed at zero: does the adapter have any effect?")
     outputs = {"gate.safetensors": gate, "activation.safetensors": compact(means)}
     if examples is not None:
         outputs["examples.safetensors"] = examples

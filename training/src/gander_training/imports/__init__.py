@@ -1,1 +1,1 @@
-"""Checkpoints of others' code, as pools."""
+"""Imports checkpoints from other programs as pools."""

@@ -1,4 +1,4 @@
-"""A checkpoint, read tensor by tensor: PyTorch's own file, mapped into memory, or a safetensors file."""
+"""Reads a checkpoint tensor by tensor: a PyTorch file, mapped into memory, or a safetensors file."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ PICKLE = b"\x80"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Keys with their sizes; numbers are read when asked for."""
+    """A checkpoint's keys and shapes; values are read on demand."""
 
     path: Path
     shapes: dict[str, tuple[int, ...]]
     fetch: Callable[[str], Tensor]
 
     def read(self, key: str) -> Tensor:
-        """One tensor, in the type it is stored in."""
+        """One tensor in its stored type. Raises ``UserError`` if a value is not finite."""
         tensor = self.fetch(key)
         if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
-            raise UserError(f"{self.path}: {key} holds something other than finite numbers")
+            raise UserError(f"{self.path}: {key} contains values that are not finite numbers")
         return tensor
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Open a file by what it holds; no code in it is run."""
+    """Open a file, recognised by its contents; no code in it is run."""
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     with path.open("rb") as file:
@@ -56,9 +56,11 @@ def _from_torch(path: Path) -> Checkpoint:
         held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL (\S+)", str(error))
-        raise UserError(f"{path}: holds an object that is no tensor ({named[1] if named else 'unreadable'})") from None
+        raise UserError(
+            f"{path}: contains an object that is not a tensor ({named[1] if named else 'unreadable'})"
+        ) from None
     except (OSError, RuntimeError, ValueError, EOFError, KeyError):
-        raise UserError(f"{path}: not a whole PyTorch checkpoint") from None
+        raise UserError(f"{path}: an incomplete PyTorch checkpoint") from None
     if not isinstance(held, dict):
         raise UserError(f"{path}: holds a {type(held).__name__}, not tensors by name")
     for key, value in held.items():

@@ -1,9 +1,9 @@
-"""Experts of the ``mttl`` library (github.com/microsoft/mttl) with its PHATGOOSE gates, into a pool with their base.
+"""Imports experts of the ``mttl`` library (github.com/microsoft/mttl) with PHATGOOSE gates into a pool with their base.
 
-A library is a folder. ``<expert>.ckpt`` holds ``{layer}.lora_a`` [d_in, r] and ``{layer}.lora_b`` [r, d_out], which its
-modules/lora.py multiplies by lora_alpha / lora_rank of ``<expert>.meta``: A = lora_aᵀ, B = lora_bᵀ.
-``<expert>.phatgoosetransformconfig-<hash>.bin`` holds the gates, ``{layer}.selector.{expert}.v`` [1, d_in]. Its router
-(PhatgooseSelector) is this package's: LN of both sides, divided by √d_in, softmax over the chosen.
+A library is a folder. ``<expert>.ckpt`` contains ``{layer}.lora_a`` [d_in, r] and ``{layer}.lora_b`` [r, d_out], which
+mttl's modules/lora.py multiplies by lora_alpha / lora_rank from ``<expert>.meta``: A = lora_aᵀ, B = lora_bᵀ.
+``<expert>.phatgoosetransformconfig-<hash>.bin`` contains the gates, ``{layer}.selector.{expert}.v`` [1, d_in]. mttl's
+router (PhatgooseSelector) is the same as here: LN of both sides, divided by √d_in, softmax over the chosen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gander_training.pools.pool import check_expert, manifest_of
 
 GATES = "phatgoosetransformconfig-*"
 MATRICES = {".lora_a": "A", ".lora_b": "B"}
-# What a NumPy array is unpickled with, under its name of before NumPy 2, too.
+# What unpickling a NumPy array needs, also under the names from before NumPy 2.
 ARRAYS: list[Any] = [
     np.ndarray,
     np.dtype,
@@ -39,7 +39,7 @@ ARRAYS: list[Any] = [
 
 
 def unpickled(path: Path) -> dict[str, Any]:
-    """Plain data and arrays; no code in the file is run."""
+    """Load a file of plain data and arrays; no code in it is run."""
     try:
         with torch.serialization.safe_globals(ARRAYS):
             held = torch.load(path, map_location="cpu", weights_only=True)
@@ -53,7 +53,7 @@ def unpickled(path: Path) -> dict[str, Any]:
 
 
 def alpha_of(library: Path, name: str) -> tuple[float, int]:
-    """lora_alpha and lora_rank of an expert, which has to be plain LoRA."""
+    """An expert's lora_alpha and lora_rank. Raises ``UserError`` unless it is plain LoRA."""
     path = library / f"{name}.meta"
     config = unpickled(path).get("expert_config")
     if not isinstance(config, dict) or not {"lora_alpha", "lora_rank"} <= config.keys():
@@ -64,13 +64,13 @@ def alpha_of(library: Path, name: str) -> tuple[float, int]:
 
 
 def adapter_of(library: Path, name: str, rank: int) -> dict[str, Tensor]:
-    """PEFT's tensors of an expert."""
+    """An expert's adapter, as PEFT's tensors."""
     checkpoint = open_checkpoint(library / f"{name}.ckpt")
     tensors = {}
     for key, shape in checkpoint.shapes.items():
         layer, letter = key[:-7], MATRICES.get(key[-7:])
         if letter is None or len(shape) != 2:
-            raise UserError(f"{checkpoint.path}: {key} {list(shape)} is no matrix of plain LoRA")
+            raise UserError(f"{checkpoint.path}: {key} {list(shape)} is not a matrix of plain LoRA")
         if shape[1 if letter == "A" else 0] != rank:
             raise UserError(f"{checkpoint.path}: {key} is {list(shape)}, lora_rank is {rank}")
         tensors[f"base_model.model.{layer}.lora_{letter}.weight"] = checkpoint.read(key).T.contiguous()
@@ -81,18 +81,18 @@ def gates_of(library: Path, name: str) -> dict[str, Tensor]:
     """An expert's gates."""
     files = sorted(library.glob(f"{name}.{GATES}.bin"))
     if len(files) != 1:
-        raise UserError(f"{library}: {len(files)} files are {name}.{GATES}.bin, and one is wanted")
+        raise UserError(f"{library}: expected one file {name}.{GATES}.bin, found {len(files)}")
     gates = {}
     for key, value in unpickled(files[0]).get("data", {}).items():
         layer, _, rest = key.rpartition(".selector.")
         if rest != f"{name}.v" or not isinstance(value, (np.ndarray, Tensor)) or value.shape[:-1] != (1,):
-            raise UserError(f"{files[0]}: {key} is no gate of {name}")
+            raise UserError(f"{files[0]}: {key} is not a gate of {name}")
         gates[layer] = torch.as_tensor(value)[0].clone()
     return gates
 
 
 def import_mttl(library: Path, pool: Path, names: Sequence[str] | None = None) -> list[str]:
-    """Write a library's experts, or those of ``names``, into ``pool``, one after another; returns their ids."""
+    """Write a library's experts, or only ``names``, into ``pool``, one after another; returns their ids."""
     manifest = manifest_of(pool)
     there = sorted(path.stem for path in library.glob("*.ckpt"))
     wanted = list(names) if names is not None else there

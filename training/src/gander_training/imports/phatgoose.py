@@ -1,8 +1,8 @@
-"""A checkpoint of PHATGOOSE's released code (github.com/r-three/phatgoose) as a pool, one expert after another.
+"""Imports a checkpoint of PHATGOOSE's released code (github.com/r-three/phatgoose) as a pool, expert by expert.
 
-Its keys, for each module M and expert i: ``M._addons.router.expert_embeddings__i`` [d_in] is the gate,
-``M._addons.expert_lora.layer1__i`` [d_in, r] and ``…layer2__i`` [r, d_out] the adapter. Their module adds
-u layer1 layer2 / r: so A = layer1ᵀ, B = layer2ᵀ, and lora_alpha is 1.
+Its keys for each module M and expert i: ``M._addons.router.expert_embeddings__i`` [d_in] is the gate,
+``M._addons.expert_lora.layer1__i`` [d_in, r] and ``…layer2__i`` [r, d_out] are the adapter. The authors' module adds
+u layer1 layer2 / r, so A = layer1ᵀ, B = layer2ᵀ, and lora_alpha is 1.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ PARTS_OF_EXPERT = (GATE, LAYER1, LAYER2)
 KEY = re.compile(
     rf"(?P<module>.+)\._addons\.(?P<part>{'|'.join(map(re.escape, PARTS_OF_EXPERT))})__(?P<index>0|[1-9]\d*)"
 )
-# Copies of the base's embedding: no part of an expert, but the authors' loader writes them over the base's.
+# Copies of the base's embedding. They belong to no expert, but the authors' loader replaces the base's with them.
 TABLES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
-# What the authors' code adds to the sum of the chosen probabilities before it divides by it.
+# The authors' code adds this to the sum of the chosen probabilities before dividing by it.
 WEIGHT_EPSILON = 1e-6
 NUMBERED = re.compile(r"(?:expert-)?(\d+)(?:-.*)?")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a checkpoint holds: by module (d_in, d_out), the same for each of ``count`` experts of one rank."""
+    """A checkpoint's contents: (d_in, d_out) by module, the same for all ``count`` experts, which have one rank."""
 
     modules: dict[str, tuple[int, int]]
     count: int
@@ -54,7 +54,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an expert is called: its folder, and what is shown."""
+    """An expert's index in the checkpoint, folder and display name."""
 
     index: int
     id: str
@@ -67,14 +67,14 @@ def key_of(module: str, part: str, index: int) -> str:
 
 
 def layout_of(checkpoint: Checkpoint) -> Layout:
-    """The experts in a checkpoint; a UserError where one is missing, incomplete or unlike the others."""
+    """The experts in a checkpoint. Raises ``UserError`` if one is missing, incomplete or unlike the others."""
     modules, indices = set(), set()
     for key in checkpoint.shapes:
         if match := KEY.fullmatch(key):
             modules.add(match["module"])
             indices.add(int(match["index"]))
         elif key not in TABLES:
-            raise UserError(f"{checkpoint.path}: {key} is no part of an expert and no embedding")
+            raise UserError(f"{checkpoint.path}: {key} is neither part of an expert nor an embedding")
     if not indices:
         raise UserError(f"{checkpoint.path}: holds no expert of PHATGOOSE's released code")
     count = max(indices) + 1
@@ -108,7 +108,7 @@ def sizes_of(checkpoint: Checkpoint, module: str, index: int) -> tuple[int, int,
     gate, first, second = shapes
     if len(first) != 2 or len(second) != 2 or first[1] != second[0] or gate != first[:1]:
         told = ", ".join(f"{part} {list(shape)}" for part, shape in zip(PARTS_OF_EXPERT, shapes, strict=True))
-        raise UserError(f"{checkpoint.path}: expert {index} at {module} has {told}, which do not go together")
+        raise UserError(f"{checkpoint.path}: expert {index} at {module} has {told}, which do not fit together")
     return first[0], first[1], second[1]
 
 
@@ -138,33 +138,35 @@ def table_of(checkpoint: Checkpoint) -> Tensor | None:
 
 
 def said_of_table(own: Tensor, table: Tensor) -> str:
-    """How the checkpoint's copy ``table`` differs from the base's embedding, and what is done."""
+    """How the checkpoint's copy ``table`` differs from the base's embedding, and which one the pool gets."""
     rows = int((own != table).any(1).sum())
     if not rows:
-        return "embedding: the checkpoint's copy is the base's"
+        return "embedding: the checkpoint's copy equals the base's"
     largest = (own - table.to(own)).abs().max().item()
     rounding = torch.equal(own.to(table.dtype), table)
     how = (
-        f"by rounding to {table.dtype}".replace("torch.", "") if rounding else "by more than rounding: is it this base?"
+        f"by rounding to {table.dtype}".replace("torch.", "")
+        if rounding
+        else "by more than rounding: is this the right base?"
     )
     return (
         f"embedding: the checkpoint's copy differs from the base's in {rows} of {len(table)} rows, by at most {largest:.2g} "
-        f"({how}); the pool's base has the copy, as the authors' loader writes it over the base's"
+        f"({how}); the pool's base gets the copy, as in the authors' loader"
     )
 
 
 def said_of_kept(checkpoint: Checkpoint, target: Path, table: Tensor | None) -> str:
-    """Whether the embedding of a base that is there already is the checkpoint's but for rounding; refuses any other."""
+    """How an existing base's embedding differs. Raises ``UserError`` if by more than rounding."""
     own = shipped_table(target)
     if table is None or (own.shape == table.shape and torch.equal(own, table.float())):
         return ""
     if own.shape != table.shape or not torch.equal(own.to(table.dtype), table):
-        raise UserError(f"{target}: has another embedding than {checkpoint.path} (delete it to have it made again)")
+        raise UserError(f"{target}: its embedding is not that of {checkpoint.path} (delete it to make it again)")
     return f", with its own embedding: the checkpoint's is rounded to {table.dtype}".replace("torch.", "")
 
 
 def write_base(checkpoint: Checkpoint, base: Path, target: Path) -> None:
-    """The pool's ``base`` with the checkpoint's embedding; one that is there already is kept."""
+    """Write the pool's ``base`` with the checkpoint's embedding; an existing one is kept."""
     table = table_of(checkpoint)
     if target.is_dir():
         print(f"{target}: kept{said_of_kept(checkpoint, target, table)}")
@@ -182,7 +184,7 @@ def write_base(checkpoint: Checkpoint, base: Path, target: Path) -> None:
 
 
 def adapter_of(checkpoint: Checkpoint, layout: Layout, index: int) -> dict[str, Tensor]:
-    """PEFT's tensors of one expert, in the type they are stored in."""
+    """One expert's adapter as PEFT's tensors, in their stored type."""
     tensors = {}
     for module in layout.modules:
         for letter, part in (("A", LAYER1), ("B", LAYER2)):
@@ -197,21 +199,21 @@ def gates_of(checkpoint: Checkpoint, layout: Layout, index: int) -> dict[str, Te
 
 
 def target_modules(layout: Layout, model: nn.Module) -> list[str]:
-    """Last names of modules where these name the adapted ones and no others, whole paths otherwise."""
+    """The last names of the adapted modules if no other module has one of these, otherwise their whole paths."""
     lasts = {module.rpartition(".")[2] for module in layout.modules}
     named = {path for path, layer in model.named_modules() if path.rpartition(".")[2] in lasts}
     return sorted(lasts if named == layout.modules.keys() else layout.modules)
 
 
 def sort_targets(path: Path) -> None:
-    """Write ``target_modules`` in order: PEFT keeps a set, whose order differs from run to run."""
+    """Sort ``target_modules``: PEFT writes a set, whose order differs from run to run."""
     saved = read_json(path)
     saved["target_modules"] = sorted(saved["target_modules"])
     path.write_text(json.dumps(saved, indent=2) + "\n", encoding="utf-8")
 
 
 def write_expert(folder: Path, checkpoint: Checkpoint, layout: Layout, expert: Imported, config: LoraConfig) -> None:
-    """One folder of ``experts/``, whole or not at all."""
+    """Write one folder of ``experts/``, whole or not at all."""
     with whole_folder(folder) as temporary:
         config.save_pretrained(str(temporary))
         sort_targets(temporary / "adapter_config.json")
@@ -220,7 +222,7 @@ def write_expert(folder: Path, checkpoint: Checkpoint, layout: Layout, expert: I
         gate = temporary / "gate.safetensors"
         save_file(gates_of(checkpoint, layout, expert.index), gate, metadata={"format": "pt"})
         for file in (adapter, gate):
-            file.chmod(0o644)  # safetensors writes files that only their owner may read
+            file.chmod(0o644)  # safetensors makes files readable only by their owner
         front = {
             "name": expert.name,
             "description": f"Expert {expert.index} of {checkpoint.path.name}, a checkpoint of PHATGOOSE's released code.",
@@ -233,7 +235,7 @@ def write_expert(folder: Path, checkpoint: Checkpoint, layout: Layout, expert: I
 def write_experts(
     folder: Path, checkpoint: Checkpoint, layout: Layout, experts: Sequence[Imported], config: LoraConfig
 ) -> None:
-    """One after another, so that no more than one is held in memory; what an earlier run finished stays as it is."""
+    """Write experts one by one, so that only one is in memory; experts from an earlier run stay as they are."""
     for expert in tqdm(experts, desc="experts"):
         if (folder / expert.id).is_dir():
             require_same(folder / expert.id, checkpoint, layout, expert)
@@ -242,7 +244,7 @@ def write_experts(
 
 
 def holds(file: Path, tensors: dict[str, Tensor]) -> bool:
-    """Whether a safetensors file holds just these."""
+    """Whether a safetensors file contains exactly ``tensors``."""
     try:
         with safe_open(file, framework="pt") as there:
             return set(there.keys()) == set(tensors) and all(
@@ -253,14 +255,14 @@ def holds(file: Path, tensors: dict[str, Tensor]) -> bool:
 
 
 def require_same(folder: Path, checkpoint: Checkpoint, layout: Layout, expert: Imported) -> None:
-    """Refuse an expert that was written before and is not what would be written now."""
+    """Refuse an existing expert that differs from what would be written now."""
     adapter = holds(folder / "adapter_model.safetensors", adapter_of(checkpoint, layout, expert.index))
     if not adapter or not holds(folder / "gate.safetensors", gates_of(checkpoint, layout, expert.index)):
-        raise UserError(f"{folder}: already there, with other numbers than {checkpoint.path} has (delete it to go on)")
+        raise UserError(f"{folder}: already exists with other values than in {checkpoint.path} (delete it to continue)")
 
 
 def read_names(path: Path, count: int) -> list[str]:
-    """One name a line, in the order of the checkpoint's indices."""
+    """Read one name per line, in the order of the checkpoint's indices."""
     try:
         names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
@@ -268,12 +270,12 @@ def read_names(path: Path, count: int) -> list[str]:
     if len(names) != count:
         raise UserError(f"{path}: {len(names)} names, the checkpoint has {count} experts")
     if len(set(names)) < count:
-        raise UserError(f"{path}: {next(name for name in names if names.count(name) > 1)} stands there twice")
+        raise UserError(f"{path}: {next(name for name in names if names.count(name) > 1)} appears twice")
     return names
 
 
 def experts_of(count: int, names: Sequence[str] | None, chosen: Sequence[int] | None) -> list[Imported]:
-    """What is imported under which name. Ids begin with the index, so that they sort as the checkpoint's experts do."""
+    """The experts to import, with their names. Ids begin with the index, to sort in the checkpoint's order."""
     width = max(2, len(str(count - 1)))
     out = []
     for index in sorted(set(chosen)) if chosen is not None else range(count):
@@ -288,12 +290,12 @@ def experts_of(count: int, names: Sequence[str] | None, chosen: Sequence[int] | 
 
 
 def require_no_other_names(folder: Path, experts: Sequence[Imported]) -> None:
-    """Refuse to write an expert a second time because it has another name now."""
+    """Refuse to write an expert again under another name."""
     ids = {expert.index: expert.id for expert in experts}
     for entry in folder.glob("[!.]*"):
         match = NUMBERED.fullmatch(entry.name)
         if match and ids.get(int(match[1]), entry.name) != entry.name:
-            raise UserError(f"{entry}: expert {int(match[1])} is there under another name")
+            raise UserError(f"{entry}: expert {int(match[1])} already exists under another name")
 
 
 def import_phatgoose(
@@ -306,7 +308,7 @@ def import_phatgoose(
     title: str | None = None,
     license: str = "not stated",
 ) -> list[str]:
-    """Make or complete a pool; returns the ids of its experts. All that can be wrong is looked for before writing."""
+    """Make or complete a pool; returns its experts' ids. All checks happen before anything is written."""
     checkpoint = open_checkpoint(path)
     layout = layout_of(checkpoint)
     experts = experts_of(layout.count, read_names(names, layout.count) if names else None, chosen)
@@ -334,7 +336,7 @@ def import_phatgoose(
 
 
 def check_pool_of(pool: Path, layout: Layout, experts: Sequence[Imported]) -> None:
-    """Hold what was written against the pool's own base: its sizes, and what its graphs compute."""
+    """Check the written experts against the pool's own base: shapes, and which modules its graphs compute."""
     base = pool / "base"
     there = placed(base)
     for module in layout.modules:

@@ -1,4 +1,4 @@
-"""Export a mixture of experts to an ONNX folder with transformers' own exporter, held to its source before it is there."""
+"""Export a mixture of experts to an ONNX folder with transformers' own exporter, and compare it with its source."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ from gander_training.files import whole_folder
 from gander_training.quiet import quiet
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
-BATCH, PAST, NEW = 2, 4, 3  # of the example that is exported; 0 and 1 would be taken for constants
-# Nats, in the mean over tokens and vocabulary. Sums in another order come to 1e-6; a router that is computed otherwise
-# to more than 0.01.
+BATCH, PAST, NEW = 2, 4, 3  # sizes of the example input; 0 and 1 would become constants
+# Nats, mean over tokens and vocabulary. Another order of summation gives 1e-6; a different router, more than 0.01.
 BOUND = 1e-3
 TEXT = (
     "def mean(values):\n    return sum(values) / len(values)\n\n"
@@ -33,13 +32,13 @@ TEXT = (
 
 
 def require_moe(source: Path) -> None:
-    """Say what is wrong with a folder whose model cannot be exported, before its weights are read."""
+    """Refuse a folder whose model cannot be exported, before its weights are read."""
     import transformers
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     if int(transformers.__version__.split(".")[0]) < 5:
-        raise UserError("export-moe takes transformers 5, in an environment of its own: pip install -e '.[moe]'")
+        raise UserError("export-moe needs transformers 5, in an environment of its own: pip install -e '.[moe]'")
     file = source / "config.json"
     config = read_json(file)
     kind = config.get("model_type")
@@ -57,20 +56,20 @@ def require_moe(source: Path) -> None:
 
 
 def has_experts(model: torch.nn.Module) -> bool:
-    """Whether some of its modules are experts, as all architectures of transformers call theirs."""
+    """Whether the model has modules that are named experts, as in all of transformers' architectures."""
     return any(
         name.rpartition(".")[2] == "experts" or "expert" in type(module).__name__.lower()
         for name, module in model.named_modules()
     )
 
 
-# Layers that keep another state than keys and values, or in another way: exporters and runtimes stumble over these.
+# Layers with a state other than keys and values, with which exporters and runtimes have trouble.
 STATEFUL = re.compile(r"(mamba|deltanet|linearattention|lightningattention)(?!\w*layer$)", re.IGNORECASE)
 
 
 @contextmanager
 def named(model: Any, what: str) -> Iterator[None]:
-    """Say which architecture cannot be exported, and what of it is unusual, whatever an exporter or a runtime raises."""
+    """Turn errors of exporters and runtimes into a ``UserError`` that names the architecture and its unusual layers."""
     try:
         yield
     except UserError:
@@ -83,7 +82,7 @@ def named(model: Any, what: str) -> Iterator[None]:
 
 
 def plain_past(model: Any) -> Any:
-    """Keys and values of some tokens, none forgotten outside a sliding window: the mask leaves those out already."""
+    """Keys and values of some tokens, all of them kept despite a sliding window, which the mask already applies."""
     from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
     with torch.no_grad():
@@ -96,7 +95,7 @@ def plain_past(model: Any) -> Any:
 
 
 def write_float32(model: Any, folder: Path) -> None:
-    """``model.onnx``, ``model.onnx.data``, ``config.json`` and ``export.json`` by transformers' exporter."""
+    """Write ``model.onnx``, ``model.onnx.data``, ``config.json`` and ``export.json`` with transformers' exporter."""
     from transformers.exporters import OnnxConfig, OnnxExporter
 
     inputs = {
@@ -113,13 +112,13 @@ def write_float32(model: Any, folder: Path) -> None:
     path.write_bytes(graph.SerializeToString(deterministic=True))
 
 
-# What torch.onnx notes of how it came to a node. Stack traces name files of the machine; the rest says once more, at
-# three times the length, what the name scopes say.
+# torch.onnx's notes on the origin of a node. Stack traces contain local paths; the others repeat the name scopes at
+# three times the length.
 NOTES = ("stack_trace", "fx_node", "namespace", "class_hierarchy")
 
 
 def without_notes(model: onnx.ModelProto) -> None:
-    """Leave out what torch.onnx adds for debugging, in place."""
+    """Remove what torch.onnx adds for debugging, in place."""
     for node in model.graph.node:
         kept = [entry for entry in node.metadata_props if not entry.key.endswith(NOTES)]
         del node.metadata_props[:]
@@ -128,7 +127,7 @@ def without_notes(model: onnx.ModelProto) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """How far the folder's log-probabilities are from the model's, in nats: at most, in the mean; and its loss."""
+    """Largest and mean difference of the folder's log-probabilities from the model's, in nats; and its loss."""
 
     largest: float
     mean: float
@@ -136,7 +135,7 @@ class Checked:
 
 
 def check(folder: Path, model: Any, ids: list[int]) -> Checked:
-    """Hold the folder to ``model``: all tokens at once, and in two steps of which the second takes what the first kept."""
+    """Compare the folder with ``model``: all tokens at once, and in two steps, with the state carried over."""
     from gander_training.mixtures.folder import OnnxFolder
 
     with torch.no_grad():
@@ -150,7 +149,7 @@ def check(folder: Path, model: Any, ids: list[int]) -> Checked:
         got = torch.from_numpy(logits).log_softmax(-1).numpy()
         off = np.abs(got - wanted)
         if not np.isfinite(off).all():
-            raise UserError(f"{folder / 'model.onnx'}: gives numbers that are not finite")
+            raise UserError(f"{folder / 'model.onnx'}: its results are not finite numbers")
         largest, mean = max(largest, float(off.max())), max(mean, float(off.mean()))
         loss = -float(got[np.arange(len(ids) - 1), ids[1:]].mean())
     return Checked(largest, mean, loss)
@@ -160,13 +159,13 @@ def require_same(checked: Checked, what: str) -> None:
     """Refuse an export that computes something else."""
     if checked.mean > BOUND:
         raise UserError(
-            f"{what} does not compute what the model computes: log-probabilities differ by {checked.mean:.2g} nats in "
-            f"the mean, {checked.largest:.2g} at most; nothing was written"
+            f"{what} does not compute what the model computes: log-probabilities differ by {checked.mean:.2g} nats on "
+            f"average, by {checked.largest:.2g} at most; nothing was written"
         )
 
 
 def with_weights(model: Any, weights: dict[str, torch.Tensor]) -> Any:
-    """A copy of ``model`` with other weights, by parameter."""
+    """A copy of ``model`` with the given weights, by parameter name."""
     result = copy.deepcopy(model)
     result.load_state_dict(weights, strict=False)
     result.tie_weights()
@@ -174,7 +173,7 @@ def with_weights(model: Any, weights: dict[str, torch.Tensor]) -> Any:
 
 
 def export_moe(source: Path, target: Path, precision: str) -> list[str]:
-    """Write ``target``; what was checked, in lines."""
+    """Write ``target``; returns the results of the checks, line by line."""
     from gander_training.bases.source import load_source
     from gander_training.mixtures.int4 import write_int4
 
@@ -183,9 +182,9 @@ def export_moe(source: Path, target: Path, precision: str) -> list[str]:
         model, tokenizer = load_source(source, torch.float32)
     ids = tokenizer(TEXT).input_ids[: model.config.max_position_embeddings]
     with whole_folder(target) as folder:
-        with named(model, "transformers' exporter does not write it"):
+        with named(model, "transformers' exporter cannot write it"):
             write_float32(model, folder)
-        with named(model, "the graph that transformers' exporter writes of it does not run in onnxruntime"):
+        with named(model, "the graph that transformers' exporter writes does not run in onnxruntime"):
             exact = check(folder, model, ids)
         require_same(exact, "the exported graph")
         told = [f"float32: off by at most {exact.largest:.1e} nats on {len(ids)} tokens, in one step and in two"]
@@ -194,7 +193,7 @@ def export_moe(source: Path, target: Path, precision: str) -> list[str]:
             require_same(rounded, "the graph in four bits")
             told += [
                 f"int4: off by at most {rounded.largest:.1e} nats from the model with the same rounded weights",
-                f"loss on the text: {exact.loss:.4f} nats a token in float32, {rounded.loss:.4f} in int4",
+                f"loss on the text: {exact.loss:.4f} nats per token in float32, {rounded.loss:.4f} in int4",
             ]
         for name in TOKENIZER_FILES:
             if (source / name).is_file():

@@ -1,7 +1,7 @@
-"""The tiny mixtures of experts by every exporter that writes them, and their golden traces.
+"""Writes the tiny mixtures of experts with every exporter that supports them, and their golden traces.
 
-``python -m gander_training.mixtures.fixtures`` writes ``test/fixtures/moe`` and ``test/fixtures/golden/moe`` again. Not all
-exporters share an environment: what the running one lacks is made by ``--other``, the Python of another.
+``python -m gander_training.mixtures.fixtures`` writes ``test/fixtures/moe`` and ``test/fixtures/golden/moe`` again. The
+exporters do not share one environment: ``--other`` is the Python of an environment with the exporters missing here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gander_training.mixtures.rounded import GPT_OSS, LFM2, rounded_weights
 from gander_training.quiet import quiet
 from gander_training.tiny.mixtures import ARCHITECTURES, add_mxfp4, load_moe, write_moe
 
-# As a person has them beside the graph when an exporter does not write them.
+# Copied from the source if an exporter does not write them.
 BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
@@ -37,9 +37,9 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Form:
-    """``write(source, target)`` exports a Hugging Face folder and gives the weights that it rounded, by parameter.
+    """``write(source, target)`` exports a Hugging Face folder and returns the weights that it rounded, by parameter.
 
-    ``packages`` is what that takes, the exporter first.
+    ``packages`` are the packages that it needs, the exporter first.
     """
 
     write: Callable[[Path, Path], Weights | None]
@@ -47,7 +47,7 @@ class Form:
     architectures: tuple[str, ...]
 
     def installed(self) -> bool:
-        """Whether this environment has the exporter, in a version that takes these models."""
+        """Whether this environment has the exporter, in a version that supports these models."""
         requirements = [Requirement(package) for package in self.packages]
         try:
             return all(version(requirement.name) in requirement.specifier for requirement in requirements)
@@ -77,8 +77,8 @@ def optimum(source: Path, target: Path) -> None:
     build_optimum(source, target, "fp32")
 
 
-# Two defaults of onnxruntime-genai's builder are changed. A layer with a sliding window would want a past as long as the
-# window before the first token, and products in 8-bit steps (accuracy level 4) would blur what a test can tell.
+# Two defaults of onnxruntime-genai's builder are changed: a layer with a sliding window would require a past as long as
+# the window before the first token, and products in 8 bits (accuracy level 4) would make the tests less precise.
 GENAI = ("windowed_kv_cache=false", "accuracy_level=0")
 
 
@@ -88,17 +88,17 @@ def genai(source: Path, target: Path) -> None:
 
 
 def genai_int4(source: Path, target: Path) -> Weights:
-    """The same in four bits."""
+    """onnxruntime-genai's builder in four bits."""
     return rounded_genai(source, target, "int4")
 
 
 def genai_int8(source: Path, target: Path) -> Weights:
-    """The same in eight bits."""
+    """onnxruntime-genai's builder in eight bits."""
     return rounded_genai(source, target, "int8")
 
 
 def rounded_genai(source: Path, target: Path, precision: str) -> Weights:
-    """The same in ``precision``; gpt-oss, which is published in MXFP4, from that."""
+    """onnxruntime-genai's builder in ``precision``; gpt-oss is exported from MXFP4, in which it is published."""
     gpt_oss = source.name == "gpt-oss"
     if gpt_oss:
         add_mxfp4(source)
@@ -107,7 +107,7 @@ def rounded_genai(source: Path, target: Path, precision: str) -> Weights:
 
 
 def mobius(source: Path, target: Path) -> None:
-    """mobius, as its command line does it."""
+    """mobius, as from its command line."""
     import mobius as package
 
     package.build(str(source), dtype="f32").save(str(target))
@@ -125,8 +125,8 @@ FORMS = {
 }
 
 
-# Other numbers of experts a token than the model's own, which Gander can ask of an exported graph. A router that chooses within
-# groups (deepseek-v3) is asked for no more than its own: the groups may not hold them.
+# Values of k other than the model's own, with which Gander can run an exported graph. A router that chooses within
+# groups (deepseek-v3) gets no larger k than its own, because the groups may not contain enough experts.
 OTHER_K: dict[str, tuple[int, ...]] = {
     "mixtral": (1, 3),
     "olmoe": (4,),
@@ -142,12 +142,12 @@ OTHER_K: dict[str, tuple[int, ...]] = {
 
 
 def names(forms: Iterable[str] = FORMS, architectures: Iterable[str] = ARCHITECTURES) -> list[tuple[str, str]]:
-    """All pairs of architecture and form that are written."""
+    """All pairs of architecture and form to write."""
     return [(name, form) for form in forms for name in FORMS[form].architectures if name in set(architectures)]
 
 
 def write_fixture(name: str, form: str, out: Path) -> None:
-    """``moe/<architecture>-<form>`` under ``out``, and where the form rounds weights, the golden trace of the rounded."""
+    """Write ``moe/<architecture>-<form>`` in ``out``, and if the form rounds weights, the golden trace with these."""
     with tempfile.TemporaryDirectory() as scratch, whole_folder(out / "moe" / f"{name}-{form}") as folder:
         source, made = Path(scratch, name), Path(scratch, "made")
         write_moe(name, source)
@@ -161,9 +161,9 @@ def write_fixture(name: str, form: str, out: Path) -> None:
 
 
 def write_goldens(name: str, source: Path, out: Path, weights: Weights | None = None) -> None:
-    """``golden/moe/<name>.safetensors`` under ``out``, and those of ``OTHER_K`` as ``golden/moe-k/<name>-k<k>.safetensors``.
+    """Write ``golden/moe/<name>.safetensors`` in ``out``, and for ``OTHER_K`` ``golden/moe-k/<name>-k<k>.safetensors``.
 
-    By transformers in float32, with other ``weights`` if given.
+    They are computed by transformers in float32, with ``weights`` if given.
     """
     write_golden(out / "golden/moe" / f"{name}.safetensors", source, weights)
     for k in OTHER_K.get(source.name, ()):
@@ -174,7 +174,7 @@ def write_goldens(name: str, source: Path, out: Path, weights: Weights | None = 
 
 
 def write_golden(file: Path, source: Path, weights: Weights | None) -> None:
-    """The golden trace of one model."""
+    """Write the golden trace of one model."""
     from gander_training.mixtures.golden import moe_trace
     from gander_training.reference.cases import TINY_TEXT
     from gander_training.reference.trace import write_trace
@@ -186,10 +186,10 @@ def write_golden(file: Path, source: Path, weights: Weights | None) -> None:
 
 
 def other_forms(forms: list[str], args: argparse.Namespace) -> None:
-    """Have the forms that this environment cannot write written by another."""
+    """Write the forms that this environment cannot write, using another one."""
     if args.other is None:
         raise UserError(
-            f"not installed here: {', '.join(forms)}; --other names the Python that has them, --forms leaves them out"
+            f"not installed here: {', '.join(forms)}; name a Python that has them with --other, or omit them in --forms"
         )
     command = [args.other, "-m", "gander_training.mixtures.fixtures", "--out", args.out, "--no-goldens"]
     command += ["--architectures", *args.architectures, "--forms", *forms]
@@ -203,9 +203,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--forms", nargs="+", choices=tuple(FORMS), default=list(FORMS), help="only these")
     parser.add_argument("--architectures", nargs="+", choices=tuple(ARCHITECTURES), default=list(ARCHITECTURES))
     parser.add_argument(
-        "--other", type=Path, help="the Python of an environment with the exporters that this one lacks"
+        "--other", type=Path, help="the Python of an environment with the exporters that are missing here"
     )
-    parser.add_argument("--no-goldens", dest="goldens", action="store_false", help="none of the float32 models")
+    parser.add_argument(
+        "--no-goldens", dest="goldens", action="store_false", help="no golden traces of the float32 models"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""A causal language model in an ONNX folder, run step by step, whoever exported it."""
+"""Runs a causal language model in an ONNX folder step by step, from any exporter."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ OF_THE_TEXT = {"input_ids", "attention_mask", "position_ids"}
 
 
 def head_size(folder: Path) -> int:
-    """What onnxruntime-genai leaves open in the graph and writes beside it; 0 where nothing is."""
+    """The head size, which onnxruntime-genai leaves symbolic in the graph and writes in a file; 0 without that file."""
     config = folder / "genai_config.json"
     return int(read_json(config)["model"]["decoder"]["head_size"]) if config.is_file() else 0
 
 
 class OnnxFolder:
-    """``step`` after ``step``; what the model keeps of earlier tokens is found by pairing inputs and outputs in order."""
+    """Runs a model one ``step`` after another. Its state is found by pairing the other inputs and outputs in order."""
 
     def __init__(self, folder: Path) -> None:
         options = onnxruntime.SessionOptions()
@@ -30,14 +30,14 @@ class OnnxFolder:
             self.session = onnxruntime.InferenceSession(
                 folder / "model.onnx", options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime has a class for each status, with no common one of its own
-            raise UserError(f"{folder / 'model.onnx'}: onnxruntime does not load it: {error}") from None
+        except Exception as error:  # onnxruntime's errors have no common class
+            raise UserError(f"{folder / 'model.onnx'}: onnxruntime cannot load it: {error}") from None
         self.inputs = {value.name: value for value in self.session.get_inputs()}
         outputs = [value.name for value in self.session.get_outputs()]
         kept = [name for name in self.inputs if name not in OF_THE_TEXT]
         presents = [name for name in outputs if name != "logits"]
         if "logits" not in outputs or len(kept) != len(presents):
-            raise UserError(f"{folder / 'model.onnx'}: takes {len(kept)} states and gives {len(presents)}")
+            raise UserError(f"{folder / 'model.onnx'}: has {len(kept)} states as inputs and {len(presents)} as outputs")
         self.pairs = dict(zip(kept, presents, strict=True))
         self.head_size = head_size(folder)
         self.restart()
@@ -48,7 +48,7 @@ class OnnxFolder:
         self.state = {name: self._empty(name) for name in self.pairs}
 
     def _empty(self, name: str) -> np.ndarray:
-        """A state before the first token: one text, no past; sizes that the graph or its config fixes stay."""
+        """A state before the first token: one text, no past; sizes that the graph or its config fixes are kept."""
         value = self.inputs[name]
         sizes = [int(size) if str(size).isdigit() else 0 for size in value.shape]
         return np.zeros([1, *sizes[1:-1], sizes[-1] or self.head_size], TYPES[value.type])

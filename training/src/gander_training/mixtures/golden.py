@@ -1,7 +1,7 @@
-"""Golden traces of mixtures of experts: what transformers' own forward pass computes, read off its routers by hooks.
+"""Golden traces of mixtures of experts: what transformers' own forward pass computes, read from its routers with hooks.
 
-Nothing is computed again: scores, choices and weights are what the model's router returns, a selection score is what it
-gave to ``topk``. It takes a transformers whose routers return all three (5 and later).
+Nothing is computed twice: scores, choices and weights are what the model's router returns; a selection score is what it
+passed to ``topk``. It needs a version of transformers whose routers return all three (5 and later).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PREDICTIONS = 5
 
 
 class TopKInputs(TorchFunctionMode):
-    """Remembers the last tensor that the best were picked from."""
+    """Records the last input of ``topk``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class TopKInputs(TorchFunctionMode):
 
 @dataclass
 class Routed:
-    """What one router did: [T, N] or [T, k]."""
+    """One router's results, [T, N] or [T, k]."""
 
     path: str
     score: Tensor = field(default_factory=lambda: torch.zeros(0))
@@ -51,7 +51,7 @@ class Routed:
 
     @property
     def layer(self) -> int:
-        """The number in the path."""
+        """The first number in the path."""
         return next(int(part) for part in self.path.split(".") if part.isdigit())
 
 
@@ -64,7 +64,7 @@ def routers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def reader_of(module: nn.Module) -> Callable[[Any], tuple[Tensor, Tensor, Tensor]] | None:
-    """What finds scores, weights and choices in what a module returns, if it is a router that is known."""
+    """A function that reads scores, weights and choices from a module's output, if it is a known router."""
     name = type(module).__name__.lower()
     if "topkrouter" in name:
         return as_returned
@@ -72,13 +72,13 @@ def reader_of(module: nn.Module) -> Callable[[Any], tuple[Tensor, Tensor, Tensor
 
 
 def as_returned(output: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Scores, weights and choices, one row a token."""
+    """Scores, weights and choices, one row per token."""
     score, weight, chosen = (tensor.detach().flatten(0, -2).clone() for tensor in output)
     return score, weight, chosen
 
 
 def sorted_by_expert(output: tuple[Tensor, Tensor, Tensor, list[int], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """The same of JetMoE's, which returns pairs of token and expert in the order of the experts."""
+    """As ``as_returned``, for JetMoE, which returns pairs of token and expert sorted by expert."""
     order, _tokens, gates, sizes, score = output
     experts = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
     rows = (len(score), -1)
@@ -88,20 +88,20 @@ def sorted_by_expert(output: tuple[Tensor, Tensor, Tensor, list[int], Tensor]) -
 
 
 def best_first(routed: Routed) -> None:
-    """Order the chosen as they were ranked: a router need not, and says nothing by it when it does not."""
+    """Sort the chosen by rank; a router's own order need not follow it, and means nothing."""
     ranked = routed.score if routed.selection is None else routed.selection
     order = ranked.gather(1, routed.chosen).argsort(dim=1, descending=True, stable=True)
     routed.chosen, routed.weight = routed.chosen.gather(1, order), routed.weight.gather(1, order)
 
 
 def ranks_otherwise(selection: Tensor, score: Tensor) -> bool:
-    """Whether what was compared would rank some expert otherwise than the raw score does."""
+    """Whether what was compared ranks some expert differently from the raw score."""
     return not torch.equal(selection.argsort(dim=1, stable=True), score.argsort(dim=1, stable=True))
 
 
 @contextmanager
 def watched(model: nn.Module) -> Iterator[list[Routed]]:
-    """While it lasts, a forward pass fills in what each router did, in the order in which they are computed."""
+    """In this context, a forward pass appends each router's results to the list, in the order of computation."""
     result: list[Routed] = []
     with ExitStack() as stack:
         for path, router in routers(model).items():
@@ -115,12 +115,12 @@ def watched(model: nn.Module) -> Iterator[list[Routed]]:
 
 
 def parent(path: str) -> str:
-    """The module that holds the router."""
+    """The path of the module that contains the router."""
     return path.rpartition(".")[0]
 
 
 def watch_router(router: nn.Module, routed: Routed, done: list[Routed]) -> list[Any]:
-    """Hooks that read a router's scores, choice and weights, and then put it among those that are done."""
+    """Hooks that read a router's scores, choices and weights, and then append it to ``done``."""
     inputs = TopKInputs()
     read = reader_of(router)
     assert read
@@ -143,7 +143,7 @@ def watch_router(router: nn.Module, routed: Routed, done: list[Routed]) -> list[
 
 
 def watch_shared(block: nn.Module, routed: Routed) -> list[Any]:
-    """Hooks that read what the always-on experts are multiplied by: 1 where no gate of theirs says otherwise."""
+    """Hooks that read the weight of the shared experts: that of their gate, or 1 without a gate."""
     gate = getattr(block, "shared_expert_gate", None)
     if isinstance(gate, nn.Module):
 
@@ -162,7 +162,7 @@ def watch_shared(block: nn.Module, routed: Routed) -> list[Any]:
 
 
 def moe_tensors(model: Any, encoded: Encoded) -> tuple[dict[str, Tensor], list[Routed]]:
-    """The tensors of a trace (docs/trace-format.md) and ``last_logits``; what each router did."""
+    """The tensors of a trace (docs/trace-format.md) with ``last_logits``, and each router's results."""
     ids = torch.tensor([encoded.ids])
     with torch.no_grad(), watched(model) as sites:
         logits = model(input_ids=ids, use_cache=False).logits[0].float()

@@ -1,6 +1,6 @@
-"""An exported mixture of experts with its linear layers in four bits, embedding and head in eight, routers as they are.
+"""Rounds an exported mixture of experts: linear layers to four bits, embedding and head to eight, routers not at all.
 
-Which parameter an initializer holds is told by its contents: exporters fold, transpose and rename, but round nothing.
+Initializers are matched to parameters by contents, because exporters fold, transpose and rename, but do not round.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from gander_training.bases.quantise import quantise, quantise_symmetric
 from gander_training.mixtures.golden import routers
 
 BLOCKS = (64, 32, 16)  # the widest that divides a row
-LEAST = 16  # a layer that gives fewer numbers (a shared expert's gate) is not worth rounding
+LEAST = 16  # layers with fewer outputs (a shared expert's gate) are not worth rounding
 DATA = "model.onnx.data"
 
 
 def block_of(columns: int) -> int | None:
-    """The block that rows of ``columns`` are cut in."""
+    """The size of blocks for rows of ``columns``, or None if no size divides them."""
     return next((block for block in BLOCKS if columns % block == 0), None)
 
 
 def digest(values: np.ndarray) -> tuple[tuple[int, ...], bytes]:
-    """What tells one array's contents from another's."""
+    """Shape and hash of an array's contents."""
     return values.shape, hashlib.sha256(np.ascontiguousarray(values).tobytes()).digest()
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the model, and whether a graph holds it with its last two axes exchanged."""
+    """A parameter of the model, and whether a graph stores it with its last two axes swapped."""
 
     name: str
     transposed: bool
 
 
 def parameters(model: Any) -> dict[tuple[tuple[int, ...], bytes], Parameter]:
-    """Every matrix, and stack of matrices, by its contents as it is and transposed; routers left out."""
+    """All matrices and stacks of matrices except routers, by their contents, as they are and transposed."""
     found: dict[tuple[tuple[int, ...], bytes], Parameter] = {}
     choosers = set(routers(model))
     for name, value in model.state_dict().items():
@@ -58,35 +58,35 @@ def parameters(model: Any) -> dict[tuple[tuple[int, ...], bytes], Parameter]:
 
 
 def exchanges_last(node: NodeProto) -> bool:
-    """Whether a Transpose leaves all axes but the last two."""
+    """Whether a Transpose swaps only the last two axes."""
     perm = list(next(attribute.ints for attribute in node.attribute if attribute.name == "perm"))
     return perm == [*range(len(perm) - 2), len(perm) - 1, len(perm) - 2]
 
 
 @dataclass
 class Rounding:
-    """The graph being rewritten: its arrays, what they are, and what has been rounded."""
+    """The graph being rewritten, its arrays, the parameters that they match, and what has been rounded."""
 
     graph: GraphProto
     known: dict[tuple[tuple[int, ...], bytes], Parameter]
     external: External
-    head: set[str]  # the head's parameter, and the embedding's where they are one: in eight bits
+    head: set[str]  # the head's parameter, and the embedding's if they are tied: in eight bits
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)  # as rounded, by parameter
     made: dict[str, TensorProto] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.arrays = {t.name: numpy_helper.to_array(t) for t in self.graph.initializer if len(t.dims) in (2, 3)}
-        for node in self.graph.node:  # the exporter folds no transpose of a weight that is shared, or large
+        for node in self.graph.node:  # the exporter does not fold the transpose of a shared or large weight
             if node.op_type == "Transpose" and node.input[0] in self.arrays and exchanges_last(node):
                 self.arrays[node.output[0]] = np.swapaxes(self.arrays[node.input[0]], -1, -2)
 
     def parameter(self, name: str) -> Parameter | None:
-        """What the initializer ``name`` holds."""
+        """The parameter that the initializer ``name`` contains."""
         return self.known.get(digest(self.arrays[name])) if name in self.arrays else None
 
     def keep(self, parameter: Parameter, rounded: Tensor) -> None:
-        """Remember the weight that the graph now computes with; ``rounded`` is [.., out, in], transposed to what it was."""
+        """Record the weight that the graph now computes with: ``rounded`` [.., out, in] in the parameter's layout."""
         self.weights[parameter.name] = rounded if parameter.transposed else rounded.mT.contiguous()
 
     def four_bits(self, node: NodeProto, name: str, q: Quantised) -> NodeProto:
@@ -96,7 +96,7 @@ class Rounding:
         return nbits_node(node, q, [part.name for part in parts])
 
     def eight_bits(self, name: str, q: Quantised, shape: Iterable[int]) -> list[str]:
-        """Initializers of eight-bit codes in ``shape``, and of their scales."""
+        """Add initializers for eight-bit codes in ``shape`` and for their scales; returns their names."""
         codes = self.external.once(DATA, q.codes.numpy().tobytes())
         scales = self.external.once(DATA, q.scales.float().numpy().tobytes())
         parts = (
@@ -108,7 +108,7 @@ class Rounding:
 
 
 def embedding(rounding: Rounding, node: NodeProto) -> NodeProto | None:
-    """A look-up in an eight-bit table."""
+    """The look-up in an eight-bit table that replaces ``node``, if it is the embedding."""
     parameter = rounding.parameter(node.input[0])
     if parameter is None or parameter.transposed or len(rounding.arrays[node.input[0]].shape) != 2:
         return None
@@ -123,7 +123,7 @@ def embedding(rounding: Rounding, node: NodeProto) -> NodeProto | None:
 
 
 def linear(rounding: Rounding, node: NodeProto) -> NodeProto | None:
-    """A product with one weight."""
+    """The quantised product that replaces ``node``, if it has one weight."""
     name = node.input[1]
     parameter = rounding.parameter(name)
     if parameter is None or rounding.arrays[name].ndim != 2:
@@ -143,7 +143,7 @@ def linear(rounding: Rounding, node: NodeProto) -> NodeProto | None:
 
 
 def experts(rounding: Rounding, split: NodeProto, readers: dict[str, list[NodeProto]]) -> dict[str, NodeProto]:
-    """The products, by name of output, with one expert's weight each, that a stack of weights is split for."""
+    """The quantised products, by output, for a stack of weights that is split into one per expert."""
     name = split.input[0]
     parameter = rounding.parameter(name)
     if parameter is None or rounding.arrays[name].ndim != 3:
@@ -168,14 +168,14 @@ def experts(rounding: Rounding, split: NodeProto, readers: dict[str, list[NodePr
 
 
 def product_of(value: str, readers: dict[str, list[NodeProto]]) -> list[NodeProto]:
-    """The products whose weight is ``value`` with its first axis taken off."""
+    """The products whose weight is ``value`` without its first axis."""
     squeezed = [node.output[0] for node in readers.get(value, []) if node.op_type == "Squeeze"]
     products = [node for name in squeezed for node in readers.get(name, [])]
     return products if all(node.op_type == "MatMul" and node.input[1] in squeezed for node in products) else []
 
 
 def prune(graph: GraphProto) -> None:
-    """Take out, in place, nodes and initializers that nothing reads any more."""
+    """Remove, in place, nodes and initializers that nothing reads any more."""
     outputs = {value.name for value in graph.output}
     while True:
         read = {name for node in graph.node for name in node.input} | outputs
@@ -190,7 +190,7 @@ def prune(graph: GraphProto) -> None:
 
 
 def round_nodes(rounding: Rounding) -> None:
-    """Put quantised operators in the place of float ones."""
+    """Replace float operators with quantised ones."""
     readers: dict[str, list[NodeProto]] = {}
     for node in rounding.graph.node:
         for name in node.input:
@@ -212,7 +212,7 @@ def round_nodes(rounding: Rounding) -> None:
 
 
 def write_int4(folder: Path, model: Any) -> dict[str, Tensor]:
-    """Rewrite ``folder``, an export of ``model``; the weights that it now computes with, by parameter."""
+    """Rewrite ``folder``, an export of ``model``; returns the weights that it now computes with, by parameter."""
     path = folder / "model.onnx"
     whole = onnx.load(path)
     (folder / DATA).unlink(missing_ok=True)

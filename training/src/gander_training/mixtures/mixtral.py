@@ -1,8 +1,8 @@
-"""A Mixtral to train on a CPU: the arithmetic of transformers' ``MixtralForCausalLM``, in fewer and larger operations.
+"""A Mixtral to train on a CPU: the arithmetic of transformers' ``MixtralForCausalLM`` in fewer and larger operations.
 
-Experts are stacked and see their tokens grouped, queries, keys and values are one product, and the loss never holds the
-logits of more than ``CHUNK`` tokens. The router is float32 whatever the rest is in. Shapes: B windows of T tokens,
-n = B T, width d, experts E, chosen k.
+Experts are stacked and get their tokens in groups; queries, keys and values are one product; the loss never has the
+logits of more than ``CHUNK`` tokens in memory. The router is always float32. Shapes: B windows of T tokens, n = B T,
+width d, experts E, chosen k.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GROUP = 64  # rows
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes, named as in transformers' ``MixtralConfig`` where that has a short name for them."""
+    """Sizes, with the names of transformers' ``MixtralConfig`` if these are short."""
 
     vocabulary: int = 8192
     width: int = 256
@@ -43,7 +43,7 @@ class Shape:
         return self.width // self.heads
 
     def config(self) -> dict[str, Any]:
-        """The ``config.json`` of the same model."""
+        """The model's ``config.json`` for transformers."""
         return {
             "architectures": ["MixtralForCausalLM"],
             "model_type": "mixtral",
@@ -69,7 +69,7 @@ class Shape:
 
 
 class Layer(nn.Module):
-    """Attention and the routed experts, each behind its norm and added to the stream."""
+    """Attention and routed experts, each after its norm and added to the residual stream."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Layer(nn.Module):
         self.down = nn.Parameter(torch.empty(e, d, f))
 
     def forward(self, stream: Tensor, rope: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Stream [B, T, d] to the next stream and the router's logits [n, E]."""
+        """From the residual stream [B, T, d] to the next one and the router logits [n, E]."""
         d, epsilon = self.shape.width, self.shape.epsilon
         stream = stream + self.attend(rms_norm(stream, (d,), self.attention_norm, epsilon), rope)
         inputs = rms_norm(stream, (d,), self.experts_norm, epsilon).view(-1, d)
@@ -97,21 +97,21 @@ class Layer(nn.Module):
         query, key, value = mixed.split([shape.heads, shape.kv_heads, shape.kv_heads], 1)
         each = shape.heads // shape.kv_heads
         key, value = (part.repeat_interleave(each, 1) for part in (rotate(key, rope), value))
-        # Half the time of scaled_dot_product_attention and its backward in bfloat16 on a CPU, for windows this short.
+        # For such short windows this takes half the time of scaled_dot_product_attention in bfloat16 on a CPU.
         later = torch.full((inputs.shape[1],) * 2, -torch.inf, dtype=inputs.dtype).triu(1)
         taken = softmax(rotate(query, rope) * shape.head**-0.5 @ key.transpose(-1, -2) + later, -1) @ value
         return linear(taken.transpose(1, 2).flatten(2), self.out)
 
     def mix(self, inputs: Tensor, logits: Tensor) -> Tensor:
-        """Each token's k experts, weighted by their softmax renormalised: inputs [n, d], logits [n, E]."""
+        """Each token's k experts, weighted by the softmax over them: inputs [n, d], logits [n, E]."""
         k = self.shape.chosen
         weights, chosen = softmax(logits, -1).topk(k, -1)
         weights = weights / weights.sum(-1, keepdim=True)
         flat = chosen.flatten()
         order = flat.argsort()
         counts = flat.bincount(minlength=self.shape.experts)
-        # Rows of zeros fill each expert's group up, so that products come in few sizes: for a size that is new, oneDNN
-        # compiles, which took two thirds of a step.
+        # Each expert's group is padded with zero rows, so that products have few sizes: oneDNN compiles for every new
+        # size, which took two thirds of a step.
         room = (counts + GROUP - 1) // GROUP * GROUP
         before = (room.cumsum(0) - room) - (counts.cumsum(0) - counts)
         row = torch.arange(len(order)) + before[flat[order]]
@@ -129,14 +129,14 @@ class Layer(nn.Module):
 
 
 def rotate(part: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary positions on [B, heads, T, head], the halves paired as in Llama."""
+    """Rotary positions on [B, heads, T, head], with halves paired as in Llama."""
     cosine, sine = rope
     first, second = part.chunk(2, -1)
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)
 
 
 class Mixtral(nn.Module):
-    """The model; embedding and head are one matrix."""
+    """The model, with embedding and head tied."""
 
     cosine: Tensor
     sine: Tensor
@@ -154,19 +154,19 @@ class Mixtral(nn.Module):
         draw = torch.Generator().manual_seed(seed)
         for name, parameter in self.named_parameters():
             if parameter.ndim > 1:
-                # What is added to the stream is scaled down with depth, as in GPT-2.
+                # Additions to the residual stream are scaled down with depth, as in GPT-2.
                 scale = (2 * shape.layers) ** -0.5 if name.endswith((".out", ".down")) else 1.0
                 nn.init.normal_(parameter, std=0.02 * scale, generator=draw)
 
     def half(self) -> Mixtral:
-        """In bfloat16, but the routers."""
+        """Convert all but the routers to bfloat16."""
         self.bfloat16()
         for layer in self.layers:
             layer.router.data = layer.router.data.float()
         return self
 
     def forward(self, ids: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """ids [B, T] to what the head reads [B, T, d] and each layer's router logits [n, E]."""
+        """From ids [B, T] to the head's input [B, T, d] and each layer's router logits [n, E]."""
         stream = embedding(ids, self.embedding)
         rope = (self.cosine[: ids.shape[1]].to(stream.dtype), self.sine[: ids.shape[1]].to(stream.dtype))
         routers = []
@@ -177,7 +177,7 @@ class Mixtral(nn.Module):
 
 
 class HeadLoss(torch.autograd.Function):
-    """Mean cross-entropy of ``hidden`` [n, d] @ ``head``.T [d, V] against ``targets`` [n]; gradients made on the way."""
+    """Mean cross-entropy of ``hidden`` [n, d] @ ``head``.T [d, V] and ``targets`` [n]; also computes the gradients."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
@@ -201,7 +201,7 @@ class HeadLoss(torch.autograd.Function):
 
 
 def save(weights: Mapping[str, Tensor], shape: Shape, folder: Path) -> None:
-    """Write a ``Mixtral``'s parameters as transformers has them: ``model.safetensors`` and ``config.json``."""
+    """Write a ``Mixtral``'s parameters in transformers' form: ``model.safetensors`` and ``config.json``."""
     heads = [shape.heads * shape.head, shape.kv_heads * shape.head, shape.kv_heads * shape.head]
     named = {"model.embed_tokens.weight": weights["embedding"], "model.norm.weight": weights["norm"]}
     for layer in range(shape.layers):

@@ -1,7 +1,7 @@
-"""What a mixture of experts turned out to be: loss on text it never saw, load, and what its experts took; its model card.
+"""Measures a trained mixture of experts: loss on held-out text, load and specialisation; writes its model card.
 
-Everything is counted a document, so that intervals come from drawing documents again. A choice is one of a token's k in
-one layer; the separator that opens a document is left out.
+Everything is counted per document, because intervals come from resampling documents. A choice is one of a token's k
+experts in one layer; the separator that opens a document is left out.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from gander_training.corpora.recipe import HELDOUT
 from gander_training.files import whole_file
 from gander_training.texts.windows import Sample, Score, read_texts, sample, score
 
-FREQUENT = 255  # tokens that count as labels of their own
-PARTS = 8  # of a window, as labels of position
-DEAD = 0.01  # of an even share
+FREQUENT = 255  # most frequent tokens, each of which is a label
+PARTS = 8  # parts of a window, each of which is a label for position
+DEAD = 0.01  # share of an even load below which an expert counts as dead
 Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """``windows`` documents of each kind, their first ``length`` tokens; ``draws`` of the bootstrap."""
+    """The first ``length`` tokens of ``windows`` documents of each kind; ``draws`` of the bootstrap."""
 
     windows: int = 16
     length: int = 512
@@ -43,7 +43,7 @@ class ReportOptions:
 
 @dataclass(frozen=True)
 class Load:
-    """How evenly a layer's choices fall: coefficient of variation, e to the entropy, experts below 1 % of an even share."""
+    """A layer's load: CV, effective number of experts, dead experts (below 1 % of an even share), least and most."""
 
     cv: float
     effective: float
@@ -54,7 +54,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Told:
-    """Share of a layer's choice (its entropy) that a label tells, with its 95 % interval; ``chance`` is that of shuffled labels."""
+    """Share of a layer's entropy of choice that a label predicts, with a 95 % interval; ``chance``: labels shuffled."""
 
     share: float
     low: float
@@ -64,7 +64,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Holding:
-    """Share of an expert's choices that carry ``label``, with its 95 % interval, and of all choices of the layer."""
+    """Share of an expert's choices with ``label``, with a 95 % interval; ``overall``: of all the layer's choices."""
 
     layer: int
     expert: int
@@ -76,7 +76,7 @@ class Holding:
 
 
 def token_class(text: str) -> str:
-    """The class of a token by its text: what a reader would call it, not what a parser would."""
+    """The class of a token by its text, as a reader would call it, not a parser."""
     body = text.strip()
     if not body:
         return "whitespace"
@@ -90,17 +90,17 @@ def token_class(text: str) -> str:
 
 
 def held_out(corpora: Path) -> dict[str, Path]:
-    """Kinds kept from training: the test split of each domain, then the kinds of which nothing was trained on."""
+    """Files of held-out text by kind: the test split of each domain, then kinds without any training text."""
     files = {path.parent.name: path for path in sorted(corpora.glob("*/test.jsonl"))}
     files |= {f"{path.stem}*": path for path in sorted((corpora / HELDOUT).glob("*.jsonl"))}
     if not files:
-        raise UserError(f"{corpora}: holds no */test.jsonl (gander-training corpora writes them)")
+        raise UserError(f"{corpora}: holds no */test.jsonl (run gander-training corpora first)")
     return files
 
 
 @torch.no_grad()
 def choices(model: PreTrainedModel, ids: Tensor) -> Tensor:
-    """The experts chosen for ``ids`` [n, T]: [n, T, layers, k], by the model's own router logits."""
+    """The experts chosen for ``ids`` [n, T] by the model's router logits: [n, T, layers, k]."""
     k = model.config.num_experts_per_tok
     rows = []
     for part in ids.split(4):
@@ -110,7 +110,7 @@ def choices(model: PreTrainedModel, ids: Tensor) -> Tensor:
 
 
 def count(chosen: Tensor, labels: Tensor, experts: int, names: int) -> Counts:
-    """How often a document sent a label to an expert: chosen and labels [n, ...] to [n, experts, names]."""
+    """How often each document's tokens of a label chose an expert: from [n, ...] to [n, experts, names]."""
     documents = torch.arange(len(chosen)).view(-1, *[1] * (chosen.ndim - 1)).expand_as(chosen)
     flat = (documents * experts + chosen) * names + labels
     counts = flat.flatten().bincount(minlength=len(chosen) * experts * names)
@@ -118,7 +118,7 @@ def count(chosen: Tensor, labels: Tensor, experts: int, names: int) -> Counts:
 
 
 def load_of(shares: Counts) -> Load:
-    """Of one layer; shares [E] sum to 1."""
+    """The load of one layer; shares [E] sum to 1."""
     experts = len(shares)
     some = shares[shares > 0]
     return Load(
@@ -131,7 +131,7 @@ def load_of(shares: Counts) -> Load:
 
 
 def share_told(counts: Counts) -> Counts:
-    """Mutual information of expert and label over the expert's entropy: counts [..., E, labels] to [...]."""
+    """Mutual information of expert and label ÷ the expert's entropy: counts [..., E, labels] to [...]."""
     joint = counts / counts.sum((-2, -1), keepdims=True)
 
     def entropy(p: Counts) -> Counts:
@@ -143,26 +143,26 @@ def share_told(counts: Counts) -> Counts:
 
 
 def resampled(counts: Counts, draws: int, rng: np.random.Generator) -> Counts:
-    """Sums over documents drawn again with replacement: [documents, E, labels] to [draws, E, labels]."""
+    """Sums over documents resampled with replacement: [documents, E, labels] to [draws, E, labels]."""
     weights = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=draws)
     return np.tensordot(weights.astype(float), counts, 1)
 
 
 def told(counts: Counts, shuffled: Counts, draws: int, rng: np.random.Generator) -> Told:
-    """Of one layer's counts [documents, E, labels], and of the same with labels shuffled."""
+    """What labels predict in one layer: its counts [documents, E, labels], and those with labels shuffled."""
     share = float(share_told(counts.sum(0)))
     drawn = share_told(resampled(counts, draws, rng))
-    # Drawing again adds the estimate's own upward bias once more; the interval is put back around the estimate.
+    # Resampling adds the estimator's upward bias once more, so the interval is centred on the estimate.
     low, high = np.quantile(drawn - drawn.mean() + share, (0.025, 0.975))
     return Told(share, max(0.0, float(low)), float(high), float(share_told(shuffled.sum(0))))
 
 
 def strongest(layer: int, counts: Counts, names: Sequence[str], draws: int, rng: np.random.Generator) -> Holding:
-    """The expert and label that go together most, found on every other document and measured on the rest."""
+    """The most closely related expert and label, found on every other document and measured on the rest."""
     seen, kept = counts[::2].sum(0), counts[1::2]
     experts = seen.sum(-1)
     gain = seen / np.maximum(experts, 1)[:, None] - seen.sum(0) / experts.sum()
-    gain[experts < experts.sum() / len(experts) / 4] = -1  # too few choices to speak of
+    gain[experts < experts.sum() / len(experts) / 4] = -1  # too few choices
     expert, label = np.unravel_index(gain.argmax(), gain.shape)
     each = resampled(kept, draws, rng)[:, expert]
     low, high = np.quantile(each[:, label] / np.maximum(each.sum(-1), 1), (0.025, 0.975))
@@ -180,7 +180,7 @@ def strongest(layer: int, counts: Counts, names: Sequence[str], draws: int, rng:
 
 @dataclass(frozen=True)
 class Report:
-    """All that was measured; ``told`` and ``holdings`` by what is asked of the labels, one entry a layer."""
+    """All results; ``told`` and ``holdings`` by kind of label, with one entry per layer."""
 
     scores: dict[str, Score]
     loads: list[Load]
@@ -191,7 +191,7 @@ class Report:
 
 
 def labels_of(tokenizer: PreTrainedTokenizerFast, samples: Mapping[str, Sample]) -> dict[str, tuple[Tensor, list[str]]]:
-    """Labels [n, T] of every token without the separator, and their names: by kind of text, class, token and position."""
+    """Labels [n, T] of all tokens but the separator, with their names: by kind of text, class, token and position."""
     ids = torch.cat([data.ids for data in samples.values()])[:, 1:]
     kinds = torch.arange(len(samples)).repeat_interleave(torch.tensor([len(data.ids) for data in samples.values()]))
     texts = [tokenizer.decode([token]) for token in range(len(tokenizer))]
@@ -210,14 +210,14 @@ def labels_of(tokenizer: PreTrainedTokenizerFast, samples: Mapping[str, Sample])
 
 
 def shuffle(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Labels [n, T] dealt out anew: whole documents where all of a document's are the same, else all tokens."""
+    """Shuffle labels [n, T]: among documents if each document has only one label, otherwise among tokens."""
     if (labels == labels[:, :1]).all():
         return labels[torch.randperm(len(labels), generator=generator)]
     return labels.flatten()[torch.randperm(labels.numel(), generator=generator)].view_as(labels)
 
 
 def measure(folder: Path, corpora: Path, options: ReportOptions) -> Report:
-    """Measure a Hugging Face folder of a model with routers on what ``corpora`` kept from training."""
+    """Measure a Hugging Face folder of a model with routers on the held-out text in ``corpora``."""
     model = AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     samples = {
@@ -257,7 +257,7 @@ def _percent(value: float) -> str:
 
 
 def card(name: str, run: dict[str, Any], report: Report, options: ReportOptions) -> str:
-    """The model card, from what the run wrote down (``training.json``) and what was measured."""
+    """The model card, from the run's record (``training.json``) and the results."""
     shape, kinds = run["shape"], run["data"]["kinds"]
     packages = {label: licence for kind in kinds.values() for label, licence in kind["packages"].items()}
     front = {

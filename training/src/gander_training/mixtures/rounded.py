@@ -1,4 +1,4 @@
-"""The weights that onnxruntime-genai's builder rounded, read back from what it wrote, by parameter of transformers' model."""
+"""Reads back the weights that onnxruntime-genai's builder rounded, by parameter of transformers' model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Names:
-    """The builder's names in transformers': of linear layers, of the layer's experts; and whether those lie [in, out].
+    """Maps the builder's names to transformers': ``modules`` for linear layers, ``experts`` for a layer's experts.
 
-    ``gate_up`` makes what lies row by row in turn in the file what the model has.
+    ``transposed``: whether the model stores experts as [in, out]. ``gate_up`` converts the file's alternating rows of
+    gate and up to the model's order.
     """
 
     modules: dict[str, str]
@@ -27,7 +28,7 @@ class Names:
 
 
 def one_after_the_other(rows: Tensor) -> Tensor:
-    """All gates, then all ups."""
+    """Reorder alternating rows to all gates, then all ups."""
     return torch.cat([rows[:, 0::2], rows[:, 1::2]], dim=1)
 
 
@@ -47,7 +48,7 @@ ATTENTION = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 
 
 def dequantised(codes: Tensor, scales: Tensor, bits: int, block: int) -> Tensor:
-    """Symmetric codes [.., out, in packed] as numbers [.., out, in]."""
+    """The weight [.., out, in] of symmetric codes [.., out, in packed]."""
     *leading, rows, packed = codes.shape
     whole = (codes if bits == 8 else unpack_nibbles(codes, 2 * packed)).flatten(0, -2)
     blocks = scales.reshape(len(whole), -1).float()
@@ -70,12 +71,12 @@ def rounded_weights(folder: Path, names: Names) -> dict[str, Tensor]:
 
 
 def attributes(node: NodeProto) -> dict[str, int]:
-    """Its attributes by name."""
+    """A node's attributes by name."""
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
 def linear(node: NodeProto, arrays: dict[str, Tensor], names: Names, heads: dict[str, int]) -> dict[str, Tensor]:
-    """The weight of a product, or the three of an attention's one."""
+    """The weight of a product, or the three of an attention's packed product."""
     of = attributes(node)
     codes = arrays[node.input[1]]
     weight = dequantised(codes.flatten(1), arrays[node.input[2]], of["bits"], of["block_size"])[:, : of["K"]]

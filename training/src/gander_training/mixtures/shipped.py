@@ -1,7 +1,7 @@
-"""Golden traces of a mixture that ships, by transformers' own forward pass on the weights that its ONNX folder holds.
+"""Golden traces of a mixture that ships, from transformers' own forward pass with the weights in its ONNX folder.
 
-``python -m gander_training.mixtures.shipped models/gosling-moe`` writes ``test/fixtures/golden/gosling-moe`` again. It takes
-nothing but the folder: what four and eight bits hold is read back from there, so that trace and folder cannot part.
+``python -m gander_training.mixtures.shipped models/gosling-moe`` writes ``test/fixtures/golden/gosling-moe`` again. It
+needs only the folder: the rounded weights are read back from there, so that traces and folder always agree.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gander_training.reference.cases import TEXTS, TINY_TEXT
 from gander_training.reference.trace import write_trace
 
 CASES = {**TEXTS, "marks": TINY_TEXT}
-EMBEDDING, HEAD = "embedding.weight", "head.weight"  # as int4 calls what is in eight bits
+EMBEDDING, HEAD = "embedding.weight", "head.weight"  # int4's names for the eight-bit weights
 SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -72,7 +72,7 @@ def held_weights(folder: Path) -> dict[str, Tensor]:
         elif node.op_type == "GatherBlockQuantized":
             weights[EMBEDDING] = quantised(arrays[node.input[0]], arrays[node.input[2]], None, 8)
         else:
-            # Told by the module: the exporter keeps one copy, under one name, of weights that are equal.
+            # Named by the node's module, because the exporter keeps only one copy, under one name, of equal weights.
             for name in node.input:
                 if name.endswith(".weight") and name in arrays:
                     weights[f"{module_of(node)}.weight"] = arrays[name]
@@ -80,13 +80,13 @@ def held_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def held_model(folder: Path) -> Any:
-    """The model of ``folder`` in PyTorch, float32, held to what onnxruntime computes with the folder."""
+    """The model of ``folder`` in PyTorch, float32. Raises ``UserError`` if onnxruntime computes something else."""
     from tokenizers import Tokenizer
     from transformers import AutoConfig, AutoModelForCausalLM
 
     file = folder / "config.json"
     if read_json(file).get("model_type") != "mixtral":
-        raise UserError(f"{file}: only the weights of a Mixtral are read back")
+        raise UserError(f"{file}: only the weights of a Mixtral can be read back")
     model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder)).float().eval()
     weights = held_weights(folder)
     for ours, module in ((EMBEDDING, model.get_input_embeddings()), (HEAD, model.get_output_embeddings())):
@@ -97,7 +97,7 @@ def held_model(folder: Path) -> Any:
     tables = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
     wanted = {name for name, value in model.named_parameters() if id(value) not in tables}
     if wanted != set(weights):
-        raise UserError(f"{folder / 'model.onnx'}: {sorted(wanted ^ set(weights))[0]} is only on one side")
+        raise UserError(f"{folder / 'model.onnx'}: {sorted(wanted ^ set(weights))[0]} is not in both graph and model")
     model.load_state_dict(weights, strict=False)
     ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(TEXT).ids
     require_same(check(folder, model, ids), "the folder")
@@ -105,7 +105,7 @@ def held_model(folder: Path) -> Any:
 
 
 def margin(tensors: dict[str, Tensor]) -> float:
-    """The least by which an expert was ranked before the next, down to the first that was not chosen."""
+    """The smallest gap between one ranked expert's score and the next one's, down to the first that was not chosen."""
     k = tensors["block.0.chosen"].shape[-1]
     best = tensors["block.0.score"].sort(dim=-1, descending=True).values[..., : k + 1]
     return float((best[..., :-1] - best[..., 1:]).min())
@@ -118,17 +118,17 @@ def write_shipped(folder: Path, out: Path) -> None:
         for name, text in CASES.items():
             tensors, header = moe_trace(model, folder, text)
             write_trace(target / f"{name}.safetensors", tensors, header)
-            told = f"{len(tensors['sequence.0.ids'])} tokens, no choice by less than {margin(tensors):.1e}"
+            told = f"{len(tensors['sequence.0.ids'])} tokens, smallest gap between scores {margin(tensors):.1e}"
             print(f"{name}: {told}", file=sys.stderr)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point of ``python -m gander_training.mixtures.shipped``."""
     parser = argparse.ArgumentParser(prog="gander_training.mixtures.shipped", description=__doc__)
-    parser.add_argument("model", type=Path, help="folder that export-moe wrote with --precision int4")
-    parser.add_argument("--out", type=Path, help="default: test/fixtures/golden, by the folder's name")
+    parser.add_argument("model", type=Path, help="a folder from export-moe --precision int4")
+    parser.add_argument("--out", type=Path, help="default: the folder's name in test/fixtures/golden")
     args = parser.parse_args(argv)
-    torch.set_num_threads(1)  # the same sums each time
+    torch.set_num_threads(1)  # so that sums are reproducible
     try:
         write_shipped(args.model, args.out or Path("test/fixtures/golden", args.model.resolve().name))
     except (UserError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Train a small mixture of experts from scratch: tokenizer, tokens, and a run that goes on wherever it was stopped."""
+"""Train a small mixture of experts from scratch: tokenizer, tokens and a resumable run."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from gander_training.fitting.loop import MasterAdamW
 from gander_training.mixtures.mixtral import HeadLoss, Mixtral, Shape, save
 
 SEPARATOR = "<|endoftext|>"
-TOKENIZER_CHARACTERS = 4_000_000  # of each domain
+TOKENIZER_CHARACTERS = 4_000_000  # per domain
 SAVE_EVERY = 180.0  # seconds
-RECENT = 100  # steps that a figure of progress is the mean of
+RECENT = 100  # steps over which progress figures are averaged
 
 
 @dataclass(frozen=True)
 class MoeOptions:
-    """What a run depends on besides its data: ``batch`` windows of ``length`` tokens a step.
+    """A run's settings: ``batch`` windows of ``length`` tokens per step.
 
-    The learning rate is constant after ``warm_up`` steps; only a finish takes it to 0.
+    The learning rate is constant after ``warm_up`` steps; only a finish decays it to 0.
     """
 
     batch: int = 16
@@ -46,7 +46,7 @@ class MoeOptions:
 
 
 def train_tokenizer(documents: dict[str, list[str]], size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE of ``size`` entries, digits each by itself; every kind of text has the same say."""
+    """A byte-level BPE with ``size`` entries and single digits; every kind of text contributes the same amount."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -79,14 +79,14 @@ def train_tokenizer(documents: dict[str, list[str]], size: int) -> PreTrainedTok
 
 
 def prepare(corpora: Path, folder: Path, shape: Shape) -> None:
-    """Write ``folder``: the tokenizer, all training documents as ids, and what they are.
+    """Write ``folder``: the tokenizer, and all training documents as ids.
 
-    ``tokens.npy`` holds the documents one after another, each behind its separator (uint16); ``starts.npy`` where each
-    begins; ``data.json`` what the model card tells of them.
+    ``tokens.npy`` has the documents one after another, each after a separator (uint16); ``starts.npy`` where each
+    begins; ``data.json`` what the model card says about them.
     """
     files = sorted(corpora.glob("*/train.jsonl"))
     if not files:
-        raise UserError(f"{corpora}: holds no */train.jsonl (gander-training corpora writes them)")
+        raise UserError(f"{corpora}: holds no */train.jsonl (run gander-training corpora first)")
     if shape.vocabulary > 2**16:
         raise UserError(f"a vocabulary of {shape.vocabulary} does not fit 16 bits")
     documents = {file.parent.name: list(read_jsonl(file)) for file in files}
@@ -99,7 +99,7 @@ def prepare(corpora: Path, folder: Path, shape: Shape) -> None:
     with whole_folder(folder) as made:
         tokenizer = train_tokenizer(texts, shape.vocabulary)
         if len(tokenizer) != shape.vocabulary:
-            raise UserError(f"{corpora}: holds text for {len(tokenizer)} vocabulary entries, not {shape.vocabulary}")
+            raise UserError(f"{corpora}: the text gives {len(tokenizer)} vocabulary entries, not {shape.vocabulary}")
         tokenizer.save_pretrained(made / "tokenizer")
         rows, kinds = [], {}
         for kind, group in texts.items():
@@ -121,10 +121,10 @@ def prepare(corpora: Path, folder: Path, shape: Shape) -> None:
 
 
 class Stream:
-    """The documents in a new order each epoch, cut into rows whose order is drawn too.
+    """The documents in a new random order each epoch, divided into rows, also in random order.
 
-    A row is ``row`` tokens and the one after them, so that each token but the first is predicted once. Where a run is in
-    the stream is the count of rows it has read.
+    A row is ``row`` tokens and the one after them, so that each token but the first is predicted once. The position of
+    a run in the stream is the number of rows that it has read.
     """
 
     def __init__(self, folder: Path, row: int, seed: int) -> None:
@@ -151,7 +151,7 @@ class Stream:
 
 
 def rate(step: int, warm_up: int, decay: list[int] | None) -> float:
-    """Factor on the peak learning rate: linear warm-up, constant, and from step ``decay[0]`` linear to 0 in ``decay[1]``."""
+    """Factor on the peak learning rate: linear warm-up, constant, linear to 0 from ``decay[0]`` over ``decay[1]``."""
     factor = min(1.0, (step + 1) / max(1, warm_up))
     if decay is None:
         return factor
@@ -159,9 +159,9 @@ def rate(step: int, warm_up: int, decay: list[int] | None) -> float:
 
 
 class Run:
-    """A run in its folder: ``data/``, ``checkpoint.pt``, ``finish.pt`` while one is under way, and ``progress.json``.
+    """A run in its folder: ``data/``, ``checkpoint.pt``, ``finish.pt`` during a finish, and ``progress.json``.
 
-    The decay of a finish is kept apart, so that the run can go on from where it began.
+    A finish has its own checkpoint, so that the run can continue from where the finish began.
     """
 
     def __init__(self, folder: Path, corpora: Path, shape: Shape, options: MoeOptions) -> None:
@@ -186,18 +186,18 @@ class Run:
         self.history: list[dict[str, Any]] = []
 
     def load(self, file: Path) -> None:
-        """Go on from a checkpoint, if there is one."""
+        """Continue from a checkpoint, if there is one."""
         if not file.is_file():
             return
         saved = torch.load(file, weights_only=True)
         if saved["key"] != self.key:
-            raise UserError(f"{file}: is of a run with another shape, seed or text; use another --runs")
+            raise UserError(f"{file}: belongs to a run with another shape, seed or text; use another --runs")
         self.optimiser.load_state_dict(saved["optimiser"])
         self.rows, self.seconds = saved["rows"], saved["seconds"]
         self.losses, self.balances, self.history = saved["losses"], saved["balances"], saved["history"]
 
     def save(self, file: Path) -> None:
-        """Write a checkpoint, then the progress beside it."""
+        """Write a checkpoint, then the progress file."""
         state = {
             "key": self.key,
             "optimiser": self.optimiser.state_dict(),
@@ -213,7 +213,7 @@ class Run:
             path.write_text(json.dumps(self.progress(), indent=1), encoding="utf-8")
 
     def progress(self) -> dict[str, Any]:
-        """What a model card tells of the run; losses in nats a token."""
+        """What a model card says about the run; losses in nats per token."""
         tokens = self.rows * self.shape.positions
         recent = self.balances[-RECENT:]
         return {
@@ -254,7 +254,7 @@ class Run:
         self.balances.append([round(value, 4) for value in balances.tolist()])
 
     def train(self, steps: int, decay: list[int] | None, file: Path) -> None:
-        """Until ``steps`` are done in all, with a checkpoint every few minutes and at the end."""
+        """Train until ``steps`` are done in all, with a checkpoint every few minutes and at the end."""
         part = asdict(self.options) | {"decay": decay}
         if not self.history or {**self.history[-1], "from_step": None} != {**part, "from_step": None}:
             self.history.append({"from_step": len(self.losses), **part})
@@ -276,16 +276,16 @@ class Run:
 
 
 def train_moe(run: Run, steps: int) -> None:
-    """Go on at the constant rate until ``steps`` are done in all."""
+    """Continue at the constant learning rate until ``steps`` are done in all."""
     file = run.folder / "checkpoint.pt"
     run.load(file)
     run.train(steps, None, file)
 
 
 def finish_moe(run: Run, steps: int, target: Path) -> None:
-    """Take the rate to 0 in ``steps`` from the last checkpoint, and write ``target``, a Hugging Face folder.
+    """Decay the learning rate to 0 in ``steps`` after the last checkpoint, and write ``target``, a Hugging Face folder.
 
-    The checkpoint stays, and ``train_moe`` goes on from it; a finish that was stopped is taken up again.
+    The checkpoint stays, and ``train_moe`` continues from it; a finish that was stopped is resumed.
     """
     run.load(run.folder / "checkpoint.pt")
     start = len(run.losses)
@@ -298,7 +298,7 @@ def finish_moe(run: Run, steps: int, target: Path) -> None:
 
 
 def write_model(run: Run, target: Path) -> None:
-    """Weights in float32, config, tokenizer, and ``training.json``: progress and data."""
+    """Write weights in float32, config, tokenizer, and ``training.json`` with progress and data."""
     with whole_folder(target) as folder:
         masters = dict(zip((name for name, _ in run.model.named_parameters()), run.optimiser.masters, strict=True))
         save(masters, run.shape, folder)

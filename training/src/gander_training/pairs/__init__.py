@@ -1,1 +1,1 @@
-"""Experts and gates of an encoder-decoder, trained on pairs of an input and a target."""
+"""Trains experts and gates of an encoder-decoder on pairs of an input and a target."""

@@ -1,4 +1,4 @@
-"""Pairs of an input and its target: read, as tokens, in batches, and a model's loss on them."""
+"""Pairs of an input and a target: reading, tokens, batches, and a model's loss on them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 from gander_training.texts.windows import Score
 
-IGNORED = -100  # transformers' word for a label that counts for nothing
+IGNORED = -100  # transformers' value for a label that does not count
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Pair:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """The ``input`` and ``target`` of each line of a jsonl file; those without a target teach nothing and are left out."""
+    """The ``input`` and ``target`` of each line of a jsonl file; empty targets are skipped, as they teach nothing."""
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     pairs = []
@@ -49,7 +49,7 @@ def read_pairs(path: Path) -> list[Pair]:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Examples as ids, each ended as the tokenizer ends a text, cut to a length; ``size`` in UTF-8 bytes of the targets."""
+    """Examples as ids, truncated, with the tokenizer's end token; ``size`` is the targets' in UTF-8 bytes."""
 
     inputs: list[Tensor]
     targets: list[Tensor]
@@ -58,7 +58,7 @@ class Pairs:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], length: int) -> Pairs:
-        """At most ``length`` tokens of each input and each target."""
+        """Tokenize pairs, with at most ``length`` tokens for each input and each target."""
         how = {"truncation": True, "max_length": length}
         inputs = tokenizer([pair.input for pair in pairs], **how).input_ids
         targets = tokenizer(text_target=[pair.target for pair in pairs], **how).input_ids
@@ -70,7 +70,7 @@ class Pairs:
         )
 
     def batch(self, rows: Tensor) -> dict[str, Tensor]:
-        """The model's inputs for examples ``rows`` [n], padded; the labels' padding counts for nothing."""
+        """The model's inputs for examples ``rows`` [n], padded; padding in the labels does not count."""
         inputs = [self.inputs[row] for row in rows.flatten().tolist()]
         targets = [self.targets[row] for row in rows.flatten().tolist()]
         return {
@@ -82,7 +82,7 @@ class Pairs:
 
 @torch.no_grad()
 def score_pairs(model: nn.Module, pairs: Pairs, part: int) -> Score:
-    """The model's loss on the targets, in nats a token and bits a byte."""
+    """The model's loss on the targets, in nats per token and bits per byte."""
     nats, tokens = 0.0, 0
     for rows in torch.arange(len(pairs.targets)).split(part):
         inputs = pairs.batch(rows)

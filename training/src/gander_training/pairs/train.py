@@ -1,10 +1,11 @@
 """Train an expert of an encoder-decoder and its gate on pairs of input and target, as PHATGOOSE's released code does.
 
-Its settings (github.com/r-three/phatgoose, commit 4fd5790: ``colm/experiments/train.gin`` and ``train_single_task*.gin``,
-``colm/models/moe_lora_rank16.gin``) are the defaults here: LoRA of rank 16 on every linear layer but the head, scaled by 1/r, A drawn
-with a deviation of 0.01; AdamW at 5e-3 without weight decay, warm-up over 6 % and then steady, gradients clipped at 1; 1024
-examples a step, of at most 512 tokens; 1000 steps for the adapter, 100 for the gate. It keeps the best of the checkpoints of
-every 100 steps by validation; here the last is kept. The base's own dropout acts while the adapter trains, not while the gate does.
+Its settings (github.com/r-three/phatgoose, commit 4fd5790: ``colm/experiments/train.gin``, ``train_single_task*.gin``,
+``colm/models/moe_lora_rank16.gin``) are the defaults here: LoRA of rank 16 on every linear layer but the head, scaled
+by 1/r, A initialised with standard deviation 0.01; AdamW at 5e-3 without weight decay, warm-up over 6 %, then constant,
+gradients clipped at 1; 1024 examples per step, of at most 512 tokens; 1000 steps for the adapter, 100 for the gate. The
+released code saves a checkpoint every 100 steps and keeps the best by validation; here the last one is kept. The base's
+dropout is on while the adapter trains, and off while the gate does.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ RANK, ALPHA = 16, 1
 INITIAL = 0.01
 EVALUATED = 64
 ACTIVATION_PAIRS = 256
-EXAMPLES = 1000  # an expert, as the paper's retrieval has
+EXAMPLES = 1000  # per expert, as in the paper's retrieval
 
 
 @dataclass(frozen=True)
 class PairOptions:
-    """Steps of ``batch`` examples, ``part`` of them at once; inputs and targets of at most ``length`` tokens."""
+    """``steps`` updates on ``batch`` examples, ``part`` at once; inputs and targets have at most ``length`` tokens."""
 
     steps: int = 1000
     batch: int = 1024
@@ -49,14 +50,14 @@ class PairOptions:
 
 
 def begin(bench: Workbench, seed: int) -> None:
-    """A fresh adapter as theirs begins: B zero, A small."""
+    """Start a fresh adapter as in the authors' code: B zero, A small."""
     bench.reset(seed)
     for layer in bench.modules().values():
         nn.init.normal_(cast(Tensor, layer.lora_A[ADAPTER].weight), std=INITIAL)
 
 
 def load_pairs(bench: Workbench, data: Sequence[Path], options: PairOptions) -> tuple[list[Pair], Pairs, list[Tensor]]:
-    """All pairs, as ids, and for each step which of them; several files take part in equal shares."""
+    """All pairs, their ids, and which of them each step uses; several files contribute in equal shares."""
     files = [read_pairs(path) for path in data]
     pairs = [pair for file in files for pair in file]
     generator = torch.Generator().manual_seed(options.seed)
@@ -77,7 +78,7 @@ def train_pair_expert(
     runs: Path,
     held_out: Mapping[str, Path],
 ) -> dict[str, dict[str, Score]]:
-    """Train on ``data`` and write ``target``; the figures before and after on each of ``held_out`` are returned."""
+    """Train on ``data`` and write ``target``; returns the scores before and after on each of ``held_out``."""
     _, pairs, rows = load_pairs(bench, data, options)
     samples = {
         split: Pairs.of(bench.tokenizer, read_pairs(path)[:EVALUATED], options.length)
@@ -128,9 +129,9 @@ def _said(options: PairOptions) -> Said:
 
 @torch.no_grad()
 def mean_pair_inputs(bench: Workbench, pairs: Pairs, rows: Tensor, part: int) -> dict[str, Tensor]:
-    """The mean of each module's input [d_in] over the tokens of its own sequence, padding left out, the expert active."""
+    """The mean of each module's input [d_in] over its sequence's tokens, without padding, with the expert active."""
     sums: dict[str, Tensor] = {}
-    kept: list[Tensor] = []  # by sequence, of the batch that runs
+    kept: list[Tensor] = []  # by sequence, for the current batch
     counts = [0, 0]
 
     def collect(path: str):  # type: ignore[no-untyped-def]
@@ -164,9 +165,9 @@ def train_pair_gate_folder(
     runs: Path,
     retriever: Retriever | None,
 ) -> dict[str, Tensor]:
-    """Write gate, activation and (with a retriever) examples of the inputs into the expert's ``folder``; returns the gate.
+    """Write gate, activation and (with a retriever) examples of inputs into the expert's ``folder``; returns the gate.
 
-    The bench must hold the folder's adapter.
+    The folder's adapter must be loaded in ``bench``.
     """
     texts, pairs, rows = load_pairs(bench, data, options)
     runs.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""A pool as a whole: made, checked, added to, measured."""
+"""Makes, checks, extends and measures a pool."""

@@ -1,4 +1,4 @@
-"""Embed the training examples of a pool's experts anew, as another retriever needs it; their gates stay as they are."""
+"""Embed the training examples of a pool's experts again, for a new retriever; gates stay as they are."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from gander_training.texts.windows import read_texts
 
 
 def embed_examples(pool: Path, data: Path) -> Iterator[str]:
-    """Write ``examples.safetensors`` of every expert, of ``data``/<expert>/train.jsonl; yields a line for each.
+    """Write every expert's ``examples.safetensors`` from ``data``/<expert>/train.jsonl; yields a line for each.
 
-    None is written before all are embedded: vectors of two retrievers cannot be compared.
+    Nothing is written until all are embedded, because vectors of two retrievers cannot be compared.
     """
     manifest = manifest_of(pool)
     if "retriever" not in manifest:

@@ -1,4 +1,4 @@
-"""What a pool's README reports, measured: experts against domains, PHATGOOSE's usage, the cost of quantisation."""
+"""Measures what a pool's README reports: experts on domains, PHATGOOSE's load, the cost of quantisation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ START, END = "<!-- measured -->", "<!-- /measured -->"
 
 @dataclass(frozen=True)
 class MeasureOptions:
-    """``windows`` windows of ``length`` tokens a domain; routing is measured on the first ``routed`` of them."""
+    """``windows`` windows of ``length`` tokens per domain; routing is measured on the first ``routed`` of them."""
 
     windows: int = 16
     length: int = 256
@@ -41,7 +41,7 @@ class MeasureOptions:
 
 
 def domain_samples(tokenizer: Any, corpora: Path, domains: Sequence[str], options: MeasureOptions) -> dict[str, Sample]:
-    """A sample of the second halves of each domain's test documents."""
+    """A sample from the second halves of each domain's test documents."""
     return {
         domain: sample(
             tokenizer,
@@ -54,14 +54,14 @@ def domain_samples(tokenizer: Any, corpora: Path, domains: Sequence[str], option
 
 
 class Kept:
-    """Measurements on disk under a key that names all they depend on, so that a run can be resumed."""
+    """Measurements on disk, under a key with everything that they depend on, so that a run can be resumed."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.values: dict[str, Any] = read_json(file) if file.is_file() else {}
 
     def get(self, key: str, measure: Callable[[], Any]) -> Any:
-        """The value kept under ``key``, or what ``measure`` gives, kept from now on."""
+        """The value stored under ``key``; if there is none, the result of ``measure``, which is then stored."""
         if key not in self.values:
             self.values[key] = measure()
             with whole_file(self.file) as path:
@@ -80,7 +80,7 @@ def digest(*files: Path) -> str:
 def expert_table(
     pool: Path, samples: dict[str, Sample], folders: dict[str, Path], kept: Kept, about: str
 ) -> dict[str, dict[str, float]]:
-    """Bits per byte: row ``base`` and a row for each adapter folder, a column for each sample. bfloat16 arithmetic."""
+    """Bits per byte in bfloat16: row ``base`` and a row for each adapter folder, a column for each sample."""
     first = next(iter(folders.values()))
     bench = open_bench(pool, rank=0, alpha=0, dtype=torch.bfloat16, compiled=False, adapter=first)
     bench.model.eval()
@@ -104,9 +104,9 @@ def expert_table(
 
 
 def usage(model: nn.Module, experts: Sequence[Expert], data: Sample, options: MeasureOptions) -> list[float]:
-    """The share of PHATGOOSE's choices that each expert got on a sample.
+    """Each expert's share of PHATGOOSE's choices on a sample.
 
-    A choice is one of the k of a token at a module; the separator at the front of a window is left out.
+    A choice is one of a token's k at a module; the separator at the start of a window is left out.
     """
     counts = torch.zeros(len(experts))
     for ids in data.ids[: options.routed]:
@@ -124,7 +124,7 @@ def quantisation_cost(source: Path, pool: Path, data: Sample) -> tuple[float, fl
 
 
 def _graph_nats(pool: Path, ids: Tensor) -> Tensor:
-    """Negative log-probabilities [n, length - 1] by the pool's own graph."""
+    """Negative log-probabilities [n, length - 1] from the pool's own graph."""
     import numpy as np
     import onnxruntime
 
@@ -146,7 +146,7 @@ def _graph_nats(pool: Path, ids: Tensor) -> Tensor:
 
 
 def markdown_table(table: dict[str, dict[str, float]]) -> str:
-    """Rows are adapters, columns domains; the best of a column is bold."""
+    """A table with adapters as rows and domains as columns; the best of a column is bold."""
     domains = list(next(iter(table.values())))
     best = {domain: min(row[domain] for name, row in table.items() if name != "multitask") for domain in domains}
     lines = ["| | " + " | ".join(domains) + " |", "| --- |" + " --- |" * len(domains)]
@@ -157,7 +157,7 @@ def markdown_table(table: dict[str, dict[str, float]]) -> str:
 
 
 def diagonal_text(table: dict[str, dict[str, float]]) -> str:
-    """Where an expert is not the best on its own domain, and where it does not beat the base."""
+    """Says where an expert is not the best on its own domain, and where it does not beat the base."""
     own = [name for name in table if name in table["base"]]
     lines = []
     for domain in own:
@@ -177,7 +177,7 @@ def diagonal_text(table: dict[str, dict[str, float]]) -> str:
 
 
 def usage_text(shares: dict[str, list[float]], experts: Sequence[str]) -> str:
-    """Percentages of choices; the matching expert's rank is in the last column."""
+    """A table of shares of choices in percent, with the matching expert's rank in the last column."""
     lines = [
         "| text | " + " | ".join(experts) + " | rank of its own |",
         "| --- |" + " --- |" * (len(experts) + 1),
@@ -195,7 +195,7 @@ def usage_text(shares: dict[str, list[float]], experts: Sequence[str]) -> str:
 
 
 def report(pool: Path, corpora: Path, source: Path | None, runs: Path, options: MeasureOptions) -> str:
-    """All measurements of a pool as Markdown; what is measured once is kept in ``runs``."""
+    """All measurements of a pool as Markdown; finished ones are kept in ``runs``."""
     manifest = manifest_of(pool)
     contents = read_pool(pool)
     if not contents.experts:
@@ -250,7 +250,7 @@ def report(pool: Path, corpora: Path, source: Path | None, runs: Path, options: 
 
 
 def write_report(readme: Path, text: str) -> None:
-    """Put ``text`` between the markers of ``readme``; a new file is made, other words are left alone."""
+    """Put ``text`` between the markers in ``readme``, which is created if missing; the rest stays as it is."""
     old = readme.read_text(encoding="utf-8") if readme.is_file() else f"{START}\n{END}\n"
     block = f"{START}\n\n{text}\n\n{END}"
     new, count = re.subn(f"{re.escape(START)}.*?{re.escape(END)}", lambda _: block, old, flags=re.S)

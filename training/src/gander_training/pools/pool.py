@@ -35,7 +35,7 @@ REQUIRED_FILES = EXPERT_FILES[:3]
 
 
 def manifest_of(pool: Path) -> dict[str, Any]:
-    """The pool's ``pool.json``, its format, version and paths checked."""
+    """The pool's ``pool.json``, after checking format, version and paths."""
     path = pool / "pool.json"
     manifest = read_json(path)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
@@ -66,9 +66,9 @@ def manifest_of(pool: Path) -> dict[str, Any]:
 def create_pool(
     pool: Path, identifier: str, name: str, description: str, license: str, base_name: str, **more: Any
 ) -> None:
-    """Write the ``pool.json`` of a pool whose ``base`` is already exported; a retriever and a multitask there are named.
+    """Write ``pool.json`` for a pool whose ``base`` is already exported, naming its retriever and multitask if present.
 
-    ``more`` is written as it is.
+    ``more`` is added as it is.
     """
     parts = {part: f"base/{file}" for part, file in PARTS.items()}
     is_pair = all((pool / file).is_file() for file in parts.values())
@@ -101,13 +101,13 @@ def create_pool(
 
 
 def check_expert(folder: Path, model: nn.Module, *, gated: bool = True) -> Expert:
-    """Read one expert and hold it against the base; a UserError names the file and the mismatch."""
+    """Read one expert and check it against the base. Raises ``UserError`` naming the file and the mismatch."""
     for name in REQUIRED_FILES if gated else REQUIRED_FILES[:2]:
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: no such file")
     check_adapter(folder, model)  # type: ignore[arg-type]
     expert = read_expert(folder, gated=gated)
-    # The router refuses shapes that PEFT's names hide (a layer that is not linear, a rank that is not the config's).
+    # Router refuses what PEFT's names do not show: a layer that is not linear, a rank other than the configuration's.
     Router(model, [expert], Strategy("single", expert=expert.id), torch.zeros(1, 1, 1), None)
     if gated:
         missing = expert.lora.keys() - expert.gate.keys()
@@ -127,7 +127,7 @@ def _check_examples(path: Path) -> None:
         raise UserError(f'{path}: expected "embeddings" and "scales", found {sorted(tensors)}')
     rows, scales = tensors["embeddings"], tensors["scales"]
     if rows.dim() != 2 or scales.shape != rows.shape[:1]:
-        raise UserError(f"{path}: embeddings {list(rows.shape)} do not go with scales {list(scales.shape)}")
+        raise UserError(f"{path}: embeddings {list(rows.shape)} do not fit scales {list(scales.shape)}")
 
 
 def _check_card(path: Path) -> None:
@@ -145,7 +145,7 @@ def _check_card(path: Path) -> None:
 
 
 def check_pool(pool: Path) -> list[str]:
-    """Check everything in a pool; returns one line for each part that is sound."""
+    """Check everything in a pool; returns a line for each part."""
     manifest = manifest_of(pool)
     for key, value in (manifest.get("retriever") or {}).items():
         if not (pool / value).is_file():
@@ -167,7 +167,7 @@ def check_pool(pool: Path) -> list[str]:
 
 
 def add_expert(pool: Path, folder: Path, identifier: str | None, overwrite: bool) -> Path:
-    """Copy a trained expert into the pool after checking it against the pool's base; returns its place."""
+    """Copy a trained expert into the pool after checking it against the pool's base; returns its folder."""
     manifest = manifest_of(pool)
     identifier = identifier or folder.resolve().name
     if not identifier or identifier.startswith(".") or Path(identifier).name != identifier:

@@ -1,1 +1,1 @@
-"""The PyTorch reference: golden traces, lenses and figures that the engine is held to."""
+"""The PyTorch reference: golden traces, lenses and figures that the engine is checked against."""

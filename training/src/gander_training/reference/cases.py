@@ -1,4 +1,4 @@
-"""What is golden: which texts, strategies and what-ifs."""
+"""The texts, strategies and what-ifs of golden traces."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Case:
     given: str = ""  # "bias" or "fixed": random numbers in place of interventions
     affinity: bool = True
     logits: bool = True
-    layers: tuple[int, ...] = ()  # only these layers' modules are written; none: all
-    half: bool = False  # of the base as a float16 export has it
+    layers: tuple[int, ...] = ()  # only these layers' modules are written; empty means all
+    half: bool = False  # with the base's weights rounded as in a float16 export
 
 
 TINY_TEXT = "cafe\u0301 \U0001f9a2 the 12 experts\r\n\tif (na\u00efve) \U0001f469\u200d\U0001f52c\u65e5"
@@ -37,7 +37,7 @@ TEXTS = {
     "html": '<p class="note">caf\u00e9 \U0001f9a2</p>\r\n\t<script>let x = 1;</script>',
     "sql": "SELECT name, COUNT(*) FROM users GROUP BY name;\n",
 }
-# Of each the second nearest expert is behind by more than rounding could make up for: test/engine/retriever.test.ts.
+# For each, the second-best expert is further behind than rounding could matter (test/engine/retriever.test.ts).
 RETRIEVED = (
     "import os\n\n\nclass Flock(list):\n    def geese(self) -> int:\n        return sum(1 for bird in self if isinstance(bird, Goose))\n",
     "SELECT name, COUNT(*) FROM users JOIN orders ON users.id = orders.user_id GROUP BY name;\n",
@@ -82,7 +82,7 @@ def tiny_cases(ids: Sequence[str]) -> list[Case]:
 
 
 def shipped_cases(pool: Pool) -> list[Case]:
-    """The golden traces of a pool of real size: everything once in full, the rest cut down to stay small."""
+    """The golden traces of a full-size pool: one complete, the others reduced to stay small."""
     layers = [module.layer for module in modules_of(pool.experts)]
     few = (layers[0], layers[len(layers) // 2], layers[-1])
     text = TEXTS["python"]
@@ -113,5 +113,5 @@ def shipped_cases(pool: Pool) -> list[Case]:
 
 
 def cases_of(pool: Pool) -> list[Case]:
-    """The golden traces that a pool should have."""
+    """A pool's golden traces."""
     return tiny_cases([expert.id for expert in pool.experts]) if pool.manifest["id"] == "tiny" else shipped_cases(pool)

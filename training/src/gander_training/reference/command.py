@@ -1,16 +1,16 @@
-"""Golden traces: what the routed model computes, by the plain PyTorch forward pass of ``gander_routing``.
+"""Golden traces: what the routed model computes in the plain PyTorch forward pass of ``gander_routing``.
 
 ``python -m gander_training.reference --pool POOL --out FOLDER`` writes the pool's golden traces, each a file in the
-trace format (docs/trace-format.md) with a few more tensors that tests need:
+trace format (docs/trace-format.md) with a few more tensors for tests:
 
 =============== ================= ==================================================================================
 ``last_logits`` [V] F32           logits after the last token
-``bias``        [M, T, N] F32     what was added to the affinities, where that was a tensor, not an intervention
-``fixed``       [M, T, N] F32     what stood in for the router, likewise; NaN where the router decided
+``bias``        [M, T, N] F32     what was added to the affinities, if that was a tensor, not an intervention
+``fixed``       [M, T, N] F32     weights that replaced the router's, likewise; NaN where the router decided
 =============== ================= ==================================================================================
 
-``--text`` traces one text instead; ``--time`` measures the forward pass and prints JSON. A pool whose base is an
-encoder-decoder has traces of two sequences (``pairs``): ``--target`` is its output, which it writes itself otherwise.
+``--text`` traces one text instead; ``--time`` measures the forward pass and prints JSON. A pool on an encoder-decoder
+has traces of two sequences (``pairs``): ``--target`` is the output, which the model otherwise generates.
 """
 
 from __future__ import annotations
@@ -57,29 +57,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``reference``."""
     parser.add_argument("--pool", type=Path, default=Path("test/fixtures/tiny-pool"), help="pool folder")
     parser.add_argument(
-        "--out", type=Path, help="folder of the golden traces (with --text, the trace's file); default by the pool's id"
+        "--out", type=Path, help="folder for the golden traces (with --text, a file); default: by the pool's id"
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--text", help="trace this text in place of the golden ones")
+    source.add_argument("--text", help="trace this text instead of the golden ones")
     source.add_argument("--text-file", type=Path, help="the same, from a UTF-8 file")
-    parser.add_argument("--target", help="with --text, on an encoder-decoder: its output (default: what it writes)")
-    parser.add_argument("--length", type=int, default=20, help="tokens it writes at most (default: %(default)s)")
+    parser.add_argument("--target", help="with --text on an encoder-decoder: the output (default: what it generates)")
+    parser.add_argument("--length", type=int, default=20, help="the most tokens to generate (default: %(default)s)")
     parser.add_argument("--strategy", choices=get_args(StrategyName), default="phatgoose")
-    parser.add_argument("--k", type=int, help="experts a token, for the strategies that route (default: the pool's)")
-    parser.add_argument("--expert", help="the expert of --strategy single; for retrieval, in place of its pick")
-    parser.add_argument("--time", action="store_true", help="measure, and print JSON, in place of writing traces")
-    parser.add_argument("--tokens", type=int, help="with --time: repeat or cut the text to so many tokens")
-    parser.add_argument("--repeats", type=int, default=5, help="with --time: runs that count (default 5)")
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default 1: the same sums each time)")
+    parser.add_argument("--k", type=int, help="experts per token, for strategies that route (default: the pool's)")
+    parser.add_argument("--expert", help="the expert for --strategy single; for retrieval, instead of its choice")
+    parser.add_argument("--time", action="store_true", help="measure and print JSON instead of writing traces")
+    parser.add_argument("--tokens", type=int, help="with --time: repeat or cut the text to this many tokens")
+    parser.add_argument("--repeats", type=int, default=5, help="with --time: number of runs (default 5)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="PyTorch's threads (default 1, so that sums are reproducible)"
+    )
 
 
 def chosen_text(args: argparse.Namespace) -> str | None:
-    """The text that the options name, line ends untouched."""
+    """The text from the options, with line ends unchanged."""
     return args.text_file.read_bytes().decode("utf-8") if args.text_file else args.text
 
 
 def chosen_strategy(args: argparse.Namespace, pool: Pool) -> Strategy:
-    """The strategy that the options name."""
+    """The strategy from the options."""
     if args.strategy == "single" and not args.expert:
         raise UserError("--strategy single needs --expert")
     k = args.k if args.k is not None else int(pool.manifest.get("topK", 2))
@@ -96,9 +98,9 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or Path("test/fixtures/golden", str(pool.manifest["id"]))
     pair = is_pair(pool)
     if args.target is not None and (not pair or text is None):
-        raise UserError("--target goes with --text, on a pool whose base is an encoder-decoder")
+        raise UserError("--target needs --text and a pool whose base is an encoder-decoder")
     if args.time and pair:
-        raise UserError(f"{args.pool}: --time measures pools whose base has one text")
+        raise UserError(f"{args.pool}: --time does not support encoder-decoders")
     if args.time:
         print(json.dumps(measure(pool, text or TIMED_TEXT, strategy, args.tokens, args.repeats)))
     elif text is None:
@@ -116,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point of ``python -m gander_training.reference``: errors are one line and exit code 1."""
+    """Entry point of ``python -m gander_training.reference``. An error prints one line and returns 1."""
     parser = argparse.ArgumentParser(
         prog="gander_training.reference", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

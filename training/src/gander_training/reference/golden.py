@@ -1,4 +1,4 @@
-"""A golden case, run."""
+"""Runs golden cases."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load_base(pool: Path) -> nn.Module:
 
 
 def random_tensor(case: Case, shape: tuple[int, ...]) -> Tensor:
-    """The bias or the fixed weights of a case that has them as numbers; a third of each is left to the router."""
+    """Random bias or fixed weights for a case; a third of the cells is left to the router."""
     rng = np.random.default_rng([SEED, len(case.given)])
     values = torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
     free = torch.from_numpy(rng.random(shape[:2]) < 1 / 3)
@@ -41,14 +41,14 @@ def random_tensor(case: Case, shape: tuple[int, ...]) -> Tensor:
 
 
 def settled(pool: Pool, strategy: Strategy, text: str) -> Strategy:
-    """``strategy`` with the expert that retrieval picks for ``text``, where it is retrieval and names none."""
+    """``strategy``; if it is retrieval without an expert, with the one that retrieval chooses for ``text``."""
     if strategy.name != "retrieval" or strategy.expert:
         return strategy
     return Strategy("retrieval", expert=retrieve(pool, text))
 
 
 def golden(pool: Pool, model: nn.Module, tokenizer: Any, case: Case) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Run one case: the tensors and the header of its file."""
+    """Run one case; returns the tensors and the header of its file."""
     encoded, strategy = encode(tokenizer, case.text), settled(pool, case.strategy, case.text)
     shape = len(modules_of(pool.experts)), len(encoded.ids), len(pool.experts)
     given: dict[str, Any] = {case.given: random_tensor(case, shape)} if case.given else {}
@@ -71,7 +71,7 @@ def golden(pool: Pool, model: nn.Module, tokenizer: Any, case: Case) -> tuple[di
 
 
 def as_half(model: nn.Module) -> nn.Module:
-    """A copy with the numbers of a float16 export: weights, and the root of the attention's scale, rounded."""
+    """A copy with rounding as in a float16 export: the weights, and the square root of the attention's scale."""
     result = copy.deepcopy(model).half().float()
     attention: Any
     for attention in result.modules():

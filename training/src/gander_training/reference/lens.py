@@ -1,7 +1,7 @@
 """Golden lenses: what each layer would predict, by the model's own final norm and head on the residual stream after it.
 
-nostalgebraist, "interpreting GPT: the logit lens" (2020). Nothing of the norm and the head is written here again: what the last
-layer gives is exchanged for what another gave, and the model goes on with that.
+Source: nostalgebraist, "interpreting GPT: the logit lens" (2020). Norm and head are not reimplemented: the last layer's
+output is replaced with another layer's, and the model continues from there.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ Run = Callable[[], Tensor]
 
 
 def layers_of(model: Any) -> Sequence[nn.Module]:
-    """The layers that what is predicted comes out of, first to last."""
+    """The layers that lead to the prediction, first to last: in an encoder-decoder, the decoder's."""
     return list(model.decoder.block if hasattr(model, "decoder") else model.model.layers)
 
 
 def stream_of(output: Any) -> Tensor:
-    """What a layer gives, beside whatever else it returns."""
+    """The residual stream in a layer's output."""
     return output[0] if isinstance(output, tuple) else output
 
 
 @contextmanager
 def hooked(module: nn.Module, hook: Callable[[Any], Any]) -> Iterator[None]:
-    """While it lasts, ``hook`` sees what ``module`` gives, and may give another in its place."""
+    """In this context, ``hook`` sees the output of ``module`` and may return another instead."""
     handle = module.register_forward_hook(lambda _module, _inputs, output: hook(output))
     try:
         yield
@@ -61,7 +61,7 @@ def hooked(module: nn.Module, hook: Callable[[Any], Any]) -> Iterator[None]:
 
 @torch.no_grad()
 def lens(layers: Sequence[nn.Module], run: Run) -> Tensor:
-    """Logits [L, T, V] of each layer's stream. ``run`` gives those of the model, [T, V]."""
+    """Logits [L, T, V] from each layer's residual stream. ``run`` returns the model's, [T, V]."""
     seen: list[Tensor] = []
     with ExitStack() as stack:
         for layer in layers:
@@ -79,7 +79,7 @@ def lens(layers: Sequence[nn.Module], run: Run) -> Tensor:
 
 
 def said(name: str, logits: Tensor, ids: Tensor) -> dict[str, Tensor]:
-    """The tensors of one column: the next token's log-probability [L, T - 1], the likeliest tokens [L, T, P]."""
+    """The tensors of one column: the next token's log-probability [L, T - 1], and the likeliest tokens [L, T, P]."""
     log_probs = logits.float().log_softmax(-1)
     top = log_probs.topk(PREDICTIONS, dim=-1)
     following = ids[1:].long()[None, :, None].expand(len(logits), -1, 1)
@@ -91,13 +91,13 @@ def said(name: str, logits: Tensor, ids: Tensor) -> dict[str, Tensor]:
 
 
 def run_of(model: Any, text: Tensor, target: Tensor | None) -> Run:
-    """A forward pass to logits [T, V]."""
+    """A function that runs a forward pass to logits [T, V]."""
     given = {} if target is None else {"decoder_input_ids": target[None]}
     return lambda: model(input_ids=text[None], use_cache=False, **given).logits[0].float()
 
 
 def of_pool(path: Path, text: str, target: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """A pool's lens under PHATGOOSE with two experts a token, and its base's. ``target``: of an encoder-decoder."""
+    """A pool's lens under PHATGOOSE with k = 2, and its base's. ``target`` is for an encoder-decoder."""
     pool, model, tokenizer = read_pool(path), load_base(path), load_tokenizer(path)
     experts, strategy = pool.experts, Strategy("phatgoose", 2)
     read, header = encode(tokenizer, text), {"text": text, "strategy": {"name": "phatgoose", "k": 2}}
@@ -133,7 +133,7 @@ def load_tokenizer_file(folder: Path) -> Any:
 
 
 def write_all(out: Path) -> None:
-    """Every golden lens, into ``out``."""
+    """Write every golden lens into ``out``."""
     made = {
         "tiny-pool": of_pool(FIXTURES / "tiny-pool", TINY_TEXT),
         "tiny-t5": of_pool(FIXTURES / "tiny-t5", PAIR_TEXT, PAIR_TARGET),
@@ -144,7 +144,7 @@ def write_all(out: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point of ``python -m gander_training.reference.lens``: errors are one line and exit code 1."""
+    """Entry point of ``python -m gander_training.reference.lens``. An error prints one line and returns 1."""
     parser = argparse.ArgumentParser(prog="gander_training.reference.lens", description=__doc__)
     parser.add_argument("--out", type=Path, default=FIXTURES / "golden/lens", help="default: %(default)s")
     try:

@@ -1,4 +1,4 @@
-"""Golden traces of a pool whose base is an encoder-decoder: version 2 of the trace format, an input and an output."""
+"""Golden traces of a pool on an encoder-decoder: version 2 of the trace format, with an input and an output."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PREDICTIONS = 5
 
 @dataclass(frozen=True)
 class PairCase:
-    """One golden trace; without a target the output is what the model writes, of ``length`` tokens at most."""
+    """One golden trace. Without a target, the model generates the output, at most ``length`` tokens."""
 
     name: str
     text: str
@@ -37,12 +37,12 @@ class PairCase:
 
 
 def is_pair(pool: Pool) -> bool:
-    """Whether the pool's base has an input and an output."""
+    """Whether the pool's base is an encoder-decoder."""
     return isinstance(pool.manifest.get("base", {}).get("model"), dict)
 
 
 def pair_cases(pool: Pool) -> list[PairCase]:
-    """The golden traces of a pool: every strategy that needs nothing more than experts and gates, and what-ifs."""
+    """A pool's golden traces: every strategy that needs only experts and gates, and what-ifs."""
     epsilon = float(pool.manifest.get("weightEpsilon", 0))
 
     def routed(name: Any, k: int) -> Strategy:
@@ -69,12 +69,12 @@ def pair_cases(pool: Pool) -> list[PairCase]:
 
 
 def output_of(model: nn.Module, pool: Pool, tokenizer: Any, case: PairCase, read: Encoded) -> Encoded:
-    """What the decoder reads: its start token, then the target without its end, or what the model wrote."""
+    """The decoder's input: its start token, then the target without its end token, or a generated output."""
     config = read_json(pool.path / pool.manifest["base"]["config"])
     start, end = config["decoder_start_token_id"], config["eos_token_id"]
     if case.target is None:
         if case.interventions:
-            raise UserError("a generated output takes no what-if here: give --target")
+            raise UserError("what-ifs need --target: they do not act on a generated output here")
         ids = routed_generation(
             model, pool.experts, torch.tensor(read.ids), case.strategy, multitask=pool.multitask, length=case.length
         )
@@ -99,14 +99,14 @@ def output_of(model: nn.Module, pool: Pool, tokenizer: Any, case: PairCase, read
 
 
 def sequence_of(role: str, encoded: Encoded) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A sequence's part of the header, and its tensors."""
+    """A sequence's entry in the header, and its tensors."""
     header = {"role": role, "count": len(encoded.ids), "text": encoded.text, "tokens": encoded.tokens}
     columns = {"ids": encoded.ids, "start": encoded.start, "end": encoded.end}
     return header, {name: torch.tensor(values, dtype=torch.int32) for name, values in columns.items()}
 
 
 def predicted(logits: Tensor, ids: Tensor) -> dict[str, Tensor]:
-    """What the model said of the output's tokens [T] and of those after them."""
+    """The model's predictions for the output's tokens [T] and after each of them."""
     log_probs = logits.log_softmax(-1)
     top = log_probs.topk(PREDICTIONS, dim=-1)
     log_prob = torch.full((len(ids),), math.nan)
@@ -115,7 +115,7 @@ def predicted(logits: Tensor, ids: Tensor) -> dict[str, Tensor]:
 
 
 def site_of(module: Module) -> dict[str, Any]:
-    """A module as a header's site."""
+    """A module in the form of a header's site."""
     site = {"path": module.path, "layer": module.layer, "stack": module.stack, "kind": module.kind}
     return {**site, "sequence": module.sequence, "expertSet": 0}
 
@@ -165,7 +165,7 @@ def pair_trace(
 def golden_pair(
     pool: Pool, model: nn.Module, tokenizer: Any, case: PairCase
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Run one case: the tensors and the header of its file."""
+    """Run one case; returns the tensors and the header of its file."""
     if not modules_of(pool.experts):
         raise UserError(f"{pool.path}: no expert adapts anything")
     read = encode(tokenizer, case.text)

@@ -1,7 +1,7 @@
-"""The retrieval strategy: one expert for the whole prompt, the one that holds the most similar training example.
+"""Golden similarities for the retrieval strategy: one expert for the prompt, the one with the most similar example.
 
 Source: Jang et al., "Exploring the Benefits of Training Expert Language Models over Instruction Tuning"
-(arXiv 2302.03202), as the PHATGOOSE paper compares with it.
+(arXiv 2302.03202), in the form that the PHATGOOSE paper compares with.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from gander_training.reference.cases import RETRIEVED
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point of ``python -m gander_training.reference.retrieval``: what the engine's similarities are held to."""
+    """Entry point of ``python -m gander_training.reference.retrieval``."""
     parser = argparse.ArgumentParser(prog="gander_training.reference.retrieval", description=__doc__)
     parser.add_argument("--pool", type=Path, required=True, help="pool folder")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write: by text, then by expert")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="JSON file to write: similarities by text, then by expert"
+    )
     args = parser.parse_args(argv)
     pool = read_pool(args.pool)
     told = {

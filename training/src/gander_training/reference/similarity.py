@@ -1,8 +1,8 @@
-"""How alike a pool's experts are, computed plainly: each adapter's product s B A is formed, and each gate normalised as the
-router does. What the engine takes from the factors alone is held to this.
+"""How similar a pool's experts are, computed plainly: with each adapter's product s B A, and each gate normalised as in
+the router. The engine, which uses only the factors, is checked against this.
 
-``python -m gander_training.reference.similarity --pool POOL --out FILE`` writes [1 + L, N, N] cosines as ``gate`` and ``adapter``: over
-all modules, then layer by layer; NaN where two experts share no module.
+``python -m gander_training.reference.similarity --pool POOL --out FILE`` writes cosines [1 + L, N, N] as ``gate`` and
+``adapter``: over all modules, then layer by layer; NaN if two experts share no module.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-# What of an expert is compared at a module, as one long vector; None where it has none there.
+# The part of an expert that is compared at a module, as one long vector; None if it has none there.
 Vector = Callable[[Expert, str], Tensor | None]
 
 
 def gate_vector(expert: Expert, path: str) -> Tensor | None:
-    """LN(v), as tokens are scored against it."""
+    """LN(v), against which tokens are scored."""
     gate = expert.gate.get(path) if path in expert.lora else None
     return None if gate is None else functional.layer_norm(gate.double(), gate.shape, eps=EPSILON)
 
 
 def adapter_vector(expert: Expert, path: str) -> Tensor | None:
-    """s B A, all of its numbers."""
+    """s B A, flattened."""
     lora = expert.lora.get(path)
     return None if lora is None else (lora.scale * (lora.b.double() @ lora.a.double())).flatten()
 
 
 def cosines(experts: Sequence[Expert], path: str, vector: Vector) -> Tensor:
-    """[N, N] at one module."""
+    """Cosines [N, N] at one module."""
     found = [(place, vector(expert, path)) for place, expert in enumerate(experts)]
     known = {place: functional.normalize(v, dim=0) for place, v in found if v is not None and v.any()}
     out = torch.full((len(experts), len(experts)), torch.nan, dtype=torch.float64)
@@ -46,7 +46,7 @@ def cosines(experts: Sequence[Expert], path: str, vector: Vector) -> Tensor:
 
 
 def similarity(experts: Sequence[Expert], vector: Vector) -> Tensor:
-    """[1 + L, N, N] F32."""
+    """Cosines [1 + L, N, N] F32: over all modules, then layer by layer."""
     modules = modules_of(experts)
     each = torch.stack([cosines(experts, module.path, vector) for module in modules])
     layers = [(module.stack, module.layer) for module in modules]

@@ -1,4 +1,4 @@
-"""How long a routed pass takes."""
+"""Measures how long a routed pass takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIMED_TEXT = "def route(tokens):\n    return [max(experts, key=lambda e: e.score
 
 
 def timings(run: Any, repeats: int) -> list[float]:
-    """Milliseconds of each of ``repeats`` calls, after one that does not count."""
+    """Milliseconds of each of ``repeats`` calls, after one warm-up call."""
     run()
     out = []
     for _ in range(repeats):

@@ -1,4 +1,4 @@
-"""A run as a trace file (docs/trace-format.md)."""
+"""Writes a run as a trace file (docs/trace-format.md)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from gander_training.files import whole_file
 from gander_training.texts.tokens import Encoded, readable
 
-# A golden trace must come out the same whenever it is made, so it does not say when that was.
+# Fixed, so that a golden trace is the same whenever it is made.
 CREATED = "1970-01-01T00:00:00Z"
 
 
@@ -30,7 +30,7 @@ def file_hash(path: Path) -> str:
 
 
 def pool_hash(pool: Path) -> str:
-    """SHA-256 over the lines ``<sha256>  <path>`` of every file of JSON, weights or ONNX, sorted by path."""
+    """SHA-256 over lines ``<sha256>  <path>`` for every JSON, weights and ONNX file, sorted by path."""
     paths = (file.relative_to(pool) for file in pool.rglob("*"))
     files = sorted(
         path.as_posix()
@@ -86,7 +86,7 @@ def trace_of(
 
 
 def only_layers(tensors: dict[str, Tensor], header: dict[str, Any], layers: Sequence[int]) -> None:
-    """Leave out the modules of other layers, in place, to keep a file small."""
+    """Remove the modules of other layers, in place, to keep a file small."""
     kept = [index for index, module in enumerate(header["modules"]) if module["layer"] in layers]
     header["modules"] = [header["modules"][index] for index in kept]
     for name in ("affinity", "chosen", "weight", "contribution"):
@@ -101,4 +101,4 @@ def write_trace(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) 
             temporary,
             metadata={"gander-trace": json.dumps(header, ensure_ascii=False)},
         )
-        temporary.chmod(0o644)  # safetensors writes files that only their owner may read
+        temporary.chmod(0o644)  # safetensors makes files readable only by their owner

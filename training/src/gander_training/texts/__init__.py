@@ -1,1 +1,1 @@
-"""Texts: cut into windows, as tokens with their places."""
+"""Texts as windows of tokens, and as tokens with offsets."""

@@ -1,4 +1,4 @@
-"""A text as tokens, and where each stands in it."""
+"""Texts as tokens with their offsets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gander_routing.files import read_json
 
 @dataclass(frozen=True)
 class Encoded:
-    """A text as tokens; offsets in UTF-16 code units, −1 for a special token."""
+    """A text's tokens, with offsets in UTF-16 code units; −1 for a special token."""
 
     text: str
     ids: list[int]
@@ -29,14 +29,14 @@ def utf16_offsets(text: str) -> list[int]:
 
 
 def byte_alphabet() -> dict[int, str]:
-    """GPT-2's printable stand-in for every byte (as ByteLevel writes them)."""
+    """GPT-2's printable stand-in for every byte, as ByteLevel uses them."""
     kept = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     moved = [byte for byte in range(256) if byte not in kept]
     return {**{byte: chr(byte) for byte in kept}, **{byte: chr(256 + i) for i, byte in enumerate(moved)}}
 
 
 def readable(token: str) -> str:
-    """A byte-level token as text where its bytes are whole characters, as the vocabulary spells it otherwise."""
+    """A byte-level token as text if its bytes are whole characters, otherwise as the vocabulary spells it."""
     byte_of = {symbol: byte for byte, symbol in byte_alphabet().items()}
     try:
         return bytes(byte_of[symbol] for symbol in token).decode("utf-8")

@@ -1,4 +1,4 @@
-"""Documents to token windows, and the loss of a model on them."""
+"""Documents as windows of tokens, and a model's loss on them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 
 def read_texts(path: Path) -> list[str]:
-    """The ``text`` of each line of a jsonl file, empty ones left out."""
+    """The ``text`` of each line of a jsonl file, without empty ones."""
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     texts = []
@@ -35,7 +35,7 @@ def read_texts(path: Path) -> list[str]:
 
 
 def separator(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The ids that open a document: what the tokenizer itself adds, else its bos or eos, else none."""
+    """The ids that open a document: those that the tokenizer adds, otherwise its bos or eos, otherwise none."""
     added = tokenizer.build_inputs_with_special_tokens([]) if not tokenizer.is_fast else tokenizer("").input_ids
     if added:
         return list(added[:1])
@@ -46,7 +46,7 @@ def separator(tokenizer: PreTrainedTokenizerBase) -> list[int]:
 
 
 def pack(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], length: int, seed: int) -> Tensor:
-    """Shuffle documents and join them, each behind its separator, into windows: [windows, length] ids."""
+    """Shuffle documents and join them, each after a separator, into windows: [windows, length] ids."""
     order = list(texts)
     random.Random(seed).shuffle(order)
     lead = separator(tokenizer)
@@ -61,14 +61,14 @@ def pack(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], length: int, 
 
 @dataclass(frozen=True)
 class Sample:
-    """Equal windows of held-out text: ``ids`` [n, length], and the UTF-8 bytes the predicted tokens stand for."""
+    """Windows of held-out text: ``ids`` [n, length], and the UTF-8 bytes that the predicted tokens cover."""
 
     ids: Tensor
     size: int
 
 
 def second_half(text: str) -> str:
-    """What follows the first line end after the middle: past licence headers and imports."""
+    """The text after the first line end past the middle, to skip licence headers and imports."""
     return text[text.find("\n", len(text) // 2) + 1 :]
 
 
@@ -77,7 +77,7 @@ def sample(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], count: int,
     lead = separator(tokenizer)
     rows, size = [], 0
     for text in texts:
-        # 12 characters a token is far more than any text here needs; it spares tokenising whole files.
+        # 12 characters per token is more than any text here needs, and avoids tokenizing whole files.
         encoded = tokenizer(text[: 12 * length], add_special_tokens=False, return_offsets_mapping=True)
         kept = length - len(lead)
         if len(encoded.input_ids) < kept:
@@ -98,7 +98,7 @@ def nats(model: nn.Module, ids: Tensor, batch: int = 4) -> Tensor:
     rows = []
     for part in ids.split(batch):
         logits = model(input_ids=part, use_cache=False).logits[:, :-1].float()
-        # Flat, as a vocabulary axis in the middle is several times slower.
+        # Flattened, because a vocabulary axis in the middle is several times slower.
         flat = nn.functional.cross_entropy(logits.flatten(0, 1), part[:, 1:].flatten(), reduction="none")
         rows.append(flat.view(part.shape[0], -1))
     return torch.cat(rows)
@@ -106,7 +106,7 @@ def nats(model: nn.Module, ids: Tensor, batch: int = 4) -> Tensor:
 
 @dataclass(frozen=True)
 class Score:
-    """``loss`` in nats a token; ``bits`` a UTF-8 byte, comparable between tokenizers."""
+    """``loss`` in nats per token; ``bits`` per UTF-8 byte, comparable across tokenizers."""
 
     loss: float
     bits: float

@@ -13,8 +13,8 @@ from gander_training.tiny.pool import SEED, write_pool
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``tiny``."""
-    parser.add_argument("--out", type=Path, default=Path("test/fixtures"), help="folder of the fixtures")
-    parser.add_argument("--seed", type=int, default=SEED, help="what all numbers come from")
+    parser.add_argument("--out", type=Path, default=Path("test/fixtures"), help="folder for the fixtures")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of all random numbers")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Other forms of the tiny base, as other exporters write them, for tests of how modules are found in a graph.
+"""The tiny base in the forms of other exporters, to test how modules are found in a graph.
 
 All compute the tiny base's logits, except ``matmulnbits`` and ``half``, whose weights are rounded:
 
@@ -10,7 +10,7 @@ All compute the tiny base's logits, except ``matmulnbits`` and ``half``, whose w
 ``initializer`` opaque node names, the weight named like the parameter: layer 0 [d_out, d_in] behind a
                 ``Transpose``, layer 1 [d_in, d_out] straight into the ``MatMul``
 ``packed``      q, k and v in one ``MatMul``, whose output is split
-``optimised``   ``dynamo`` as ONNX Runtime's optimiser saves it: no name tells a module any more
+``optimised``   ``dynamo`` as ONNX Runtime's optimiser saves it: names no longer identify modules
 ``half``        float16 throughout, inputs and outputs too
 =============== ==========================================================================================
 """
@@ -35,12 +35,12 @@ BLOCK = 16
 
 
 def past_names(prefix: str) -> list[str]:
-    """``past_key_values.0.key`` … in the order of the inputs."""
+    """Names ``past_key_values.0.key`` and so on, in the order of the inputs."""
     return [f"{prefix}.{layer}.{part}" for layer in range(LAYERS) for part in ("key", "value")]
 
 
 def with_flat_cache(model: Any) -> Any:
-    """``model`` with a forward that takes and gives keys and values as plain tensors, as an exporter needs."""
+    """``model`` with a forward that takes and returns keys and values as plain tensors, which exporters need."""
     from transformers import LlamaForCausalLM
     from transformers.cache_utils import DynamicCache
 
@@ -56,7 +56,7 @@ def with_flat_cache(model: Any) -> Any:
             present = out.past_key_values.to_legacy_cache()
             return (out.logits, *(tensor for layer in present for tensor in layer))
 
-    # The exporter writes the class's name into the file; it must not depend on how this module was started.
+    # The exporter writes the class's name into the file, where it must not depend on how this module was started.
     Flat.__module__, Flat.__qualname__ = LlamaForCausalLM.__module__, LlamaForCausalLM.__qualname__
     model.__class__ = Flat
     model.config._attn_implementation = "eager"
@@ -64,11 +64,11 @@ def with_flat_cache(model: Any) -> Any:
 
 
 def dynamo(_: onnx.ModelProto, seed: int) -> onnx.ModelProto:
-    """The base by torch.onnx's newer exporter."""
+    """The base from torch.onnx's newer exporter."""
     model = with_flat_cache(build_model(seed))
-    batch_size, new, past = 2, 3, 4  # 0 and 1 would be taken for constants
+    batch_size, new, past = 2, 3, 4  # 0 and 1 would become constants
 
-    def state() -> torch.Tensor:  # a tensor given twice would be taken for one input
+    def state() -> torch.Tensor:  # the same tensor given twice would become one input
         return torch.zeros(batch_size, KV_HEADS, past, HIDDEN // HEADS)
 
     arguments = (
@@ -98,12 +98,12 @@ def dynamo(_: onnx.ModelProto, seed: int) -> onnx.ModelProto:
             verbose=False,
         )
     if program is None:
-        raise RuntimeError("torch.onnx gave no model")
+        raise RuntimeError("torch.onnx returned no model")
     return without_traces(program.model_proto)
 
 
 def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
-    """``model`` without what torch.onnx adds for debugging: stack traces, which name files, and the traced source."""
+    """``model`` without torch.onnx's debugging data: stack traces, which contain local paths, and the traced source."""
     for node in model.graph.node:
         kept = [entry for entry in node.metadata_props if not entry.key.endswith(("stack_trace", "fx_node"))]
         del node.metadata_props[:]
@@ -125,13 +125,13 @@ def matmulnbits(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
 def linear_nodes(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
     """The MatMul of every adapted module, by the module's path."""
     by_name = {node.name: node for node in model.graph.node}
-    # torch's scope keeps the dot of a ModuleList: /model/layers.0/self_attn/q_proj
+    # torch's scopes keep the dot of a ModuleList: /model/layers.0/self_attn/q_proj
     scopes = {path: "/" + re.sub(r"(?<!layers)\.", "/", path) for path in module_paths()}
     return {path: by_name[f"{scope}/MatMul"] for path, scope in scopes.items()}
 
 
 def take_weight(model: onnx.ModelProto, name: str) -> np.ndarray:
-    """The initializer ``name``, removed from the graph."""
+    """Remove the initializer ``name`` from the graph; returns its value."""
     found = next(tensor for tensor in model.graph.initializer if tensor.name == name)
     array = numpy_helper.to_array(found).copy()
     model.graph.initializer.remove(found)
@@ -139,13 +139,13 @@ def take_weight(model: onnx.ModelProto, name: str) -> np.ndarray:
 
 
 def add_weight(model: onnx.ModelProto, name: str, value: np.ndarray) -> str:
-    """Add an initializer; its name."""
+    """Add an initializer; returns its name."""
     model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
     return name
 
 
 def substitute(model: onnx.ModelProto, old: onnx.NodeProto, new: list[onnx.NodeProto]) -> None:
-    """Put ``new`` in the place of ``old`` in the graph's order."""
+    """Replace ``old`` with ``new`` at the same position in the graph."""
     at = list(model.graph.node).index(old)
     model.graph.node.remove(old)
     for offset, node in enumerate(new):
@@ -168,7 +168,7 @@ def gemm(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
 def gemm_nodes(
     base: onnx.ModelProto, node: onnx.NodeProto, weights: list[str], shape: tuple[int, ...]
 ) -> list[onnx.NodeProto]:
-    """What stands for ``node``, a MatMul of [batch, tokens, d_in] with a weight of ``shape`` [d_in, d_out]."""
+    """The nodes that replace ``node``, a MatMul of [batch, tokens, d_in] with a weight of ``shape`` [d_in, d_out]."""
     scope = node.name.rpartition("/")[0]
     x, y = node.input[0], node.output[0]
 
@@ -190,7 +190,7 @@ def gemm_nodes(
 
 
 def initializer(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
-    """The base with the parameter's name on each weight, and nothing else that names a module."""
+    """The base with each weight named like its parameter, and no other names of modules."""
     for path, node in linear_nodes(base).items():
         weight = take_weight(base, node.input[1])
         name = f"{path}.weight"
@@ -207,7 +207,7 @@ def initializer(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
 
 
 def packed(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
-    """The base with one product for q, k and v, as some exporters write it for their attention's sake."""
+    """The base with one product for q, k and v, which some exporters need for their attention operator."""
     nodes = linear_nodes(base)
     for layer in range(LAYERS):
         parts = [nodes[f"model.layers.{layer}.self_attn.{kind}_proj"] for kind in "qkv"]
@@ -226,7 +226,7 @@ def packed(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
 
 
 def optimised(base: onnx.ModelProto, seed: int) -> onnx.ModelProto:
-    """``dynamo`` through ONNX Runtime's optimiser, at the level that depends on no processor."""
+    """``dynamo`` after ONNX Runtime's optimiser, at the level that does not depend on the processor."""
     import onnxruntime
 
     with tempfile.TemporaryDirectory() as folder:
@@ -248,7 +248,7 @@ def half(base: onnx.ModelProto, _: int) -> onnx.ModelProto:
 
 
 def rename(model: onnx.ModelProto) -> None:
-    """Give every node and every value inside the graph a name that tells nothing."""
+    """Give every node and every value inside the graph an opaque name."""
     fixed = {value.name for value in [*model.graph.input, *model.graph.output, *model.graph.initializer]}
     names: dict[str, str] = {}
     for index, node in enumerate(model.graph.node):
@@ -282,6 +282,6 @@ def write_variant(name: str, base: Path, folder: Path, seed: int = SEED) -> None
 
 
 def write_bases(base: Path, folder: Path, seed: int = SEED) -> None:
-    """Write every form of the model at ``base`` under ``folder``."""
+    """Write every form of the model at ``base`` into ``folder``."""
     for name in VARIANTS:
         write_variant(name, base, folder / name, seed)

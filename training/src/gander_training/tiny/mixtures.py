@@ -1,7 +1,7 @@
-"""Tiny random mixtures of experts, one an architecture: Hugging Face folders of some hundred kilobytes.
+"""Tiny random mixtures of experts, one per architecture: Hugging Face folders of a few hundred kilobytes.
 
-The numbers mean nothing; how each architecture's router decides does. Norms, router biases and correction biases are
-not the ones that models start with, so that leaving one out shows.
+The weights mean nothing; only how each architecture's router decides matters. Norms, router biases and correction
+biases differ from a model's initial ones, so that leaving one out shows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HIDDEN, WIDTH, LAYERS, EXPERTS, CHOSEN = 32, 16, 2, 8, 2
 
 FP4 = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
 
-# As the published models' config.json spell it: older transformers read nothing else, newer ones still do.
+# Spelled as in the published models' config.json: older transformers read nothing else, newer ones still read it.
 COMMON: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "hidden_size": HIDDEN,
@@ -44,7 +44,7 @@ COMMON: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """``config`` is what stands in ``config.json`` beside ``COMMON``."""
+    """``config`` is added to ``COMMON`` in ``config.json``."""
 
     class_name: str
     model_type: str
@@ -97,7 +97,7 @@ ARCHITECTURES = {
         {
             "intermediate_size": WIDTH,
             "num_local_experts": EXPERTS,
-            # As in the published models, none is 1.
+            # None is 1, as in the published models.
             "attention_multiplier": 0.25,
             "embedding_multiplier": 2.0,
             "logits_scaling": 1.5,
@@ -108,7 +108,7 @@ ARCHITECTURES = {
         "GptOssForCausalLM",
         "gpt_oss",
         {
-            "intermediate_size": 32,  # what MXFP4 and QMoE cut rows in
+            "intermediate_size": 32,  # the block size of MXFP4 and QMoE
             "num_local_experts": EXPERTS,
             "head_dim": 16,
             "sliding_window": 128,
@@ -151,13 +151,13 @@ ARCHITECTURES = {
         "Lfm2MoeForCausalLM",
         "lfm2_moe",
         {
-            # QMoE takes rows of 32 and their multiples.
+            # QMoE needs rows of multiples of 32.
             "intermediate_size": 64,
             "moe_intermediate_size": 32,
             "num_experts": EXPERTS,
             "num_hidden_layers": 3,
             "num_dense_layers": 1,
-            # onnxruntime's attention takes heads of 16 and their multiples where it rotates them itself.
+            # onnxruntime's attention needs heads of multiples of 16 if it applies rotary positions itself.
             "num_attention_heads": 2,
             "layer_types": ["conv", "full_attention", "conv"],
             "norm_topk_prob": True,
@@ -166,7 +166,7 @@ ARCHITECTURES = {
         },
     ),
     "phimoe": Architecture("PhimoeForCausalLM", "phimoe", {"intermediate_size": WIDTH, "num_local_experts": EXPERTS}),
-    # Two routers a layer: experts of attention, and of the MLP.
+    # Two routers per layer: one for attention, one for the MLP.
     "jetmoe": Architecture(
         "JetMoeForCausalLM",
         "jetmoe",
@@ -177,7 +177,7 @@ ARCHITECTURES = {
             "activation_function": "silu",
         },
     ),
-    # One group, which holds all experts.
+    # One group with all experts.
     "glm4-moe": Architecture(
         "Glm4MoeForCausalLM",
         "glm4_moe",
@@ -196,7 +196,7 @@ ARCHITECTURES = {
             "routed_scaling_factor": 2.5,
         },
     ),
-    # Of one expert a token, where exporters leave divisions by k out.
+    # With k = 1, where exporters omit divisions by k.
     "mixtral-top1": Architecture(
         "MixtralForCausalLM",
         "mixtral",
@@ -206,7 +206,7 @@ ARCHITECTURES = {
 
 
 def config_of(name: str) -> dict[str, Any]:
-    """``config.json`` of the model ``name``."""
+    """The ``config.json`` of the model ``name``."""
     architecture = ARCHITECTURES[name]
     return {
         "architectures": [architecture.class_name],
@@ -217,7 +217,7 @@ def config_of(name: str) -> dict[str, Any]:
 
 
 def numbers(name: str, tensor: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Numbers of a size that keeps activations near 1 and the experts' share of them visible."""
+    """Random weights of a size that keeps activations near 1 and makes the experts' contribution visible."""
     if "norm" in name and tensor.dim() == 1:
         return 1 + normal(rng, *tensor.shape, std=0.1)
     if tensor.dim() == 1:  # biases, sinks
@@ -230,7 +230,7 @@ def numbers(name: str, tensor: torch.Tensor, rng: np.random.Generator) -> torch.
 
 
 def write_tokenizer(folder: Path) -> None:
-    """The tiny pool's tokenizer."""
+    """Write the tiny pool's tokenizer."""
     (folder / "tokenizer.json").write_text(build_tokenizer().to_str(pretty=True) + "\n", encoding="utf-8")
     write_json(
         folder / "tokenizer_config.json",
@@ -246,10 +246,10 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def write_moe(name: str, folder: Path, seed: int = SEED) -> None:
-    """A Hugging Face folder of the model ``name``, in F32.
+    """Write a Hugging Face folder of the model ``name``, in F32.
 
-    The numbers are put into the file, whose names are the published models', and not into the model: different versions
-    of transformers have different parameters, in whose order other numbers would be drawn.
+    Random weights are drawn for the file, which has the published models' names, not for the model: versions of
+    transformers differ in their parameters and so would draw different weights.
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -267,7 +267,7 @@ def write_moe(name: str, folder: Path, seed: int = SEED) -> None:
 
 
 def add_mxfp4(folder: Path) -> None:
-    """Add gpt-oss's experts as its makers publish them: FP4 (E2M1) codes, and a power of two for each 32."""
+    """Add gpt-oss's experts in the form in which they are published: FP4 (E2M1) codes, and a power of two per 32."""
     file = folder / "model.safetensors"
     weights = load_file(file)
     for name in [name for name in weights if name.endswith(("gate_up_proj", "down_proj"))]:

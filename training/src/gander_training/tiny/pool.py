@@ -1,8 +1,8 @@
 """The tiny pool: random weights from a seed, in the layout of the pool that ships.
 
-Everything that reads a pool can be tested on it in milliseconds. The numbers mean nothing; the shapes, names,
-data types and corner cases do: experts whose code-point order differs from a locale's and from a natural-number
-order, a rank-stabilised adapter, an adapter with rank and alpha patterns, and tensors in F32, F16 and BF16.
+Everything that reads a pool can be tested on it in milliseconds. The weights mean nothing; shapes, names, data types
+and corner cases matter: experts whose code-point order differs from a locale's order and from a natural order, a
+rank-stabilised adapter, an adapter with rank and alpha patterns, and tensors in F32, F16 and BF16.
 
 Run ``python -m gander_training.tiny`` to write ``test/fixtures/tiny-pool`` and ``test/fixtures/bases`` again.
 """
@@ -44,8 +44,8 @@ PROJECTIONS: dict[str, tuple[str, int, int]] = {
     "down": ("mlp.down_proj", INTERMEDIATE, HIDDEN),
 }
 
-# What the byte pairs are learnt from; it also holds bytes of an emoji and of a combining mark, so that one
-# character can be one token, part of one, or several.
+# The text from which byte pairs are learnt. It contains an emoji and combining marks, so that one character can be one
+# token, part of one, or several.
 CORPUS = (
     "the model routes each token to the experts that know the text\n"
     "def route(tokens):\n    return [expert for expert in experts]\n"
@@ -56,7 +56,7 @@ CORPUS = (
 
 @dataclass(frozen=True)
 class TinyExpert:
-    """What makes one expert of the tiny pool differ from the next."""
+    """How one expert of the tiny pool differs from the others."""
 
     name: str
     dtype: torch.dtype
@@ -99,7 +99,7 @@ def module_paths() -> dict[str, tuple[int, int]]:
 
 
 def learn_merges(words: Counter[tuple[str, ...]], count: int) -> list[tuple[str, str]]:
-    """The first ``count`` byte-pair merges of ``words``; ties go to the pair that sorts first, so order is fixed."""
+    """The first ``count`` byte-pair merges of ``words``; on a tie the pair that sorts first wins."""
     merges: list[tuple[str, str]] = []
     while len(merges) < count:
         pairs: Counter[tuple[str, str]] = Counter()
@@ -113,7 +113,7 @@ def learn_merges(words: Counter[tuple[str, ...]], count: int) -> list[tuple[str,
 
 
 def merge_word(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
-    """``word`` with each occurrence of ``pair``, from the left, made one symbol."""
+    """``word`` with each occurrence of ``pair``, from the left, merged into one symbol."""
     out: list[str] = []
     for symbol in word:
         if out and (out[-1], symbol) == pair:
@@ -124,7 +124,7 @@ def merge_word(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 
 
 def build_tokenizer() -> Any:
-    """A byte-level BPE tokenizer of the shipped pool's kind: digits apart, a leading special token by template."""
+    """A byte-level BPE tokenizer like the shipped pool's: single digits, and a leading special token by template."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
     def pieces() -> Any:
@@ -187,7 +187,7 @@ def build_model(seed: int = SEED) -> Any:
 
 
 def export_base(model: Any, folder: Path) -> None:
-    """Write ``model.onnx`` and ``config.json`` with optimum's exporter, past keys and values included."""
+    """Write ``model.onnx`` and ``config.json`` with optimum's exporter, including past keys and values."""
     from optimum.exporters.onnx import main_export
 
     with tempfile.TemporaryDirectory() as temporary, quiet():
@@ -201,7 +201,7 @@ def export_base(model: Any, folder: Path) -> None:
 
 
 def write_base(folder: Path, seed: int = SEED) -> None:
-    """The pool's ``base/``: model, config, tokenizer."""
+    """Write the pool's ``base/``: model, config, tokenizer."""
     export_base(build_model(seed), folder)
     (folder / "tokenizer.json").write_text(build_tokenizer().to_str(pretty=True) + "\n", encoding="utf-8")
     write_json(
@@ -218,7 +218,7 @@ def write_base(folder: Path, seed: int = SEED) -> None:
 
 
 def write_adapter(folder: Path, expert: TinyExpert, rng: np.random.Generator) -> None:
-    """``adapter_config.json`` and ``adapter_model.safetensors`` as PEFT writes them, with B not zero."""
+    """Write ``adapter_config.json`` and ``adapter_model.safetensors`` as PEFT does, but with B not zero."""
     from peft import LoraConfig, TaskType
 
     config = LoraConfig(
@@ -235,25 +235,25 @@ def write_adapter(folder: Path, expert: TinyExpert, rng: np.random.Generator) ->
     )
     config.save_pretrained(str(folder))
     saved = json.loads((folder / "adapter_config.json").read_text())
-    saved["target_modules"] = sorted(saved["target_modules"])  # PEFT keeps a set, whose order is not fixed
+    saved["target_modules"] = sorted(saved["target_modules"])  # PEFT writes a set, whose order is not fixed
     write_json(folder / "adapter_config.json", saved)
     tensors: dict[str, torch.Tensor] = {}
     for path, (d_in, d_out) in module_paths().items():
         rank, _ = expert.rank_alpha(path)
         prefix = f"base_model.model.{path}"
         tensors[f"{prefix}.lora_A.weight"] = normal(rng, rank, d_in, std=d_in**-0.5)
-        # Scaled so that s B A u is about 0.6 of W u: a choice must be visible in the logits.
+        # Scaled so that s B A u is about 0.6 of W u, because choices must be visible in the logits.
         tensors[f"{prefix}.lora_B.weight"] = normal(rng, d_out, rank, std=0.3 * rank**-0.5)
     save(folder / "adapter_model.safetensors", tensors, expert.dtype)
 
 
 def save(path: Path, tensors: dict[str, torch.Tensor], dtype: torch.dtype) -> None:
-    """A safetensors file of ``tensors`` cast to ``dtype``."""
+    """Write a safetensors file of ``tensors``, cast to ``dtype``."""
     save_file({k: v.to(dtype).contiguous() for k, v in tensors.items()}, path, metadata={"format": "pt"})
 
 
 def write_vectors(path: Path, rng: np.random.Generator, dtype: torch.dtype, std: float) -> None:
-    """One vector [d_in] a module: a gate or a mean activation. The mean is off 0, which LN must remove."""
+    """Write one vector [d_in] per module: a gate or a mean activation. Its mean is not 0, which LN must remove."""
     vectors = {name: normal(rng, d_in, std=std) + std / 4 for name, (d_in, _) in module_paths().items()}
     save(path, vectors, dtype)
 
@@ -272,7 +272,7 @@ def card(name: str, description: str) -> str:
 
 
 def write_expert(folder: Path, expert: TinyExpert, seed: list[int]) -> None:
-    """One folder of ``experts/``."""
+    """Write one folder of ``experts/``."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     write_adapter(folder, expert, rng)
@@ -282,14 +282,14 @@ def write_expert(folder: Path, expert: TinyExpert, seed: list[int]) -> None:
 
 
 def write_multitask(folder: Path, seed: list[int]) -> None:
-    """The pool's ``multitask/``."""
+    """Write the pool's ``multitask/``."""
     folder.mkdir(parents=True)
     write_adapter(folder, MULTITASK, np.random.default_rng(seed))
     (folder / "README.md").write_text(card(MULTITASK.name, "random weights"), encoding="utf-8")
 
 
 def write_pool(folder: Path, seed: int = SEED) -> None:
-    """The whole tiny pool, into ``folder``, which must not hold one yet."""
+    """Write the whole tiny pool into ``folder``, which must not contain one yet."""
     write_base(folder / "base", seed)
     encoder = build_encoder(seed)
     write_retriever(folder / "retriever", encoder)

@@ -1,4 +1,4 @@
-"""The tiny pool's retriever: a sentence encoder of all-MiniLM's shape with random weights, and its examples.
+"""The tiny pool's retriever: a sentence encoder with all-MiniLM's structure and random weights, and its examples.
 
 The ONNX file is what optimum exports for feature extraction (``input_ids``, ``attention_mask``, ``token_type_ids`` in,
 ``last_hidden_state`` out); an embedding is the mean over a text's tokens, special ones included, L2-normalised.
@@ -34,7 +34,7 @@ EXAMPLES = {
 
 
 def build_tokenizer() -> Any:
-    """A WordPiece tokenizer of single characters that cuts a text to the encoder's length."""
+    """A WordPiece tokenizer of single characters that truncates a text to the encoder's length."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
     letters = string.ascii_lowercase + string.digits
@@ -86,7 +86,7 @@ def embed(model: Any, tokenizer: Any, text: str) -> Tensor:
 
 
 def write_retriever(folder: Path, model: Any) -> None:
-    """The pool's ``retriever/``."""
+    """Write the pool's ``retriever/``."""
     from optimum.exporters.onnx import main_export
 
     folder.mkdir(parents=True)
@@ -99,7 +99,7 @@ def write_retriever(folder: Path, model: Any) -> None:
 
 
 def write_examples(path: Path, model: Any, texts: Sequence[str]) -> None:
-    """``examples.safetensors``: embeddings [n, EMBEDDING] as I8 with one scale a row."""
+    """Write ``examples.safetensors``: embeddings [n, EMBEDDING] as I8 with one scale per row."""
     tokenizer = build_tokenizer()
     vectors = torch.stack([embed(model, tokenizer, text) for text in texts])
     save_file(quantise_rows(vectors), path)

@@ -1,7 +1,7 @@
-"""The tiny encoder-decoder pool of the tests: the experts of the fixture that PHATGOOSE's authors' code wrote.
+"""The tests' tiny encoder-decoder pool, with the experts of a fixture from the PHATGOOSE authors' code.
 
 Run ``python -m gander_training.tiny.t5`` to write ``test/fixtures/tiny-t5`` again from ``test/fixtures/phatgoose-t5``.
-Its golden traces are those of ``gander-training reference --pool test/fixtures/tiny-t5``.
+``gander-training reference --pool test/fixtures/tiny-t5`` writes its golden traces.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMES = ["P3Agnews", "P3Amazonpolarity", "P3Cosmosqa", "P3Samsum", "P3Quartz"]
 
 
 def write_pool(source: Path, target: Path) -> None:
-    """The checkpoint in the fixture ``source`` as a pool, with the mean inputs that its average activation routes by."""
+    """Write the checkpoint in the fixture ``source`` as a pool, with the mean inputs for average activation."""
     with whole_folder(target) as folder, tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         pool = Path(scratch) / target.name
         names = Path(scratch) / "names.txt"
