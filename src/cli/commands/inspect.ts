@@ -12,7 +12,7 @@ import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
 import { ioError, readTrace } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import { engineOptions, jsonOption, serverOptions } from '../options.js';
+import { anyEngineOptions, jsonOption } from '../options.js';
 import { UsageError } from '../usage.js';
 
 const options = { modules: { type: 'boolean', help: 'name every module' } } as const satisfies Options;
@@ -26,7 +26,7 @@ export const inspect: Command = {
     ['out.gander.safetensors', 'what a trace file holds'],
     ['--model models/gosling-moe --modules', 'every router of a mixture'],
   ],
-  options: { ...options, ...jsonOption, ...engineOptions, ...serverOptions },
+  options: { ...options, ...jsonOption, ...anyEngineOptions },
   async run({ args, out, open, paint }) {
     if (args.positionals.length > 1) throw new UsageError('Give one pool folder or one trace file.');
     const target = args.positionals[0];
