@@ -2,7 +2,7 @@
 import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Answering } from '../../../src/channel/messages.js';
 import type { HostMessage, SideState } from '../../../src/protocol/panel.js';
-import type { Requests } from '../../../src/requests/api.js';
+import type { Requests } from '../../../src/requests/schemas.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import type * as columns from '../../../src/trace/model/columns.js';
 import type { TracePiece } from '../../../src/transport/pieces.js';
