@@ -85,11 +85,6 @@ function ratiosDrawn({ parts, wholes }: Units, n: number, resamples: number, nex
   return draws;
 }
 
-/** Interval of the mean of values, such as one for each token. */
-export function bootstrapMean(values: ArrayLike<number>, options?: BootstrapOptions): Interval {
-  return bootstrapRatios(values, new Uint8Array(values.length).fill(1), 1, options)[0]!;
-}
-
 /** Units of one kind, such as documents: the parts and wholes of a ratio, one of each per unit. */
 export interface Stratum {
   readonly parts: readonly number[];

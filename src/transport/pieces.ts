@@ -136,7 +136,7 @@ export class TraceSender {
   }
 }
 
-function frameOf({ sequences, blocks, ...rest }: Trace): TraceFrame {
+export function frameOf({ sequences, blocks, ...rest }: Trace): TraceFrame {
   return {
     ...rest,
     sequences: sequences.map(({ role, predictions }) => ({ role, predictions })),

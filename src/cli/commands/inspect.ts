@@ -8,6 +8,7 @@ import { kindsOf, layersOf } from '../../trace/model/access.js';
 import { interventionText, layerText, plain, routerText } from '../../trace/text/label.js';
 import { absentParts, parts } from '../../trace/figures/summary.js';
 import type { Site, Source, Trace } from '../../trace/model/trace.js';
+import { frameOf } from '../../transport/pieces.js';
 import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
 import { ioError, readTrace } from '../input.js';
@@ -213,13 +214,6 @@ function traceFacts(trace: Trace): object {
     holds: given(trace),
     sequences: sequences.map(({ role, text, done, predictions }) => ({ role, text, tokens: done, predictions })),
     expertSets,
-    blocks: blocks.map(({ from, to, sequence, experts, k, alwaysOn }) => ({
-      from,
-      to,
-      sequence,
-      experts,
-      k,
-      alwaysOn,
-    })),
+    blocks: frameOf(trace).blocks,
   };
 }
