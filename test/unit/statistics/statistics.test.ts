@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrapRatios, stratified } from '../../../src/statistics/bootstrap.js';
+import { stratified } from '../../../evaluate/stratified.js';
+import { bootstrapRatios } from '../../../src/statistics/bootstrap.js';
 import { Mean, mean } from '../../../src/statistics/mean.js';
 import { median, quantile } from '../../../src/statistics/quantile.js';
 import { random } from '../../../src/statistics/random.js';
