@@ -8,9 +8,9 @@ import { usage, usageByLayer } from '../src/trace/figures/usage.js';
 import type { Document } from './documents.js';
 import { type Region, regionOfTokens } from '../src/trace/text/regions.js';
 import type { Explained } from './results.js';
-import { type Estimate, leastUnits, stratified, type Stratum } from '../src/statistics/bootstrap.js';
 import { mean, sum } from '../src/statistics/mean.js';
-import { argmax, spearman } from '../src/statistics/rank.js';
+import { argmax, spearman } from './rank.js';
+import { type Estimate, leastUnits, stratified, type Stratum } from './stratified.js';
 
 /** What is kept of one document's trace. The pool is on a causal model: one text, and the same experts at every site. */
 export function explain(trace: Trace, found: readonly Region[]): Explained {

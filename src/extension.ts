@@ -31,70 +31,57 @@ export interface TestApi extends GanderApi {
 /** Creates the parts and connects them. Nothing heavy happens here: the engine starts with the first request. */
 export function activate(context: vscode.ExtensionContext): GanderApi {
   const start = performance.now();
+  const parts = makeParts(context);
+  const work = workOf(parts);
+  register(parts, work);
+  const api = apiOf(parts);
+  if (process.env['GANDER_START'] === '1') void startWithSample(parts.log);
+  if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
+  const activation = performance.now() - start;
+  const testApi: TestApi = { ...api, parts, work: async () => (await work()).parts, activation };
+  return testApi;
+}
+
+function makeParts(context: vscode.ExtensionContext): ActiveParts {
   const log = vscode.window.createOutputChannel(vscode.l10n.t('Gander'), { log: true });
   const engines = new EngineHost(context, log);
   const service = new RoutingService(() => engines.source);
+  // Before anyone else hears of the new pool: whoever asks for it then finds no traces of the old one.
+  context.subscriptions.push(
+    log,
+    engines.onDidChangePool(() => service.forget()),
+  );
   const store = new RoutingStore();
   const runs = new Runs(service, store, (line) => log.info(line));
   const history = new History(store, runs);
   const desk = new Desk(service, store, runs, history);
   const mark = new TokenMark();
   const colours = new Colours(context.workspaceState);
-  const status = new StatusBar(engines, store, colours);
-
-  // Registered first, so that whoever asks for the new pool finds no traces of the old one.
-  const forgetting = engines.onDidChangePool(() => {
-    service.forget();
-    made?.parts.panels.poolChanged();
-  });
   const tree = new ExpertTree({ service, store, engines, colours }, log);
-  const parts: ActiveParts = { context, log, engines, service, store, runs, history, desk, mark, colours, tree };
+  context.subscriptions.push(engines, desk, mark, colours, tree, runs);
+  return { context, log, engines, service, store, runs, history, desk, mark, colours, tree };
+}
+
+/** Commands, panels and viewers, made when the first is asked for. */
+function workOf(parts: ActiveParts): () => Promise<Work> {
   let made: Work | undefined;
-  const work = async (): Promise<Work> => {
+  const { engines, context } = parts;
+  context.subscriptions.push(engines.onDidChangePool(() => made?.parts.panels.poolChanged()));
+  return async () => {
     const { Work } = await import('./commands/work.js');
     if (!made) context.subscriptions.push((made = new Work(parts)));
     return made;
   };
-  const routed = new vscode.EventEmitter<RoutedEvent>();
-  /** Context keys: what menus show, and what the walkthrough ticks off. */
-  const known = new Map<string, boolean>();
+}
 
+/** Tells VS Code what there is. */
+function register(parts: ActiveParts, work: () => Promise<Work>): void {
+  const { context, log, store, colours, tree } = parts;
   context.subscriptions.push(
-    log,
-    forgetting,
-    engines,
-    desk,
-    mark,
-    colours,
-    status,
-    tree,
-    routed,
-    runs,
     new RoutingDecorations(store, colours),
-    new vscode.Disposable(
-      service.onDescribed((source) => {
-        status.show(source);
-        const missing = source === undefined ? (engines.address === undefined ? 'pool' : 'server') : undefined;
-        void vscode.commands.executeCommand('setContext', 'gander.missing', missing);
-      }),
-    ),
-    new vscode.Disposable(
-      store.onChange(() => {
-        const main = store.latest?.main;
-        const now = { 'gander.routed': main?.trace !== undefined, 'gander.whatIf': isAsked(main) };
-        for (const [key, value] of Object.entries(now)) {
-          if (known.get(key) === value) continue;
-          known.set(key, value);
-          void vscode.commands.executeCommand('setContext', key, value);
-        }
-      }),
-    ),
+    followSource(parts),
+    followRuns(store),
     registerCommands(context, log, work),
-    new vscode.Disposable(
-      runs.onDidRoute(({ uri, version, span }, trace) => {
-        routed.fire({ uri, version, ...span, trace });
-      }),
-    ),
     vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours)),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
     vscode.window.registerWebviewPanelSerializer(panelType, {
@@ -104,9 +91,42 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
       vscode.window.registerCustomEditorProvider(viewType, viewers(work), { supportsMultipleEditorsPerDocument: true }),
     ),
   );
+}
 
-  if (process.env['GANDER_START'] === '1') void startWithSample(log);
-  const api: GanderApi = {
+/** The status bar, and what the welcome of the tree says where there is no source. */
+function followSource({ engines, service, store, colours }: ActiveParts): vscode.Disposable {
+  const status = new StatusBar(engines, store, colours);
+  const unlisten = service.onDescribed((source) => {
+    status.show(source);
+    const missing = source === undefined ? (engines.address === undefined ? 'pool' : 'server') : undefined;
+    void vscode.commands.executeCommand('setContext', 'gander.missing', missing);
+  });
+  return vscode.Disposable.from(status, { dispose: unlisten });
+}
+
+/** Context keys: what menus show, and what the walkthrough ticks off. */
+function followRuns(store: RoutingStore): vscode.Disposable {
+  const known = new Map<string, boolean>();
+  const unlisten = store.onChange(() => {
+    const main = store.latest?.main;
+    const now = { 'gander.routed': main?.trace !== undefined, 'gander.whatIf': isAsked(main) };
+    for (const [key, value] of Object.entries(now)) {
+      if (known.get(key) === value) continue;
+      known.set(key, value);
+      void vscode.commands.executeCommand('setContext', key, value);
+    }
+  });
+  return new vscode.Disposable(unlisten);
+}
+
+/** What other extensions get. */
+function apiOf({ context, service, runs }: ActiveParts): GanderApi {
+  const routed = new vscode.EventEmitter<RoutedEvent>();
+  const unlisten = runs.onDidRoute(({ uri, version, span }, trace) => {
+    routed.fire({ uri, version, ...span, trace });
+  });
+  context.subscriptions.push(routed, new vscode.Disposable(unlisten));
+  return {
     version: 1,
     onDidRoute: routed.event,
     async route(text, options = {}) {
@@ -125,10 +145,6 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
       );
     },
   };
-  if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
-  const activation = performance.now() - start;
-  const testApi: TestApi = { ...api, parts, work: async () => (await work()).parts, activation };
-  return testApi;
 }
 
 /** The viewers of trace files, created when the first file is opened. */

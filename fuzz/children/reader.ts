@@ -6,7 +6,7 @@ import { readExamples } from '../../src/pool/adapter.js';
 import { readPool } from '../../src/pool/pool.js';
 import { remoteEngine } from '../../src/remote/index.js';
 import { GanderError } from '../../src/errors/errors.js';
-import { toCsv } from '../../src/trace/exports/csv.js';
+import { cellLines } from '../../src/trace/exports/csv.js';
 import { difference } from '../../src/trace/figures/difference.js';
 import { decodeTrace, encodeTrace } from '../../src/trace/file/file.js';
 import { traceHtml } from '../../src/trace/exports/html.js';
@@ -23,7 +23,7 @@ function use(trace: Trace): void {
   summarise(trace);
   traceHtml(trace);
   traceMarkdown(trace);
-  if (trace.sequences[0]!.tokens.count * trace.sites.length < 100_000) toCsv(trace);
+  if (trace.sequences[0]!.tokens.count * trace.sites.length < 100_000) for (const _line of cellLines(trace));
   decodeTrace(encodeTrace(trace));
   const state = { title: '', strategy, interventions: trace.interventions, trace, stale: false };
   for (const _message of new SideSender().messages('main', state));

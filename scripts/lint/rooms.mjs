@@ -1,4 +1,5 @@
 // The rooms of ARCHITECTURE.md and the arrows between them; arrows.mjs turns this table into rules.
+import { readdirSync } from 'node:fs';
 
 /**
  * A room is a folder or a file. The longest match counts, so a room inside a folder's room is a separate one. `from`: rooms it
@@ -37,7 +38,9 @@ const editor = ['vscode', 'node:'];
 /** What every view of the page is made of, and what that stands on. */
 const seen = ['webview/look', ...pure];
 const parts = ['webview/components', 'webview/store', ...seen];
-const tabs = ['detail', 'summary', 'predictions', 'whatIf', 'lens', 'compare'].map((tab) => `webview/tabs/${tab}`);
+const tabs = readdirSync(new URL('../../webview/tabs', import.meta.url))
+  .filter((name) => name !== 'shared')
+  .map((tab) => `webview/tabs/${tab}`);
 /** @param {string[]} from @param {string[]} [types] */
 const page = (from, types = []) => ({ from, types, packages: ['preact', '@preact', 'd3-array'] });
 
@@ -182,12 +185,9 @@ export const rooms = {
   'webview/legend': page(parts, ['webview/map']),
   'webview/text': page(['webview/map', ...parts]),
   'webview/tabs/shared': page(parts),
-  'webview/tabs/detail': page(['webview/tabs/shared', 'webview/map', ...parts]),
-  'webview/tabs/summary': page(['webview/tabs/shared', 'webview/scope', ...parts]),
-  'webview/tabs/predictions': page(parts),
-  'webview/tabs/whatIf': page(['webview/tabs/shared', 'webview/scope', ...parts]),
-  'webview/tabs/lens': page(parts),
-  'webview/tabs/compare': page(['webview/tabs/shared', 'webview/scope', ...parts]),
+  ...Object.fromEntries(
+    tabs.map((tab) => [tab, page(['webview/tabs/shared', 'webview/map', 'webview/scope', ...parts])]),
+  ),
   'webview/tour': page(['webview/lessons', ...parts], ['webview/map']),
   'webview/app': page([
     'webview/header',

@@ -25,7 +25,7 @@ export const engineOptions = {
   threads: { type: 'string', value: 'n', help: 'threads of the engine (default: onnxruntime decides)' },
 } as const satisfies Options;
 
-export const serverOptions = {
+const serverOptions = {
   engine: {
     type: 'string',
     value: 'address',
@@ -34,7 +34,10 @@ export const serverOptions = {
   config: { type: 'string', value: 'file', help: 'the config.json of the server’s model: its experts and layers' },
 } as const satisfies Options;
 
-export const textOptions = {
+/** Where a server's model does as well as one on this machine. */
+export const anyEngineOptions = { ...engineOptions, ...serverOptions } as const satisfies Options;
+
+const textOptions = {
   text: { type: 'string', short: 't', value: 'text', help: 'the text' },
   file: { type: 'string', short: 'f', value: 'file', help: 'read the text from a file; - is stdin' },
 } as const satisfies Options;
@@ -42,6 +45,9 @@ export const textOptions = {
 export const targetOptions = {
   target: { type: 'string', value: 'text', help: 'the output, for an encoder-decoder (default: what it writes)' },
 } as const satisfies Options;
+
+/** What a run reads. */
+export const inputOptions = { ...textOptions, ...targetOptions } as const satisfies Options;
 
 /** The output that an encoder-decoder is given. */
 export function targetFor(args: Arguments, model: ModelInfo): { readonly target?: string } {
@@ -66,7 +72,7 @@ export const strategyOptions = {
   },
 } as const satisfies Options;
 
-export const interventionOptions = {
+const interventionOptions = {
   'knock-out': { type: 'string', multiple: true, value: 'expert[@scope]', help: 'never choose this expert' },
   force: { type: 'string', multiple: true, value: 'expert[@scope]', help: 'this expert with weight 1, all others 0' },
   tilt: {
@@ -76,6 +82,9 @@ export const interventionOptions = {
     help: 'add to its affinity before the choice',
   },
 } as const satisfies Options;
+
+/** How a run is done and printed. */
+export const runOptions = { ...strategyOptions, ...interventionOptions, ...jsonOption } as const satisfies Options;
 
 /** What a run is asked to do. */
 export interface Asked {

@@ -3,10 +3,12 @@ import { Caller } from '../channel/caller.js';
 import { isCount, isObject } from '../checks/plain.js';
 import { type ErrorData, GanderError } from '../errors/errors.js';
 import type { HostMessage } from '../protocol/engine.js';
-import type { EngineOptions, Requests } from '../requests/api.js';
+import type { EngineOptions } from '../requests/api.js';
+import type { Requests } from '../requests/schemas.js';
 import { Askable, type Engine, type OptionsOf, type RequestOf, type ResultOf } from '../requests/ask.js';
 import type { RequestName } from '../requests/table.js';
 import { joinerOf } from '../transport/forms.js';
+import type { ReceivedPieces } from '../transport/received.js';
 import { Child, type Ended } from './child.js';
 
 /**
@@ -33,6 +35,8 @@ export interface EngineClientOptions extends EngineOptions {
   readonly memory?: number;
   /** A child that died so often in such a time (milliseconds) is not started again. Default 5 in a minute. */
   readonly deaths?: { readonly most: number; readonly within: number };
+  /** Keeps the pieces of traces for whoever sends these on. */
+  readonly received?: ReceivedPieces;
   /** A line that the child wrote to its standard output or error, or that the client has to say. */
   readonly log?: (line: string) => void;
 }
@@ -67,7 +71,10 @@ interface Life {
 export class EngineClient extends Askable implements Engine {
   readonly #options: EngineClientOptions;
   readonly #listeners = new Set<(state: EngineState) => void>();
-  readonly #caller = new Caller<Requests>((message) => this.#life?.child.post(message), joinerOf);
+  readonly #caller = new Caller<Requests>(
+    (message) => this.#life?.child.post(message),
+    (name) => joinerOf(name, this.#options.received),
+  );
   #state: EngineState = { name: 'stopped' };
   #life: Life | undefined;
   #deaths: number[] = [];

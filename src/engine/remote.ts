@@ -1,14 +1,13 @@
 import type { ServerAccess } from '../requests/api.js';
-import { EngineClient } from './client.js';
+import { EngineClient, type EngineClientOptions } from './client.js';
 
-export interface RemoteClientOptions {
+export interface RemoteClientOptions extends Pick<EngineClientOptions, 'received' | 'log'> {
   readonly address: string;
   readonly access: Omit<ServerAccess, 'patienceMs'>;
   /** Absolute path of the child's script, `dist/remote.cjs`. */
   readonly entry: string;
   /** How long the server may be silent; 0: for ever. Milliseconds. */
   readonly patienceMs: number;
-  readonly log?: (line: string) => void;
 }
 
 /** Bytes that the child may hold: an answer at its limit, read, and the trace of it. */
@@ -18,7 +17,7 @@ const memory = 3e9;
 const reading = 60_000;
 
 /** A server's model as an engine. The child asks the server and reads what it answers. */
-export function remoteClient({ address, access, entry, patienceMs, log }: RemoteClientOptions): EngineClient {
+export function remoteClient({ address, access, entry, patienceMs, ...more }: RemoteClientOptions): EngineClient {
   return new EngineClient({
     pool: address,
     server: { ...access, patienceMs },
@@ -30,6 +29,6 @@ export function remoteClient({ address, access, entry, patienceMs, log }: Remote
     cache: '',
     threads: 0,
     chunk: 1,
-    ...(log && { log }),
+    ...more,
   });
 }

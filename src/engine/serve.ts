@@ -2,7 +2,8 @@
 import { Answerer } from '../channel/answerer.js';
 import { GanderError } from '../errors/errors.js';
 import type { ChildMessage, HostMessage } from '../protocol/engine.js';
-import type { EngineOptions, Requests } from '../requests/api.js';
+import type { EngineOptions } from '../requests/api.js';
+import type { Requests } from '../requests/schemas.js';
 import type { Engine } from '../requests/ask.js';
 import { cutterOf } from '../transport/forms.js';
 import { startGuard } from './guard.js';

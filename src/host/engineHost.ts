@@ -10,6 +10,7 @@ import { SourceRegistry } from '../source/registry.js';
 import { ServerSource } from '../source/server.js';
 import type { Methods } from '../requests/ask.js';
 import type { Source } from '../source/source.js';
+import { ReceivedPieces } from '../transport/received.js';
 import { Servers } from './servers.js';
 import { readSettings, section } from './settings.js';
 
@@ -27,6 +28,8 @@ export class EngineHost implements vscode.Disposable {
   #source: Source | undefined;
   #unlisten = () => {};
 
+  /** The pieces of what came from any engine, to be sent on to pages. */
+  readonly received = new ReceivedPieces();
   readonly servers: Servers;
   readonly onDidChangeState = this.#stateChanged.event;
   /** What was known about the pool is no longer valid. */
@@ -36,7 +39,7 @@ export class EngineHost implements vscode.Disposable {
     private readonly context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    this.servers = new Servers(context, log);
+    this.servers = new Servers(context, log, this.received);
     const decisive = ['pool', 'engine.address', 'threads', 'chunk', 'idleSeconds', 'engine.deadlineSeconds'].map(
       (name) => `${section}.${name}`,
     );
@@ -68,6 +71,7 @@ export class EngineHost implements vscode.Disposable {
       idleMs: idleSeconds * 1000,
       deadlineMs: deadlineSeconds * 1000,
       entry: this.context.asAbsolutePath(path.join('dist', 'engine.cjs')),
+      received: this.received,
       log: (line) => this.log.debug(line),
     });
   }

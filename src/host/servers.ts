@@ -6,6 +6,7 @@ import type { EngineClient } from '../engine/client.js';
 import { remoteClient } from '../engine/remote.js';
 import { GanderError } from '../errors/errors.js';
 import { importLimits } from '../checks/limits.js';
+import type { ReceivedPieces } from '../transport/received.js';
 import { readSettings } from './settings.js';
 
 /** A server that the person has agreed to send text to. */
@@ -25,6 +26,7 @@ export class Servers {
   constructor(
     private readonly context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
+    private readonly received: ReceivedPieces,
   ) {}
 
   get known(): readonly KnownServer[] {
@@ -74,6 +76,7 @@ export class Servers {
       access,
       entry: this.context.asAbsolutePath(path.join('dist', 'remote.cjs')),
       patienceMs: 1000 * readSettings().deadlineSeconds,
+      received: this.received,
       log: (line) => this.log.debug(line),
     });
   }

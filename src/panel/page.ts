@@ -151,7 +151,7 @@ export class Page implements vscode.Disposable {
   }
 
   #replayAll(): void {
-    const sender = new SideSender();
+    const sender = new SideSender(this.scene.received);
     this.#sender = sender;
     this.#answerer = new Answerer<PageCalls>(
       (name, request, waiting) => this.#answer({ type: name, ...request }, waiting),

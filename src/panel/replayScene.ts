@@ -18,6 +18,7 @@ export interface NamedTrace {
 
 /** A trace file, or two beside each other: shown, never run. */
 export class ReplayScene implements Scene {
+  readonly received = undefined;
   readonly #sides: Partial<Record<Side, SideState>>;
   readonly #listeners = new Set<() => void>();
   readonly #warnings: readonly Warning[];

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { translated } from '../host/description.js';
 import type { Colours } from '../host/colours.js';
 import { type Desk, openDocument } from '../host/desk.js';
+import type { EngineHost } from '../host/engineHost.js';
 import { strategyLabel } from '../host/strategies.js';
 import { editorsOf, presentSelection } from '../host/texts.js';
 import type { TokenMark } from '../host/tokenMark.js';
@@ -14,12 +15,14 @@ import type { SourceDescription } from '../requests/description.js';
 import { openCard } from './card.js';
 import type { ColourChoice } from '../trace/figures/colouring.js';
 import { isOfTokens } from '../trace/model/whatIf.js';
+import type { Received } from '../transport/pieces.js';
 import { EditorLines } from './editorLines.js';
 import type { PanelMemory } from './messages.js';
 import { save, saveTrace } from './save.js';
 import type { Scene } from './scene.js';
 
 export interface SceneParts {
+  readonly engines: EngineHost;
   readonly service: RoutingService;
   readonly store: RoutingStore;
   readonly runs: Runs;
@@ -54,6 +57,10 @@ export class RoutedScene implements Scene {
 
   async describe(): Promise<SourceDescription> {
     return translated(await this.parts.service.describe());
+  }
+
+  get received(): Received {
+    return this.parts.engines.received;
   }
 
   get id(): number {

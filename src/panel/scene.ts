@@ -2,12 +2,15 @@ import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '
 import type { Waiting } from '../routing/runs.js';
 import type { SourceDescription } from '../requests/description.js';
 import type { ColourChoice } from '../trace/figures/colouring.js';
+import type { Received } from '../transport/pieces.js';
 
 /** What a panel shows, and what answers its page. */
 export interface Scene {
   /** The source behind it, and what that can do. Rejects with a GanderError. */
   describe(): Promise<SourceDescription>;
   side(side: Side): SideState | undefined;
+  /** The pieces that its traces came in; undefined if they were made in this process. */
+  readonly received: Received | undefined;
   /** What the page keeps for a restart of the window; undefined if the panel is restored in another way. */
   memory(): string | undefined;
   /** Whether all the text that it shows is in a visible editor. */

@@ -168,21 +168,6 @@ export interface Score {
 /** How a run is asked for. Of a trace, what is known so far has `done` tokens of each sequence, and later ones may share its arrays. */
 export type RunOptions<Part = Trace> = Options<Part>;
 
-/** What each request of the table asks and answers; `part`: what is told of it before the end. */
-export interface Requests {
-  info: { request: undefined; result: ModelInfo };
-  route: { request: RouteRequest; result: Trace; part: Trace };
-  generate: { request: GenerateRequest; result: Trace; part: Trace };
-  /** Told expert by expert. */
-  attribute: { request: AttributeRequest; result: Attribution; part: Attribution };
-  score: { request: RouteRequest; result: Score };
-  lens: { request: LensRequest; result: Lens };
-  /** Of all experts that the base has a place for. Progress counts modules. */
-  similarity: { request: PoolRequest | undefined; result: Similarity };
-  /** An absolute folder. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
-  examine: { request: string; result: Candidate };
-}
-
 /** What it takes to use a server, beside its address. */
 export interface ServerAccess {
   /** Sent to the server, and to nobody else. */

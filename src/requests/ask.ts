@@ -1,6 +1,6 @@
 /** Requests by their names: who can be asked, and who answers. */
 import type { OptionsOf as CallOptionsOf } from '../channel/messages.js';
-import type { Requests } from './api.js';
+import type { Requests } from './schemas.js';
 import { type RequestName, requestNames } from './table.js';
 
 export type RequestOf<N extends RequestName> = Requests[N]['request'];

@@ -1,12 +1,27 @@
-/** What may be asked of a run, checked wherever it comes from: another extension, the page, another process. */
+/**
+ * What each request asks and answers, as types, and what may be asked, checked wherever it comes from: another extension, the page,
+ * another process.
+ */
 import { z } from 'zod';
-import type { RouteRequest, RunOptions } from './api.js';
-import type { RequestOf } from './ask.js';
+import type {
+  AttributeRequest,
+  Attribution,
+  Candidate,
+  GenerateRequest,
+  Lens,
+  LensRequest,
+  ModelInfo,
+  PoolRequest,
+  RouteRequest,
+  RunOptions,
+  Score,
+  Similarity,
+} from './api.js';
 import type { RequestName } from './table.js';
 import { GanderError } from '../errors/errors.js';
 import { schemaProblem } from '../checks/schemaWords.js';
 import { strategySchema } from '../strategies/schema.js';
-import type { Intervention } from '../trace/model/trace.js';
+import type { Intervention, Trace } from '../trace/model/trace.js';
 
 const index = z.int().min(0);
 const name = z.string().min(1).max(500);
@@ -56,7 +71,22 @@ const routeSchema = poolSchema.extend({
   interventions: interventionsSchema.optional(),
 });
 
-/** Of each request that the table has. */
+/** What each request of the table asks and answers; `part`: what is told of it before the end. */
+export interface Requests {
+  info: { request: undefined; result: ModelInfo };
+  route: { request: RouteRequest; result: Trace; part: Trace };
+  generate: { request: GenerateRequest; result: Trace; part: Trace };
+  /** Told expert by expert. */
+  attribute: { request: AttributeRequest; result: Attribution; part: Attribution };
+  score: { request: RouteRequest; result: Score };
+  lens: { request: LensRequest; result: Lens };
+  /** Of all experts that the base has a place for. Progress counts modules. */
+  similarity: { request: PoolRequest | undefined; result: Similarity };
+  /** An absolute folder. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
+  examine: { request: string; result: Candidate };
+}
+
+/** What may be asked. */
 export const schemas: Readonly<Record<RequestName, z.ZodType>> = {
   info: z.undefined(),
   route: routeSchema,
@@ -74,8 +104,11 @@ export const schemas: Readonly<Record<RequestName, z.ZodType>> = {
 };
 
 /** @throws GanderError `request-invalid` */
-export function checkedRequest<N extends RequestName>(name: N, request: RequestOf<N>): RequestOf<N> {
-  return checked(schemas[name], request, 'The request') as RequestOf<N>;
+export function checkedRequest<N extends RequestName>(
+  name: N,
+  request: Requests[N]['request'],
+): Requests[N]['request'] {
+  return checked(schemas[name], request, 'The request') as Requests[N]['request'];
 }
 
 const listener = <F>() => z.custom<F>((value) => typeof value === 'function', 'no function');

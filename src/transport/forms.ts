@@ -6,8 +6,8 @@ import type { Attribution } from '../requests/api.js';
 import { type RequestName, rowOf } from '../requests/table.js';
 import type { Source, Trace } from '../trace/model/trace.js';
 import { isTraceHead, isTracePiece } from './checks.js';
-import { keep } from './kept.js';
-import { bytesOf, headOf, TraceBuilder, TraceSender } from './pieces.js';
+import { headOf, TraceBuilder, TraceSender } from './pieces.js';
+import type { ReceivedPieces } from './received.js';
 
 class TraceCutter implements Cutter {
   readonly #sender = new TraceSender();
@@ -22,16 +22,17 @@ class TraceCutter implements Cutter {
   }
 }
 
-/** Keeps the large pieces, which most often go on to a page. */
 class TraceJoiner implements Joiner {
   readonly #builder = new TraceBuilder();
   #source: Source | undefined;
+
+  constructor(private readonly received: ReceivedPieces | undefined) {}
 
   add(piece: unknown): void {
     if (!isTracePiece(piece)) throw new TypeError('no piece of a trace');
     this.#builder.add(piece);
     if (piece.part === 'frame') this.#source = piece.frame.source;
-    if (piece.part === 'cells') keep(this.#source!, piece, bytesOf(piece));
+    this.received?.keep(this.#source!, piece);
   }
 
   join(head: unknown): Trace {
@@ -49,8 +50,9 @@ export function cutterOf(name: RequestName): Cutter {
   return rowOf(name).gives === 'trace' ? new TraceCutter() : whole;
 }
 
-export function joinerOf(name: RequestName): Joiner {
-  if (rowOf(name).gives === 'trace') return new TraceJoiner();
+/** @param received keeps the pieces of traces, where these are sent on */
+export function joinerOf(name: RequestName, received?: ReceivedPieces): Joiner {
+  if (rowOf(name).gives === 'trace') return new TraceJoiner(received);
   return inOne((data) => {
     if (!isObject(data) || checks[name]?.(data) === false) throw new TypeError(`no answer to ${name}`);
     return data;

@@ -15,8 +15,7 @@ import {
   sequenceWidth,
   tokenColumns,
 } from '../trace/model/columns.js';
-import { taken } from './kept.js';
-import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } from '../trace/model/trace.js';
+import type { Block, BlockColumns, Sequence, SequenceColumns, Source, Tokens, Trace } from '../trace/model/trace.js';
 
 export type BlockShape = Omit<Block, keyof BlockColumns>;
 
@@ -51,6 +50,18 @@ export interface CellsPiece {
 
 export type TracePiece = { readonly part: 'frame'; readonly frame: TraceFrame } | TokensPiece | CellsPiece;
 
+/** What tells a piece from the others of its run. */
+export type Place =
+  | { readonly part: 'frame' }
+  | Pick<TokensPiece, 'part' | 'sequence' | 'kept'>
+  | Pick<CellsPiece, 'part' | 'sent' | 'sequence' | 'from'>;
+
+/** Where pieces are that were cut elsewhere (received.ts). */
+export interface Received {
+  /** The one at a place in the run of a trace. */
+  find<P extends Place>(source: Source, place: P): Extract<TracePiece, Pick<P, 'part'>> | undefined;
+}
+
 /** The last word on a trace whose pieces have gone before: how far each of its sequences is. */
 export interface TraceHead {
   readonly done: readonly number[];
@@ -76,17 +87,23 @@ export class TraceSender {
   readonly #sequences: Sequence[] = [];
   readonly #done: Record<Sent, number[]> = { first: [], late: [] };
 
+  /** @param received what came of the run is sent on as it is */
+  constructor(private readonly received?: Received) {}
+
   /** What is needed for the first look at a trace. */
   *first(trace: Trace): Generator<TracePiece> {
     const frame = frameOf(trace);
     if (!this.#frame || !sameFrame(this.#frame, frame)) {
       this.#frame = frame;
-      yield { part: 'frame', frame };
+      const came = this.received?.find(trace.source, { part: 'frame' });
+      yield came && sameFrame(came.frame, frame) ? came : { part: 'frame', frame };
     }
     for (const [i, sequence] of trace.sequences.entries()) {
       const known = this.#sequences[i];
       this.#sequences[i] = sequence;
-      const piece = tokensPiece(i, known, sequence);
+      const piece = tokensPiece(i, known, sequence, (kept) =>
+        this.received?.find(trace.source, { part: 'tokens', sequence: i, kept }),
+      );
       if (piece) yield piece;
     }
     yield* this.#cells(trace, 'first');
@@ -109,7 +126,7 @@ export class TraceSender {
       // Of no tokens there is a piece, too: it says which columns there are.
       while ((known[sequence] ?? -1) < done) {
         const from = known[sequence] ?? 0;
-        const came = taken<CellsPiece>(trace.source, { sent, sequence, from });
+        const came = this.received?.find(trace.source, { part: 'cells', sent, sequence, from });
         // One that came since may tell of more than this trace.
         const count = came && from + came.count <= done ? came.count : Math.min(tokensAtOnce, done - from);
         known[sequence] = from + count;
@@ -119,7 +136,7 @@ export class TraceSender {
   }
 }
 
-function frameOf({ sequences, blocks, ...rest }: Trace): TraceFrame {
+export function frameOf({ sequences, blocks, ...rest }: Trace): TraceFrame {
   return {
     ...rest,
     sequences: sequences.map(({ role, predictions }) => ({ role, predictions })),
@@ -147,13 +164,22 @@ function sameFrame(a: TraceFrame, b: TraceFrame): boolean {
   );
 }
 
-function tokensPiece(i: number, known: Sequence | undefined, now: Sequence): TokensPiece | undefined {
+/** @param received finds the piece that came after so many tokens that stay */
+function tokensPiece(
+  i: number,
+  known: Sequence | undefined,
+  now: Sequence,
+  received: (kept: number) => TokensPiece | undefined,
+): TokensPiece | undefined {
   if (known?.tokens === now.tokens && known.text === now.text) return undefined;
   const kept = known ? sameTokens(known.tokens, now.tokens) : 0;
   const { count, text: spelled } = now.tokens;
   const whole = now.text;
   const chars = commonLength(known?.text ?? '', whole ?? '');
   if (known && kept === count && count === known.tokens.count && known.text === whole) return undefined;
+  const more = whole?.slice(chars);
+  const came = received(kept);
+  if (came?.tokens.count === count && (came.text?.kept ?? chars) === chars && came.text?.more === more) return came;
   return {
     part: 'tokens',
     sequence: i,
@@ -163,7 +189,7 @@ function tokensPiece(i: number, known: Sequence | undefined, now: Sequence): Tok
       ...(spelled && { text: spelled.slice(kept) }),
       count,
     },
-    ...(whole !== undefined && { text: { kept: chars, more: whole.slice(chars) } }),
+    ...(more !== undefined && { text: { kept: chars, more } }),
   };
 }
 
@@ -225,8 +251,10 @@ function cellsPiece(trace: Trace, sent: Sent, sequence: number, from: number, co
   };
 }
 
-/** Of a piece's columns. */
-export function bytesOf({ columns, blocks }: CellsPiece): number {
+/** Of a piece's columns. Whatever else there is of it a trace that is put together of it shares. */
+export function bytesOf(piece: TracePiece): number {
+  if (piece.part !== 'cells') return 0;
+  const { columns, blocks } = piece;
   let bytes = 0;
   for (const part of [columns, ...blocks.map((block) => block.columns)])
     for (const column of Object.values(part) as unknown[]) if (ArrayBuffer.isView(column)) bytes += column.byteLength;

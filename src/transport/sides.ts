@@ -1,5 +1,5 @@
 /** Both ends of the way that a side of the panel takes to the page: its traces' arrays first, in pieces, and each piece once. */
-import { doneOf, headOf, TraceBuilder, TraceSender } from './pieces.js';
+import { doneOf, headOf, type Received, TraceBuilder, TraceSender } from './pieces.js';
 import type { Source, Trace } from '../trace/model/trace.js';
 import type { HostMessage, SentSide, SentTrace, Side, SideState } from '../protocol/panel.js';
 
@@ -29,6 +29,9 @@ export class SideSender {
   /** By what the partial traces of one run share, and no other trace. */
   readonly #known = new Map<Source, Known>();
   #keys = 0;
+
+  /** @param received pieces that are sent on as they came */
+  constructor(private readonly received?: Received) {}
 
   /**
    * What is to be sent for the page to show a side as it is now; all of it, in this order, with no other side's in between.
@@ -104,7 +107,10 @@ export class SideSender {
 
   #knownOf({ source }: Trace): Known {
     let known = this.#known.get(source);
-    if (!known) this.#known.set(source, (known = { key: this.#keys++, sender: new TraceSender(), shown: -1 }));
+    if (!known) {
+      known = { key: this.#keys++, sender: new TraceSender(this.received), shown: -1 };
+      this.#known.set(source, known);
+    }
     return known;
   }
 

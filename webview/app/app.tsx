@@ -5,26 +5,19 @@ import { useStore } from '../components/context.js';
 import { WhenHere } from '../components/late.js';
 import { LessonsProvider } from '../components/explain.js';
 import { Splitter } from '../components/splitter.js';
-import { Tabs } from '../components/tabs.js';
 import type { GridScene } from '../map/scene.js';
 import { Grid } from '../map/view.js';
 import { t } from '../look/strings.js';
-import { Compare } from '../tabs/compare/compare.js';
-import { Detail } from '../tabs/detail/detail.js';
 import { Header, News } from '../header/header.js';
 import { Legend } from '../legend/legend.js';
-import { Predictions } from '../tabs/predictions/predictions.js';
 import type { Saver } from '../header/save.js';
-import { Summary } from '../tabs/summary/summary.js';
 import { Texts } from '../text/text.js';
-import { WhatIf } from '../tabs/whatIf/whatIf.js';
 import { late } from '../store/late.js';
 import { reasonAgainst } from '../store/reasons.js';
-import { tabs } from '../store/state.js';
 import { Refusal } from './refusal.js';
+import { Views } from './views.js';
 
 const lessons = late(() => import('./lessons.js'));
-const lens = late(() => import('../tabs/lens/lens.js'));
 
 export function App({ scene, saver }: { readonly scene: GridScene; readonly saver: Saver }) {
   const store = useStore();
@@ -85,33 +78,5 @@ function First() {
         </Button>
       )}
     </div>
-  );
-}
-
-const views = {
-  cell: Detail,
-  summary: Summary,
-  predictions: Predictions,
-  whatIf: WhatIf,
-  lens: () => (
-    <WhenHere of={lens} show={({ LensView }) => <LensView />} meanwhile={<p class="hint">{t('loading')}</p>} />
-  ),
-  compare: Compare,
-};
-
-function Views() {
-  const store = useStore();
-  const tab = store.view.tab.value;
-  const View = views[tab];
-  return (
-    <Tabs
-      label={t('tabs')}
-      names={tabs}
-      title={(name) => t(`tab_${name}`)}
-      chosen={tab}
-      choose={(name) => store.set({ tab: name })}
-    >
-      {store.main.choices.value && <View />}
-    </Tabs>
   );
 }

@@ -1,8 +1,11 @@
 /** What the page itself remembers: what the user is looking at, not what was computed. The editor keeps it across reloads. */
 import { colourings, overlays, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
+import { words, type Word } from '../../src/words/words.js';
 
-export const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'lens', 'compare'] as const;
-export type Tab = (typeof tabs)[number];
+type Named<Label extends Word> = Label extends `tab_${infer Name}` ? Name : never;
+
+/** A view beside the map, by what follows `tab_` in the word on its tab; what it shows is in app/views.tsx. */
+export type Tab = Named<Word>;
 
 /** Which run the map shows. */
 export const gridSources = ['main', 'other'] as const;
@@ -171,7 +174,7 @@ export function restore(kept: unknown): View {
     names.includes(value) ? value : fallback;
   return {
     ...restored,
-    tab: known(tabs, restored.tab, initial.tab),
+    tab: Object.hasOwn(words, `tab_${restored.tab}`) ? restored.tab : initial.tab,
     gridSource: known(gridSources, restored.gridSource, initial.gridSource),
     colouring: known(colourings, restored.colouring, initial.colouring),
     overlay: known(overlays, restored.overlay, initial.overlay),

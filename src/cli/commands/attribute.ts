@@ -9,17 +9,7 @@ import { fit, table } from '../../terminal/columns.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import {
-  askedFor,
-  engineOptions,
-  interventionOptions,
-  jsonOption,
-  strategyOptions,
-  targetFor,
-  targetOptions,
-  serverOptions,
-  textOptions,
-} from '../options.js';
+import { anyEngineOptions, askedFor, inputOptions, runOptions, targetFor } from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
@@ -42,13 +32,9 @@ export const attribute: Command = {
   ],
   options: {
     ...options,
-    ...textOptions,
-    ...targetOptions,
-    ...strategyOptions,
-    ...interventionOptions,
-    ...jsonOption,
-    ...engineOptions,
-    ...serverOptions,
+    ...inputOptions,
+    ...runOptions,
+    ...anyEngineOptions,
   },
   async run({ args, out, open, progress, paint, signal }) {
     const text = await readInput({ text: args.text('text'), file: args.text('file') }, args.positionals);

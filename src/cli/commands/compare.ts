@@ -20,17 +20,7 @@ import type { Trace } from '../../trace/model/trace.js';
 import type { Command, Context, Opened, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import {
-  askedFor,
-  engineOptions,
-  interventionOptions,
-  jsonOption,
-  strategyBeside,
-  strategyOptions,
-  targetFor,
-  targetOptions,
-  serverOptions,
-} from '../options.js';
+import { anyEngineOptions, askedFor, runOptions, strategyBeside, targetFor, targetOptions } from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 import { checkExperts } from '../words.js';
@@ -80,11 +70,8 @@ export const compare: Command = {
   options: {
     ...options,
     ...targetOptions,
-    ...strategyOptions,
-    ...interventionOptions,
-    ...jsonOption,
-    ...engineOptions,
-    ...serverOptions,
+    ...runOptions,
+    ...anyEngineOptions,
   },
   async run(context) {
     const { args, out, paint } = context;

@@ -4,17 +4,7 @@ import type { Trace } from '../../trace/model/trace.js';
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, traceJson, warningsJson } from '../json.js';
-import {
-  askedFor,
-  engineOptions,
-  interventionOptions,
-  jsonOption,
-  strategyOptions,
-  targetFor,
-  targetOptions,
-  serverOptions,
-  textOptions,
-} from '../options.js';
+import { anyEngineOptions, askedFor, inputOptions, runOptions, targetFor } from '../options.js';
 import { save, saveOptions } from '../save.js';
 import { traceTable } from '../traceTable.js';
 import { UsageError } from '../usage.js';
@@ -37,15 +27,11 @@ export const generate: Command = {
     ['"Once upon a time" --temperature 0.8 --seed 7 --table', 'sampled, with its routing'],
   ],
   options: {
-    ...textOptions,
-    ...targetOptions,
+    ...inputOptions,
     ...options,
-    ...strategyOptions,
-    ...interventionOptions,
-    ...jsonOption,
+    ...runOptions,
     ...saveOptions,
-    ...engineOptions,
-    ...serverOptions,
+    ...anyEngineOptions,
   },
   async run({ args, out, open, progress, paint, columns, interactive, signal }) {
     const number = (name: keyof typeof options, low: number, high: number): number | undefined => {

@@ -8,11 +8,12 @@ import { kindsOf, layersOf } from '../../trace/model/access.js';
 import { interventionText, layerText, plain, routerText } from '../../trace/text/label.js';
 import { absentParts, parts } from '../../trace/figures/summary.js';
 import type { Site, Source, Trace } from '../../trace/model/trace.js';
+import { frameOf } from '../../transport/pieces.js';
 import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
 import { ioError, readTrace } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import { engineOptions, jsonOption, serverOptions } from '../options.js';
+import { anyEngineOptions, jsonOption } from '../options.js';
 import { UsageError } from '../usage.js';
 
 const options = { modules: { type: 'boolean', help: 'name every module' } } as const satisfies Options;
@@ -26,7 +27,7 @@ export const inspect: Command = {
     ['out.gander.safetensors', 'what a trace file holds'],
     ['--model models/gosling-moe --modules', 'every router of a mixture'],
   ],
-  options: { ...options, ...jsonOption, ...engineOptions, ...serverOptions },
+  options: { ...options, ...jsonOption, ...anyEngineOptions },
   async run({ args, out, open, paint }) {
     if (args.positionals.length > 1) throw new UsageError('Give one pool folder or one trace file.');
     const target = args.positionals[0];
@@ -213,13 +214,6 @@ function traceFacts(trace: Trace): object {
     holds: given(trace),
     sequences: sequences.map(({ role, text, done, predictions }) => ({ role, text, tokens: done, predictions })),
     expertSets,
-    blocks: blocks.map(({ from, to, sequence, experts, k, alwaysOn }) => ({
-      from,
-      to,
-      sequence,
-      experts,
-      k,
-      alwaysOn,
-    })),
+    blocks: frameOf(trace).blocks,
   };
 }

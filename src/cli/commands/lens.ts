@@ -6,17 +6,7 @@ import { decimal, percent, plain, routerText, tokenText, visible } from '../../t
 import type { Command, Options } from '../command.js';
 import { readInput } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import {
-  askedFor,
-  engineOptions,
-  interventionOptions,
-  jsonOption,
-  strategyOptions,
-  targetFor,
-  targetOptions,
-  serverOptions,
-  textOptions,
-} from '../options.js';
+import { anyEngineOptions, askedFor, inputOptions, runOptions, targetFor } from '../options.js';
 import { UsageError } from '../usage.js';
 
 const options = {
@@ -33,13 +23,9 @@ export const lens: Command = {
   ],
   options: {
     ...options,
-    ...textOptions,
-    ...targetOptions,
-    ...strategyOptions,
-    ...interventionOptions,
-    ...jsonOption,
-    ...engineOptions,
-    ...serverOptions,
+    ...inputOptions,
+    ...runOptions,
+    ...anyEngineOptions,
   },
   async run({ args, out, open, progress, paint, signal }) {
     const given = args.text('token');

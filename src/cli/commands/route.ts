@@ -5,17 +5,7 @@ import { plain } from '../../trace/text/label.js';
 import type { Command, Options } from '../command.js';
 import { readInputs } from '../input.js';
 import { json, traceJson, warningsJson } from '../json.js';
-import {
-  askedFor,
-  engineOptions,
-  interventionOptions,
-  jsonOption,
-  strategyOptions,
-  targetFor,
-  targetOptions,
-  serverOptions,
-  textOptions,
-} from '../options.js';
+import { anyEngineOptions, askedFor, inputOptions, runOptions, targetFor } from '../options.js';
 import { checkNames, save, saveInto, saveOptions } from '../save.js';
 import { traceTable } from '../traceTable.js';
 import { UsageError } from '../usage.js';
@@ -41,20 +31,16 @@ export const route: Command = {
     ['"SELECT name FROM birds;" --knock-out sql', 'what happens without an expert'],
   ],
   options: {
-    ...textOptions,
+    ...inputOptions,
     file: {
-      ...textOptions.file,
+      ...inputOptions.file,
       multiple: true,
       help: 'read the text from a file; further arguments are more files',
     },
-    ...targetOptions,
     ...options,
-    ...strategyOptions,
-    ...interventionOptions,
-    ...jsonOption,
+    ...runOptions,
     ...saveOptions,
-    ...engineOptions,
-    ...serverOptions,
+    ...anyEngineOptions,
   },
   async run({ args, out, open, progress, paint, columns, signal }) {
     const texts = await readInputs(args);

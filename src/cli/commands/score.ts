@@ -8,16 +8,7 @@ import type { Expert } from '../../trace/model/trace.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readText } from '../input.js';
 import { json, warningsJson } from '../json.js';
-import {
-  engineOptions,
-  jsonOption,
-  kOf,
-  offeredBy,
-  ownStrategy,
-  serverOptions,
-  targetFor,
-  targetOptions,
-} from '../options.js';
+import { anyEngineOptions, jsonOption, kOf, offeredBy, ownStrategy, targetFor, targetOptions } from '../options.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
 
@@ -44,7 +35,7 @@ export const score: Command = {
     ['*.py *.sql --strategies base,phatgoose,single', 'each file under each strategy'],
     ['main.py --model models/gosling-moe', 'a mixture of experts'],
   ],
-  options: { ...options, ...targetOptions, ...jsonOption, ...engineOptions, ...serverOptions },
+  options: { ...options, ...targetOptions, ...jsonOption, ...anyEngineOptions },
   async run({ args, out, open, progress, paint, signal }) {
     const files = args.positionals;
     if (files.length === 0) throw new UsageError('Give one or more files to score.');

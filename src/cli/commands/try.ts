@@ -9,15 +9,7 @@ import { decimal, layerText, percent, plain, signed } from '../../trace/text/lab
 import type { Command } from '../command.js';
 import { readInput } from '../input.js';
 import { json, runJson, warningsJson } from '../json.js';
-import {
-  askedFor,
-  engineOptions,
-  jsonOption,
-  strategyOptions,
-  targetFor,
-  targetOptions,
-  textOptions,
-} from '../options.js';
+import { askedFor, engineOptions, inputOptions, jsonOption, strategyOptions, targetFor } from '../options.js';
 import { expertName } from '../traceTable.js';
 import { UsageError } from '../usage.js';
 
@@ -29,7 +21,7 @@ export const tryExpert: Command = {
   summary: 'whether an expert outside the pool would fit it, and how often it would be chosen; nothing is copied',
   usage: ['<expert folder> [text]', '<expert folder> --file <file>', '<expert folder> < file'],
   examples: [['~/experts/kotlin --file Main.kt', 'on a text that it should know']],
-  options: { ...textOptions, ...targetOptions, ...strategyOptions, ...jsonOption, ...engineOptions },
+  options: { ...inputOptions, ...strategyOptions, ...jsonOption, ...engineOptions },
   async run({ args, out, open, progress, paint, signal }) {
     const [given, ...texts] = args.positionals;
     if (given === undefined) throw new UsageError('Give the folder of an expert.');

@@ -1,6 +1,7 @@
 /** What the engine asks of a kind of model. Each is a folder beside this file, and a line in index.ts. */
 import type { Intervention } from '../../trace/model/trace.js';
-import type { ModelInfo, NoneWithout, Requests, RouteRequest } from '../../requests/api.js';
+import type { ModelInfo, NoneWithout, RouteRequest } from '../../requests/api.js';
+import type { Requests } from '../../requests/schemas.js';
 import type { OptionsOf } from '../../requests/ask.js';
 import type { RequestName } from '../../requests/table.js';
 import type { Cache } from '../runtime/cache.js';

@@ -119,8 +119,3 @@ function* linesOfToken(trace: Trace, sequence: Sequence, sites: readonly Rows[],
     }
   }
 }
-
-/** Everything as one string; use `cellLines` for long traces. */
-export function toCsv(trace: Trace, filter: SiteFilter = {}): string {
-  return [...cellLines(trace, filter)].join('');
-}

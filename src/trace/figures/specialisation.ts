@@ -1,4 +1,4 @@
-/** What an expert is chosen for: domains of text, and single tokens. */
+/** Which tokens an expert is chosen for. */
 import { GanderError } from '../../errors/errors.js';
 import { isKnown, rowsAt, type SharedSites, textTokens } from '../model/access.js';
 import { tokenText } from '../text/label.js';
@@ -11,38 +11,6 @@ export interface Run {
   readonly sites: SharedSites;
   /** Default: all text tokens. */
   readonly tokens?: Indexes | undefined;
-}
-
-export interface DomainSpecialisation {
-  /** [N] of the domain's cells (token × site), the share that chose the expert; the shares add up to k. NaN if there are no cells. */
-  readonly share: Float64Array;
-  /** What `share` would be for even draws: k/E. */
-  readonly chance: number;
-  readonly tokens: number;
-}
-
-/**
- * How much of a domain, given as one or more runs, goes to each expert.
- * @throws GanderError `internal` if the runs' experts differ
- */
-export function domainSpecialisation(runs: readonly Run[]): DomainSpecialisation {
-  const n = expertsOf(runs).length;
-  const share = new Float64Array(n);
-  let tokens = 0;
-  let cells = 0;
-  let choices = 0;
-  for (const run of runs) {
-    tokens += tokensOf(run).length;
-    forEachCell(run, (_t, chosen, at, k) => {
-      cells++;
-      for (let i = at; i < at + k; i++) {
-        if (chosen[i]! < 0) continue;
-        share[chosen[i]!]!++;
-        choices++;
-      }
-    });
-  }
-  return { share: share.map((count) => count / cells), chance: choices / cells / n, tokens };
 }
 
 export interface Vocabulary {

@@ -2,7 +2,6 @@
 import {
   chosenAt,
   isKnown,
-  kindsOf,
   type Layer,
   layersOf,
   rowsAt,
@@ -113,11 +112,6 @@ export function isSmallSample(tokens: number): boolean {
 /** One usage for each layer, in the order of `layersOf(trace, filter)`; undefined if the layer's sites differ in experts or tokens. */
 export function usageByLayer(trace: Trace, filter: SiteFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
   return layersOf(trace, filter).map((layer: Layer) => usageOf(trace, { ...filter, ...layer }, tokens));
-}
-
-/** One usage for each kind, in the order of `kindsOf(trace, filter)`; undefined if the kind's sites differ in experts or tokens. */
-export function usageByKind(trace: Trace, filter: SiteFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
-  return kindsOf(trace, filter).map((kind) => usageOf(trace, { ...filter, kind }, tokens));
 }
 
 function usageOf(trace: Trace, filter: SiteFilter, tokens?: Indexes): Usage | undefined {

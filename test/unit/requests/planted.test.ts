@@ -1,17 +1,23 @@
-/** A request that stands in the table, with its schema, a family's answer and a view: nobody between them has heard of it. */
-import { signal } from '@preact/signals-core';
+/**
+ * A new request with its view on a tab. What it takes is planted here, six files of it: `requests/table` (its row), `requests/schemas`
+ * (what it asks and answers), a family's answer, `words/words`, the view itself and `app/views` (its tab). Nobody between them has
+ * heard of it.
+ */
+import { h } from 'preact';
+import { useState } from 'preact/hooks';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { PagePost } from '../../../src/protocol/panel.js';
 import type { Model, Turn } from '../../../src/engine/families/family.js';
 import type { Engine } from '../../../src/requests/ask.js';
-import type { Requests } from '../../../src/requests/api.js';
+import type { Requests } from '../../../src/requests/schemas.js';
 import type { PageCalls } from '../../../src/protocol/panel.js';
 import type { Source } from '../../../src/source/source.js';
-import type { Store as PageStore } from '../../../webview/store/store.js';
 import type * as table from '../../../src/requests/table.js';
 import type { Asking } from '../../../src/channel/messages.js';
-import { pool } from '../routing/fakes.js';
+import type { Word } from '../../../src/words/words.js';
+import { fakeTrace, pool } from '../routing/fakes.js';
+import { mount, type Mounted, stubPage } from '../webview/mounted.js';
 
 type Table = typeof table;
 
@@ -61,9 +67,14 @@ const modelOf = (folder: string) =>
     ...(folder === '/counts' && { answers }),
   }) as unknown as Model;
 vi.doMock('../../../src/engine/families/index.js', () => ({ familyOf: () => ({ open: modelOf }) }));
+// Read off the page, of which there is none.
+vi.doMock('../../../webview/look/theme.js', () => ({}));
+stubPage();
 afterAll(() => {
+  vi.unstubAllGlobals();
   vi.doUnmock('../../../src/requests/table.js');
   vi.doUnmock('../../../src/engine/families/index.js');
+  vi.doUnmock('../../../webview/look/theme.js');
   vi.resetModules();
 });
 
@@ -81,10 +92,40 @@ const { ChildSource } = await import('../../../src/source/child.js');
 const { FileSource } = await import('../../../src/source/file.js');
 const { cutterOf, joinerOf } = await import('../../../src/transport/forms.js');
 const { remoteEngine } = await import('../../../src/remote/index.js');
+const { SideSender } = await import('../../../src/transport/sides.js');
+const { words } = await import('../../../src/words/words.js');
+const { views, Views } = await import('../../../webview/app/views.js');
+const { StoreProvider, useStore } = await import('../../../webview/components/context.js');
+const { Button } = await import('../../../webview/components/controls.js');
+const { t } = await import('../../../webview/look/strings.js');
+const { initial } = await import('../../../webview/store/state.js');
 const { Store } = await import('../../../webview/store/store.js');
+
+/** What the view asks about, as if it were typed there. */
+let letter = 'e';
+
+function CountView() {
+  const store = useStore();
+  const [said, setSaid] = useState<readonly string[]>([]);
+  const say = (text: string) => setSaid((before) => [...before, text]);
+  const press = () => {
+    store.ask(count, { of: letter } as never).then(
+      (found) => say(String((found as unknown as { readonly letters: number }).letters)),
+      (error: unknown) => say((error as Error).message),
+    );
+  };
+  return h(
+    'p',
+    null,
+    h(Button, { press, 'data-focus': 'count' }, t('countLetters' as Word)),
+    h('ol', null, ...said.map((text) => h('li', null, text))),
+  );
+}
 
 beforeAll(() => {
   Object.assign(schemas, { [count]: z.object({ text: z.string(), of: z.string().min(1) }) });
+  Object.assign(words, { tab_count: 'Letters', countLetters: 'Count them' });
+  Object.assign(views, { count: CountView });
 });
 
 type ToChild = InstanceType<typeof Answerer<Requests>>;
@@ -106,7 +147,7 @@ async function engineOn(pool: string): Promise<Engine> {
   return new Client();
 }
 
-/** The panel's page, and what is behind it. */
+/** The panel's page, drawn, and what is behind it. */
 function panel(source: Source) {
   const store = new RoutingStore();
   const runs = new Runs(new RoutingService(() => source), store);
@@ -121,41 +162,46 @@ function panel(source: Source) {
     },
     (message) => page.receive(structuredClone(message)),
   );
-  const posted = { getState: () => undefined, setState: () => {} };
+  const posted = { getState: () => ({ ...initial, tab: 'count' }), setState: () => {} };
   const postMessage = (message: PagePost) => host.take(structuredClone(message) as Asking);
   const page = new Store({ ...posted, postMessage }, undefined as never, undefined as never);
-  return { page, main: () => store.get(id)!.main };
+  const shown = { ...main, trace: fakeTrace(main), stale: false };
+  for (const message of new SideSender().messages('main', shown)) page.receive(structuredClone(message));
+  const drawn = mount(h(StoreProvider, { value: page }, h(Views, null)));
+  return { drawn, main: () => store.get(id)!.main };
 }
 
-/** A view: what it shows once its button was pressed. */
-async function shown(page: PageStore, of: string): Promise<string> {
-  const letters = signal('');
-  try {
-    const found: unknown = await page.ask(count, { of } as never);
-    letters.value = String((found as { readonly letters: number }).letters);
-  } catch (thrown) {
-    letters.value = (thrown as Error).message;
-  }
-  return letters.value;
+/** What the view says once its button was pressed. */
+async function shown(drawn: Mounted, of: string): Promise<string> {
+  letter = of;
+  expect(drawn.all('role', 'tab').at(-1)!.textContent).toBe('Letters');
+  expect(drawn.all('aria-selected', 'true').map(({ textContent }) => textContent)).toEqual(['Letters']);
+  const button = drawn.all('data-focus', 'count')[0]!;
+  expect(button.textContent).toBe('Count them');
+  const { childNodes } = button.nextSibling as Mounted;
+  const before = childNodes.length;
+  button.click();
+  const item = await vi.waitUntil(() => childNodes[before]);
+  return item.textContent;
 }
 
 it('reaches the family from a view, through host, source and child, and its answer comes back', async () => {
-  const { page, main } = panel(new ChildSource(await engineOn('/counts')));
-  expect(await shown(page, 'e')).toBe('4');
+  const { drawn, main } = panel(new ChildSource(await engineOn('/counts')));
+  expect(await shown(drawn, 'e')).toBe('4');
   expect(main()).toMatchObject({ running: undefined, error: undefined });
   // As its row says, who asks again gets what is known.
-  expect(await shown(page, 'e')).toBe('4');
+  expect(await shown(drawn, 'e')).toBe('4');
   expect(counted).toEqual(['goose and geese']);
 });
 
 it('is checked by its schema, and what is wrong with it comes back to the view', async () => {
-  const { page } = panel(new ChildSource(await engineOn('/counts')));
-  expect(await shown(page, '')).toMatch(/^The request cannot be understood: "of"/);
+  const { drawn } = panel(new ChildSource(await engineOn('/counts')));
+  expect(await shown(drawn, '')).toMatch(/^The request cannot be understood: "of"/);
 });
 
 it('is refused where it cannot be asked, in the words of the source or else of the table', async () => {
-  expect(await shown(panel(new FileSource('a trace')).page, 'e')).toMatch(/nothing can be run in it/);
-  expect(await shown(panel(new ChildSource(await engineOn('/counts-not'))).page, 'e')).toBe(row.absent.reason);
+  expect(await shown(panel(new FileSource('a trace')).drawn, 'e')).toMatch(/nothing can be run in it/);
+  expect(await shown(panel(new ChildSource(await engineOn('/counts-not'))).drawn, 'e')).toBe(row.absent.reason);
   expect(abilities({})).toMatchObject({ [count]: { reason: row.absent.reason } });
 });
 

@@ -2,13 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { rowsAt } from '../../../src/trace/model/access.js';
 import { consequences } from '../../../src/trace/figures/consequences.js';
 import { difference, jensenShannon, predictionDivergence } from '../../../src/trace/figures/difference.js';
-import { isFixed, layerOverlap } from '../../../src/trace/figures/overlap.js';
+import { isFixed } from '../../../src/trace/figures/overlap.js';
 import { chanceJaccard } from '../../../src/statistics/sets.js';
 import { biasedScores } from '../../../src/trace/model/selection.js';
 import type { Intervention, TokenRange, Trace } from '../../../src/trace/model/trace.js';
-import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withBlock, without } from './fabricate.js';
-
-const overlapOf = (trace: Trace, kind?: string) => layerOverlap(trace, sharedOf(trace, { kind }));
+import { blockOf, fabricate, fabricateIds, textOf, withBlock, without } from './fabricate.js';
 
 const identity = Int16Array.of(0, 1, 2);
 
@@ -198,12 +196,5 @@ describe('overlap', () => {
     // E 4, k 2: of the 6 sets one has overlap 2 (J 1), four overlap 1 (J 1/3), one 0.
     expect(chanceJaccard(2, 2, 4)).toBeCloseTo((1 + 4 / 3) / 6);
     expect(chanceJaccard(3, 3, 3)).toBeCloseTo(1);
-  });
-
-  it('of layers is 1 with itself and symmetric', () => {
-    const m = overlapOf(fabricate({ layers: 3 }));
-    expect([m[0], m[4], m[8]]).toEqual([1, 1, 1]);
-    expect(m[1]).toBe(m[3]);
-    expect(overlapOf(fabricate({ layers: 2, kinds: ['q', 'k'] }), 'q').length).toBe(4);
   });
 });

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { quiet } from '../../../src/look/palette.js';
-import { csvText, tokenLines, toCsv } from '../../../src/trace/exports/csv.js';
+import { cellLines, csvText, tokenLines } from '../../../src/trace/exports/csv.js';
 import { traceHtml } from '../../../src/trace/exports/html.js';
 import { ranked, tokenShares } from '../../../src/trace/figures/leaders.js';
 import { plain, visible } from '../../../src/trace/text/label.js';
-import { markdownCode, markdownText, tokenMarkdown, traceMarkdown } from '../../../src/trace/exports/markdown.js';
+import { markdownCode, markdownText, traceMarkdown } from '../../../src/trace/exports/markdown.js';
 import { summarise } from '../../../src/trace/figures/summary.js';
 import { blockOf, fabricate, fabricateIds, sharedOf, textOf, withText } from './fabricate.js';
+
+const toCsv = (...of: Parameters<typeof cellLines>) => [...cellLines(...of)].join('');
 
 /** A strict RFC 4180 parser. */
 function parseCsv(csv: string): string[][] {
@@ -163,20 +165,17 @@ describe('a trace of a source that knows only ids', () => {
       expect(text).not.toContain('leading experts');
       expect(text).not.toMatch(/NaN|undefined|0\.0 %/);
     }
-    expect(tokenMarkdown(trace, 1, 1)).toContain('| decoder 3 | Decoder 3 expert');
-    expect(tokenMarkdown(trace, 3, 1)).toContain('| decoder 3 | – |');
-    expect(tokenMarkdown(trace, 1, 1)).not.toContain('share of');
   });
 });
 
 describe('Markdown', () => {
   it('keeps its tables whole whatever the tokens are', () => {
     const trace = fabricate({ tokens: nasty, layers: 1 });
-    for (const markdown of [traceMarkdown(trace), tokenMarkdown(trace, 8)]) {
-      for (const block of markdown.split('\n\n').filter((part) => part.startsWith('|'))) {
-        const counts = block.split('\n').map((line) => line.replaceAll('\\|', '').split('|').length);
-        expect(new Set(counts).size).toBe(1);
-      }
+    for (const block of traceMarkdown(trace)
+      .split('\n\n')
+      .filter((part) => part.startsWith('|'))) {
+      const counts = block.split('\n').map((line) => line.replaceAll('\\|', '').split('|').length);
+      expect(new Set(counts).size).toBe(1);
     }
   });
 
@@ -188,14 +187,6 @@ describe('Markdown', () => {
     expect(markdownText('a|b<i>*c*')).toBe('a\\|b\\<i\\>\\*c\\*');
     expect(markdownCode('`x``')).toBe('``` `x`` ```');
     expect(markdownCode('a')).toBe('`a`');
-  });
-
-  it('gives a token’s experts by weight and contribution, and the predictions', () => {
-    const markdown = tokenMarkdown(fabricate(), 3);
-    expect(markdown).toContain('Token 3: `(`');
-    expect(markdown).toContain('share of contribution');
-    expect(markdown).toContain('| `p0` | 50.0 % |');
-    expect(tokenMarkdown(fabricate({ bare: true }), 3)).not.toContain('contribution');
   });
 
   it('warns of few tokens', () => {

@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { layersOf, rowsAt, sharedSites, type SharedSites, sitesOf } from '../../../src/trace/model/access.js';
 import { certaintyByLayer } from '../../../src/trace/figures/distribution.js';
 import { tokenLeaders, tokenShares } from '../../../src/trace/figures/leaders.js';
-import { layerOverlap } from '../../../src/trace/figures/overlap.js';
 import { takingPart } from '../../../src/trace/model/selection.js';
-import { domainSpecialisation, vocabularySpecialisation } from '../../../src/trace/figures/specialisation.js';
+import { vocabularySpecialisation } from '../../../src/trace/figures/specialisation.js';
 import { chanceLoad, load } from '../../../src/statistics/load.js';
 import { coactivation, usage, usageByLayer, usageIntervals } from '../../../src/trace/figures/usage.js';
 import { blockOf, fabricate, fabricateIds, sharedOf } from './fabricate.js';
@@ -32,14 +31,12 @@ describe('what adds up expert by expert', () => {
       () => coactivation(ids, some),
       // @ts-expect-error a filter's sites
       () => usageIntervals(ids, some),
-      // @ts-expect-error a filter's sites
-      () => layerOverlap(ids, some),
       // @ts-expect-error traces without sites
-      () => domainSpecialisation([ids]),
+      () => vocabularySpecialisation([ids]),
       // @ts-expect-error a filter's sites
       () => vocabularySpecialisation([{ trace: ids, sites: some }]),
     ];
-    expect(refused).toHaveLength(10);
+    expect(refused).toHaveLength(9);
   });
 
   it('gets shared sites only if experts and tokens are the same', () => {
@@ -67,9 +64,8 @@ describe('what adds up expert by expert', () => {
 
   it('refuses runs with different experts', () => {
     const run = (layer: number) => ({ trace: ids, sites: sharedOf(ids, { stack: 'encoder', layer }) });
-    expect(() => domainSpecialisation([run(2), run(3)])).toThrow(/different experts/);
     expect(() => vocabularySpecialisation([run(2), run(3)])).toThrow(/different experts/);
-    expect(domainSpecialisation([run(2), run(2)])).toMatchObject({ chance: 8 / 256, tokens: 12 });
+    expect(vocabularySpecialisation([run(2), run(2)])).toMatchObject({ chance: 8 / 256 });
   });
 });
 

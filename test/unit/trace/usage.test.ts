@@ -1,23 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrapMean } from '../../../src/statistics/bootstrap.js';
+import { type BootstrapOptions, bootstrapRatios } from '../../../src/statistics/bootstrap.js';
 import { random } from '../../../src/statistics/random.js';
 import { rowsAt, sharedSites, type SiteFilter } from '../../../src/trace/model/access.js';
 import { ranked, tokenLeaders, tokenShares } from '../../../src/trace/figures/leaders.js';
 import { leaderAt, type Measure, measureOf } from '../../../src/trace/figures/measure.js';
-import {
-  domainSpecialisation,
-  mostAttracted,
-  vocabularySpecialisation,
-} from '../../../src/trace/figures/specialisation.js';
+import { mostAttracted, vocabularySpecialisation } from '../../../src/trace/figures/specialisation.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import {
-  coactivation,
-  isSmallSample,
-  usage,
-  usageByKind,
-  usageByLayer,
-  usageIntervals,
-} from '../../../src/trace/figures/usage.js';
+import { coactivation, isSmallSample, usage, usageByLayer, usageIntervals } from '../../../src/trace/figures/usage.js';
 import { blockOf, fabricate, sharedOf, without, withText } from './fabricate.js';
 
 const usageOf = (trace: Trace, filter: SiteFilter = {}, tokens?: readonly number[]) =>
@@ -65,12 +54,11 @@ describe('usage', () => {
     expect(usageOf(trace).chance[2]).toBeCloseTo(5 / 3 / 11);
   });
 
-  it('splits by layer and kind', () => {
+  it('splits by layer', () => {
     expect(usageByLayer(small()).map((u) => [...u!.counts])).toEqual([
       [3, 3, 0],
       [2, 2, 1],
     ]);
-    expect(usageByKind(small()).map((u) => u!.choices)).toEqual([11]);
     expect([...usageOf(small(), { layer: 1 }, [2]).counts]).toEqual([0, 1, 0]);
     expect(sharedSites(small(), { kind: 'nothing' })).toBeUndefined();
   });
@@ -104,14 +92,6 @@ describe('co-activation', () => {
 });
 
 describe('specialisation', () => {
-  it('of a domain adds up to k', () => {
-    const { share, chance, tokens } = domainSpecialisation([run(small()), run(small())]);
-    expect([...share]).toEqual([5 / 6, 5 / 6, 1 / 6]);
-    expect(chance).toBeCloseTo(11 / 6 / 3);
-    expect(tokens).toBe(6);
-    expect(domainSpecialisation([]).share.length).toBe(0);
-  });
-
   it('of a token needs a minimum count', () => {
     const words = vocabularySpecialisation([run(small())], 2);
     expect(words.text).toEqual(['a']);
@@ -191,11 +171,14 @@ describe('the leading expert', () => {
 });
 
 describe('the bootstrap', () => {
+  const ofMean = (values: readonly number[], options?: BootstrapOptions) =>
+    bootstrapRatios(values, new Uint8Array(values.length).fill(1), 1, options)[0]!;
+
   it('covers the true mean about as often as it says', () => {
     const next = random(11);
     let covered = 0;
     for (let r = 0; r < 200; r++) {
-      const { low, high } = bootstrapMean(Array.from({ length: 60 }, next), { resamples: 200, seed: r });
+      const { low, high } = ofMean(Array.from({ length: 60 }, next), { resamples: 200, seed: r });
       if (low <= 0.5 && 0.5 <= high) covered++;
     }
     expect(covered / 200).toBeGreaterThan(0.89);
@@ -203,6 +186,6 @@ describe('the bootstrap', () => {
   });
 
   it('gives NaN for an empty sample', () => {
-    expect(bootstrapMean([])).toEqual({ low: NaN, high: NaN });
+    expect(ofMean([])).toEqual({ low: NaN, high: NaN });
   });
 });

@@ -1,4 +1,4 @@
-import { mean } from './mean.js';
+import { mean } from '../src/statistics/mean.js';
 
 /** Ranks from 1; equal values get the mean of their ranks. */
 export function ranks(values: readonly number[]): number[] {
