@@ -7,11 +7,14 @@ import { rooms } from '../../../scripts/lint/rooms.mjs';
 const root = path.resolve(import.meta.dirname, '../../..');
 const read = (name: string) => readFileSync(path.join(root, name), 'utf8');
 
-/** Markdown in a folder, without what is installed, built or hidden there. */
+/** Folders that are installed, built or hidden. */
+const made = /^(\..*|node_modules|artifacts|coverage|dist|out)$/;
+
+/** Markdown in a folder. */
 function pagesIn(folder: string): string[] {
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const name = path.posix.join(folder, entry.name);
-    if (entry.isDirectory()) return /^(\.|node_modules$|artifacts$|dist$)/.test(entry.name) ? [] : pagesIn(name);
+    if (entry.isDirectory()) return made.test(entry.name) ? [] : pagesIn(name);
     return name.endsWith('.md') && name !== 'THIRD_PARTY_NOTICES.md' ? [name] : [];
   });
 }
@@ -47,7 +50,8 @@ it.each(pages)('%s links to what is there', (page) => {
 const own = pages.filter((page) => /^(docs\/)?[^/]+$/.test(page));
 
 it.each(own)('%s names files that are there', (page) => {
-  const named = new RegExp(`(?<![\\w./-])(?:${readdirSync(root).join('|')})/[\\w./-]*\\w`, 'g');
+  const folders = readdirSync(root).filter((name) => !made.test(name));
+  const named = new RegExp(`(?<![\\w./-])(?:${folders.join('|')})/[\\w./-]*\\w`, 'g');
   const code = Array.from(prose(page).matchAll(/`([^`\n]+)`/g), ([, text]) => text).join('\n');
   const files = `${code}\n${pictures(read(page))}`.match(named) ?? [];
   // NAME stands for one that is yet to be written; what is hidden is installed or made.
