@@ -1,6 +1,6 @@
 /**
- * Parts of a trace as they came from another process, for whoever sends the trace on: what was cut there is not cut again. Each is
- * let go when it is taken, and the oldest where nobody takes them; what is gone is cut anew.
+ * Pieces of a trace as they came from another process, for sending the trace on: what was cut there is not cut again. A piece is
+ * dropped when it is taken, and the oldest are dropped if nobody takes them; what is gone is cut anew.
  */
 import type { Source } from '../trace/model/trace.js';
 
@@ -12,13 +12,13 @@ interface Place {
 
 type Kept = Map<string, Place>;
 
-/** On the source of a trace, which all partial traces of its run share. Two bundles of this program have this module: by name. */
+/** Set on a trace's source, which all partial traces of its run share. By name, as two bundles of this program have this module. */
 const key = Symbol.for('gander.pieces');
 
-/** Of the last that came, whatever their runs. Bytes. */
+/** How much of the latest pieces is kept, over all runs. Bytes. */
 const most = 64 * 2 ** 20;
 
-/** In the order in which they came. A trace that is let go takes its own with it. */
+/** In the order in which they came. When a trace is freed, so are its pieces. */
 const latest: { readonly of: WeakRef<Kept>; readonly name: string; readonly bytes: number }[] = [];
 let bytesOfLatest = 0;
 
@@ -37,7 +37,7 @@ export function keep(source: Source & { [key]?: Kept }, piece: Place, bytes: num
   }
 }
 
-/** That which begins at a place, if it is there. */
+/** Removes and returns the piece that begins at a place, if it was kept. */
 export function taken<P extends Place>(source: Source & { [key]?: Map<string, P> }, place: Place): P | undefined {
   const piece = source[key]?.get(nameOf(place));
   source[key]?.delete(nameOf(place));
