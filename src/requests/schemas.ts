@@ -1,4 +1,4 @@
-/** What may be asked of a run, checked wherever it comes from: another extension, the page, another process. */
+/** What may be asked of a run, checked wherever a request comes from: another extension, the page, another process. */
 import { z } from 'zod';
 import type { RouteRequest, RunOptions } from './api.js';
 import type { RequestOf } from './ask.js';
@@ -20,9 +20,7 @@ const scope = z.strictObject({
   token: index.exactOptional(),
   tokens: z
     .array(
-      z
-        .tuple([index, index])
-        .refine(([from, to]) => from < to, 'a range of tokens has its first, and past it where it ends'),
+      z.tuple([index, index]).refine(([from, to]) => from < to, 'not a range of tokens: it must end after it begins'),
     )
     .min(1)
     .max(10_000)
@@ -35,7 +33,7 @@ const intervention: z.ZodType<Intervention> = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('tilt'), expert: name, amount: z.number(), scope }),
 ]);
 
-/** Of tokens, in all what-ifs of a run together. */
+/** The most ranges of tokens in all what-ifs of a run together. */
 const mostRanges = 2 ** 15;
 
 export const interventionsSchema = z
@@ -43,7 +41,7 @@ export const interventionsSchema = z
   .max(10_000)
   .refine(
     (all) => all.reduce((sum, { scope: { tokens = [] } }) => sum + tokens.length, 0) <= mostRanges,
-    `what-ifs name at most ${mostRanges} ranges of tokens together`,
+    `too long: what-ifs may name at most ${mostRanges} ranges of tokens together`,
   );
 
 const poolSchema = z.object({ tried: z.string().min(1).optional() });
@@ -56,7 +54,7 @@ const routeSchema = poolSchema.extend({
   interventions: interventionsSchema.optional(),
 });
 
-/** Of each request that the table has. */
+/** One for each request of the table. */
 export const schemas: Readonly<Record<RequestName, z.ZodType>> = {
   info: z.undefined(),
   route: routeSchema,
@@ -78,7 +76,7 @@ export function checkedRequest<N extends RequestName>(name: N, request: RequestO
   return checked(schemas[name], request, 'The request') as RequestOf<N>;
 }
 
-const listener = <F>() => z.custom<F>((value) => typeof value === 'function', 'no function');
+const listener = <F>() => z.custom<F>((value) => typeof value === 'function', 'not a function');
 /** Not by instanceof: the signal may come from another realm. */
 const signal = z.custom<AbortSignal>(
   (value) =>
@@ -87,7 +85,7 @@ const signal = z.custom<AbortSignal>(
     'aborted' in value &&
     'addEventListener' in value &&
     typeof value.addEventListener === 'function',
-  'no AbortSignal',
+  'not an AbortSignal',
 );
 
 const optionsSchema = z.object({
@@ -99,7 +97,7 @@ const optionsSchema = z.object({
   onPartial: listener<NonNullable<RunOptions['onPartial']>>().optional(),
 });
 
-/** How a run is asked for where the strategy may be left open. */
+/** How a run is asked for if the strategy may be left open. */
 export type CallOptions = RunOptions & Partial<Pick<RouteRequest, 'strategy' | 'interventions' | 'target'>>;
 
 /** @throws GanderError `request-invalid` */

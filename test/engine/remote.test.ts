@@ -108,7 +108,7 @@ describe('gander with --engine', () => {
     /** This machine, by an address that does not show it. */
     const elsewhere = (address: string) => address.replace('127.0.0.1', '0.0.0.0');
     const warning =
-      /^gander: warning: Text, and a token where there is one, go to http:\/\/0\.0\.0\.0:\d+ without encryption/;
+      /^gander: warning: Text, and the token if there is one, go to http:\/\/0\.0\.0\.0:\d+ without encryption/;
 
     it('warns once, before any answer arrives', async () => {
       let [first, open] = [true, () => {}];
