@@ -25,9 +25,9 @@ const record = (change: object) =>
 
 describe('a file that cannot be imported', () => {
   it.each<[string, Uint8Array | string, string]>([
-    ['nothing', '', 'begins like none'],
-    ['something else', 'Dear goose,', 'begins like none'],
-    ['a header alone', 'phase,token,layer,rank,expert\n', 'holds no choice'],
+    ['nothing', '', 'does not begin like'],
+    ['something else', 'Dear goose,', 'does not begin like'],
+    ['a header alone', 'phase,token,layer,rank,expert\n', 'has no choices'],
     ['a row that is cut off', 'prefill,0,0,0,4\nprefill,0,0,1', 'line 2 is "prefill,0,0,1"'],
     ['a negative expert', 'prefill,0,0,0,-7\n', 'names an expert -7'],
     ['a far expert', 'prefill,0,0,0,999999999\n', 'more than 1024 experts'],
@@ -42,10 +42,10 @@ describe('a file that cannot be imported', () => {
       Array.from({ length: 5000 }, (_, layer) => `prefill,0,${layer},0,1\n`).join(''),
       'more than 4096 layers',
     ],
-    ['a choice told twice', 'prefill,0,0,0,1\nprefill,0,0,0,2\n', 'says twice where token 0 went'],
+    ['a choice told twice', 'prefill,0,0,0,1\nprefill,0,0,0,2\n', 'gives the choices of token 0 in layer 0 twice'],
     ['an expert chosen twice', 'prefill,0,0,0,1\nprefill,0,0,1,1\n', 'chose expert 1 twice'],
     ['a second choice alone', 'prefill,0,0,1,1\n', 'no first'],
-    ['pairs of which k is not known', '0,1\n0,2\n0,1\n0,2\n', 'does not follow'],
+    ['pairs without k', '0,1\n0,2\n0,1\n0,2\n', 'does not show how many experts'],
     [
       'pairs of one layer, each of another expert',
       Array.from({ length: 1_000_000 }, (_, expert) => `0,${expert}\n`).join(''),
@@ -73,8 +73,8 @@ describe('a file that cannot be imported', () => {
     ['a flat array', npy('<i4', '(4,)', int32(1, 2, 3, 4)), 'not (tokens, layers, k)'],
     ['an array with a negative expert', npy('<i4', '(1, 1, 2)', int32(1, -9)), 'names an expert -9'],
     ['an array with a far expert', npy('<i4', '(1, 1, 2)', int32(1, 5000)), 'names an expert 5000'],
-    ['an array of one number', npy('<i4', '(1, 1, 2)', int32(3, 3)), 'holds no choice'],
-    ['an array of words', npy('<U8', '(2,)', new Uint8Array(64)), 'begins like none'],
+    ['an array of one number', npy('<i4', '(1, 1, 2)', int32(3, 3)), 'has no choices'],
+    ['an array of words', npy('<U8', '(2,)', new Uint8Array(64)), 'does not begin like'],
   ])('%s', async (_, bytes, why) => {
     expect(await refusal(read(bytes))).toContain(why);
   });
@@ -84,16 +84,16 @@ describe('a file that cannot be imported', () => {
     expect(await refusal(read(`${ranks.join('')}\n\nhonk\n`))).toContain('line 200003 is "honk"');
   });
 
-  it('logits that are no numbers, or of a model that does not go by them', async () => {
+  it('refuses logits that are not numbers, and those of a model that does not decide by them', async () => {
     const one = (...numbers: number[]) => npy('<f4', '(1, 1, 2)', float32(...numbers));
-    expect(await refusal(read(one(NaN, 1), { k: 1 }))).toContain('no numbers');
-    expect(await refusal(read(one(1, Infinity), { k: 1 }))).toContain('no numbers');
+    expect(await refusal(read(one(NaN, 1), { k: 1 }))).toContain('are not numbers');
+    expect(await refusal(read(one(1, Infinity), { k: 1 }))).toContain('are not numbers');
     expect(await refusal(read(one(1, 2)))).toContain('--k');
     expect(await refusal(read(one(1, 2), { k: 3 }))).toContain('3 of 2 experts');
     const deepseek = readModel(new TextEncoder().encode('{"model_type":"deepseek_v3","num_experts_per_tok":1}'));
     expect(await refusal(read(one(1, 2), { model: deepseek }))).toContain('gander-trace');
     expect(await refusal(read(fixture('router_logits.npy'), { model: { ...model, experts: 16 } }))).toContain(
-      'the model 16',
+      'the model has 16',
     );
   });
 
@@ -105,7 +105,7 @@ describe('a file that cannot be imported', () => {
       data: new Float32Array(length),
     });
     const two = [logits('router_logits.0', [2, 4], 8), logits('router_logits.1', [3, 4], 12)];
-    expect(await refusal(read(encodeSafetensors(two), { k: 1 }))).toContain('not alike');
+    expect(await refusal(read(encodeSafetensors(two), { k: 1 }))).toContain('different shapes');
     const batch = [logits('router_logits.0', [2, 3, 4], 24), logits('router_logits.1', [2, 3, 4], 24)];
     expect(await refusal(read(encodeSafetensors(batch), { k: 1 }))).toContain('of one text');
     const ids = { name: 'input_ids', dtype: 'I64' as const, shape: [9], data: new BigInt64Array(9) };
