@@ -254,7 +254,7 @@ describe('the other commands', () => {
     const alone = await gander(onTiny('lens', sample, '--strategy', 'base'));
     expect(alone.out).toContain('This run is the base alone');
     expect((await gander(onTiny('lens', sample, '--token', 'x'))).code).toBe(2);
-    expect((await gander(onTiny('lens', sample, '--token', '9999'))).error).toContain('is the number of none');
+    expect((await gander(onTiny('lens', sample, '--token', '9999'))).error).toContain('there is no token 9999');
   });
 
   it('attribute gives each expert’s change of each token', async () => {

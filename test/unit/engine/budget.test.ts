@@ -17,7 +17,7 @@ it('leaves out the one expert whose rank all others would be padded to, and name
   expect(experts).toHaveLength(300);
   expect([...tooLarge.keys()]).toEqual(['large']);
   expect(tooLarge.get('large')!.message).toMatch(
-    /^its rank, 512, would pad all others to it, 5\.\d GB in place of \d+ MB$/,
+    /^all others would be padded to its rank, 512: 5\.\d GB instead of \d+ MB$/,
   );
 });
 
