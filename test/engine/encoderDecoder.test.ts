@@ -209,7 +209,7 @@ it('scores the target that was predicted, and asks for one', async () => {
   await expect(engine.score({ text, strategy })).rejects.toMatchObject({ code: 'request-invalid' });
 });
 
-it('routes an empty target: the token that begins, and what may follow it', async () => {
+it('routes an empty target: the start token, and what may follow it', async () => {
   const { tokens, topIds } = (await engine.route({ text, target: '', strategy })).sequences[1]!;
   expect([...tokens.ids!]).toEqual([0]);
   const written = await engine.route({ text, strategy, maxTokens: 1 });

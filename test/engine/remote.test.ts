@@ -114,7 +114,7 @@ describe('gander with --engine', () => {
       let [first, open] = [true, () => {}];
       const warned = new Promise<void>((resolve) => (open = resolve));
       const { address } = await serving(async (asked, response) => {
-        // Held back until the warning is seen; otherwise this would wait for ever.
+        // Held back until the warning is seen; otherwise this would wait forever.
         if (first) await warned;
         first = false;
         return good(asked, response);

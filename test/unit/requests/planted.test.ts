@@ -1,4 +1,4 @@
-/** A request that stands in the table, with its schema, a family's answer and a view: nobody between them has heard of it. */
+/** A request added to the table, with its schema, a family's answer and a view: nothing between them knows of it. */
 import { signal } from '@preact/signals-core';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { z } from 'zod';
@@ -22,7 +22,7 @@ const row = {
   absent: { reason: 'Nobody counts letters here.', remedy: 'Count them yourself.' },
 } as const;
 
-/** What the request is called; as the table would have it, its name is one of those of types. */
+/** What the request is called; typed as one of the table's names, which it would be if the table had it. */
 const count = 'count' as 'lens';
 
 interface Counting {
@@ -30,7 +30,7 @@ interface Counting {
   readonly of: string;
 }
 
-// Other files of this worker have loaded these modules without it, and others will.
+// Other test files of this worker have loaded these modules without it, and will again.
 vi.resetModules();
 vi.doMock('../../../src/requests/table.js', async (original) => {
   const own = await original<Table>();
@@ -43,7 +43,7 @@ vi.doMock('../../../src/requests/table.js', async (original) => {
     rowOf: (name: keyof typeof requests) => requests[name],
   };
 });
-/** What was counted. */
+/** Texts in which letters were counted. */
 const counted: string[] = [];
 const answers = {
   [count]: async ({ text, of }: Counting, { check, onProgress }: Turn<'lens'>) => {
@@ -53,7 +53,7 @@ const answers = {
     return { letters: text.split(of).length - 1 };
   },
 };
-/** A model of a family that answers it, and one of a family that does not. */
+/** A model of a family that answers the request, and one of a family that does not. */
 const modelOf = (folder: string) =>
   ({
     isCurrent: () => true,
@@ -90,7 +90,7 @@ beforeAll(() => {
 type ToChild = InstanceType<typeof Answerer<Requests>>;
 type ToHost = InstanceType<typeof Caller<Requests>>;
 
-/** An engine in a child, as its client has it: all that crosses is copied. */
+/** An engine in a child, as its client sees it: all messages are copied. */
 async function engineOn(pool: string): Promise<Engine> {
   const engine = await createEngine({ pool, cache: '/cache', threads: 1, chunk: 16 });
   const answerer: ToChild = new Answerer<Requests>(
@@ -106,7 +106,7 @@ async function engineOn(pool: string): Promise<Engine> {
   return new Client();
 }
 
-/** The panel's page, and what is behind it. */
+/** The panel's page, and the host behind it. */
 function panel(source: Source) {
   const store = new RoutingStore();
   const runs = new Runs(new RoutingService(() => source), store);
@@ -127,7 +127,7 @@ function panel(source: Source) {
   return { page, main: () => store.get(id)!.main };
 }
 
-/** A view: what it shows once its button was pressed. */
+/** A view: what it shows after its button was pressed. */
 async function shown(page: PageStore, of: string): Promise<string> {
   const letters = signal('');
   try {
@@ -143,7 +143,7 @@ it('reaches the family from a view, through host, source and child, and its answ
   const { page, main } = panel(new ChildSource(await engineOn('/counts')));
   expect(await shown(page, 'e')).toBe('4');
   expect(main()).toMatchObject({ running: undefined, error: undefined });
-  // As its row says, who asks again gets what is known.
+  // As its row says, asking again gives the known result.
   expect(await shown(page, 'e')).toBe('4');
   expect(counted).toEqual(['goose and geese']);
 });
@@ -153,12 +153,12 @@ it('is checked by its schema, and what is wrong with it comes back to the view',
   expect(await shown(page, '')).toMatch(/^The request cannot be understood: "of"/);
 });
 
-it('is refused where it cannot be asked, in the words of the source or else of the table', async () => {
+it('is refused if it cannot be asked, in the words of the source or else of the table', async () => {
   expect(await shown(panel(new FileSource('a trace')).page, 'e')).toMatch(/nothing can be run in it/);
   expect(await shown(panel(new ChildSource(await engineOn('/counts-not'))).page, 'e')).toBe(row.absent.reason);
   expect(abilities({})).toMatchObject({ [count]: { reason: row.absent.reason } });
 });
 
-it('is a method of whoever is asked', () => {
+it('is a method of whatever can be asked', () => {
   expect(remoteEngine({ pool: 'http://127.0.0.1:9' })[count]).toBeTypeOf('function');
 });

@@ -1,4 +1,4 @@
-/** The way of a trace from the child to the page: what the child cut the host sends on, and cuts nothing. */
+/** A trace on its way from the child to the page: the host sends on what the child has cut, and cuts nothing itself. */
 import { expect, it } from 'vitest';
 import { Answerer } from '../../../src/channel/answerer.js';
 import { Caller } from '../../../src/channel/caller.js';
@@ -15,7 +15,7 @@ const whole = fabricate({ tokens: words(300) });
 const strategy = { name: 'phatgoose', k: 2 } as const;
 const state = (trace: Trace): SideState => ({ title: 't', strategy, interventions: [], trace, stale: false });
 
-/** Of the trace that a child gives: what it posts, as it arrives here, and what it came to. */
+/** A child's trace: the messages as they arrive here, and the trace that they make. */
 async function run(parts: readonly number[] = []) {
   const arrived: Answering[] = [];
   const child = new Answerer<Requests>(
@@ -40,7 +40,7 @@ async function run(parts: readonly number[] = []) {
 const cellsIn = (messages: readonly HostMessage[]) =>
   messages.flatMap((message) => (message.type === 'piece' && message.piece.part === 'cells' ? [message.piece] : []));
 
-it('is cut once: to the page go the very pieces that came, each once, and it has what the child has', async () => {
+it('is cut once: the page gets the very pieces that came, each once, and then has what the child has', async () => {
   const { trace, cells } = await run();
   const messages = [...new SideSender().messages('main', state(trace))];
   const sent = cellsIn(messages);
@@ -55,7 +55,7 @@ it('is cut once: to the page go the very pieces that came, each once, and it has
   expect(shown.at(-1)!.trace).toStrictEqual(whole);
 });
 
-it('of one that grows, what came with each part goes on with it', async () => {
+it('while it grows, is sent on with the pieces that came with each part', async () => {
   const { trace, partial, cells } = await run([100, 200]);
   const sender = new SideSender();
   const running = { what: 'route', done: 0, total: 300 } as const;
