@@ -17,7 +17,7 @@ it('leaves out the expert whose rank all others would be padded to, and names it
   expect(experts).toHaveLength(300);
   expect([...tooLarge.keys()]).toEqual(['large']);
   expect(tooLarge.get('large')!.message).toMatch(
-    /^all others would be padded to its rank, 512: 5\.\d GB instead of \d+ MB$/,
+    /^all others would be padded to its rank, 512 \(5\.\d GB instead of \d+ MB\)$/,
   );
 });
 

@@ -45,7 +45,7 @@ export function affordable(groups: readonly (readonly Site[])[], given: readonly
       return { experts, tooLarge };
     }
     const largest = Math.max(...experts.map((expert) => rankOf(sites, expert)));
-    const why = `all others would be padded to its rank, ${largest}: ${bytesInWords(total)} instead of ${bytesInWords(own)}`;
+    const why = `all others would be padded to its rank, ${largest} (${bytesInWords(total)} instead of ${bytesInWords(own)})`;
     experts = experts.filter((expert) => rankOf(sites, expert) < largest || leaveOut(expert, why));
   }
 }

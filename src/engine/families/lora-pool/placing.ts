@@ -128,7 +128,7 @@ function partly(experts: readonly PoolExpert[], missing: ReadonlyMap<string, str
   });
 }
 
-/** An adapter that includes a base weight which differs from this base's was not trained on this base. */
+/** An adapter that includes other weights than the base's for what it adapts was trained with those weights. */
 function otherBase(
   { adapter }: PoolExpert,
   sites: ReadonlyMap<string, Site>,

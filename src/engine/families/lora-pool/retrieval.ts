@@ -69,7 +69,7 @@ export interface Similarity {
   readonly similarity: number;
 }
 
-/** Each owner's highest cosine of an example with an embedding; owners whose examples have another embedder are left out. */
+/** Each owner's highest cosine of an example with an embedding; owners with examples of another embedder are left out. */
 export function similaritiesTo(
   embedding: Float32Array,
   owners: readonly { readonly id: string; readonly examples: Examples }[],

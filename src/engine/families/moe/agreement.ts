@@ -54,7 +54,7 @@ function layersIn({ products }: Walk): number | undefined {
 }
 
 function normalisation({ normalised }: Told, routers: readonly Router[]): Warning[] {
-  // With k = 1 there is nothing to normalise over.
+  // A router with k = 1 may leave its only weight as it is.
   const other = routers.find((one) => one.k > 1 && one.normalised !== undefined && one.normalised !== normalised);
   if (normalised === undefined || !other) return [];
   return [
