@@ -187,7 +187,7 @@ describe('a configuration that contradicts its graph', () => {
   it('about scores gives a warning', async () => {
     expect(await warned((json) => (json['scoring_func'] = 'softmax'))).toEqual([]);
     expect(await warned((json) => (json['scoring_func'] = 'sigmoid'))).toEqual([
-      expect.stringMatching(/^config-contradicted: .*scoring_func sigmoid, but .* takes softmax/),
+      expect.stringMatching(/^config-contradicted: .*scoring_func sigmoid, but .* uses softmax/),
     ]);
   });
 });
