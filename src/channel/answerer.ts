@@ -1,28 +1,28 @@
 import { GanderError } from '../errors/errors.js';
 import type { Answering, Asking, Call, Options, OptionsOf } from './messages.js';
 
-/** Takes apart what goes in pieces. One knows what it has sent of one call. */
+/** Splits values that are sent in pieces. A cutter serves one call and knows which pieces it has sent. */
 export interface Cutter {
   pieces(value: unknown): Iterable<unknown>;
-  /** What says how the pieces so far make up the value; or the value itself. */
+  /** What to send last: how the value is made of the pieces so far, or the value itself. */
   head(value: unknown): unknown;
 }
 
-/** What goes in one. */
+/** For values that are sent whole. */
 export const whole: Cutter = { pieces: () => [], head: (value) => value };
 
-/** Answers a call. What it throws, or rejects with, rejects who asked. */
+/** Answers a call. If it throws or rejects, the caller gets that error. */
 export type Answer<C extends { [N in keyof C]: Call }> = <N extends keyof C>(
   name: N,
   request: C[N]['request'],
   options: OptionsOf<C[N]>,
 ) => Promise<C[N]['result']> | C[N]['result'];
 
-/** The end of a channel that answers. What is asked is given to `take`. */
+/** The answering end of a channel. Incoming calls are passed to `take`. */
 export class Answerer<C extends { [N in keyof C]: Call }> {
   readonly #running = new Map<number, AbortController>();
 
-  /** @param post who answers waits for its promise before the next part */
+  /** @param post sends a message; whoever answers waits for its promise before the next part */
   constructor(
     private readonly answer: Answer<C>,
     private readonly post: (message: Answering) => unknown,

@@ -2,17 +2,17 @@ import { GanderError } from '../errors/errors.js';
 import { heard } from '../errors/listener.js';
 import type { Answering, Asking, Call, Options, OptionsOf } from './messages.js';
 
-/** Puts together what comes in pieces. @throws Error where they do not fit, or are none */
+/** Puts together a value that comes in pieces. @throws Error if they do not fit, or are not pieces */
 export interface Joiner {
   add(piece: unknown): void;
-  /** @param head what a part or the result says of the pieces before it; or the part or the result itself */
+  /** @param head how a part or the result is made of the pieces before it; or the part or result itself */
   join(head: unknown): unknown;
 }
 
-/** What comes in one. @param join checks it; throws where it is not what it should be */
+/** For values that come whole. @param join checks the value; throws if it is not what it should be */
 export function inOne(join: Joiner['join']): Joiner {
   const add = () => {
-    throw new TypeError('a piece of what comes in one');
+    throw new TypeError('a piece of a value that comes whole');
   };
   return { add, join };
 }
@@ -22,33 +22,33 @@ const asItIs = inOne((value) => value);
 interface Pending {
   readonly resolve: (result: never) => void;
   readonly reject: (error: GanderError) => void;
-  /** Nothing once the asker has been answered: what is still said of it then finds nobody. */
+  /** Empty once the asker has an answer: later progress and parts then reach nobody. */
   options: Options<unknown>;
   readonly joiner: Joiner;
   /** Stops listening to the asker's signal. */
   readonly forget: () => void;
 }
 
-/** The end of a channel that asks. What comes back is given to `take`. */
+/** The asking end of a channel. Incoming answers are passed to `take`. */
 export class Caller<C extends { [N in keyof C]: Call }> {
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
   /**
-   * @param post throws where the message is not plain data
-   * @param joinerOf what an answer is checked and put together by; default: it comes as it is
+   * @param post throws if the message is not plain data
+   * @param joinerOf checks a request's answer and puts it together; default: the answer is taken as it comes
    */
   constructor(
     private readonly post: (message: Asking) => unknown,
     private readonly joinerOf: (name: keyof C) => Joiner = () => asItIs,
   ) {}
 
-  /** Calls that the other end has not answered. */
+  /** Number of calls that the other end has not answered yet. */
   get owed(): number {
     return this.#pending.size;
   }
 
-  /** Rejects with a GanderError: that of the other end, or `cancelled` at once when the signal fired. */
+  /** Rejects with a GanderError: the other end's, or `cancelled` as soon as the signal fires. */
   ask<N extends keyof C & string>(
     name: N,
     request: C[N]['request'],
@@ -58,7 +58,7 @@ export class Caller<C extends { [N in keyof C]: Call }> {
     if (signal?.aborted) return Promise.reject(cancelled());
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      // The asker need not wait until the other end looks.
+      // The asker need not wait until the other end notices.
       const cancel = () => this.#abandon(id, cancelled());
       signal?.addEventListener('abort', cancel, { once: true });
       this.#pending.set(id, {
@@ -76,7 +76,7 @@ export class Caller<C extends { [N in keyof C]: Call }> {
     });
   }
 
-  /** @throws Error where the message does not fit those before it */
+  /** @throws Error if the message does not fit those before it */
   take(message: Answering): void {
     const pending = this.#pending.get(message.id);
     switch (message.type) {
@@ -102,12 +102,12 @@ export class Caller<C extends { [N in keyof C]: Call }> {
     }
   }
 
-  /** Nothing more comes: all that is owed is rejected. */
+  /** Nothing more will come: rejects all unanswered calls. */
   end(error: GanderError): void {
     for (const id of [...this.#pending.keys()]) this.#settle(id, ({ reject }) => reject(error));
   }
 
-  /** A listener that throws, or whose promise rejects, ends its own call and nothing else. */
+  /** A listener that throws, or whose promise rejects, ends only its own call. */
   #tell(id: number, how: (options: Options<unknown>) => unknown): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
@@ -117,7 +117,7 @@ export class Caller<C extends { [N in keyof C]: Call }> {
     );
   }
 
-  /** Answers the asker now. The other end still owes an end. */
+  /** Rejects the asker's promise now. The call stays on record until the other end has ended it, too. */
   #abandon(id: number, error: GanderError): void {
     const pending = this.#pending.get(id);
     if (!pending) return;

@@ -1,11 +1,11 @@
 /**
- * What crosses a channel, be it to another process, to a worker or to the page: calls and what comes of them. Errors cross as data.
+ * The messages of a channel to another process, a worker or the page: calls and their answers. Errors are sent as data.
  * Checked by hand: this is loaded when the editor starts, and a validator takes longer to load than all the rest.
  */
 import { type ErrorData, errorCodes } from '../errors/errors.js';
 import { isCount, isObject } from '../checks/plain.js';
 
-/** What a call asks and answers; `part`: what is told of the answer before the end. */
+/** A call's request and result; `part`: what is sent of the result before it is complete. */
 export interface Call {
   readonly request: unknown;
   readonly result: unknown;
@@ -14,15 +14,15 @@ export interface Call {
 
 export interface Options<Part = never> {
   readonly signal?: AbortSignal;
-  /** How much is done, of how much. */
+  /** How much is done, out of how much. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** All that is known so far, or what is new. Who answers goes on when the promise that it returns is settled. */
+  /** Gets all that is known so far, or what is new. Whoever answers goes on once the returned promise is settled. */
   readonly onPartial?: (part: Part) => unknown;
 }
 
 export type OptionsOf<C extends Call> = Options<C extends { readonly part: infer Part } ? Part : never>;
 
-/** To who answers. */
+/** Sent to the answering end. */
 export type Asking =
   | {
       readonly type: 'call';
@@ -32,13 +32,13 @@ export type Asking =
       /** Whether parts are wanted. */
       readonly partial: boolean;
     }
-  /** The call is then answered with `cancelled`, when whoever answers looks. */
+  /** The call is then answered with `cancelled`, as soon as whoever answers notices. */
   | { readonly type: 'cancel'; readonly id: number };
 
-/** To who asked. */
+/** Sent to the asking end. */
 export type Answering =
   | { readonly type: 'progress'; readonly id: number; readonly done: number; readonly total: number }
-  /** Each once, before the `partial` or the `result` that is made of it. */
+  /** Each is sent once, before the `partial` or `result` that is made of it. */
   | { readonly type: 'piece'; readonly id: number; readonly piece: unknown }
   | { readonly type: 'partial'; readonly id: number; readonly part: unknown }
   | { readonly type: 'result'; readonly id: number; readonly result: unknown }

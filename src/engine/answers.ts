@@ -1,4 +1,4 @@
-/** How any model answers what it may be asked, whatever its family. */
+/** How a model answers requests, whatever its family. */
 import { GanderError } from '../errors/errors.js';
 import type { LensColumn, RouteRequest, Score } from '../requests/api.js';
 import type { RequestName } from '../requests/table.js';
@@ -12,7 +12,7 @@ import { greedy, type Steps, write } from './write.js';
 
 type Answer<N extends RequestName> = NonNullable<Answers<RequestName>[N]>;
 
-/** @param chunk tokens at once */
+/** @param chunk how many tokens are run at once */
 export function answersOf(model: Model, chunk: number): Answers<RequestName> {
   return {
     info: () => model.info(),
@@ -31,7 +31,7 @@ export function answersOf(model: Model, chunk: number): Answers<RequestName> {
       if (prepared.isOpen)
         throw new GanderError(
           'request-invalid',
-          'An encoder-decoder is scored by an output that is given.',
+          'An encoder-decoder can only score an output that is given.',
           'Give a target.',
         );
       const total = tokensOf(prepared);
@@ -99,13 +99,13 @@ const lens =
     if (token >= count)
       throw new GanderError(
         'request-invalid',
-        `The text has ${count} tokens; ${token} is the number of none of them.`,
+        `The text has ${count} tokens; there is no token ${token}.`,
         `Choose one from 0 to ${count - 1}.`,
       );
     const next = token + 1 < count ? ids[token + 1]! : undefined;
     await check();
     const { layers, routed, without } = await model.beginLens(request, { token, next: next ?? 0 });
-    // As the run was cut, so that what each layer gives is what it gave there.
+    // In the same chunks as the run, so that each layer computes exactly what it did there.
     const read = readTo(reads, token, chunk);
     const runs = 'none' in without ? [routed] : [routed, without];
     const total = runs.length * tokensOf({ reads: read });
@@ -135,7 +135,7 @@ async function prepare(
   return { model, ...reads, run: await model.begin(request) };
 }
 
-/** What is read; an output that was left open is what is written. */
+/** What the model reads; an output that was left open is generated first. */
 async function readsWritten(model: Model, request: RouteRequest, steps: Steps): Promise<readonly TextRead[]> {
   const { reads, isOpen } = await readsOf(model, request);
   if (!isOpen) return reads;
@@ -143,7 +143,7 @@ async function readsWritten(model: Model, request: RouteRequest, steps: Steps): 
   return (await write(prepared, greedy(request), steps)).reads;
 }
 
-/** What was asked for with its trace; an output that was left open is what was written. */
+/** The prepared request with its trace; an output that was left open is the one that was generated. */
 async function traced(
   model: Model,
   request: RouteRequest,
@@ -159,7 +159,7 @@ async function traced(
   return { prepared, trace: recorder.trace(prepared.reads) };
 }
 
-/** As far as the chunk with the token in it. */
+/** What is read up to and including the token's chunk. */
 function readTo(reads: readonly TextRead[], token: number, chunk: number): readonly TextRead[] {
   const size = Math.max(1, chunk);
   const { text, tokens } = reads.at(-1)!;
@@ -185,7 +185,7 @@ function lensColumn({ logProb, topIds, topLogProb }: Step, { tokenizer }: Model,
   };
 }
 
-/** Only tokens that were predicted count: all but the first, and of those only what is text. */
+/** Only predicted tokens count: all but the first, and of those only the ones that stand for text. */
 function scoreOf(text: string, tokens: TextTokens, logProb: Float32Array): Score {
   let bits = 0;
   let count = 0;

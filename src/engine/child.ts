@@ -6,34 +6,34 @@ import { type LastWords, lastWordsAt } from '../protocol/engine.js';
 export interface ChildOptions {
   /** Absolute path of its script. */
   readonly entry: string;
-  /** What it says, whatever that is; nothing after it was killed. */
+  /** Called with each message from the child, unchecked; never after it was killed. */
   readonly said: (message: unknown) => void;
-  /** Once: it is gone, and has said all that it had to say. */
+  /** Called once, when the process is gone and all its output has arrived. */
   readonly ended: (how: Ended) => void;
-  /** A line that it wrote to its standard output or error, or that is to be said of it. */
+  /** Called with each line that it writes to standard output or error, and with errors of the process itself. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
 export interface Ended {
-  /** By which signal, or with which exit code. */
+  /** The signal or exit code that it ended with. */
   readonly how: string;
   readonly lastWords: LastWords | undefined;
 }
 
-/** A process that is forked for work that must not be done here: it can be killed at any time, and harms nobody. */
+/** A process forked for work that must not be done in this one: it can be killed at any time without harm. */
 export class Child {
   readonly #process: ChildProcess;
   #isKilled = false;
   #lastWords = '';
 
-  /** @throws Error where no process can be started */
+  /** @throws Error if no process can be started */
   constructor({ entry, said, ended, log }: ChildOptions) {
     const { NODE_OPTIONS: _unused, ...env } = process.env;
     this.#process = fork(entry, [], {
       serialization: 'advanced',
-      // Not the host's own flags: a debugger's port among them would clash.
+      // Not the host's own flags: a debugger's port would clash.
       execArgv: [],
-      // In an editor's host the executable is Electron.
+      // In VS Code's extension host the executable is Electron.
       env: { ...env, ELECTRON_RUN_AS_NODE: '1' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
     });
@@ -44,7 +44,7 @@ export class Child {
       if (!this.#isKilled) said(message);
     });
     this.#process.on('error', (error) => log?.(`child: ${error.message}`));
-    // Not `exit`: what it wrote before its end may come after that.
+    // Not `exit`: its last output may arrive after that.
     this.#process.on('close', (code, signal) =>
       ended({ how: signal ?? `exit code ${String(code)}`, lastWords: readLastWords(this.#lastWords) }),
     );
@@ -54,9 +54,9 @@ export class Child {
     return this.#process.pid;
   }
 
-  /** @throws Error where the message is not plain data */
+  /** @throws Error if the message is not plain data */
   post(message: unknown): void {
-    // One that died meanwhile is noticed by its end.
+    // If it has died meanwhile, `close` reports that.
     if (this.#process.connected) this.#process.send(message as object, () => undefined);
   }
 

@@ -12,8 +12,8 @@ import type { ReceivedPieces } from '../transport/received.js';
 import { Child, type Ended } from './child.js';
 
 /**
- * `stopped`: no child (not yet asked, or let go when idle); the next request starts one. `failed`: it died over the pool, or
- * too often in a short while; requests are refused with the error until `restart()`.
+ * `stopped`: no child (nothing asked yet, or ended when idle); the next request starts one. `failed`: it died because of the
+ * pool, or too often in a short time; requests are refused with the error until `restart()`.
  */
 export type EngineState =
   | { readonly name: 'stopped' }
@@ -24,30 +24,30 @@ export type EngineState =
 export interface EngineClientOptions extends EngineOptions {
   /** Absolute path of the child's script, `dist/engine.cjs`. */
   readonly entry: string;
-  /** A child that has had nothing to do for so long is let go; 0: never. Milliseconds. Default 5 minutes. */
+  /** A child that has had nothing to do for this long is ended; 0: never. Milliseconds. Default 5 minutes. */
   readonly idleMs?: number;
   /**
-   * A child that owes an answer and says nothing for so long is killed; 0: never. Milliseconds. Default 2 minutes. What it
-   * says that a load may take comes on top.
+   * A child that owes an answer and sends nothing for this long is killed; 0: never. Milliseconds. Default 2 minutes. The time
+   * that it announces for a load is added.
    */
   readonly deadlineMs?: number;
-  /** Bytes that a child may hold before it ends itself. Default: by the pool's size (guard.ts). */
+  /** Bytes of memory that a child may take before it ends itself. Default: by the pool's size (guard.ts). */
   readonly memory?: number;
-  /** A child that died so often in such a time (milliseconds) is not started again. Default 5 in a minute. */
+  /** After `most` deaths within `within` milliseconds the child is not started again. Default 5 in a minute. */
   readonly deaths?: { readonly most: number; readonly within: number };
-  /** Keeps the pieces of traces for whoever sends these on. */
+  /** Keeps the pieces of traces, so that they can be sent on. */
   readonly received?: ReceivedPieces;
-  /** A line that the child wrote to its standard output or error, or that the client has to say. */
+  /** Called with each line that the child writes to standard output or error, and with the client's own. */
   readonly log?: (line: string) => void;
 }
 
-/** Why a child was killed from here, and what helps. */
+/** Why the client killed a child, and what may help. */
 interface Fault {
   readonly why: string;
   readonly remedy?: string;
 }
 
-/** The longest that a timer waits. Milliseconds. */
+/** The longest time that `setTimeout` takes. Milliseconds. */
 const longest = 2 ** 31 - 1;
 
 const moreTime = 'allow it more time (the setting gander.engine.deadlineSeconds, or --deadline on the command line)';
@@ -57,16 +57,16 @@ interface Life {
   readonly child: Child;
   /** Its libraries are loaded. */
   ready: boolean;
-  /** It has run a model, or has none to run. What ends it before that is the pool. */
+  /** It has run a model, or has none to run. If it dies before that, the pool is to blame. */
   proven: boolean;
-  /** How much longer than otherwise it may be silent now, by its own word. Milliseconds. */
+  /** How much longer than usual it may be silent now, as it has announced. Milliseconds. */
   mayTake: number;
   killedFor?: Fault;
 }
 
 /**
- * The engine in a forked child, guarded: a run cannot be stopped from within (ARCHITECTURE.md), but a
- * child can be killed at any time and harms nobody. No `vscode` in here: listeners are plain functions.
+ * Runs the engine in a forked child and watches it: a run cannot be stopped from within (ARCHITECTURE.md), but a child can
+ * be killed at any time without harm. No `vscode` in here: listeners are plain functions.
  */
 export class EngineClient extends Askable implements Engine {
   readonly #options: EngineClientOptions;
@@ -96,20 +96,20 @@ export class EngineClient extends Askable implements Engine {
     return this.#life?.child.pid;
   }
 
-  /** Returns what ends the listening. */
+  /** Returns a function that removes the listener. */
   onStateChange(listener: (state: EngineState) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Ends the child, forgets past failures; the next request starts a new one. Pending requests reject with `engine-died`. */
+  /** Ends the child and forgets past failures; the next request starts a new child. Pending requests reject with `engine-died`. */
   restart(): void {
     this.#deaths = [];
     this.#letGo(died('The engine was restarted.'));
   }
 
   ask<N extends RequestName>(name: N, request: RequestOf<N>, options?: OptionsOf<N>): Promise<ResultOf<N>> {
-    // One that is not wanted any more starts no child.
+    // A request that is already cancelled starts no child.
     const refused = options?.signal?.aborted ? undefined : this.#begin();
     if (refused) return Promise.reject(refused);
     const asked = this.#caller.ask(name, request, options);
@@ -124,7 +124,7 @@ export class EngineClient extends Askable implements Engine {
     this.#listeners.clear();
   }
 
-  /** There is a child then, or a reason why there is none. */
+  /** Starts a child unless there is one; returns the reason if that is impossible. */
   #begin(): GanderError | undefined {
     if (this.#disposed) return new GanderError('engine-unavailable', 'The engine was closed.', 'Ask again.');
     if (this.#state.name === 'failed') return GanderError.fromData(this.#state.error);
@@ -161,26 +161,26 @@ export class EngineClient extends Askable implements Engine {
       this.#watch();
     } catch (error) {
       this.#options.log?.(`engine: ${String(error)}`);
-      // Not the pool's doing: a pool has no say in what is sent.
+      // The pool is not to blame: it has no influence on the form of messages.
       life.proven = true;
-      this.#kill(life, { why: 'said what makes no sense' });
+      this.#kill(life, { why: 'sent a message that makes no sense' });
     }
   }
 
-  /** @throws Error where it is no message, or does not fit those before it */
+  /** @throws Error if it is not a message, or does not fit those before it */
   #take(life: Life, message: unknown): void {
     const { type, mayTake } = isObject(message) ? message : {};
     life.mayTake = 0;
     if (type === 'ready') life.ready = true;
     else if (type === 'loading' && isCount(mayTake)) life.mayTake = mayTake as number;
     else if (isAnswering(message)) {
-      // Of what it runs it tells how far it is, and of a trace there are pieces.
+      // Progress and the pieces of a trace come only once a model runs.
       if (type === 'progress' || type === 'piece') life.proven = true;
       this.#caller.take(message);
     } else throw new TypeError('not a message');
   }
 
-  /** Sets the clocks again after each sign of life: one for a child that owes an answer, one for an idle one. */
+  /** Restarts the timers after each sign of life: the deadline of a child that owes an answer, the idle time of one that does not. */
   #watch(): void {
     clearTimeout(this.#deadlineTimer);
     clearTimeout(this.#idleTimer);
@@ -196,7 +196,7 @@ export class EngineClient extends Askable implements Engine {
     }
     if (!busy && idleMs > 0) {
       this.#idleTimer = setTimeout(() => this.#letGo(died('The engine was idle.')), idleMs);
-      // An idle engine is no reason for a program to go on.
+      // An idle engine must not keep a program running.
       this.#idleTimer.unref();
     }
   }
@@ -210,7 +210,7 @@ export class EngineClient extends Askable implements Engine {
     this.#rejectAll(reason);
   }
 
-  /** Ends a child that is at fault; its end is then dealt with as any other. */
+  /** Kills a child that is at fault; its end is then handled like any other. */
   #kill(life: Life, fault: Fault): void {
     life.killedFor = fault;
     life.child.kill();
@@ -226,7 +226,7 @@ export class EngineClient extends Askable implements Engine {
     this.#options.log?.(`engine: ${what}`);
     const asked = this.#caller.owed > 0;
     if (asked && life.ready && !life.proven) {
-      // Another child would go the same way.
+      // Another child would die in the same way.
       const other = life.killedFor?.remedy ?? 'restart the engine if this one has worked before';
       const error = new GanderError(
         'pool-invalid',
@@ -266,8 +266,8 @@ export class EngineClient extends Askable implements Engine {
 }
 
 function died(message: string, remedy?: string): GanderError {
-  const also = remedy === undefined ? '' : ` If it ends so again, ${remedy}.`;
-  return new GanderError('engine-died', message, `Ask again; the engine is started anew.${also}`);
+  const also = remedy === undefined ? '' : ` If that happens again, ${remedy}.`;
+  return new GanderError('engine-died', message, `Ask again; the engine starts anew.${also}`);
 }
 
 function gigabytes(bytes: number): string {

@@ -12,7 +12,7 @@ import { Cache } from './runtime/cache.js';
 import { bytesIn, loadingTime } from './runtime/folder.js';
 
 /**
- * The engine in this process: what the forked child serves. It knows no kind of model (families/family.ts).
+ * The engine in this process, which the forked child serves. It knows nothing about kinds of models (families/family.ts).
  *
  * Nothing heavy happens here: the folder is read and the graph composed on the first request that needs them.
  */
@@ -20,7 +20,7 @@ export async function createEngine(options: EngineOptions, onLoading?: OnLoading
   return Promise.resolve(new LocalEngine(options, onLoading));
 }
 
-/** Told, before the process falls silent over it, how long a load may take. The load waits for a promise that it returns. */
+/** Called with the milliseconds that a load may take, before the process falls silent. The load waits for the returned promise. */
 type OnLoading = (mayTake: number) => unknown;
 
 class LocalEngine extends Askable implements Engine {
@@ -66,7 +66,7 @@ class LocalEngine extends Askable implements Engine {
     void this.#queue.then(() => this.#model?.release());
   }
 
-  /** The folder as it is now: read again when a file of it changed. */
+  /** The model as it is in the folder now: read again when one of its files has changed. */
   async #load(tried?: string): Promise<Model> {
     const { pool: folder } = this.#options;
     if (this.#model?.tried === tried && this.#model?.isCurrent()) return this.#model;
@@ -78,7 +78,7 @@ class LocalEngine extends Askable implements Engine {
   }
 }
 
-/** The expert that a request takes for one of the model's. */
+/** The expert that a request tries as one of the model's. */
 function triedIn(request: RequestOf<RequestName>): string | undefined {
   return typeof request === 'object' ? request.tried : undefined;
 }

@@ -1,4 +1,4 @@
-/** One request, ready to run: what is read, and by what. */
+/** One request, ready to run: what is read, and by which model. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GanderError } from '../errors/errors.js';
 import type { RouteRequest } from '../requests/api.js';
@@ -14,13 +14,13 @@ export interface TextRead extends Read {
 export interface Prepared {
   readonly model: Model;
   readonly run: Run;
-  /** Each sequence; the last is the one that goes on when something is written. */
+  /** All sequences; the last is the one that grows when text is generated. */
   readonly reads: readonly TextRead[];
-  /** Nothing was said of the output: the model has to write it. */
+  /** Whether no output was given, so that the model has to generate it. */
   readonly isOpen: boolean;
 }
 
-/** Whether to stop, looked at between chunks. @throws GanderError `cancelled`, `engine-unavailable` */
+/** Called between chunks, to see whether to stop. @throws GanderError `cancelled`, `engine-unavailable` */
 export type Check = () => Promise<void>;
 
 /** @throws GanderError `text-empty`, `text-too-long`, `request-invalid` */
@@ -33,17 +33,17 @@ export async function readsOf(
   if (startToken === undefined && target !== undefined)
     throw new GanderError(
       'request-invalid',
-      'This model goes on with its text; it has no output beside it, and takes no target.',
+      'This model continues its text; it has no separate output, so it takes no target.',
       'Ask without a target, or choose an encoder-decoder.',
     );
   const tokens = await encoded(model, text, 'text');
-  if (tokens.ids.length === 0) throw new GanderError('text-empty', 'The text holds no token.', 'Select some text.');
+  if (tokens.ids.length === 0) throw new GanderError('text-empty', 'The text has no tokens.', 'Select some text.');
   if (startToken === undefined) return { reads: [{ text, tokens }], isOpen: false };
   const output = await outputOf(model, startToken, target ?? '');
   return { reads: [{ text, tokens }, output], isOpen: target === undefined };
 }
 
-/** What the decoder reads: the token that begins, and the target without the one that ends. */
+/** What the decoder reads: the start token, then the target without its end token. */
 async function outputOf(model: Model, start: number, target: string): Promise<TextRead> {
   const none = Int32Array.of(-1);
   const begin = { ids: Int32Array.of(start), start: none, end: none, text: [model.tokenizer.readable(start)] };
@@ -60,7 +60,7 @@ async function outputOf(model: Model, start: number, target: string): Promise<Te
 }
 
 async function encoded({ tokenizer, contextLength }: Model, text: string, what: string): Promise<TextTokens> {
-  // Megabytes take seconds to tokenize; what is not far too long is not worth a look at the whole vocabulary.
+  // Tokenizing megabytes takes seconds; unless a text is far too long, searching the whole vocabulary is not worth it.
   if (text.length > 16 * contextLength && text.length > tokenizer.longestToken * contextLength)
     throw tooLong(what, `${text.length} characters`, contextLength);
   const tokens = await tokenizer.encode(text);
@@ -76,20 +76,20 @@ function tooLong(what: string, length: string, contextLength: number): GanderErr
   );
 }
 
-/** Tokens of all sequences. */
+/** Number of tokens in all sequences. */
 export function tokensOf({ reads }: Pick<Prepared, 'reads'>): number {
   return reads.reduce((sum, { tokens }) => sum + tokens.count, 0);
 }
 
-/** @param capacity of the last sequence, tokens at most */
+/** @param capacity the most tokens that the last sequence may have */
 export function recorderOf({ model, run, reads }: Prepared, capacity: number): Recorder {
   const capacities = reads.map(({ tokens }) => tokens.count).with(-1, capacity);
   return new Recorder(run.recording, capacities, (id) => model.tokenizer.readable(id));
 }
 
 /**
- * Runs all that is to be read: the input of an encoder-decoder whole, then the last sequence in chunks over the keys and
- * values of those before.
+ * Runs all that is read: an encoder-decoder's whole input, then the last sequence in chunks over the keys and values of the
+ * chunks before.
  */
 export async function prefill(
   { run, reads }: Pick<Prepared, 'reads'> & { readonly run: LensRun },
@@ -118,7 +118,7 @@ export async function prefill(
   return step!;
 }
 
-/** [T] natural log-probabilities of the last sequence's tokens; NaN for the first. @param progress told tokens of any sequence */
+/** [T] natural log-probabilities of the last sequence's tokens; NaN for the first. @param progress counts tokens of any sequence */
 export async function logProbsOf(
   prepared: Prepared,
   chunk: number,
@@ -137,7 +137,7 @@ export async function logProbsOf(
   return logProb;
 }
 
-/** Lets messages in first (a cancel among them): a run blocks the thread. */
+/** First lets messages in, as one may cancel: a run blocks the thread. */
 export async function checkCancelled(signal: AbortSignal | undefined, disposed: boolean): Promise<void> {
   if (signal) await nextTurn();
   if (signal?.aborted) throw new GanderError('cancelled', 'Cancelled.', 'Ask again when you like.');

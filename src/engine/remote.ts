@@ -6,26 +6,26 @@ export interface RemoteClientOptions extends Pick<EngineClientOptions, 'received
   readonly access: Omit<ServerAccess, 'patienceMs'>;
   /** Absolute path of the child's script, `dist/remote.cjs`. */
   readonly entry: string;
-  /** How long the server may be silent; 0: for ever. Milliseconds. */
+  /** How long the server may be silent; 0: forever. Milliseconds. */
   readonly patienceMs: number;
 }
 
-/** Bytes that the child may hold: an answer at its limit, read, and the trace of it. */
+/** Bytes of memory that the child may take: for an answer at its limit, what is read from it, and the trace. */
 const memory = 3e9;
 
-/** To read a large answer, the child is silent for longer than the server was. Milliseconds. */
+/** While it reads a large answer, the child is silent for longer than the server was. Milliseconds. */
 const reading = 60_000;
 
-/** A server's model as an engine. The child asks the server and reads what it answers. */
+/** A server's model as an engine. The child asks the server and reads its answers. */
 export function remoteClient({ address, access, entry, patienceMs, ...more }: RemoteClientOptions): EngineClient {
   return new EngineClient({
     pool: address,
     server: { ...access, patienceMs },
     entry,
     memory,
-    // Until an answer begins, and until it is there.
+    // Once until the answer begins, and once until it is complete.
     deadlineMs: patienceMs === 0 ? 0 : 2 * patienceMs + reading,
-    // Nothing here is a folder's or a processor's.
+    // A server's model needs neither a folder nor a processor here.
     cache: '',
     threads: 0,
     chunk: 1,

@@ -1,4 +1,4 @@
-/** The main thread of a child process that runs an engine, whatever the engine. */
+/** The main thread of a child process that runs an engine of any kind. */
 import { Answerer } from '../channel/answerer.js';
 import { GanderError } from '../errors/errors.js';
 import type { ChildMessage, HostMessage } from '../protocol/engine.js';
@@ -10,7 +10,7 @@ import { startGuard } from './guard.js';
 
 const host = process.ppid;
 
-/** Makes the engine; told, before the process falls silent over it, how long a load may take. */
+/** Makes the engine. `onLoading` is called with the milliseconds that a load may take, before the process falls silent. */
 type Create = (options: EngineOptions, onLoading: (mayTake: number) => unknown) => Engine | Promise<Engine>;
 
 export function serve(create: Create): void {
@@ -31,22 +31,22 @@ export function serve(create: Create): void {
     const { options, memory } = message;
     startGuard(__filename, { host, pool: options.pool, memory });
     engine = Promise.resolve().then(() => create(options, (mayTake) => send({ type: 'loading', mayTake })));
-    // Without a listener a failure would end the process before any call could be answered with it.
+    // Without a handler a failure would end the process before any call could be answered with it.
     engine.catch(() => undefined);
     void send({ type: 'ready' });
   });
 
-  // A host that is gone leaves no orphan. While native code runs nobody hears this: guard.ts.
+  // Without its host the child ends, too. While native code runs, this event is not handled: guard.ts.
   process.on('disconnect', () => process.exit(0));
 
-  // Ctrl+C in a terminal reaches all processes there. The host knows what to do, and says it as it was asked to.
+  // Ctrl+C in a terminal reaches all its processes. The host decides what to do, and reports it in the form it was asked for.
   process.on('SIGINT', () => undefined);
 }
 
-/** Done when all of it has left: what is still in the channel when a chunk begins stays there till the chunk's end. */
+/** Resolves once the message has left: what is still in the channel when a chunk begins stays there until the chunk's end. */
 function send(message: ChildMessage): Promise<void> {
   return new Promise((resolve) => {
-    // The host may be gone between its end and the event that says so.
+    // The host may be gone before the event that says so.
     if (process.connected) process.send!(message, undefined, undefined, () => resolve());
     else resolve();
   });

@@ -1,4 +1,4 @@
-/** Goes on with a text, token by token. */
+/** Continues a text, token by token. */
 import type { GenerateRequest, RouteRequest, RunOptions } from '../requests/api.js';
 import { writtenTokens } from '../checks/limits.js';
 import { random } from '../statistics/random.js';
@@ -11,17 +11,17 @@ import { joinedTokens } from './runtime/tokenizer.js';
 
 export type Writing = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topP' | 'seed'>;
 
-/** Partial traces while generating are apart by so much at least. Milliseconds. */
+/** Least time between two partial traces while generating. Milliseconds. */
 const partialEvery = 150;
 
-/** How an output that was left open is written. */
+/** How an output that was left open is generated. */
 export function greedy({ maxTokens = writtenTokens }: RouteRequest): Writing {
   return { maxTokens };
 }
 
-/** What a run needs of its engine. */
+/** What a run needs from its engine. */
 export interface Steps {
-  /** Tokens at once. */
+  /** How many tokens are run at once. */
   readonly chunk: number;
   readonly check: Check;
 }
@@ -59,7 +59,7 @@ export async function write(
     await check();
     await written.add(id);
     const done = recorder.done();
-    // The log-probability of a token that was drawn is known only now: the run before had no target.
+    // The log-probability of a sampled token is known only now: the run before had no target.
     recorder.setLogProb(done, logProbOf(last, id));
     last = await run.run({ ids: Int32Array.of(id), targets: Int32Array.of(0), done, past: last.past });
     recorder.add(last, 1);
@@ -70,7 +70,7 @@ export async function write(
   return { trace: recorder.trace(all), reads: all };
 }
 
-/** For what takes the longer the more is known: the work goes on between, for ten times as long as it took. */
+/** For work that takes longer the more is known: after each time it pauses for at least ten times as long as that took. */
 class Sparing {
   #next: number;
 

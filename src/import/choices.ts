@@ -5,7 +5,7 @@ import { unreadable } from './unreadable.js';
 
 type Numbers = Int32Array | Float32Array;
 
-/** Choices as a file names them, in any order; they become the columns of a block. */
+/** Collects choices in any order in which a file names them, and turns them into the columns of a block. */
 export class Choices {
   readonly #sites: RoutedSite[] = [];
   readonly #indexes = new Map<string | number, number>();
@@ -20,7 +20,7 @@ export class Choices {
     return this.#length === 0;
   }
 
-  /** @param key what tells the site from others: its layer where a layer has one router */
+  /** @param key identifies the site: its layer, if a layer has one router */
   siteOf(key: string | number, site: RoutedSite): number {
     let index = this.#indexes.get(key);
     if (index === undefined) {
@@ -37,7 +37,7 @@ export class Choices {
     if (rank >= traceLimits.experts) throw tooManyExperts();
     checkExpert(expert);
     const i = this.#length++;
-    if (i >= importLimits.choices) throw unreadable(`it holds more than ${importLimits.choices} choices`);
+    if (i >= importLimits.choices) throw unreadable(`it has more than ${importLimits.choices} choices`);
     if (i === this.#site.length) this.#grow();
     this.#site[i] = site;
     this.#token[i] = token;
@@ -61,7 +61,7 @@ export class Choices {
     this.#weight &&= twice(this.#weight, NaN);
   }
 
-  /** Sites by layer; those of one layer in the order in which they came. */
+  /** Sites are sorted by layer; those of one layer stay in the order in which they came. */
   columns(): Pick<Routing, 'sites' | 'tokens' | 'k' | 'chosen' | 'weight'> {
     const order = [...this.#sites.keys()].sort((a, b) => this.#sites[a]!.layer - this.#sites[b]!.layer || a - b);
     const row = new Int32Array(order.length);
@@ -91,13 +91,13 @@ export class Choices {
   #twice(i: number) {
     const { layer } = this.#sites[this.#site[i]!]!;
     return unreadable(
-      `it says twice where token ${this.#token[i]!} went in layer ${layer}`,
-      'If it holds several texts, cut it into one a file.',
+      `it gives the choices of token ${this.#token[i]!} in layer ${layer} twice`,
+      'If it has several texts, split it into one file per text.',
     );
   }
 }
 
-/** @throws Unreadable for one that no trace can name; −1 is one that is not known */
+/** @throws Unreadable for an expert that no trace can name; −1 stands for an unknown one */
 export function checkExpert(expert: number): void {
   if (expert >= traceLimits.experts) throw tooManyExperts();
   if (expert < -1) throw unreadable(`it names an expert ${expert}`);
@@ -107,13 +107,13 @@ function tooManyExperts() {
   return unreadable(`it has more than ${traceLimits.experts} experts`);
 }
 
-/** Before the memory is taken: a few lines can name a far token of a far layer. */
+/** Checked before memory is allocated: a few lines can name a token and a layer with huge numbers. */
 export function checkCells(sites: number, tokens: number, width: number): void {
   if (sites * tokens * width > importLimits.choices * 2)
     throw unreadable(`${sites} layers of ${tokens} tokens with ${width} numbers each are more than can be shown`);
 }
 
-/** A cell is filled from its best choice on, with as many experts as choices. */
+/** A cell has its best choices first, without gaps, and no expert twice. */
 function checkCellsWhole(chosen: Int16Array, k: number): void {
   for (let at = 0; at < chosen.length; at += k)
     for (let i = at + 1; i < at + k; i++)
@@ -123,7 +123,7 @@ function checkCellsWhole(chosen: Int16Array, k: number): void {
 }
 
 /**
- * The first expert that a cell names more than once, in one pass over them all.
+ * The first expert that a cell names more than once, found in one pass over all cells.
  * @param chosen [cells, k], each below `traceLimits.experts`; negative: not known
  */
 export function chosenTwice(chosen: ArrayLike<number>, k: number): number | undefined {

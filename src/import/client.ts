@@ -8,7 +8,7 @@ import { decodeTrace } from '../trace/file/file.js';
 import type { Answer, ImportCalls, Job } from './job.js';
 import type { Imported } from './trace.js';
 
-/** As long as the largest file takes on a slow machine. Milliseconds. */
+/** How long the largest file takes on a slow machine. Milliseconds. */
 const longest = 120_000;
 
 export interface ImportOptions {

@@ -5,14 +5,14 @@ import { unreadable } from './unreadable.js';
 type Decided = Pick<BlockColumns, 'chosen' | 'weight' | 'score'>;
 
 /**
- * What routers chose, from what transformers calls their logits: the k largest of each row, the lower index where two are
- * equal. Its versions differ: some models give probabilities there, or the weights of the chosen among zeros.
+ * What routers chose, from what transformers calls their logits: the k largest of each row, the lower index if two are
+ * equal. Versions differ: some models give probabilities there, or the weights of the chosen experts among zeros.
  * @param given [cells, N]
- * @param renormalised whether a weight is a share of the chosen, or else of all; undefined: no weights are known
+ * @param renormalised whether weights are normalised over the chosen experts or else over all; undefined: weights are not known
  */
 export function decide(given: Float32Array, experts: number, k: number, renormalised: boolean | undefined): Decided {
   const form = formOf(given, experts, k);
-  // Their softmax is what they are.
+  // The softmax of the logarithms gives the probabilities again.
   const score = form === 'probabilities' ? given.map(Math.log) : given;
   const chosen = blank(blockColumns.chosen, (given.length / experts) * k);
   const weight =
@@ -27,7 +27,7 @@ export function decide(given: Float32Array, experts: number, k: number, renormal
   return { chosen, ...(weight && { weight }), ...(form !== 'weights' && { score }) };
 }
 
-/** Far apart from logits: their rows add up to 1, as far as bfloat16 does. */
+/** How near to 1 rows of probabilities add up in bfloat16; logits are far from it. */
 const near = 0.01;
 
 function formOf(given: Float32Array, experts: number, k: number): 'logits' | 'probabilities' | 'weights' {
@@ -36,13 +36,13 @@ function formOf(given: Float32Array, experts: number, k: number): 'logits' | 'pr
     let [sum, most, chosen, least] = [0, -Infinity, 0, Infinity];
     for (let i = at; i < at + experts; i++) {
       const x = given[i]!;
-      if (Number.isNaN(x)) throw unreadable('some of its logits are no numbers');
+      if (Number.isNaN(x)) throw unreadable('some of its logits are not numbers');
       sum += x;
       most = Math.max(most, x);
       least = Math.min(least, x);
       if (x !== 0) chosen++;
     }
-    if (!Number.isFinite(most)) throw unreadable('some of its logits are no numbers');
+    if (!Number.isFinite(most)) throw unreadable('some of its logits are not numbers');
     shared &&= least >= 0 && Math.abs(sum - 1) < near;
     few &&= chosen <= k;
   }

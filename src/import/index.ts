@@ -1,4 +1,4 @@
-/** Routing that others wrote, as a trace: the first reader that a file's beginning belongs to reads it. */
+/** Reads routing that other programs wrote as a trace, with the first reader that recognises the file's beginning. */
 import { bytesInWords } from '../formats/bytes.js';
 import { GanderError } from '../errors/errors.js';
 import { importLimits } from '../checks/limits.js';
@@ -33,7 +33,7 @@ export async function importRouting(name: string, bytes: Uint8Array, given: Give
   const reader = readers.find((one) => one.claims(first));
   if (!reader)
     throw unreadable(
-      'it begins like none that Gander reads',
+      'it does not begin like a file that Gander reads',
       `Gander reads ${readers.map((one) => one.name).join('; ')}.`,
     );
   const found = reader.read(bytes, given);
@@ -45,7 +45,7 @@ function isTrace(first: Uint8Array): boolean {
   return first[8] === 0x7b && new TextDecoder().decode(first).includes(`"${metadataKey}"`);
 }
 
-/** For whoever reads the file: its size is known before its content. @throws GanderError `import-invalid` */
+/** Lets whoever reads the file check its size before its content. @throws GanderError `import-invalid` */
 export function checkImportSize(bytes: number): void {
   if (bytes > importLimits.bytes)
     throw new GanderError(

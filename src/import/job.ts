@@ -1,8 +1,8 @@
-/** What the child that imports is asked and answers. */
+/** Requests and answers of the child that imports. */
 import type { Warning } from '../requests/description.js';
 
 export interface Job {
-  /** Of the file. */
+  /** Name of the file. */
   readonly name: string;
   readonly bytes: Uint8Array;
   /** The model's config.json. */
@@ -15,7 +15,7 @@ export interface Job {
   readonly part?: number;
 }
 
-/** The trace as a file's bytes, which are checked where they arrive as any file's. */
+/** The trace as the bytes of a trace file, which are checked on arrival like any file's. */
 export interface Answer {
   readonly trace: Uint8Array;
   readonly warnings: readonly Warning[];

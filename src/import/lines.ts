@@ -8,10 +8,10 @@ export interface Line {
   readonly number: number;
 }
 
-/** Bytes that are decoded at once: for each line by itself it takes ten times as long. */
+/** Bytes that are decoded at once: decoding line by line takes ten times as long. */
 const block = 2 ** 20;
 
-/** The lines that are not blank, one at a time: a long file does not fit one string. */
+/** The lines that are not blank, one at a time: a long file does not fit into one string. */
 export function* linesOf(bytes: Uint8Array): Generator<Line> {
   const decoder = new TextDecoder();
   let number = 0;
@@ -30,7 +30,7 @@ export function* linesOf(bytes: Uint8Array): Generator<Line> {
   }
 }
 
-/** Where the last whole line of a block that begins there ends; a longer line is a block of its own. */
+/** Where the last whole line ends in a block that begins at `at`; a longer line is a block of its own. */
 function endOfLines(bytes: Uint8Array, at: number): number {
   if (bytes.length - at <= block) return bytes.length;
   const last = bytes.lastIndexOf(0x0a, at + block - 1);
@@ -39,12 +39,12 @@ function endOfLines(bytes: Uint8Array, at: number): number {
   return next < 0 ? bytes.length : next;
 }
 
-/** The first line of a file that is not blank, as far as it is there. */
+/** The first line of a file that is not blank, as far as `first` has it. */
 export function firstLine(first: Uint8Array): string {
   return new TextDecoder().decode(first).trimStart().split(/\r?\n/, 1)[0]!;
 }
 
-/** A line that is not what its file is made of. */
+/** The error for a line that does not fit its file. */
 export function oddLine({ text, number }: Line, wanted: string) {
   return unreadable(`line ${number} is ${JSON.stringify(text.slice(0, 60))}, not ${wanted}`);
 }

@@ -1,9 +1,9 @@
-/** The process in which others' files are read. It ends with its host, which ends it after one job. */
+/** The process that reads other programs' files. Its host ends it after one job; without its host it ends, too. */
 import { isMainThread, workerData } from 'node:worker_threads';
 import { guard, type Guarded, startGuard } from '../engine/guard.js';
 import type { Asking } from '../channel/messages.js';
 
-/** Bytes: a file at its limit, its columns and the trace. */
+/** Bytes of memory: for a file at its limit, its columns and the trace. */
 const memory = 3e9;
 
 // The guard's thread must not load native modules a second time.

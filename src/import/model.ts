@@ -1,4 +1,4 @@
-/** What a model's config.json says of its experts, under the names that transformers' configurations use. */
+/** What a model's config.json says about its experts, under the names that transformers' configurations use. */
 import known from '../../python/gander-trace/src/gander_trace/routers.json' with { type: 'json' };
 import { isObject } from '../checks/plain.js';
 import type { Router } from '../trace/model/trace.js';
@@ -9,23 +9,23 @@ export interface Model {
   readonly type: string;
   readonly experts?: number;
   readonly k?: number;
-  /** Number of layers, those without experts included. */
+  /** Number of layers, including those without experts. */
   readonly layers?: number;
   /** Numbers of the layers with experts. */
   readonly sparse?: readonly number[];
-  /** How scores become weights; absent where the type is not known to decide by the scores alone. */
+  /** How scores become weights; absent unless the type is known to decide by the scores alone. */
   readonly decides?: { readonly scoring: NonNullable<Router['scoring']>; readonly renormalised: boolean };
 }
 
 type Config = Readonly<Record<string, unknown>>;
 
 /**
- * Models that choose the k largest logits: whether the weights are a softmax over the chosen, which is one over all
- * renormalised; a name is that of the configuration's own field which says it.
+ * Types of models that choose the k largest logits: whether the weights are a softmax over the chosen experts, which equals
+ * one over all experts, renormalised; a string names the configuration's field that says so.
  */
 const renormalised: Readonly<Record<string, boolean | string>> = known.renormalised;
 
-/** More layers than any model has: the list of them is made. */
+/** More layers than any model has; limited, as each becomes an element of a list. */
 const mostLayers = 4096;
 
 /** @throws GanderError `import-invalid` */
@@ -34,11 +34,7 @@ export function readModel(bytes: Uint8Array): Model {
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw unreadable(
-      'the model’s config.json is not JSON',
-      'Name the config.json that lies beside the weights.',
-      cause,
-    );
+    throw unreadable('the model’s config.json is not JSON', 'Name the config.json that is beside the weights.', cause);
   }
   const whole = isObject(json) ? json : {};
   const config = isObject(whole['text_config']) ? { ...whole, ...whole['text_config'] } : whole;
@@ -62,7 +58,7 @@ export function readModel(bytes: Uint8Array): Model {
   };
 }
 
-/** Qwen's `mlp_only_layers` and `decoder_sparse_step`, DeepSeek's `first_k_dense_replace` and `moe_layer_freq`; all layers where nothing is said. */
+/** By Qwen's `mlp_only_layers` and `decoder_sparse_step`, DeepSeek's `first_k_dense_replace` and `moe_layer_freq`; else all layers. */
 function sparseLayers(config: Config, layers: number): number[] {
   const dense = Array.isArray(config['mlp_only_layers']) ? config['mlp_only_layers'] : [];
   const step = numberOf(config['decoder_sparse_step'], 1);

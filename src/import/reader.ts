@@ -1,31 +1,31 @@
-/** What a reader of others' files is. Pure: bytes in, a routing out. */
+/** A reader of other programs' files. Pure: bytes in, a routing out. */
 import type { Router } from '../trace/model/trace.js';
 import type { Model } from './model.js';
 
 export interface Reader {
-  /** What it reads, as a person would name it. */
+  /** What it reads, as a person would call it. */
   readonly name: string;
-  /** Whether a file that begins so is its. @param first up to `firstBytes` of it */
+  /** Whether it reads a file with this beginning. @param first up to `firstBytes` of the file */
   claims(first: Uint8Array): boolean;
   /** @throws GanderError `import-invalid` */
   read(bytes: Uint8Array, given: Given): Routing;
 }
 
-/** Bytes of a file by which its reader is found: a log may begin with other lines. */
+/** How many bytes of a file its reader is found by: a log may begin with other lines. */
 export const firstBytes = 2 ** 16;
 
-/** What the person says of a file beside it. */
+/** What the person says about a file. */
 export interface Given {
   readonly model?: Model;
-  /** Experts a token. */
+  /** Experts per token. */
   readonly k?: number;
   /** Which of several texts in the file, from 1. */
   readonly part: number;
 }
 
-/** What a file says of one text's routing. */
+/** What a file says about one text's routing. */
 export interface Routing {
-  /** Who wrote it. */
+  /** The program that wrote it. */
   readonly kind: string;
   /** The model's name. */
   readonly name?: string;
@@ -37,19 +37,19 @@ export interface Routing {
   /** In the order of the layers. */
   readonly sites: readonly RoutedSite[];
   readonly k: number;
-  /** N, where the file or the model's configuration says it. */
+  /** N, if the file or the model's configuration says it. */
   readonly experts?: number;
   /** [S, T, k] */
   readonly chosen: Int16Array;
   readonly weight?: Float32Array;
   /** [S, T, N] */
   readonly score?: Float32Array;
-  /** What a person should know of it. */
+  /** What a person should know about it. */
   readonly warnings: readonly string[];
 }
 
 export interface RoutedSite {
   readonly layer: number;
-  /** What the file calls it, where that tells it from others of its layer. */
+  /** What the file calls it, if its layer has others. */
   readonly path?: string;
 }

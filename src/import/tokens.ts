@@ -1,4 +1,4 @@
-/** The tokens of an imported text: as the file has them, beside a text and with a vocabulary where the person names these. */
+/** The tokens of an imported text, from the file, and from the text and the tokenizer if the person names these. */
 import { GanderError } from '../errors/errors.js';
 import type { Tokens } from '../trace/model/trace.js';
 import type { Routing } from './reader.js';
@@ -21,14 +21,14 @@ export interface ReadTokens {
   readonly warnings: readonly string[];
 }
 
-/** @throws GanderError `import-invalid` where the text is not the one that was routed */
+/** @throws GanderError `import-invalid` if the text is not the one that was routed */
 export async function tokensOf(routing: Routing, { text, vocabulary }: Named): Promise<ReadTokens> {
   const { tokens: count, ids, spelled } = routing;
   const asFound = { count, ...(ids && { ids }), ...(spelled && { text: spelled }) };
   if (text !== undefined && vocabulary)
     return { text, tokens: beside(routing, await vocabulary.encode(text), vocabulary), warnings: [] };
   if (text !== undefined)
-    throw otherText('which token stands where is not known', 'Name the model’s tokenizer.json, too.');
+    throw otherText('it is not known where each token is', 'Name the model’s tokenizer.json, too.');
   if (!vocabulary) return { tokens: asFound, warnings: [] };
   if (!ids)
     return {
@@ -42,9 +42,10 @@ function spell(ids: Int32Array, vocabulary: Vocabulary): string[] {
   return Array.from(ids, (id) => (id < 0 ? '' : vocabulary.readable(id)));
 }
 
-/** The text's tokens come first; those that the file has beyond them were generated. Of the last token a file may say nothing. */
+/** The text's tokens come first; further tokens in the file were generated. A file may say nothing about the last token. */
 function beside({ tokens: rows, ids }: Routing, given: Required<Tokens>, vocabulary: Vocabulary): Tokens {
-  if (given.count > rows + (ids ? 0 : 1)) throw otherText(`the text has ${given.count} tokens, and the file ${rows}`);
+  if (given.count > rows + (ids ? 0 : 1))
+    throw otherText(`the text has ${given.count} tokens, but the file has ${rows}`);
   const count = Math.max(rows, given.count);
   const padded = (column: Int32Array) => {
     const out = new Int32Array(count).fill(-1);
@@ -54,7 +55,7 @@ function beside({ tokens: rows, ids }: Routing, given: Required<Tokens>, vocabul
   const all = padded(ids ?? given.ids);
   for (let t = 0; t < given.count; t++)
     if (all[t] !== given.ids[t])
-      throw otherText(`token ${t} of the text is ${given.ids[t]!}, and of the file ${all[t]!}`);
+      throw otherText(`token ${t} of the text is ${given.ids[t]!}, but that of the file is ${all[t]!}`);
   const special = new Uint8Array(count);
   special.set(given.special);
   return {

@@ -12,7 +12,7 @@ import type { ReadTokens } from './tokens.js';
 
 export interface Imported {
   readonly trace: Trace;
-  /** What a person should know of it. */
+  /** What a person should know about it. */
   readonly warnings: readonly Warning[];
 }
 
@@ -34,7 +34,7 @@ export function traceOf(name: string, found: Routing, { tokens, text, warnings }
   return { trace, warnings: said.map((line) => ({ code: 'import', text: line })) };
 }
 
-/** As the file or the model says, else as many as were seen. */
+/** The number that the file or the model says, or else as many as were seen. */
 function countExperts(found: Routing, model?: Model): { readonly count: number; readonly warnings: readonly string[] } {
   const seen = found.chosen.reduce((most, e) => Math.max(most, e), -1) + 1;
   const said = found.experts ?? model?.experts;
@@ -48,16 +48,19 @@ function countExperts(found: Routing, model?: Model): { readonly count: number; 
     throw unreadable(`${found.sites.length} layers of ${count} experts are more than can be shown`);
   return {
     count,
-    warnings: said === undefined ? [`How many experts a layer has is not said: ${count} is as many as were seen.`] : [],
+    warnings:
+      said === undefined
+        ? [`The file does not say how many experts a layer has: ${count} is as many as were seen.`]
+        : [],
   };
 }
 
-/** Models that transformers knows have their routers there, so that runs of one model from elsewhere compare. */
+/** By default where transformers' models have their routers, so that runs of a model from elsewhere can be compared. */
 function siteOf({ layer, path }: RoutedSite, expertSet: number): Site {
   return { path: path ?? `model.layers.${layer}.mlp.gate`, layer, kind: 'router', sequence: 0, expertSet };
 }
 
-/** @param tokens T: one more than the file has rows where the last was not run */
+/** @param tokens T: one more than the rows of the file if the last token was not run */
 function blockOf({ sites, tokens: rows, k, chosen, weight, score }: Routing, tokens: number, experts: number): Block {
   const S = sites.length;
   const columns = { chosen, ...(weight && { weight }), ...(score && { score }) };

@@ -1,7 +1,7 @@
-/** What is said of a file of another program that cannot be read, and what helps. */
+/** Errors for files of other programs that cannot be read, and what helps. */
 import { GanderError } from '../errors/errors.js';
 
-/** What is wrong with what others wrote, in half a sentence: it may have come as a file, or from a server. */
+/** `what`: in half a sentence, what is wrong with data of another program, which may come as a file or from a server. */
 export class Unreadable extends GanderError {
   constructor(
     readonly what: string,
@@ -12,20 +12,24 @@ export class Unreadable extends GanderError {
   }
 }
 
-export function unreadable(what: string, remedy = 'Write the file anew, or look where it was cut.', cause?: unknown) {
+export function unreadable(
+  what: string,
+  remedy = 'Write the file again, or check whether it was cut off.',
+  cause?: unknown,
+) {
   return new Unreadable(what, remedy, { cause });
 }
 
 export function severalTexts(texts: number, part: number): string {
-  return `It holds ${texts} texts; this is number ${part}.`;
+  return `It has ${texts} texts; this is number ${part}.`;
 }
 
 export function noText(texts: number, part: number): GanderError {
-  if (texts === 0) return unreadable('it holds no choice');
-  return unreadable(`it holds ${texts} texts, and nothing of number ${part}`, 'Ask for another part.');
+  if (texts === 0) return unreadable('it has no choices');
+  return unreadable(`it has ${texts} texts, but nothing of number ${part}`, 'Ask for another part.');
 }
 
-/** What the file leaves open and a person can say. */
+/** The error for something that the file leaves open and a person can say. */
 export function unsaid(what: string, how: string): GanderError {
   return unreadable(what, `${how}.`);
 }

@@ -17,7 +17,7 @@ export function checkBaseSizes({ model, tokenizer }: { readonly model: string; r
     throw new GanderError(
       'tokenizer-invalid',
       `The tokenizer has ${bytesInWords(read)}; at most ${bytesInWords(poolLimits.tokenizer)} are read.`,
-      'Fetch the pool again, or write the tokenizer anew with the tokenizers library.',
+      'Fetch the pool again, or save the tokenizer again with the tokenizers library.',
     );
 }
 

@@ -12,20 +12,20 @@ import type { Strategy } from '../strategies/strategy.js';
 /** Which of the two sides a trace belongs to; `other` is what it is compared with. */
 export type Side = 'main' | 'other';
 
-/** What one side shows: the request, and what came of it. The host owns this; the page keeps only view state. */
+/** What one side shows: the request and its result. The host owns this; the page keeps only view state. */
 export interface SideState {
   /** Shown above the text: the document's name and range, or the trace file's name. */
   readonly title: string;
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];
-  /** Where the model wrote on: the length of the last sequence's text that it was given, in UTF-16 code units. */
+  /** If the model continued a text: the length of what it was given of the last sequence's text, in UTF-16 code units. */
   readonly given?: number;
-  /** Absent until the first tokens are there. */
+  /** Absent until the first tokens have arrived. */
   readonly trace?: Trace;
-  /** The same request without interventions, when there are any: before → after. */
+  /** The same request without interventions, if there are any: before → after. */
   readonly before?: Trace;
   readonly attribution?: Attribution;
-  /** Of the tokens that it was asked at, the last asked first. */
+  /** One for each token at which it was asked, the latest first. */
   readonly lenses?: readonly Lens[];
   readonly running?: {
     readonly what: RunRequestName;
@@ -35,13 +35,13 @@ export interface SideState {
   readonly error?: ErrorData;
   /** The text has changed since. */
   readonly stale: boolean;
-  /** Of a stale side: its first tokens that stand as they did. */
+  /** If stale: how many of its first tokens are unchanged. */
   readonly fresh?: number;
   /** On the page only: its traces' scores are still to come. */
   readonly scoresFollow?: true;
 }
 
-/** A trace in a message: its arrays have gone before, as pieces with the same key (transport/sides.ts). */
+/** A trace in a message: its arrays were sent before, as pieces with the same key (transport/sides.ts). */
 export interface SentTrace {
   readonly key: number;
   readonly head: TraceHead;
@@ -52,28 +52,28 @@ export type SentSide = Omit<SideState, 'trace' | 'before'> & {
   readonly before?: SentTrace;
 };
 
-/** Where the lines of the main side's text stand in its document now. */
+/** Where the lines of the main side's text are in its document now. */
 export interface DocumentLines {
   readonly runs: readonly LineRun[];
-  /** Of the document's editors, in CSS pixels. */
+  /** Of a line in the document's editors, in CSS pixels. */
   readonly height: number;
 }
 
-/** The text's lines that are in sight in its editor: the first and the last; one that is not of the text is before or behind it. */
+/** The first and the last line in sight in the text's editor; a line outside the text is before or after it. */
 export interface VisibleLines {
   readonly from: number;
   readonly to: number;
-  /** The page itself took the editor there, and must not follow. */
+  /** The page itself scrolled the editor there, so it must not follow. */
   readonly isLed?: true;
 }
 
 export type HostMessage =
-  /** What is behind the panel, or that there is nothing. */
+  /** The source behind the panel, or that there is none. */
   | { readonly type: 'pool'; readonly description: SourceDescription | undefined; readonly error?: ErrorData }
   | { readonly type: 'piece'; readonly key: number; readonly piece: TracePiece }
-  /** The whole side anew; `undefined` closes the comparison. */
+  /** Replaces the whole side; `undefined` closes the comparison. */
   | { readonly type: 'side'; readonly side: Side; readonly state: SentSide | undefined }
-  /** Progress or flags only: the trace stays as it was. */
+  /** Only progress or flags: the trace stays as it was. */
   | {
       readonly type: 'status';
       readonly side: Side;
@@ -82,42 +82,42 @@ export type HostMessage =
       readonly fresh?: number;
       readonly error?: ErrorData;
     }
-  /** The cursor in the editor went to this token, of the first sequence where it does not say. */
+  /** The cursor in the editor moved to this token, of the first sequence unless another is given. */
   | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly site?: number }
-  /** What colours texts, as it was chosen elsewhere. */
+  /** What colours texts was changed elsewhere. */
   | ({ readonly type: 'colour' } & ColourChoice)
-  /** Whether all the text that the panel shows stands in an editor that is in sight. */
+  /** Whether all the text that the panel shows is in an editor that is in sight. */
   | { readonly type: 'textInSight'; readonly is: boolean }
   | { readonly type: 'lines'; readonly lines: DocumentLines | undefined }
   /** Undefined: no editor shows the document. */
   | { readonly type: 'visible'; readonly lines: VisibleLines | undefined }
-  /** The person wants to be shown around. */
+  /** The person has asked for the tour. */
   | { readonly type: 'tour' }
   /** Expert explorer: show only this expert. */
   | { readonly type: 'filter'; readonly expert: string | undefined }
-  /** The page keeps this text as `memory` beside its view state (`setState`): by it the host finds the document again after a reload. */
+  /** The page keeps this text as `memory` with its view state (`setState`), so that the host finds the document again after a reload. */
   | { readonly type: 'remember'; readonly memory: string };
 
-/** What the host posts: what is to be shown, and answers to what the page asked. */
+/** All that the host posts: what is to be shown, and answers to the page's requests. */
 export type HostPost = HostMessage | Answering;
 
 /** What the page says without waiting for an answer. */
 export type PageNotice =
   | { readonly type: 'ready' }
-  /** Select the token in the editor, or all of a line's: `end` is past the last of them. */
+  /** Select the token in the editor, or all of a line's tokens: `end` is past the last one. */
   | { readonly type: 'select'; readonly token: number; readonly end?: number; readonly sequence?: number }
-  /** The person has scrolled to this line of the main side's text: the editor goes along. */
+  /** The person has scrolled to this line of the main side's text: the editor follows. */
   | { readonly type: 'reveal'; readonly line: number }
   | { readonly type: 'stop' }
   | { readonly type: 'copy'; readonly text: string }
-  /** What was chosen to colour the text, for its editor. */
+  /** What the person chose to colour the text by, for its editor. */
   | ({ readonly type: 'colour' } & ColourChoice)
-  /** What colours the panel's text in place of that, for the text's editor; empty: nothing does any more. */
+  /** What colours the panel's text instead of that, for the text's editor; empty: nothing does any more. */
   | { readonly type: 'overlay'; readonly by: Overlay }
-  /** A person should see it; the page has shown it already. */
+  /** For the log: the page itself has shown it to the person already. */
   | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly text: string };
 
-/** What the page asks for; the answer is that it is done, or why it cannot be. */
+/** What the page asks for; the answer says that it is done, or why it cannot be done. */
 export type PageRequest =
   | {
       readonly type: 'route';
@@ -125,15 +125,15 @@ export type PageRequest =
       readonly strategy: Strategy;
       readonly interventions: readonly Intervention[];
     }
-  /** The text as it stands by now. */
+  /** Route the text as it is now. */
   | { readonly type: 'again' }
-  /** As much of the beginning of a text that is too long as the model reads. */
+  /** Route as much of the beginning of a text that is too long as the model can read. */
   | { readonly type: 'firstPart' }
   | { readonly type: 'attribute' }
   /** What each layer would predict after a token of the last sequence. */
   | { readonly type: 'lens'; readonly token: number }
   | { readonly type: 'generate'; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
-  /** What was generated goes into the document, after the text that was given. */
+  /** Insert the generated text into the document, after the text that was given. */
   | { readonly type: 'insert' }
   /** Compare with the same text under another strategy or what-if; `selection`: with the editor's present selection. */
   | {
@@ -150,12 +150,12 @@ export type PageRequest =
   /** The last runs of the text, to choose from. */
   | { readonly type: 'history' }
   | { readonly type: 'openCard'; readonly expert: string }
-  /** Whatever else the table has to ask of the run on show; its answer is the model's. */
+  /** Any other request of the table about the run on show; the answer is the model's. */
   | { readonly type: 'ask'; readonly name: RunRequestName; readonly more: Readonly<Record<string, unknown>> };
 
 export type PageMessage = PageNotice | PageRequest;
 
-/** The page's requests by name, as they cross: what each says beside its name. */
+/** The page's requests by name, as they are sent: what each has besides its name. */
 export type PageCalls = {
   [R in PageRequest as R['type']]: { readonly request: Omit<R, 'type'>; readonly result: unknown };
 };

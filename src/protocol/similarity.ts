@@ -1,9 +1,9 @@
 import type { Similarity } from '../requests/api.js';
 
-/** What the page that compares experts is sent, once it is ready. */
+/** What is sent to the page that compares experts, once it is ready. */
 export interface SimilarityMessage {
   readonly type: 'similarity';
-  /** The pool's. */
+  /** Name of the pool. */
   readonly name: string;
   readonly similarity: Similarity;
 }

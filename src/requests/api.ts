@@ -6,7 +6,7 @@ import type { AttributedExperts } from '../trace/figures/attributed.js';
 import type { Layer } from '../trace/model/access.js';
 import type { Expert, ExpertSet, Intervention, Router, Site, Trace } from '../trace/model/trace.js';
 
-/** What is known of one expert without running anything. */
+/** What is known about one expert without running anything. */
 export interface ExpertInfo extends Expert {
   readonly description?: string;
   readonly license?: string;
@@ -20,7 +20,7 @@ export interface ExpertInfo extends Expert {
   readonly card?: string;
 }
 
-/** What is known of any model on this machine without running it. */
+/** What is known about any model on this machine without running it. */
 interface AnyModelInfo {
   readonly name: string;
   readonly folder: string;
@@ -29,9 +29,9 @@ interface AnyModelInfo {
   readonly sites: readonly Site[];
   /** In tokens. */
   readonly contextLength: number;
-  /** An encoder-decoder: a request may give a target, and what is predicted is the output. */
+  /** Whether it is an encoder-decoder: a request may give a target, and predictions are those of the output. */
   readonly hasTarget?: boolean;
-  /** What was left out and why, modules that could not be placed. */
+  /** What was left out and why, and modules that could not be placed. */
   readonly warnings: readonly Warning[];
 }
 
@@ -44,19 +44,19 @@ export interface PoolInfo extends AnyModelInfo {
   readonly baseName: string;
   readonly experts: readonly ExpertInfo[];
   readonly topK: number;
-  /** Names of those that the pool has the files for. */
+  /** Names of the strategies that the pool has the files for. */
   readonly strategies: readonly string[];
 }
 
-/** A mixture of experts: each layer has its own, and a router. */
+/** A mixture of experts: each layer has its own experts, and a router. */
 export interface MoeInfo extends AnyModelInfo {
   readonly kind: 'moe';
   readonly router: Router;
-  /** The largest k that it can be asked for; absent where no other than its own can. */
+  /** The largest k that it accepts; absent if it accepts only its own. */
   readonly mostK?: number;
 }
 
-/** A model that a server runs, as far as the server tells. */
+/** A model that a server runs, as far as the server describes it. */
 export interface ServerInfo extends SourceDescription {
   readonly kind: 'server';
   readonly engine: 'vllm' | 'sglang' | 'gander-serve';
@@ -66,38 +66,38 @@ export interface ServerInfo extends SourceDescription {
 
 export type ModelInfo = PoolInfo | MoeInfo | ServerInfo;
 
-/** An expert's folder outside the pool, found to fit its base. */
+/** An expert's folder outside the pool, which fits its base. */
 export interface Candidate {
   /** Names of its files that a pool reads. */
   readonly files: readonly string[];
-  /** Bytes of these. */
+  /** Size of these files. */
   readonly bytes: number;
-  /** Where its folder would lie, relative to the pool's and inside it. */
+  /** Where its folder would be, relative to the pool's and inside it. */
   readonly target: string;
 }
 
-/** How alike the experts of a pool are. */
+/** How similar the experts of a pool are. */
 export interface Similarity extends Readonly<Record<Measure, Planes>> {
   readonly experts: readonly Expert[];
   readonly layers: readonly Layer[];
 }
 
-/** Which experts are asked. */
+/** Which experts a request is about. */
 export interface PoolRequest {
   /**
-   * Absolute folder of an expert outside the pool that is taken for one of it, to see what it would do there; nothing is copied.
-   * Rejects as `examine` does where the pool could not take it.
+   * Absolute folder of an expert outside the pool that is tried as one of the pool's, to see what it would do there; nothing is
+   * copied. Rejects like `examine` if the pool cannot take it.
    */
   readonly tried?: string;
 }
 
 export interface RouteRequest extends PoolRequest {
   readonly text: string;
-  /** Of an encoder-decoder: the output. Absent: what it writes itself, the likeliest token each time. */
+  /** Encoder-decoders only: the output. If absent, the model generates it, the likeliest token each time. */
   readonly target?: string;
-  /** How much it then writes at most. */
+  /** The most tokens that it then generates. */
   readonly maxTokens?: number;
-  /** Absent for a model that routes by a router of its own. */
+  /** Absent for a model that has routers of its own. */
   readonly strategy?: Strategy;
   readonly interventions?: readonly Intervention[];
 }
@@ -110,47 +110,47 @@ export interface GenerateRequest extends RouteRequest {
   readonly seed?: number;
 }
 
-/** Of a pool all experts are knocked out in turn; of a mixture those that are asked for. */
+/** In a pool all experts are knocked out in turn; in a mixture those that are asked for. */
 export interface AttributeRequest extends RouteRequest, AttributedExperts {}
 
 /** Each expert knocked out everywhere in turn. */
 export interface Attribution {
   readonly experts: readonly Expert[];
-  /** [T] of the run with nothing knocked out; of the last sequence, the only one of which anything is predicted. */
+  /** [T] of the run with nothing knocked out, for the last sequence, the only one with predictions. */
   readonly logProb: Float32Array;
-  /** [T, N] log-probability with the expert knocked out − with all; negative: the token owes to the expert. NaN for the first token. */
+  /** [T, N] log-probability with the expert knocked out − with all; negative: the expert made the token likelier. NaN for the first. */
   readonly change: Float32Array;
-  /** How many experts there were to knock out, where it was ended before the last; absent: these are all. */
+  /** How many experts were to be knocked out, if it was ended before the last; absent: these are all. */
   readonly of?: number;
 }
 
-/** What each layer would predict after one token: the final norm and the head on the residual stream there. */
+/** What each layer would predict after one token: the final norm and the head, applied to the residual stream there. */
 export interface LensRequest extends RouteRequest {
-  /** Of the last sequence, the only one of which anything is predicted. */
+  /** A token of the last sequence, the only one with predictions. */
   readonly token: number;
 }
 
 export interface Lens {
   readonly token: number;
-  /** Of the last sequence, as it was read: up to the token, and the one after it if there is one. */
+  /** Ids of the last sequence as it was read: up to the token, and the one after it if there is one. */
   readonly ids: Int32Array;
-  /** As the model numbers them, first to last: [L]. */
+  /** [L] numbers of the layers, as the model counts them, first to last. */
   readonly layers: readonly number[];
   readonly routed: LensColumn;
-  /** With no expert; or why there is no such run beside the routed one. */
+  /** The run without experts; or why there is no such run beside the routed one. */
   readonly without: LensColumn | NoneWithout;
 }
 
-/** The run has no expert itself, or the model has no layers without them. */
+/** The run itself has no experts, or the model's layers do not work without them. */
 export interface NoneWithout {
   readonly none: 'base' | 'mixture';
 }
 
-/** Of one run. What the last layer predicts is what the run predicts. */
+/** Predictions of one run by layer. What the last layer predicts is what the run predicts. */
 export interface LensColumn {
-  /** [L] natural log-probability of the token that came next; absent where none did. */
+  /** [L] natural log-probability of the token that came next; absent if none did. */
   readonly logProb?: Float32Array;
-  /** P of each layer's row. */
+  /** P: how many each layer has. */
   readonly predictions: number;
   /** [L, P] the likeliest next tokens, best first, and their natural log-probabilities. */
   readonly topIds: Int32Array;
@@ -165,28 +165,28 @@ export interface Score {
   readonly tokens: number;
 }
 
-/** How a run is asked for. Of a trace, what is known so far has `done` tokens of each sequence, and later ones may share its arrays. */
+/** How a run is asked for. A partial trace has `done` tokens of each sequence, and later ones may share its arrays. */
 export type RunOptions<Part = Trace> = Options<Part>;
 
-/** What it takes to use a server, beside its address. */
+/** What it takes to use a server, besides its address. */
 export interface ServerAccess {
   /** Sent to the server, and to nobody else. */
   readonly token?: string;
-  /** Its model's config.json, where the person has one: experts and layers, which some servers do not tell. */
+  /** Its model's config.json, if the person has it: experts and layers, which some servers do not report. */
   readonly config?: Uint8Array;
-  /** How long it may be silent over a request; 0: for ever. Milliseconds. Default 2 minutes. */
+  /** How long it may be silent over a request; 0: forever. Milliseconds. Default 2 minutes. */
   readonly patienceMs?: number;
 }
 
 export interface EngineOptions {
-  /** Absolute folder of the pool or model; of a model it may be its file. Of a server, its address. */
+  /** Absolute folder of the pool or model; for a model it may also be its file, for a server it is the address. */
   readonly pool: string;
   /** Where composed graphs are cached; absolute. */
   readonly cache: string;
   /** Intra-op threads; 0: onnxruntime's default. */
   readonly threads: number;
-  /** Tokens a chunk. */
+  /** Tokens per chunk. */
   readonly chunk: number;
-  /** Of a server: what else there is to know. */
+  /** Only for a server: what else it takes to use it. */
   readonly server?: ServerAccess;
 }

@@ -1,4 +1,4 @@
-/** Requests by their names: who can be asked, and who answers. */
+/** Requests by name: who can be asked, and who answers. */
 import type { OptionsOf as CallOptionsOf } from '../channel/messages.js';
 import type { Requests } from './schemas.js';
 import { type RequestName, requestNames } from './table.js';
@@ -7,19 +7,19 @@ export type RequestOf<N extends RequestName> = Requests[N]['request'];
 export type ResultOf<N extends RequestName> = Requests[N]['result'];
 export type OptionsOf<N extends RequestName> = CallOptionsOf<Requests[N]>;
 
-/** A method for each request. All reject with a GanderError; `cancelled` when the signal fired. */
+/** A method for each request. All reject with a GanderError: `cancelled` if the signal fires. */
 export type Methods = {
   [N in RequestName]: undefined extends RequestOf<N>
     ? (request?: RequestOf<N>, options?: OptionsOf<N>) => Promise<ResultOf<N>>
     : (request: RequestOf<N>, options?: OptionsOf<N>) => Promise<ResultOf<N>>;
 };
 
-/** What answers some of them. */
+/** Answers some of the requests. */
 export type Handlers = {
   readonly [N in RequestName]?: (request: RequestOf<N>, options: OptionsOf<N>) => Promise<ResultOf<N>>;
 };
 
-/** The answer of who has one; undefined: it has none. */
+/** The handlers' answer; undefined if they have none for this request. */
 export function answerOf<N extends RequestName>(
   handlers: Handlers,
   name: N,
@@ -34,7 +34,7 @@ interface Asked {
   ask<N extends RequestName>(name: N, request: RequestOf<N>, options?: OptionsOf<N>): Promise<ResultOf<N>>;
 }
 
-/** Its methods are made of the table. */
+/** Its methods are generated from the table. */
 const ByName = function () {} as unknown as { new (): Methods; readonly prototype: Methods };
 
 for (const name of requestNames) {
@@ -47,10 +47,10 @@ for (const name of requestNames) {
   });
 }
 
-/** Whoever answers `ask`, by the name of a request, has a method for each with this. */
+/** A class that has `ask` gets a method for each request by extending this. */
 export const Askable: abstract new () => Methods = ByName;
 
-/** Who runs a model: the forked child, the engine in this process, or a server. */
+/** Whatever runs a model: the forked child, the engine in this process, or a server. */
 export interface Engine extends Asked, Methods {
   dispose(): void;
 }

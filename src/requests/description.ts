@@ -1,15 +1,15 @@
-/** What a source of traces says of itself. Panel, tree, status bar and command line ask this, never what kind a source is. */
+/** What a source of traces says about itself. Panel, tree, status bar and command line go by this, never by the kind of source. */
 import { GanderError } from '../errors/errors.js';
 import type { StrategyOffer } from '../strategies/strategy.js';
 import type { Expert, ExpertSet, Site } from '../trace/model/trace.js';
 import { type RefusableName, type RequestName, requestNames, rowOf } from './table.js';
 
-/** Whether something can be done; if not, why, in the person's words. */
+/** Whether something can be done; if not, why, in words for people. */
 export type Ability = true | { readonly reason: string };
 
 /** What can be asked, and how. */
 export interface Abilities extends Readonly<Record<RefusableName, Ability>> {
-  /** Tells what it knows while it runs. */
+  /** Whether partial results come while it runs. */
   readonly stream: Ability;
   readonly whatIf: Ability;
 }
@@ -17,14 +17,14 @@ export interface Abilities extends Readonly<Record<RefusableName, Ability>> {
 export interface SourceDescription {
   readonly name: string;
   readonly can: Abilities & {
-    /** Empty where the way of choosing is the model's own, with a k of its own. */
+    /** Empty if the model has its own way of choosing, with a fixed k. */
     readonly strategies: readonly StrategyOffer[];
-    /** Of a model that routes by its own router: another k than its own. */
+    /** For a model with its own routers: whether another k can be asked for. */
     readonly k?: Ability;
-    /** An encoder-decoder: it is given an output beside the text, or else writes one. */
+    /** For an encoder-decoder: it is given an output besides the text, or else generates one. */
     readonly target?: true;
   };
-  /** Those that a request may name. */
+  /** Experts that a request may name. */
   readonly experts: readonly (Expert & { readonly description?: string; readonly card?: boolean })[];
   /** Its experts as a trace names them, and where they are chosen, as far as that is known before a run. */
   readonly expertSets?: readonly ExpertSet[];
@@ -32,15 +32,15 @@ export interface SourceDescription {
   readonly limits: {
     /** Context length, in tokens. */
     readonly tokens?: number;
-    /** Experts a token, where a request does not say. */
+    /** Experts per token, if a request does not say. */
     readonly k?: number;
-    /** The most that a model's own router can be asked for; absent: as many as there are. */
+    /** The largest k that a model's own routers accept; absent: as many as there are experts. */
     readonly mostK?: number;
   };
   readonly warnings: readonly Warning[];
 }
 
-/** What a source may have to say of itself. A source that Gander does not know may have codes of its own. */
+/** Codes of warnings. A source that Gander does not know may have codes of its own. */
 export type WarningCode =
   | 'context-unknown'
   | 'expert-left-out'
@@ -65,15 +65,15 @@ export interface Warning {
   readonly text: string;
 }
 
-/** How requests are run, beside what they are. */
+/** Abilities that are not requests of their own but ways of running them. */
 const manners = {
-  stream: { reason: 'Nothing is told before the end.' },
+  stream: { reason: 'Results come only at the end.' },
   whatIf: { reason: 'The choice of experts cannot be changed here.' },
 } as const;
 
 /**
- * @param given what is known
- * @param others all else; absent: it cannot be asked, in the words of the table
+ * @param given abilities that are known
+ * @param others all other abilities; absent: none of them, for the reasons in the table
  */
 export function abilities(given: Partial<Abilities>, others?: Ability): Abilities {
   const refusable = requestNames.flatMap((name) => {
@@ -88,7 +88,7 @@ export function abilities(given: Partial<Abilities>, others?: Ability): Abilitie
   };
 }
 
-/** What who cannot do it says. @param ability of the source; absent: it has no words of its own */
+/** The error when a request cannot be answered. @param ability the source's own; absent: the table's words are used */
 export function unable(name: RequestName, ability?: Ability): GanderError {
   const { reason, remedy } = rowOf(name).absent ?? { reason: 'This cannot be asked here.', remedy: 'Choose a pool.' };
   return new GanderError('request-invalid', ability === true ? reason : (ability?.reason ?? reason), remedy);

@@ -1,5 +1,5 @@
 /**
- * What each request asks and answers, as types, and what may be asked, checked wherever it comes from: another extension, the page,
+ * The types of each request and its result, and the check of what is asked, wherever it comes from: another extension, the page,
  * another process.
  */
 import { z } from 'zod';
@@ -35,9 +35,7 @@ const scope = z.strictObject({
   token: index.exactOptional(),
   tokens: z
     .array(
-      z
-        .tuple([index, index])
-        .refine(([from, to]) => from < to, 'a range of tokens has its first, and past it where it ends'),
+      z.tuple([index, index]).refine(([from, to]) => from < to, 'not a range of tokens: it must end after it begins'),
     )
     .min(1)
     .max(10_000)
@@ -50,7 +48,7 @@ const intervention: z.ZodType<Intervention> = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('tilt'), expert: name, amount: z.number(), scope }),
 ]);
 
-/** Of tokens, in all what-ifs of a run together. */
+/** The most ranges of tokens in all what-ifs of a run together. */
 const mostRanges = 2 ** 15;
 
 export const interventionsSchema = z
@@ -58,7 +56,7 @@ export const interventionsSchema = z
   .max(10_000)
   .refine(
     (all) => all.reduce((sum, { scope: { tokens = [] } }) => sum + tokens.length, 0) <= mostRanges,
-    `what-ifs name at most ${mostRanges} ranges of tokens together`,
+    `too long: what-ifs may name at most ${mostRanges} ranges of tokens together`,
   );
 
 const poolSchema = z.object({ tried: z.string().min(1).optional() });
@@ -71,22 +69,22 @@ const routeSchema = poolSchema.extend({
   interventions: interventionsSchema.optional(),
 });
 
-/** What each request of the table asks and answers; `part`: what is told of it before the end. */
+/** The request and result of each row in the table; `part`: what is sent of the result before the end. */
 export interface Requests {
   info: { request: undefined; result: ModelInfo };
   route: { request: RouteRequest; result: Trace; part: Trace };
   generate: { request: GenerateRequest; result: Trace; part: Trace };
-  /** Told expert by expert. */
+  /** Its parts come expert by expert. */
   attribute: { request: AttributeRequest; result: Attribution; part: Attribution };
   score: { request: RouteRequest; result: Score };
   lens: { request: LensRequest; result: Lens };
-  /** Of all experts that the base has a place for. Progress counts modules. */
+  /** For all experts that fit the base. Progress counts modules. */
   similarity: { request: PoolRequest | undefined; result: Similarity };
-  /** An absolute folder. Rejects with `expert-invalid` and the reason where the pool could not take the expert. */
+  /** An absolute folder. Rejects with `expert-invalid` and the reason if the pool cannot take the expert. */
   examine: { request: string; result: Candidate };
 }
 
-/** What may be asked. */
+/** One for each request of the table. */
 export const schemas: Readonly<Record<RequestName, z.ZodType>> = {
   info: z.undefined(),
   route: routeSchema,
@@ -111,7 +109,7 @@ export function checkedRequest<N extends RequestName>(
   return checked(schemas[name], request, 'The request') as Requests[N]['request'];
 }
 
-const listener = <F>() => z.custom<F>((value) => typeof value === 'function', 'no function');
+const listener = <F>() => z.custom<F>((value) => typeof value === 'function', 'not a function');
 /** Not by instanceof: the signal may come from another realm. */
 const signal = z.custom<AbortSignal>(
   (value) =>
@@ -120,7 +118,7 @@ const signal = z.custom<AbortSignal>(
     'aborted' in value &&
     'addEventListener' in value &&
     typeof value.addEventListener === 'function',
-  'no AbortSignal',
+  'not an AbortSignal',
 );
 
 const optionsSchema = z.object({
@@ -132,7 +130,7 @@ const optionsSchema = z.object({
   onPartial: listener<NonNullable<RunOptions['onPartial']>>().optional(),
 });
 
-/** How a run is asked for where the strategy may be left open. */
+/** How a run is asked for if the strategy may be left open. */
 export type CallOptions = RunOptions & Partial<Pick<RouteRequest, 'strategy' | 'interventions' | 'target'>>;
 
 /** @throws GanderError `request-invalid` */

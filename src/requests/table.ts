@@ -1,15 +1,15 @@
 /**
- * Every request that a model may be asked, a row each. Who passes requests on, says what a source can do or refuses derives it from
- * here. What each asks and answers is in `api.ts`, what may be asked in `schemas.ts`.
+ * Every request that a model may be asked, one row each. Code that passes requests on, refuses them or says what a source can do
+ * derives it from here. `api.ts` has the types of requests and results, `schemas.ts` what may be asked.
  */
 interface Row {
-  /** Asked of a run of a text: of the one on show, the page may ask it. */
+  /** It is about a run of a text: the page may ask it about the run on show. */
   readonly isOfRun?: true;
-  /** A trace crosses in pieces, and so does what is known of it before the end. */
+  /** A trace is sent in pieces, partial traces as well. */
   readonly gives: 'trace' | 'data';
-  /** Who asks the same again gets what is known already. */
+  /** Whoever asks the same again gets the result that is known already. */
   readonly isKept?: true;
-  /** Said where it cannot be asked, unless the source has words of its own. Without any: whatever is asked at all answers it. */
+  /** What is said if it cannot be asked, unless the source has words of its own. Absent: every source answers it. */
   readonly absent?: { readonly reason: string; readonly remedy: string };
 }
 
@@ -44,14 +44,14 @@ export const requests = {
     gives: 'data',
     isKept: true,
     absent: {
-      reason: 'The server gives no predictions of the layers between.',
+      reason: 'The server does not give predictions of intermediate layers.',
       remedy: 'Use a model on this machine.',
     },
   },
   similarity: {
     gives: 'data',
     absent: {
-      reason: 'The experts of a mixture are no adapters with gates: they are not compared.',
+      reason: 'The experts of a mixture are not adapters with gates, so they are not compared.',
       remedy: 'Choose a pool of experts.',
     },
   },
@@ -65,19 +65,19 @@ export type RequestName = keyof typeof requests;
 
 export const requestNames = Object.keys(requests) as readonly RequestName[];
 
-/** Those that a source may lack. */
+/** Requests that a source may lack. */
 export type RefusableName = {
   [N in RequestName]: (typeof requests)[N] extends { readonly absent: object } ? N : never;
 }[RequestName];
 
-/** Those that are asked of a run. */
+/** Requests about a run. */
 export type RunRequestName = {
   [N in RequestName]: (typeof requests)[N] extends { readonly isOfRun: true } ? N : never;
 }[RequestName];
 
 export const runRequestNames = requestNames.filter((name): name is RunRequestName => rowOf(name).isOfRun === true);
 
-/** Of any request, with what it may lack. */
+/** The row of any request, typed with what it may lack. */
 export function rowOf(name: RequestName): Row {
   return requests[name];
 }

@@ -7,7 +7,7 @@ import type { RequestName } from '../requests/table.js';
 import { offersOf, ownOffer } from '../strategies/index.js';
 import type { Source } from './source.js';
 
-/** A model that a child process runs, or has run by a server. */
+/** A model that a child process runs, or that a server runs for it. */
 export class ChildSource extends Askable implements Source {
   #info: Promise<ModelInfo> | undefined;
 
@@ -32,7 +32,7 @@ export class ChildSource extends Askable implements Source {
     this.engine.dispose();
   }
 
-  /** Of a model that routes by its own router, who names a strategy that is not offered means nothing by it. */
+  /** Drops a strategy that a model with its own routers does not offer: there it means nothing. */
   async #meant<R>(request: R): Promise<R> {
     if (!isObject(request) || !isObject(request['strategy'])) return request;
     const { strategy, ...rest } = request;
@@ -42,7 +42,7 @@ export class ChildSource extends Askable implements Source {
     return rest as R;
   }
 
-  /** A failure is not remembered: the person may have mended the model. */
+  /** A failure is not remembered: the person may have repaired the model. */
   #ask(): Promise<ModelInfo> {
     if (this.#info) return this.#info;
     const asked = this.engine.info();
@@ -86,16 +86,16 @@ function describePool(pool: PoolInfo): SourceDescription {
   };
 }
 
-/** There is no pool: */
+/** What only a pool can answer: */
 const { similarity, examine } = abilities({});
 
-/** It routes by its own router, whose scores can be changed. */
+/** It has its own routers, whose scores can be changed. */
 function describeMoe({ name, router, mostK, expertSets, sites, contextLength, warnings }: MoeInfo): SourceDescription {
   return {
     name,
     can: {
       ...abilities({ similarity, examine }, true),
-      k: mostK !== undefined || { reason: 'How many experts a token goes to is written into this model’s graph.' },
+      k: mostK !== undefined || { reason: 'The number of experts per token is fixed in this model’s graph.' },
       strategies: mostK !== undefined ? [ownOffer] : [],
     },
     experts: expertSets.flatMap(({ experts }) => experts),

@@ -12,15 +12,15 @@ export function serverAddress(typed: string): string {
   try {
     url = new URL(given.includes('://') ? given : `http://${given}`);
   } catch (cause) {
-    throw odd(given, 'it is no address', cause);
+    throw odd(given, 'it is not a URL', cause);
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw odd(given, 'it begins with neither http nor https');
   if (url.username || url.password) throw odd(given, 'a name or a password does not belong there');
-  if (url.search || url.hash) throw odd(given, 'it says more than where the server is');
+  if (url.search || url.hash) throw odd(given, 'a query or a fragment does not belong there');
   return `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '')}`;
 }
 
-/** As what a person chose to run tells it from a folder. */
+/** Tells an address from a folder in what a person chose to run. */
 export function isServerAddress(chosen: string): boolean {
   return /^https?:\/\//i.test(chosen);
 }
@@ -31,15 +31,15 @@ function isLoopback(address: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
-/** Whether whoever is on the way can read what is sent there. */
+/** Whether others on the network can read what is sent there. */
 export function isOpenToReaders(address: string): boolean {
   return !address.startsWith('https:') && !isLoopback(address);
 }
 
-/** What should be known before anything is sent there. */
+/** What a person should know before anything is sent there. */
 export function encryptionWarnings(address: string): Warning[] {
   if (!isOpenToReaders(address)) return [];
-  const text = `Text, and a token where there is one, go to ${address} without encryption: whoever is on the way can read them.`;
+  const text = `Text, and the token if there is one, go to ${address} without encryption: others on the network can read them.`;
   return [{ code: 'not-encrypted', text }];
 }
 
@@ -48,8 +48,8 @@ function odd(given: string, why: string, cause?: unknown): GanderError {
   const what = given.includes('@') ? 'This' : `"${given.slice(0, 200)}"`;
   return new GanderError(
     'request-invalid',
-    `${what} is not where a server can be: ${why}.`,
-    'Give an address like http://127.0.0.1:8000; a token is asked for by itself.',
+    `${what} is not a server's address: ${why}.`,
+    'Give an address like http://127.0.0.1:8000; a token is asked for separately.',
     { cause },
   );
 }

@@ -3,12 +3,12 @@ import type { Handlers } from '../requests/ask.js';
 import type { SourceDescription } from '../requests/description.js';
 
 /**
- * Where traces come from. What it says of itself tells what it can do; what it cannot do it has no method for. All reject
- * with a GanderError, `cancelled` when the signal fired.
+ * Where traces come from. Its description says what it can do; for what it cannot do it has no method. All reject with a
+ * GanderError: `cancelled` if the signal fires.
  */
 export interface Source extends Handlers {
   describe(): Promise<SourceDescription>;
-  /** Of a pool on this machine: all there is to know, for whoever looks after its files. */
+  /** For a pool on this machine: all that is known about it, for code that handles its files. */
   pool?(): Promise<PoolInfo>;
   dispose(): void;
 }

@@ -1,5 +1,5 @@
 /**
- * Whether what another process sent is a piece, or the head, of a trace. By hand: the client is loaded when the editor
+ * Checks that what another process sent is a piece or the head of a trace. By hand: the client is loaded when the editor
  * starts, and a validator takes longer to load than all the rest.
  */
 import { isCount, isObject } from '../checks/plain.js';

@@ -1,4 +1,4 @@
-/** How what a model answers crosses a channel: traces in pieces, all else as it is. */
+/** How a model's answers are sent over a channel: traces in pieces, all else as it is. */
 import { type Cutter, whole } from '../channel/answerer.js';
 import { inOne, type Joiner } from '../channel/caller.js';
 import { isCount, isObject } from '../checks/plain.js';
@@ -22,6 +22,7 @@ class TraceCutter implements Cutter {
   }
 }
 
+/** Keeps the pieces that arrive, if they are to be sent on. */
 class TraceJoiner implements Joiner {
   readonly #builder = new TraceBuilder();
   #source: Source | undefined;
@@ -29,19 +30,19 @@ class TraceJoiner implements Joiner {
   constructor(private readonly received: ReceivedPieces | undefined) {}
 
   add(piece: unknown): void {
-    if (!isTracePiece(piece)) throw new TypeError('no piece of a trace');
+    if (!isTracePiece(piece)) throw new TypeError('not a piece of a trace');
     this.#builder.add(piece);
     if (piece.part === 'frame') this.#source = piece.frame.source;
     this.received?.keep(this.#source!, piece);
   }
 
   join(head: unknown): Trace {
-    if (!isTraceHead(head)) throw new TypeError('no head of a trace');
+    if (!isTraceHead(head)) throw new TypeError('not the head of a trace');
     return this.#builder.build(head);
   }
 }
 
-/** Of what is put together where it arrives. What else comes is the business of who asked, as long as it is data. */
+/** Checks of what is put together on arrival. Other answers are the asker's business, as long as they are data. */
 const checks: Readonly<Partial<Record<RequestName, (data: Readonly<Record<string, unknown>>) => boolean>>> = {
   attribute: isAttribution,
 };
@@ -54,7 +55,7 @@ export function cutterOf(name: RequestName): Cutter {
 export function joinerOf(name: RequestName, received?: ReceivedPieces): Joiner {
   if (rowOf(name).gives === 'trace') return new TraceJoiner(received);
   return inOne((data) => {
-    if (!isObject(data) || checks[name]?.(data) === false) throw new TypeError(`no answer to ${name}`);
+    if (!isObject(data) || checks[name]?.(data) === false) throw new TypeError(`not an answer to ${name}`);
     return data;
   });
 }

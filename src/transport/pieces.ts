@@ -1,6 +1,6 @@
 /**
- * A trace on its way to another process or to the page. It goes in pieces of a few tokens each: the receiver does
- * other things in between, and of a trace that grows only what is new is sent.
+ * A trace on its way to another process or to the page. It is sent in pieces of a few tokens each: the receiver can do other
+ * things in between, and of a growing trace only what is new is sent.
  */
 import {
   blank,
@@ -19,20 +19,20 @@ import type { Block, BlockColumns, Sequence, SequenceColumns, Source, Tokens, Tr
 
 export type BlockShape = Omit<Block, keyof BlockColumns>;
 
-/** What of a trace stays as it is while it grows. */
+/** What stays the same in a trace while it grows. */
 export type TraceFrame = Omit<Trace, 'sequences' | 'blocks'> & {
   readonly sequences: readonly Pick<Sequence, 'role' | 'predictions'>[];
   readonly blocks: readonly BlockShape[];
 };
 
-/** Of one sequence, the text and the tokens that the other end does not have. */
+/** The text and the tokens of one sequence that the other end does not have. */
 export interface TokensPiece {
   readonly part: 'tokens';
   readonly sequence: number;
-  /** So many of the tokens known before are still right; the others are replaced by `tokens`. */
+  /** How many of the tokens known before are still right; the others are replaced by `tokens`. */
   readonly kept: number;
   readonly tokens: Tokens;
-  /** The first `kept` UTF-16 units of the text known before, and what follows them. */
+  /** The first `kept` UTF-16 units of the text known before stay, followed by `more`. */
   readonly text?: { readonly kept: number; readonly more: string };
 }
 
@@ -43,7 +43,7 @@ export interface CellsPiece {
   readonly sequence: number;
   readonly from: number;
   readonly count: number;
-  /** As in a trace, with `count` in the place of T; what the trace lacks is absent. */
+  /** As in a trace, with `count` instead of T; columns that the trace lacks are absent. */
   readonly columns: SequenceColumns;
   readonly blocks: readonly { readonly block: number; readonly columns: Partial<BlockColumns> }[];
 }
@@ -56,20 +56,20 @@ export type Place =
   | Pick<TokensPiece, 'part' | 'sequence' | 'kept'>
   | Pick<CellsPiece, 'part' | 'sent' | 'sequence' | 'from'>;
 
-/** Where pieces are that were cut elsewhere (received.ts). */
+/** Pieces that were cut elsewhere (received.ts). */
 export interface Received {
-  /** The one at a place in the run of a trace. */
+  /** The piece at a place in the run of a trace. */
   find<P extends Place>(source: Source, place: P): Extract<TracePiece, Pick<P, 'part'>> | undefined;
 }
 
-/** The last word on a trace whose pieces have gone before: how far each of its sequences is. */
+/** Completes a trace whose pieces were sent before: how many tokens of each sequence are done. */
 export interface TraceHead {
   readonly done: readonly number[];
 }
 
 type Sent = Column['sent'];
 
-/** Tokens of a piece: of a pool like the one that ships, half a megabyte. */
+/** Tokens per piece: half a megabyte for a pool like the one that ships. */
 const tokensAtOnce = 64;
 
 export function headOf(trace: Trace): TraceHead {
@@ -87,10 +87,10 @@ export class TraceSender {
   readonly #sequences: Sequence[] = [];
   readonly #done: Record<Sent, number[]> = { first: [], late: [] };
 
-  /** @param received what came of the run is sent on as it is */
+  /** @param received pieces of the run that are sent on as they arrived */
   constructor(private readonly received?: Received) {}
 
-  /** What is needed for the first look at a trace. */
+  /** What is needed to draw a trace at first. */
   *first(trace: Trace): Generator<TracePiece> {
     const frame = frameOf(trace);
     if (!this.#frame || !sameFrame(this.#frame, frame)) {
@@ -109,12 +109,12 @@ export class TraceSender {
     yield* this.#cells(trace, 'first');
   }
 
-  /** The large columns: most of a trace, and nothing that is drawn at once rests on them. */
+  /** The large columns: most of a trace, but not needed for what is drawn first. */
   late(trace: Trace): Generator<TracePiece> {
     return this.#cells(trace, 'late');
   }
 
-  /** Whether there is more to send of the large columns. */
+  /** Whether some of the large columns is still to be sent. */
   lacksLate(trace: Trace): boolean {
     return trace.sequences.some(({ done }, i) => hasLate(trace, i) && (this.#done.late[i] ?? -1) < done);
   }
@@ -123,11 +123,11 @@ export class TraceSender {
     const known = this.#done[sent];
     for (const [sequence, { done }] of trace.sequences.entries()) {
       if (sent === 'late' && !hasLate(trace, sequence)) continue;
-      // Of no tokens there is a piece, too: it says which columns there are.
+      // Even without tokens a piece is sent: it says which columns there are.
       while ((known[sequence] ?? -1) < done) {
         const from = known[sequence] ?? 0;
         const came = this.received?.find(trace.source, { part: 'cells', sent, sequence, from });
-        // One that came since may tell of more than this trace.
+        // A piece that arrived since may have more tokens than this trace.
         const count = came && from + came.count <= done ? came.count : Math.min(tokensAtOnce, done - from);
         known[sequence] = from + count;
         yield came?.count === count ? came : cellsPiece(trace, sent, sequence, from, count);
@@ -151,7 +151,7 @@ export function frameOf({ sequences, blocks, ...rest }: Trace): TraceFrame {
   };
 }
 
-/** Partial traces of one run share what is large in a frame. */
+/** Partial traces of one run share the large parts of a frame. */
 function sameFrame(a: TraceFrame, b: TraceFrame): boolean {
   const shape = ({ sequences, blocks }: TraceFrame) => JSON.stringify([sequences, blocks]);
   return (
@@ -251,7 +251,7 @@ function cellsPiece(trace: Trace, sent: Sent, sequence: number, from: number, co
   };
 }
 
-/** Of a piece's columns. Whatever else there is of it a trace that is put together of it shares. */
+/** Size of a piece's columns. All else a trace shares with its pieces. */
 export function bytesOf(piece: TracePiece): number {
   if (piece.part !== 'cells') return 0;
   const { columns, blocks } = piece;
@@ -261,7 +261,7 @@ export function bytesOf(piece: TracePiece): number {
   return bytes;
 }
 
-/** The receiving end, for one run. The traces that it builds share their arrays, which later pieces go on to fill. */
+/** The receiving end, for one run. The traces that it builds share their arrays, which later pieces go on filling. */
 export class TraceBuilder {
   #frame: TraceFrame | undefined;
   readonly #texts: { readonly text: string | undefined; readonly tokens: Tokens }[] = [];
@@ -283,7 +283,7 @@ export class TraceBuilder {
     }
   }
 
-  /** @throws TypeError where the pieces do not make up a trace so far */
+  /** @throws TypeError if the pieces so far do not make up a trace */
   build({ done }: TraceHead): Trace {
     if (!this.#frame) throw new TypeError('a trace without its frame');
     const { sequences, blocks, ...frame } = this.#frame;
@@ -317,7 +317,7 @@ export class TraceBuilder {
     if (known && known.tokens.count !== tokens.count) this.#resize(sequence, known.tokens.count, tokens.count);
   }
 
-  /** Text that is being written grows: what is known moves into wider arrays. */
+  /** A text that is being generated grows: what is known moves into wider arrays. */
   #resize(sequence: number, from: number, to: number): void {
     const { sequences, blocks } = this.#frame!;
     const shape = sequences[sequence]!;
@@ -357,11 +357,11 @@ export class TraceBuilder {
 
 type Columns = Record<string, ColumnArray>;
 
-/** How columns lie: [rows, total, width]. */
+/** How columns are laid out: [rows, total, width]. */
 interface Space {
   readonly rows: number;
   readonly total: number;
-  /** Of a column in which nothing is known. */
+  /** Makes a column in which nothing is known. */
   readonly blank: (name: string) => ColumnArray;
 }
 
@@ -383,7 +383,7 @@ function blockSpace(block: BlockShape, total: number): Space {
 }
 
 /**
- * Puts parts of columns, for the tokens [from, from + count), where they belong; what is not there yet is made.
+ * Puts parts of columns, for the tokens [from, from + count), where they belong; missing columns are made.
  * @throws TypeError for a part of another size
  */
 function fill(whole: Columns, parts: Columns, { rows, total, blank: empty }: Space, from: number, count: number): void {

@@ -1,4 +1,4 @@
-/** Both ends of the way that a side of the panel takes to the page: its traces' arrays first, in pieces, and each piece once. */
+/** Both ends of sending a side of the panel to the page: its traces' arrays first, in pieces, and each piece once. */
 import { doneOf, headOf, type Received, TraceBuilder, TraceSender } from './pieces.js';
 import type { Source, Trace } from '../trace/model/trace.js';
 import type { HostMessage, SentSide, SentTrace, Side, SideState } from '../protocol/panel.js';
@@ -6,8 +6,8 @@ import type { HostMessage, SentSide, SentTrace, Side, SideState } from '../proto
 export const sides: readonly Side[] = ['main', 'other'];
 
 /**
- * How long a partial result is shown at least before the next: every one is drawn anew as a whole, which takes the longer
- * the more tokens it has, and takes the engine its cores. Milliseconds.
+ * How long a partial result is shown at least before the next: each is drawn anew as a whole, which takes longer the more
+ * tokens it has, and takes cores from the engine. Milliseconds.
  */
 const leastShown = 150;
 const leastShownPerToken = 6;
@@ -16,17 +16,17 @@ const leastShownPerToken = 6;
 interface Known {
   readonly key: number;
   readonly sender: TraceSender;
-  /** Tokens that a side told of; −1: nothing yet. */
+  /** How many tokens a side has shown; −1: none yet. */
   shown: number;
 }
 
 /** The host's end, for one page. */
 export class SideSender {
-  /** What the page shows, and until when it is left alone with it. */
+  /** What the page shows, and until when it gets no further partial result. */
   readonly #told = new Map<Side, { readonly state: SideState; readonly until: number }>();
-  /** Sides whose page waits for the last word: that all is there. */
+  /** Sides whose last message is still to be sent: that all has arrived. */
   readonly #owed = new Set<Side>();
-  /** By what the partial traces of one run share, and no other trace. */
+  /** By the source, an object that only the partial traces of one run share. */
   readonly #known = new Map<Source, Known>();
   #keys = 0;
 
@@ -34,11 +34,11 @@ export class SideSender {
   constructor(private readonly received?: Received) {}
 
   /**
-   * What is to be sent for the page to show a side as it is now; all of it, in this order, with no other side's in between.
+   * The messages by which the page shows a side as it is now; all must be sent, in this order, without another side's in between.
    *
-   * A side is shown without its large columns first, the scores: most of a trace. They follow, and the side once more;
-   * while tokens are still to come they wait for the run's end. If the caller stops before the end, the next call goes on
-   * from there.
+   * A side is first shown without its large columns, the scores, which are most of a trace. They follow, and the side once
+   * more; while tokens are still to come they wait for the run's end. If the caller stops early, the next call goes on from
+   * there.
    */
   *messages(side: Side, state: SideState | undefined): Generator<HostMessage> {
     const told = this.#told.get(side);
@@ -62,7 +62,7 @@ export class SideSender {
           ...(error && { error }),
         };
       if (running && isMore(before, state) && performance.now() < told.until) {
-        // What is known goes ahead, with nothing to draw.
+        // What is known is sent ahead, with nothing to draw yet.
         this.#told.set(side, { state: { ...state, trace: before.trace }, until: told.until });
         for (const trace of tracesOf(state)) if (this.#known.has(trace.source)) yield* this.#first(trace);
         return;
@@ -127,7 +127,7 @@ export class SideSender {
     };
   }
 
-  /** What no side shows any more the page has let go, too. */
+  /** Forgets what no side shows any more: the page has dropped it, too. */
   #forget(): void {
     const shown = [...this.#told.values()].flatMap(({ state }) => tracesOf(state));
     const used = new Set(shown.map(({ source }) => source));

@@ -254,7 +254,7 @@ describe('the other commands', () => {
     const alone = await gander(onTiny('lens', sample, '--strategy', 'base'));
     expect(alone.out).toContain('This run is the base alone');
     expect((await gander(onTiny('lens', sample, '--token', 'x'))).code).toBe(2);
-    expect((await gander(onTiny('lens', sample, '--token', '9999'))).error).toContain('is the number of none');
+    expect((await gander(onTiny('lens', sample, '--token', '9999'))).error).toContain('there is no token 9999');
   });
 
   it('attribute gives each expert’s change of each token', async () => {
@@ -352,9 +352,9 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
     ['a malformed what-if', onTiny('route', 'a', '--tilt', 'Zeta')],
     ['nothing to compare with', onTiny('compare', 'a')],
     ['no file to score', onTiny('score')],
-    ['a seed that is none', onTiny('generate', 'a', '--seed', 'x')],
+    ['a seed that is not a number', onTiny('generate', 'a', '--seed', 'x')],
     ['an argument too many', onTiny('bench', 'a')],
-    ['a deadline that is none', onTiny('route', 'a', '--deadline', 'soon')],
+    ['a deadline that is not a number', onTiny('route', 'a', '--deadline', 'soon')],
   ])('%s: wrong usage, exit code 2', async (_, args) => {
     const { code, out, error } = await gander(args);
     expect(code).toBe(2);
@@ -380,13 +380,13 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
   });
 
   it.each<[string, string, string[]]>([
-    ['a pool that is not there', 'pool-missing', ['route', 'a', '--pool', path.join(root, 'nowhere')]],
+    ['a pool that does not exist', 'pool-missing', ['route', 'a', '--pool', path.join(root, 'nowhere')]],
     ['an unknown expert', 'request-invalid', onTiny('route', 'a', '-s', 'single:nobody')],
     ['an empty text', 'text-empty', onTiny('route', '')],
     ['a text too long', 'text-too-long', onTiny('route', 'x '.repeat(300))],
-    ['a file that is not there', 'io', onTiny('route', '--file', 'nowhere.txt')],
-    ['a file that is no text', 'io', onTiny('route', '--file', path.join(tinyPool, 'base/model.onnx'))],
-    ['a trace that is none', 'trace-invalid', ['inspect', path.join(root, 'package.json')]],
+    ['a file that does not exist', 'io', onTiny('route', '--file', 'nowhere.txt')],
+    ['a file that is not text', 'io', onTiny('route', '--file', path.join(tinyPool, 'base/model.onnx'))],
+    ['a file that is not a trace', 'trace-invalid', ['inspect', path.join(root, 'package.json')]],
     ['a place that cannot be written', 'io', onTiny('route', 'a', '--trace', path.join(root, 'nowhere/x.safetensors'))],
   ])('%s: one line or JSON, exit code 1', async (_, code, args) => {
     const plain = await gander(args);

@@ -73,7 +73,7 @@ describe.each([1, 5])('sums are exact on this processor, for %i tokens', (tokens
 it.each([
   ['INT4', 8, 15],
   ['INT8', 128, 255],
-] as const)('weights in %s that the file makes floats of are multiplied as floats', async (type, zero, mask) => {
+] as const)('weights in %s that the file dequantises are multiplied as floats', async (type, zero, mask) => {
   const random = seeded(1);
   const x = Float32Array.from({ length: 3 * depth }, () => random() - 0.5);
   const values = Uint8Array.from({ length: depth * width }, () => Math.floor(random() * (mask + 1)));

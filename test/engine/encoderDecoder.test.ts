@@ -209,7 +209,7 @@ it('scores the target that was predicted, and asks for one', async () => {
   await expect(engine.score({ text, strategy })).rejects.toMatchObject({ code: 'request-invalid' });
 });
 
-it('routes an empty target: the token that begins, and what may follow it', async () => {
+it('routes an empty target: the start token, and what may follow it', async () => {
   const { tokens, topIds } = (await engine.route({ text, target: '', strategy })).sequences[1]!;
   expect([...tokens.ids!]).toEqual([0]);
   const written = await engine.route({ text, strategy, maxTokens: 1 });
@@ -229,7 +229,7 @@ it('places the modules of a T5 and no others', () => {
   const self = 'decoder.block.0.layer.0.SelfAttention.q';
   const { sites, missing } = findInPair(readPool(folder), [self, 'model.decoder.layers.0.self_attn.q_proj']);
   expect([...sites.keys()]).toEqual([self]);
-  expect([...missing]).toEqual([['model.decoder.layers.0.self_attn.q_proj', 'it is no module of a T5']]);
+  expect([...missing]).toEqual([['model.decoder.layers.0.self_attn.q_proj', 'it is not a module of a T5']]);
 });
 
 describe('a base that cannot be run is refused in one line', () => {
@@ -275,7 +275,7 @@ describe('a base that cannot be run is refused in one line', () => {
     const one = await open({ pool });
     await expect(one.route({ text, target, strategy })).rejects.toMatchObject({
       code: 'base-invalid',
-      message: expect.stringMatching(/other numbers for two tokens at once than for one after the other/) as unknown,
+      message: expect.stringMatching(/different numbers for two tokens at once and for one after the other/) as unknown,
     });
   });
 
@@ -283,6 +283,6 @@ describe('a base that cannot be run is refused in one line', () => {
     const copy = path.join(temporaryFolder(), 'pool');
     cpSync(folder, copy, { recursive: true });
     writeFileSync(path.join(copy, 'base/config.json'), '{"is_encoder_decoder": true}');
-    expect(await why(copy)).toBe('base/config.json names no decoder_start_token_id.');
+    expect(await why(copy)).toBe('base/config.json does not name a decoder_start_token_id.');
   });
 });

@@ -51,7 +51,7 @@ function largePoolThatHangs(): string {
 describe('a pool that', { tags: ['slow'] }, () => {
   it.each<[string, () => string, Partial<EngineClientOptions>, string]>([
     ['aborts the process', poolThatAborts, {}, 'died ('],
-    ['keeps native code busy for ever', poolThatHangs, { deadlineMs: 5000 }, 'gave no sign of life for 5 s'],
+    ['keeps native code busy forever', poolThatHangs, { deadlineMs: 5000 }, 'gave no sign of life for 5 s'],
     ['is large may load for longer, and', largePoolThatHangs, { deadlineMs: 3000 }, 'gave no sign of life for 6 s'],
     ['makes a tensor of gigabytes', () => poolThatSwells(3 * 2 ** 30), { memory: 2 ** 30 }, 'GB of memory'],
     ['makes a text grow without end', () => poolWhoseTextGrows(6), { memory: 2 ** 30 }, 'GB of memory'],
@@ -176,7 +176,7 @@ describe('a child that', () => {
     ['a trace without its pieces', `{ type: 'result', id: m.id, result: ${head} }`],
     ['a partial trace without its pieces', `{ type: 'partial', id: m.id, part: ${head} }`],
     ['a piece of nothing', `{ type: 'piece', id: m.id, piece: {} }`],
-    ['progress that is none', `{ type: 'progress', id: m.id, done: 'much' }`],
+    ['progress that is not a number', `{ type: 'progress', id: m.id, done: 'much' }`],
     ['a piece for a trace without a frame', '0', `${tokens('1')}${cells('new Int16Array(1)')}`],
     ['cells of no tokens', '0', `${frame}${cells('new Int16Array(1)')}`],
     ['cells of another size', '0', `${frame}${tokens('1')}${cells('new Int16Array(2)')}`],
@@ -205,17 +205,20 @@ describe('a request that', () => {
     ['is nothing', null],
     ['has no strategy', { text }],
     ['has no k', { text, strategy: { name: 'phatgoose' } }],
-    ['has a k that is no number', { text, strategy: { name: 'phatgoose', k: NaN } }],
-    ['has a k of another kind', { text, strategy: { name: 'phatgoose', k: 2n } }],
+    ['has a k that is NaN', { text, strategy: { name: 'phatgoose', k: NaN } }],
+    ['has a k of another type', { text, strategy: { name: 'phatgoose', k: 2n } }],
     ['has an unknown strategy', { text, strategy: { name: 'magic' } }],
-    ['has a text that is none', { text: 5, strategy }],
-    ['holds a function', { text, strategy, interventions: [() => 5] }],
+    ['has a text that is not a string', { text: 5, strategy }],
+    ['contains a function', { text, strategy, interventions: [() => 5] }],
     ['has an unknown what-if', { text, strategy, interventions: [{ action: 'bless', expert: 'Zeta', scope: {} }] }],
     [
       'tilts by no number',
       { text, strategy, interventions: [{ action: 'tilt', expert: 'Zeta', amount: NaN, scope: {} }] },
     ],
-    ['names nobody', { text, strategy, interventions: [{ action: 'knock-out', expert: 'nobody', scope: {} }] }],
+    [
+      'names an expert that does not exist',
+      { text, strategy, interventions: [{ action: 'knock-out', expert: 'nobody', scope: {} }] },
+    ],
   ];
 
   it('is malformed is refused, and the same child serves the next', async () => {

@@ -1,4 +1,4 @@
-/** Pools that keep native code busy for ever, or make it take any amount of memory. */
+/** Pools that keep native code busy forever, or make it take any amount of memory. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DataType, graphAttribute, int64s, node, parseModel, valueInfo, writeModel } from '../../src/graph/model.js';

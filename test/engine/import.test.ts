@@ -41,7 +41,9 @@ describe('gander import', () => {
   it('makes a trace, says what it contains, and warns of assumptions', async () => {
     const { trace, out, error } = await imported('ranks.csv');
     expect(out).toMatch(/out\.gander\.safetensors: 18 tokens, 2 layers of 8 experts\n$/);
-    expect(error).toBe('gander: warning: How many experts a layer has is not said: 8 is as many as were seen.\n');
+    expect(error).toBe(
+      'gander: warning: The file does not say how many experts a layer has: 8 is as many as were seen.\n',
+    );
     expect(trace.source).toMatchObject({ kind: 'llama.cpp', name: 'ranks.csv' });
   });
 
@@ -97,10 +99,10 @@ describe('gander import', () => {
       /does not fit the file/,
     ],
     ['a text alone', ['ranks.csv', '--text', 'text.txt'], /tokenizer\.json/],
-    ['a tokenizer that is none', ['moe_topk.jsonl', '--tokenizer', 'config.json'], /tokenizer cannot be read/],
+    ['a file that is not a tokenizer', ['moe_topk.jsonl', '--tokenizer', 'config.json'], /tokenizer cannot be read/],
     ['logits without k', ['router_logits.npy'], /takes --k <n> or --config/],
-    ['a file that is none', ['README.md'], /begins like none/],
-    ['a file that is not there', ['nowhere.csv'], /ENOENT/],
+    ['a file of another form', ['README.md'], /does not begin like/],
+    ['a file that does not exist', ['nowhere.csv'], /ENOENT/],
   ])('refuses %s in one line', async (_, [name, ...args], why) => {
     const target = path.join(temporaryFolder(), 'out.gander.safetensors');
     const named = args.map((arg) => (/^\w+\.(md|txt|json)$/.test(arg) ? fixture(arg) : arg));

@@ -106,7 +106,7 @@ describe('a mixture of experts', () => {
     const engine = await engineFor('phimoe-transformers');
     const { can } = await new ChildSource(engine).describe();
     expect(can.strategies).toEqual([]);
-    expect(can.k).toEqual({ reason: expect.stringContaining('written into') as string });
+    expect(can.k).toEqual({ reason: expect.stringContaining('is fixed in') as string });
     await expect(engine.route({ text: 'the', strategy: { name: 'own', k: 1 } })).rejects.toMatchObject({
       code: 'request-invalid',
     });

@@ -109,7 +109,7 @@ describe('a folder', () => {
     ['no config.json', 'model-invalid', /no config\.json/, (file) => rmSync(file('config.json'))],
     ['no model', 'model-missing', /no ONNX model/, (file) => rmSync(file('model.onnx'))],
     ['no tokenizer', 'model-invalid', /no tokenizer\.json/, (file) => rmSync(file('tokenizer.json'))],
-    ['a config.json that is no JSON', 'pool-invalid', /not JSON/, (file) => writeFileSync(file('config.json'), '{')],
+    ['a config.json that is not JSON', 'pool-invalid', /not JSON/, (file) => writeFileSync(file('config.json'), '{')],
     [
       'a config.json of another kind',
       'model-invalid',
@@ -147,7 +147,12 @@ describe('a folder', () => {
       /does not have the place or the size/,
       (file) => writeFileSync(file('model.onnx.data'), 'short'),
     ],
-    ['a model that is none', 'base-invalid', /not an ONNX file/, (file) => writeFileSync(file('model.onnx'), 'none')],
+    [
+      'a file that is not a model',
+      'base-invalid',
+      /not an ONNX file/,
+      (file) => writeFileSync(file('model.onnx'), 'none'),
+    ],
     [
       'a tokenizer that leads elsewhere',
       'pool-unsafe-path',
@@ -182,13 +187,13 @@ describe('a configuration that contradicts its graph', () => {
   it('about scores gives a warning', async () => {
     expect(await warned((json) => (json['scoring_func'] = 'softmax'))).toEqual([]);
     expect(await warned((json) => (json['scoring_func'] = 'sigmoid'))).toEqual([
-      expect.stringMatching(/^config-contradicted: .*scoring_func sigmoid, but .* takes softmax/),
+      expect.stringMatching(/^config-contradicted: .*scoring_func sigmoid, but .* uses softmax/),
     ]);
   });
 });
 
 it.each(['deepseek-v3-optimum', 'qwen3-moe-optimum'])(
-  'a graph that has no way to an expert is refused: %s',
+  'a graph that never reaches an expert is refused: %s',
   async (name) => {
     const folder = changed(path.join(fixtures, name), (graph) => {
       const walk = walkOf(graph);

@@ -77,8 +77,8 @@ it.each([
   ['few tokens, by halves', 5120, false, 5],
   ['many, by slices', 5120, false, 40],
   ['many, by slices of a head with zero points', 5120, true, 40],
-  ['many, where the vocabulary is one slice', 1536, false, 40],
-  ['many, where the vocabulary has no slices', 4099, true, 70],
+  ['many, with a vocabulary of one slice', 1536, false, 40],
+  ['many, with a vocabulary without slices', 4099, true, 70],
 ])('are right for %s', async (_, vocabulary, hasZeroPoints, t) => {
   const { model, logits } = headOf(vocabulary, hasZeroPoints);
   expect(model.graph.node.some(({ opType }) => opType === 'If')).toBe(vocabulary !== 4099);

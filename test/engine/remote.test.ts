@@ -108,13 +108,13 @@ describe('gander with --engine', () => {
     /** This machine, by an address that does not show it. */
     const elsewhere = (address: string) => address.replace('127.0.0.1', '0.0.0.0');
     const warning =
-      /^gander: warning: Text, and a token where there is one, go to http:\/\/0\.0\.0\.0:\d+ without encryption/;
+      /^gander: warning: Text, and the token if there is one, go to http:\/\/0\.0\.0\.0:\d+ without encryption/;
 
     it('warns once, before any answer arrives', async () => {
       let [first, open] = [true, () => {}];
       const warned = new Promise<void>((resolve) => (open = resolve));
       const { address } = await serving(async (asked, response) => {
-        // Held back until the warning is seen; otherwise this would wait for ever.
+        // Held back until the warning is seen; otherwise this would wait forever.
         if (first) await warned;
         first = false;
         return good(asked, response);

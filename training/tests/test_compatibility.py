@@ -203,7 +203,7 @@ def test_an_encoder_decoder_is_compared_with_the_reference(tmp_path: Path) -> No
     assert found["unrounded"]["log_prob"] > 0.01
     refused = result(tmp_path / "encoder-decoders/bart/optimum/q4")
     assert (refused["outcome"], refused["placed"]) == ("refused", 0)
-    assert "it is no module of a T5" in text
+    assert "it is not a module of a T5" in text
     assert f"| t5, v1.1 | not run | {table.number(max(found['off']['log_prob'], found['off']['affinity']))} |" in text
 
 

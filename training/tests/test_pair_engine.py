@@ -151,7 +151,7 @@ def test_bart_is_refused_in_one_line(tmp_path: Path) -> None:
     model = BartForConditionalGeneration(BartConfig(**sizes, **heads))
     ran = route(write_pool(tmp_path, model, as_optimum_leaves_it), tmp_path / "got.safetensors")
     assert ran.returncode == 1
-    assert "it is no module of a T5" in ran.stderr
+    assert "it is not a module of a T5" in ran.stderr
     assert not (tmp_path / "got.safetensors").exists()
 
 

@@ -1,4 +1,4 @@
-/** What the engine asks of a kind of model. Each is a folder beside this file, and a line in index.ts. */
+/** What the engine needs from a kind of model. Each kind is a folder beside this file, and a line in index.ts. */
 import type { Intervention } from '../../trace/model/trace.js';
 import type { ModelInfo, NoneWithout, RouteRequest } from '../../requests/api.js';
 import type { Requests } from '../../requests/schemas.js';
@@ -11,30 +11,30 @@ import type { LensPlace } from '../runtime/lens.js';
 import type { Tokenizer } from '../runtime/tokenizer.js';
 
 export interface Family {
-  /** Whether a folder holds one, as far as the names of its files tell. */
+  /** Whether a folder contains such a model, judging by the names of its files. */
   claims(folder: string): boolean;
   /**
-   * @param tried absolute folder of an expert that is taken for one of the model's, though it lies elsewhere
-   * @throws GanderError where the folder cannot be read as one, or the expert would not fit it
+   * @param tried absolute folder of an expert that is to be tried as one of the model's, though it is not in its folder
+   * @throws GanderError if the folder cannot be read as such a model, or the expert does not fit it
    */
   open(folder: string, means: Means, tried?: string): Model;
 }
 
-/** What the engine lends to a model. */
+/** What the engine provides to a model. */
 export interface Means {
   readonly cache: Cache;
   readonly threads: number;
-  /** To be awaited before what may keep the process silent: composing, loading. */
+  /** Must be awaited before work that may keep the process silent: composing, loading. */
   readonly loading: () => Promise<void>;
 }
 
-/** What a request is answered with beside itself. */
+/** What an answer gets besides the request. */
 export type Turn<N extends RequestName> = OptionsOf<N> & {
-  /** To be awaited between two parts of the work. @throws GanderError where it is to stop */
+  /** Must be awaited between parts of the work. @throws GanderError if the work should stop */
   readonly check: () => Promise<void>;
 };
 
-/** How requests are answered, as they were checked. */
+/** How each request is answered, once it was checked. */
 export type Answers<N extends RequestName> = {
   readonly [One in N]?: (
     request: Requests[One]['request'],
@@ -42,50 +42,50 @@ export type Answers<N extends RequestName> = {
   ) => Promise<Requests[One]['result']> | Requests[One]['result'];
 };
 
-/** A folder as it is on disk now, and what is kept in memory of it. */
+/** A model as it was read from its folder, and what is kept of it in memory. */
 export interface Model {
   readonly tokenizer: Tokenizer;
   /** In tokens. */
   readonly contextLength: number;
-  /** Those that end a text. */
+  /** Tokens that end a text. */
   readonly endTokens: ReadonlySet<number>;
-  /** Of an encoder-decoder: the token that its output begins with. */
+  /** Encoder-decoders only: the token that the output begins with. */
   readonly startToken?: number;
-  /** The expert that lies elsewhere, if it was opened with one. */
+  /** Folder of the expert being tried, if the model was opened with one. */
   readonly tried?: string;
-  /** Whether the folder is as it was when it was read. */
+  /** Whether the folder is unchanged since it was read. */
   isCurrent(): boolean;
   info(): Promise<ModelInfo>;
-  /** Composes and loads what the request needs. @throws GanderError where the model cannot do it */
+  /** Composes and loads what the request needs. @throws GanderError if the model cannot do it */
   begin(request: RouteRequest): Promise<Run>;
   /**
    * The same for what each layer would predict after one token.
    *
-   * @throws GanderError where the model cannot do it, or it cannot be told of it
+   * @throws GanderError if the model cannot do it, or its graph does not show what the layers would predict
    */
   beginLens(request: RouteRequest, place: LensPlace): Promise<LensRuns>;
-  /** What it can be asked beside what any model can (answers.ts). */
+  /** Answers to requests that not every model can answer; answers.ts has the others. */
   readonly answers?: Answers<RequestName>;
   release(): Promise<void>;
 }
 
-/** Its steps say of L layers, first to last, what a run's say of T tokens; only the step with the token in it counts. */
+/** Its steps give for L layers, first to last, what a run's steps give for T tokens; only the step with the token counts. */
 export type LensRun = Pick<Run, 'encode' | 'run'>;
 
 export interface LensRuns {
-  /** As the model numbers them. */
+  /** Numbers of the layers, as the model counts them. */
   readonly layers: readonly number[];
   readonly routed: LensRun;
-  /** The base with no expert; or why there is none beside the routed one. */
+  /** The base without experts; or why there is no such run beside the routed one. */
   readonly without: LensRun | NoneWithout;
 }
 
 /** One request, ready to run. */
 export interface Run<S extends Step = Step> {
   readonly recording: Recording<S>;
-  /** Of an encoder-decoder: reads the input, whole and first of all. What it gives is the past of the output's first chunk. */
+  /** Encoder-decoders only: reads the whole input, before any `run`. Its result is the past of the output's first chunk. */
   encode?(ids: Int32Array): Promise<S>;
   run(chunk: Chunk): Promise<S>;
-  /** The same request with one intervention more. */
+  /** The same request with one more intervention. */
   with(intervention: Intervention): Run<S>;
 }

@@ -3,10 +3,10 @@ import type { Family } from './family.js';
 import { loraPool } from './lora-pool/index.js';
 import { moe } from './moe/index.js';
 
-/** The first is who says what is wrong with a folder that nobody claims. */
+/** The first one reports what is wrong with a folder that no family claims. */
 const families: readonly [Family, ...Family[]] = [loraPool, encoderDecoder, moe];
 
-/** Whose the folder is. */
+/** The family that the folder belongs to. */
 export function familyOf(folder: string): Family {
   return families.find((family) => family.claims(folder)) ?? families[0];
 }

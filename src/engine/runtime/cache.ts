@@ -23,34 +23,34 @@ import { hashFile, seal, stampOf, unbroken } from './seal.js';
 /** An entry as it was found or made. */
 export interface Entry {
   readonly folder: string;
-  /** Another once the entry was made anew. */
+  /** Changes when the entry is made anew. */
   readonly seal: string;
 }
 
-/** [file]: its hash, the files that it keeps numbers in if it is a model that was asked for them, and the stamp it had then. */
+/** By file: its hash, the files with its weights if it is a model that was asked for them, and its stamp at that time. */
 const hashesSchema = z.record(
   z.string(),
   z.strictObject({ stamp: z.string(), hash: z.string(), dataFiles: z.array(z.string()).exactOptional() }),
 );
 type Hashes = z.infer<typeof hashesSchema>;
 
-/** A file changed within so many milliseconds may change again and bear the same times: those of FAT are 2 s apart. */
+/** A file that changed less than this long ago may change again without a new time: FAT's times are 2 s apart. Milliseconds. */
 const settled = 2000;
 
 /**
- * A folder of entries named by the hash of what they were made from. An entry is made in a temporary folder and renamed,
- * so that it is there whole or not at all; it is sealed, so that a damaged one is noticed and made again.
+ * A folder of entries, each named by the hash of what it was made from. An entry is made in a temporary folder and renamed,
+ * so it is complete or absent; it is sealed, so damage is noticed and the entry is made again.
  *
- * The folder may be shared by several processes, and entries may go at any time. Whatever fails but is not needed for an
- * answer (times of use, remembered hashes, tidying up) is left undone without a word.
+ * Several processes may share the folder, and entries may disappear at any time. What no answer depends on (times of use,
+ * remembered hashes, tidying up) may fail silently.
  */
 export class Cache {
   readonly #hashes: Map<string, Hashes[string]>;
 
-  /** @throws GanderError `io` when the folder is not there and cannot be made. */
+  /** @throws GanderError `io` if the folder does not exist and cannot be made. */
   constructor(
     readonly folder: string,
-    /** Entries kept; those not used for longest go first. */
+    /** How many entries are kept; those that were unused for longest are removed first. */
     readonly keep = 4,
   ) {
     try {
@@ -62,10 +62,10 @@ export class Cache {
   }
 
   /**
-   * The entry, made by `make` if it is not there or not sound.
+   * The entry, made by `make` if it is missing or damaged.
    *
    * @param key 32 hexadecimal digits
-   * @throws GanderError `io` when it cannot be written, and what `make` throws
+   * @throws GanderError `io` if it cannot be written, and what `make` throws
    */
   entry(key: string, make: (folder: string) => void): Entry {
     const folder = path.join(this.folder, key);
@@ -74,7 +74,7 @@ export class Cache {
     return entry;
   }
 
-  /** Writes into the folder. @throws GanderError `io` when it cannot be written, and what `work` throws */
+  /** Does work that writes into the folder. @throws GanderError `io` if it cannot be written, and what `work` throws */
   write<T>(work: () => T): T {
     try {
       return work();
@@ -83,7 +83,7 @@ export class Cache {
     }
   }
 
-  /** Whether the entry is still what it was, and not about to go as long unused. */
+  /** Whether the entry is unchanged; also counts as a use of it, so that it is not removed soon. */
   holds(entry: Entry): boolean {
     if (unbroken(entry.folder) !== entry.seal) return false;
     touch(entry);
@@ -91,9 +91,9 @@ export class Cache {
   }
 
   /**
-   * SHA-256 of a file, remembered so that a large one is read once.
+   * SHA-256 of a file, remembered so that a large file is read only once.
    *
-   * @throws GanderError `io` when it cannot be read
+   * @throws GanderError `io` if it cannot be read
    */
   hash(file: string): string {
     try {
@@ -105,15 +105,15 @@ export class Cache {
       if (Date.now() - Number(stat.ctimeMs) > settled) this.#hashes.set(file, { stamp, hash });
       return hash;
     } catch (cause) {
-      throw new GanderError('io', `${file} cannot be read (${codeOf(cause)}).`, 'See to its rights.', { cause });
+      throw new GanderError('io', `${file} cannot be read (${codeOf(cause)}).`, 'Check its permissions.', { cause });
     }
   }
 
   /**
-   * Files that an ONNX model keeps numbers in, remembered as its hash is. What is no model keeps none: whoever reads it
-   * says what is wrong with it.
+   * Files with an ONNX model's weights, remembered like its hash. A file that is not a model has none: whoever reads it reports
+   * what is wrong with it.
    *
-   * @throws GanderError `io` when it cannot be read
+   * @throws GanderError `io` if it cannot be read
    */
   dataFiles(model: string): readonly string[] {
     this.hash(model);
@@ -124,7 +124,7 @@ export class Cache {
     return found;
   }
 
-  /** Writes down the hashes learnt. */
+  /** Saves the remembered hashes. */
   save(): void {
     const temporary = `${this.#hashFile}.${owner}.tmp`;
     unlessItFails(() => {
@@ -144,7 +144,7 @@ export class Cache {
     const temporary = `${folder}.${owner}.tmp`;
     try {
       remove(temporary);
-      // The whole folder may have gone.
+      // The whole cache folder may be gone.
       makeFolder(temporary);
       make(temporary);
       const sealed = this.#put(temporary, folder, seal(temporary));
@@ -155,7 +155,7 @@ export class Cache {
     }
   }
 
-  /** @returns the seal of the entry that is there afterwards: another process may have been quicker, and is as good. */
+  /** @returns the seal of the entry that is there afterwards: another process may have been faster, and its entry is as good. */
   #put(temporary: string, folder: string, sealed: string): string {
     for (let tries = 1; ; tries++) {
       try {
@@ -181,7 +181,7 @@ export class Cache {
     });
   }
 
-  /** Removes what processes that were killed left half made. */
+  /** Removes what killed processes left unfinished. */
   #tidy(): void {
     unlessItFails(() => {
       for (const name of readdirSync(this.folder)) {
@@ -194,7 +194,7 @@ export class Cache {
     });
   }
 
-  /** Whether the cache's disk or folder is to blame, not what an entry is made from. */
+  /** Whether the cache's disk or folder is to blame, not what the entry is made from. */
   #isOurs(thrown: unknown): boolean {
     const { path: at, dest } = thrown as { path?: unknown; dest?: unknown };
     const inside = (name: unknown) => typeof name === 'string' && name.startsWith(this.folder + path.sep);
@@ -218,7 +218,7 @@ export class Cache {
 /**
  * A file of an entry, or a part of one.
  *
- * @throws GanderError `io` when the entry went between its opening and now
+ * @throws GanderError `io` if the entry has disappeared since it was opened
  */
 export function readCached(file: string, part?: { readonly offset: number; readonly length: number }): Buffer {
   try {
@@ -248,24 +248,24 @@ const isFull = (thrown: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(codeO
 
 const thisHost = hostname().replace(/[^\w-]/g, '_');
 
-/** Names what this process alone writes: others must know whether its maker is alive. */
+/** Part of the names of this process's temporary files, by which others see whether it is still alive. */
 const owner = `${thisHost}-${process.pid}`;
 
 const leftover = /^(?:[0-9a-f]{32}(?:\.old)?|hashes\.json)\.([\w-]+)-(\d+)\.tmp$/;
 
-/** `recursive` of Node's own never ends where a folder cannot be made though its parent is there, as in /proc. */
+/** Node's own `recursive` never ends if a folder cannot be made although its parent exists, as in /proc. */
 function makeFolder(folder: string): void {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
   if (path.dirname(folder) !== folder) makeFolder(path.dirname(folder));
   try {
     mkdirSync(folder);
   } catch (error) {
-    // Another process may have been quicker.
+    // Another process may have been faster.
     if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
   }
 }
 
-/** In one step, so that nobody finds half an entry; a folder that is in use on Windows stays whole. */
+/** Renames first, so that nobody finds half an entry; a folder that is in use on Windows stays complete. */
 function discard(folder: string): void {
   const old = `${folder}.old.${owner}.tmp`;
   unlessItFails(() => {
@@ -287,7 +287,7 @@ function unlessItFails(work: () => void): void {
   try {
     work();
   } catch {
-    // Nobody's answer depends on it.
+    // No answer depends on it.
   }
 }
 

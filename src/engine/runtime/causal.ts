@@ -3,31 +3,31 @@ import { firstNotFinite, notFinite } from './finite.js';
 import { type Past, PastLayout } from './past.js';
 import { Session, type Tensors, int64 } from './session.js';
 
-/** What any model gives for one chunk; T tokens, P predictions (graph/predictions.ts). */
+/** Any model's outputs for one chunk; T tokens, P predictions (graph/predictions.ts). */
 export interface Step {
   readonly past: Past;
-  /** [T] of the token after each, as named by `targets`. */
+  /** [T] of the token after each, which is given in `targets`. */
   readonly logProb: Float32Array;
   /** [T, P] */
   readonly topLogProb: Float32Array;
   readonly topIds: BigInt64Array;
-  /** [V] */
+  /** [V] logits of the last token. */
   readonly last: Float32Array;
 }
 
 /** Some tokens of a text. */
 export interface Chunk {
   readonly ids: Int32Array;
-  /** The token after each; any where there is none. */
+  /** The token after each; any id if there is none. */
   readonly targets: Int32Array;
-  /** Tokens before them, whose keys and values are `past`. */
+  /** Number of tokens before them, whose keys and values are `past`. */
   readonly done: number;
   readonly past: Past | undefined;
 }
 
 const predicted = [names.logProb, names.topLogProb, names.topIds, names.last];
 
-/** A causal language model that says what it predicts, run over the keys and values of what was before. */
+/** A causal language model with outputs for its predictions, run over the keys and values of earlier tokens. */
 export class CausalSession {
   readonly #past: PastLayout;
 
@@ -35,7 +35,7 @@ export class CausalSession {
     this.#past = new PastLayout(session);
   }
 
-  /** @param file in an entry of the cache */
+  /** @param file in a cache entry */
   static async open(file: string, threads: number): Promise<CausalSession> {
     return new CausalSession(await Session.openComposed(file, threads));
   }
@@ -45,15 +45,15 @@ export class CausalSession {
     return this.#past.outputs;
   }
 
-  /** Inputs that no chunk gives: the same for all tokens of a run, as what a decoder gets of its encoder. */
+  /** Inputs that do not come with the chunk: the same for all tokens of a run, such as what a decoder gets from its encoder. */
   get constantInputs(): readonly string[] {
     return this.session.inputs.map(({ name }) => name).filter((name) => !this.#past.takes(name));
   }
 
   /**
-   * @param own what the model takes beside the chunk
-   * @param wanted what it gives beside its step
-   * @throws GanderError `base-invalid` when the model cannot be run
+   * @param own the model's inputs besides the chunk
+   * @param wanted outputs to return besides the step
+   * @throws GanderError `base-invalid` if the model cannot be run
    */
   async run(
     { ids, targets, done, past }: Chunk,
@@ -81,7 +81,7 @@ export class CausalSession {
   }
 }
 
-/** @throws GanderError `base-invalid` where a prediction is no finite number */
+/** @throws GanderError `base-invalid` if a prediction is not finite */
 export function checkPredictions({ logProb, topLogProb }: Step): void {
   if (firstNotFinite(logProb) >= 0 || firstNotFinite(topLogProb) >= 0) throw notFinite('log-probability');
 }

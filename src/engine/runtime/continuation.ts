@@ -1,40 +1,40 @@
 import { textTokens, type TextTokens, type Tokenizer } from './tokenizer.js';
 
-/** Tokens whose text is not settled: from so many on it is tried to settle some, and again after so many more. */
+/** How many tokens may be unsettled before settling is tried, and after how many more it is tried again. */
 const enough = 48;
 const oftener = 5;
 
-/** From so many on less is enough to settle a place: there are characters and bytes without an end. */
+/** From this many unsettled tokens on, weaker evidence settles a place: a text may be nothing but broken characters or bytes. */
 const long = 256;
 
-/** Tokens on either side of a place that is settled: no character and no rule of spacing reaches farther. */
+/** Tokens on either side of a settled place that are compared: no character and no rule of spacing reaches farther. */
 const reach = 8;
 
-/** Places that are tried at a time. */
+/** How many places are tried at a time. */
 const tries = 12;
 
 /** In bytes of UTF-8. */
 const longestCharacter = 4;
 
 /**
- * What a model writes, token by token: the text, as if all tokens were decoded together, and where each of them lies in it.
+ * What a model writes, token by token: the text as if all tokens were decoded together, and where each token is in it.
  *
- * Only the last few are decoded each time. A token may end inside a character, so text is settled only at a place where the
- * tokens before and after it give the same together as apart; and what a tokenizer does at a text's start (a space that
- * goes, a capital) is seen neither before nor after such a place, because decoding begins a few tokens before it.
+ * Only the last few tokens are decoded each time. A token may end inside a character, so text is settled only at a place where
+ * the tokens before and after it decode to the same together as separately. What a tokenizer does at a text's start (dropping
+ * a space, capitalising) does not show there, because decoding begins a few tokens before the place.
  */
 export class Continuation {
   readonly #tokenizer: Pick<Tokenizer, 'decode' | 'readable' | 'isByte'>;
   readonly #ids: number[] = [];
-  /** For each token, whether it left the text as it was. */
+  /** For each token, whether it left the text unchanged. */
   readonly #silent: boolean[] = [];
-  /** For each settled token, how much of the text decoded of it and all before is right. */
+  /** For each settled token, how far the text decoded up to it agrees with the final text. */
   readonly #reached: number[] = [];
   #settled = '';
-  /** Where decoding begins, and how much of what it gives is settled. */
+  /** Where decoding begins, and how much of its result is settled. */
   #from = 0;
   #skip = 0;
-  /** For each token that is not settled, the text decoded of it and all before, after what is settled. */
+  /** For each unsettled token, the text decoded up to it, without the settled text. */
   #tails: string[] = [];
   #tryAt = enough;
 
@@ -55,7 +55,7 @@ export class Continuation {
     if (this.#tails.length >= this.#tryAt) await this.#settle();
   }
 
-  /** Offsets in UTF-16 units of the text; of a character spread over several tokens each covers all; −1 for what is no text. */
+  /** Offsets in UTF-16 units of the text: tokens that share a character each cover all of it; −1 for tokens without text. */
   tokens(): TextTokens {
     const reached = [...this.#reached, ...this.#tails.map((tail) => this.#settled.length + common(tail, this.#tail))];
     const ids = Int32Array.from(this.#ids);
@@ -80,9 +80,9 @@ export class Continuation {
   }
 
   /**
-   * Whether the text of the first tokens that are not settled will stay as it is whatever follows.
+   * Whether the text of the first `count` unsettled tokens is final, whatever follows.
    *
-   * @returns what the last of these decode to by themselves
+   * @returns if it is, what the last of these tokens decode to by themselves
    */
   async #leadAt(count: number): Promise<string | undefined> {
     const at = this.#reached.length + count;
@@ -95,8 +95,8 @@ export class Continuation {
   }
 
   /**
-   * Not inside a character, and not among bytes spelt out, which are read together: one that is wrong spoils all. Among many
-   * it is enough that they are right so far, or that nothing can make them right any more.
+   * A place must not be inside a character, nor among byte tokens, which are decoded together: one wrong byte spoils all. Among
+   * many it is enough that they are valid so far, or that nothing can make them valid any more.
    */
   #mayEnd(text: string, at: number): boolean {
     const isLong = this.#tails.length >= long;
@@ -114,19 +114,19 @@ export class Continuation {
   }
 }
 
-/** Bytes at its end are no character, or not yet. */
+/** Whether it ends with bytes that are not a character, or not yet. */
 function isBroken(text: string): boolean {
   return text.endsWith('\ufffd');
 }
 
-/** @param reached for each token, how far the text decoded of it and all before is the whole text's beginning */
+/** @param reached for each token, how far the text decoded up to it agrees with the whole text */
 function offsets(
   reached: readonly number[],
   silent: readonly boolean[],
 ): { readonly start: Int32Array; readonly end: Int32Array } {
   const start = new Int32Array(reached.length).fill(-1);
   const end = new Int32Array(reached.length).fill(-1);
-  // How far the tokens from here on reach, without those that reach no farther than one before them; the nearest is last.
+  // How far the tokens from here on reach, without those that reach no farther than an earlier one; the nearest is last.
   const farther: number[] = [];
   for (let i = reached.length - 1; i >= 0; i--) {
     const from = i === 0 ? 0 : reached[i - 1]!;
@@ -140,7 +140,7 @@ function offsets(
   return { start, end };
 }
 
-/** How far two texts begin alike; never ends between the halves of a surrogate pair. */
+/** The length of two texts' common beginning; never ends between the halves of a surrogate pair. */
 function common(a: string, b: string): number {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length++;

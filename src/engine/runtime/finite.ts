@@ -1,11 +1,11 @@
 import { GanderError } from '../../errors/errors.js';
 
-/** The index of the first number that is none, or −1. */
+/** The index of the first number that is not finite, or −1. */
 export function firstNotFinite(values: Float32Array): number {
   return values.findIndex((x) => !Number.isFinite(x));
 }
 
-/** Numbers that are none would be shown as if nothing were known, and the rest is wrong beside them. */
+/** Such numbers would look as if they were unknown, and the others beside them are wrong, too. */
 export function notFinite(what: string): GanderError {
   return new GanderError(
     'base-invalid',

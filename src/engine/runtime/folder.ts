@@ -2,11 +2,11 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { poolLimits } from '../../checks/limits.js';
 
-/** Folders of a model lie no deeper, and none has more files. */
+/** A model's folders are nested no deeper, and have no more files. */
 const deepest = 3;
 const mostFiles = 50_000;
 
-/** Of the files in a folder, or beside a file. Links are not followed; what cannot be read counts nothing: the engine says what is wrong with it. */
+/** Size of the files in a folder, or beside a file. Links are not followed; unreadable files count 0, as the engine reports them. */
 export function bytesIn(folder: string): number {
   let bytes = 0;
   let left = mostFiles;
@@ -26,10 +26,10 @@ export function bytesIn(folder: string): number {
   return bytes;
 }
 
-/** Bytes a second, where all is slow: a model is read, hashed, copied, written and hashed again before it runs. */
+/** Bytes per second on a slow machine: a model is read, hashed, copied, written and hashed again before it runs. */
 const slowest = 10 * 2 ** 20;
 
-/** How much longer than anything else a model of so many bytes may take to load, in whole seconds; milliseconds. */
+/** How much longer than anything else loading a model of this size may take: whole seconds, in milliseconds. */
 export function loadingTime(bytes: number): number {
   return 1000 * Math.floor(Math.min(bytes, poolLimits.bytes) / slowest);
 }

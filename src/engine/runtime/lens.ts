@@ -1,4 +1,4 @@
-/** A composed graph that says what each layer would predict (graph/lens.ts), ready to run. */
+/** A composed graph with outputs for what each layer would predict (graph/lens.ts), ready to run. */
 import { insertLens, lensNames } from '../../graph/lens.js';
 import { parseModel, writeModel } from '../../graph/model.js';
 import { layersOf } from '../../graph/stream.js';
@@ -7,10 +7,10 @@ import { CausalSession, type Chunk, type Step, checkPredictions } from './causal
 import { type Tensors, int64 } from './session.js';
 import { Variant } from './variant.js';
 
-/** Part of the graph's name: raise it when the same composed graph would become another. */
+/** Part of the graph's name: raise it when the same composed graph would be changed differently. */
 const lensVersion = 1;
 
-/** The token whose layers are asked what they predict, and the one after it; any where there is none. */
+/** The token at which layers are asked for predictions, and the one after it; any id if there is none. */
 export interface LensPlace {
   readonly token: number;
   readonly next: number;
@@ -18,7 +18,7 @@ export interface LensPlace {
 
 export class LensSession {
   readonly #session: CausalSession;
-  /** As the model numbers them, first to last. */
+  /** Numbers of the layers, as the model counts them, first to last. */
   readonly layers: readonly number[];
 
   private constructor(session: CausalSession) {
@@ -27,8 +27,8 @@ export class LensSession {
   }
 
   /**
-   * @param model in an entry of the cache, beside which the graph is made if it is not there
-   * @throws GanderError `request-invalid` where it cannot be told what the layers predict
+   * @param model in a cache entry; the graph is made beside it if it is missing
+   * @throws GanderError `request-invalid` if the graph does not show what the layers would predict
    */
   static async open(model: string, threads: number, cache: Cache): Promise<LensSession> {
     const variant = new Variant(model, `lens${lensVersion}`);
@@ -46,10 +46,10 @@ export class LensSession {
   }
 
   /**
-   * The step says of L layers what it says elsewhere of T tokens; only that of the chunk with the token in it counts.
+   * The step gives for L layers what other steps give for T tokens; only that of the chunk with the token counts.
    *
    * @param own as CausalSession's
-   * @throws GanderError `base-invalid` when the model cannot be run, or gives what is no finite number
+   * @throws GanderError `base-invalid` if the model cannot be run, or gives a number that is not finite
    */
   async run(chunk: Chunk, own: Tensors, { token, next }: LensPlace): Promise<Step> {
     const place = Math.max(0, Math.min(token - chunk.done, chunk.ids.length - 1));

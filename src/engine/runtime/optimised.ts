@@ -1,6 +1,6 @@
 /**
- * A composed graph as onnxruntime optimised it, beside the one that it was made of: to do that anew is half of what opening
- * it takes. It computes the same to the bit, being what onnxruntime runs either way.
+ * A composed graph as onnxruntime has optimised it, kept beside the original: optimising takes half the time of opening. The
+ * results are the same to the bit, as onnxruntime runs the optimised graph either way.
  */
 import { createHash } from 'node:crypto';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,16 +8,16 @@ import { cpus } from 'node:os';
 import path from 'node:path';
 import { seal, unbroken } from './seal.js';
 
-/** Raise it when onnxruntime is told something else for every model. */
+/** Raise it when onnxruntime's settings for every model change. */
 const makerVersion = 2;
 
 export class Optimised {
-  /** Where it is. onnxruntime looks for a graph's numbers beside it, so it can be nowhere else. */
+  /** Its path. It must be beside the original, as onnxruntime looks for a graph's weights beside the graph. */
   readonly file: string;
   readonly #temporary: string;
   readonly #sealName: string;
 
-  /** @param made of, in an entry of the cache. @param onnxruntime which, and told what: what it makes is for itself, and for this machine */
+  /** @param made the original, in a cache entry. @param onnxruntime version and settings: the result is for these and this machine only */
   constructor(
     private readonly made: string,
     onnxruntime: readonly string[],
@@ -28,15 +28,15 @@ export class Optimised {
     this.#sealName = `${path.basename(this.file)}.seal`;
   }
 
-  /** Whether it is there, as it was kept, and made of what is there now. */
+  /** Whether it exists, is unchanged, and was made from the present original. */
   get isSound(): boolean {
     return unbroken(path.dirname(this.file), this.#sealName) !== undefined;
   }
 
   /**
-   * Opens what it is made of, and keeps what that becomes. Whatever of the keeping fails is left undone: it only saves time.
+   * Opens the original and keeps the optimised graph. Keeping it may fail silently: it only saves time.
    *
-   * @param open with a file for onnxruntime to write the optimised graph to; undefined: nowhere
+   * @param open gets the file that onnxruntime is to write the optimised graph to; undefined: none
    */
   async make<T>(open: (into: string | undefined) => Promise<T>): Promise<T> {
     if (!this.#canWrite()) return open(undefined);
@@ -67,7 +67,7 @@ export class Optimised {
     try {
       return await open(this.#temporary);
     } catch {
-      // A full disk; or the model, which then says so without it, too.
+      // The disk may be full; if the model is to blame, opening without the file shows it, too.
       rmSync(this.#temporary, { force: true });
       return open(undefined);
     }

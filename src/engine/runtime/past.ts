@@ -8,7 +8,7 @@ export type Past = ReadonlyMap<string, Tensor>;
 /** The inputs and outputs that carry keys, values and other states from one step to the next (graph/past.ts). */
 export class PastLayout {
   readonly outputs: readonly string[];
-  /** By input, the output that it is next. */
+  /** For each input, the output that becomes its next value. */
   readonly #pairs: ReadonlyMap<string, string>;
   readonly #empty: ReadonlyMap<string, Tensor>;
   readonly #hasPositions: boolean;
@@ -21,7 +21,7 @@ export class PastLayout {
     this.#pairs = pastPairs(inputNames, session.outputNames);
     for (const meta of session.inputs) {
       if (!this.#pairs.has(meta.name) || !meta.isTensor) continue;
-      // [batch, heads, past, width], of which only heads and width are numbers; or a state that has its size from the start.
+      // [batch, heads, past, width], of which only heads and width are numbers; or a state of fixed size.
       const dims = meta.shape.map((d, axis) => (axis === 0 ? 1 : typeof d === 'number' ? d : 0));
       const size = dims.reduce((product, d) => product * d, 1);
       if (meta.type === 'int64') empty.set(meta.name, int64(new BigInt64Array(size), dims));
@@ -52,7 +52,7 @@ export class PastLayout {
     return tokenInputs.has(name) || this.#empty.has(name);
   }
 
-  /** @param done tokens before the chunk, whose keys and values are `past` */
+  /** @param done number of tokens before the chunk, whose keys and values are `past` */
   feeds(ids: Int32Array, done: number, past: Past | undefined): Record<string, Tensor> {
     const t = ids.length;
     const feeds: Record<string, Tensor> = { input_ids: int64(BigInt64Array.from(ids, BigInt), [1, t]) };
@@ -62,7 +62,7 @@ export class PastLayout {
         BigInt64Array.from({ length: t }, (_, i) => BigInt(done + i)),
         [1, t],
       );
-    // All of them: only for some of the last does it leave out the others.
+    // 0 keeps the logits of all tokens; another number would keep only the last ones.
     if (this.#hasCount) feeds['num_logits_to_keep'] = int64(BigInt64Array.of(0n), []);
     for (const [name, empty] of this.#empty) feeds[name] = past?.get(this.#pairs.get(name)!) ?? empty;
     return feeds;

@@ -1,10 +1,10 @@
-/** Asks the processor, by a model of a few bytes whose sums are known, what becomes of products in 8 bits there. */
+/** Finds out how the processor computes 8-bit products, with a model of a few bytes whose sums are known. */
 import { create } from '@bufbuild/protobuf';
 import { DataType, floats, node, valueInfo, writeModel } from '../../graph/model.js';
 import type { Processor } from '../../graph/processor.js';
 import { ModelProtoSchema, TensorProtoSchema } from '../../graph/onnx_pb.js';
 
-/** What the model's two products give; the first sum of each. */
+/** The first sum of each of the model's two products. */
 export interface Asked {
   readonly sum: number;
   readonly rounded: number;
@@ -21,7 +21,7 @@ export async function askProcessor(ask: (how: 'quickly' | 'precisely') => Promis
 
 const depth = 32;
 const width = 16;
-/** The largest there are: where sums of two are held in 16 bits, these do not fit. */
+/** The largest possible sum: on processors that add pairs of products in 16 bits, it does not fit. */
 const wanted = depth * 255 * 127;
 /** 0.3 lies between two steps of a 127th. */
 export const inputs = new Float32Array(depth).fill(0.3, 1).fill(1, 0, 1);
@@ -48,7 +48,7 @@ export function question(): Uint8Array {
         output: [valueInfo('sum', DataType.INT32, [1, width]), valueInfo('rounded', DataType.FLOAT, [1, width])],
         initializer: [
           constant('largest', DataType.INT8, [depth, width], 127),
-          // 9 − 8, two in a byte.
+          // 9 − 8, two per byte.
           constant('ones', DataType.UINT8, [width, 1, depth / 2], 0x99),
           floats('scales', [width], new Float32Array(width).fill(1)),
         ],

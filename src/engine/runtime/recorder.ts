@@ -11,11 +11,11 @@ import type { Block, BlockColumns, Sequence, SequenceColumns, Tokens, Trace } fr
 import type { TraceFrame } from '../../transport/pieces.js';
 import type { Step } from './causal.js';
 
-/** How what a model gives becomes a trace. */
+/** How a model's outputs become a trace. */
 export interface Recording<S extends Step> {
-  /** All of the trace but its columns. */
+  /** All of the trace except its columns. */
   readonly frame: Omit<TraceFrame, 'created'>;
-  /** Columns of the blocks that the model gives beside `chosen`. */
+  /** Columns of the blocks that the model gives besides `chosen`. */
   readonly columns: readonly BlockColumnName[];
   /** Writes `count` tokens of a step into the blocks' columns, which have room for `capacity`, from token `done` on. */
   fill(step: S, count: number, blocks: readonly BlockColumns[], done: number, capacity: number): void;
@@ -35,7 +35,7 @@ export class Recorder<S extends Step = Step> {
   readonly #frame: Omit<Trace, 'sequences' | 'blocks'>;
 
   /**
-   * @param capacities of each sequence, tokens at most
+   * @param capacities the most tokens that each sequence may have
    * @param readable one token as a person reads it
    */
   constructor(
@@ -49,24 +49,24 @@ export class Recorder<S extends Step = Step> {
     this.#sequences = sequences.map((shape, i) => new SequenceRecord(shape, capacities[i]!, readable));
   }
 
-  /** Tokens of a sequence; of the last, which is the one that is written, where none is named. */
+  /** Number of tokens recorded of a sequence; by default of the last, which is the one that is generated. */
   done(sequence = this.#sequences.length - 1): number {
     return this.#sequences[sequence]!.done;
   }
 
-  /** Takes in one chunk of `count` tokens of a sequence. */
+  /** Records one chunk of `count` tokens of a sequence. */
   add(step: S, count: number, sequence = this.#sequences.length - 1): void {
     const own = this.#sequences[sequence]!;
     this.recording.fill(step, count, this.#blocks, own.done, this.capacities[sequence]!);
     own.add(step, count);
   }
 
-  /** Of a token of the last sequence, whose log-probability no chunk gives. */
+  /** Sets the log-probability of a token of the last sequence, if no chunk gives it. */
   setLogProb(token: number, logProb: number): void {
     this.#sequences.at(-1)!.setLogProb(token, logProb);
   }
 
-  /** All that is known so far, in arrays that later tokens go on to fill; or cut, where tokens are fewer than the capacity. */
+  /** All that is known so far, in arrays that later tokens go on filling, or cut to the tokens if these are fewer than the capacity. */
   trace(reads: readonly Read[]): Trace {
     return {
       ...this.#frame,
@@ -90,7 +90,7 @@ export class Recorder<S extends Step = Step> {
   }
 }
 
-/** What is said of one sequence's tokens. */
+/** The predictions for one sequence's tokens. */
 class SequenceRecord {
   readonly #columns: Required<Omit<SequenceColumns, 'topTokens'>> | undefined;
   readonly #topTokens: string[];
@@ -102,7 +102,7 @@ class SequenceRecord {
     private readonly readable: (id: number) => string,
   ) {
     const width = shape.predictions;
-    // Nothing is predicted of what an encoder reads.
+    // Nothing is predicted for what an encoder reads.
     if (width > 0)
       this.#columns = {
         logProb: blank(sequenceColumns.logProb, capacity),
@@ -121,7 +121,7 @@ class SequenceRecord {
     const width = this.shape.predictions;
     for (let i = 0; columns && i < count; i++) {
       const t = this.#done + i;
-      // What the model says of the next token belongs to the next token; `setLogProb` may say better later.
+      // The log-probability of the next token is recorded at that token; `setLogProb` may correct it later.
       if (t + 1 < this.capacity) columns.logProb[t + 1] = logProb[i]!;
       for (let p = 0; p < width; p++) {
         const id = Number(topIds[i * width + p]);
@@ -155,7 +155,7 @@ class SequenceRecord {
   }
 }
 
-/** The first tokens of a column; itself where these are all. */
+/** The first tokens of a column; the column itself if these are all. */
 function cutTo<C extends ColumnArray>(array: C, rows: number, capacity: number, count: number): C {
   return count === capacity ? array : cut(array, rows, capacity, 0, count);
 }

@@ -2,8 +2,8 @@
 
 /**
  * @param logits [V]
- * @param temperature 0: the likeliest, the lower id of two alike
- * @param topP the smallest set of likeliest tokens with so much probability is drawn from; of those alike, the lower ids
+ * @param temperature 0: the likeliest token; if two are equally likely, the lower id
+ * @param topP draws from the smallest set of likeliest tokens with this much probability; of equally likely ones, the lower ids
  */
 export function sampleToken(logits: Float32Array, temperature: number, topP: number, random: () => number): number {
   let best = 0;
@@ -19,12 +19,12 @@ export function sampleToken(logits: Float32Array, temperature: number, topP: num
     left -= weights[i]!;
     if (left < 0) return i;
   }
-  return best; // rounding has left a little over
+  return best; // rounding has left a small remainder
 }
 
-/** Makes all weights 0 but the largest that together have `wanted`; returns what they have. */
+/** Sets all weights to 0 except the largest ones that add up to `wanted`; returns their sum. */
 function keepLargest(weights: Float32Array, wanted: number): number {
-  const sorted = weights.toSorted(); // with no comparator: of a whole vocabulary for every token, it counts
+  const sorted = weights.toSorted(); // without a comparator, as it sorts a whole vocabulary for every token
   let at = sorted.length - 1;
   let kept = sorted[at]!;
   while (at > 0 && kept < wanted) kept += sorted[--at]!;

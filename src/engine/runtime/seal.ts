@@ -15,8 +15,8 @@ import path from 'node:path';
 import { z } from 'zod';
 
 /**
- * What a folder held when it was sealed. Opening must be quick, so a file is only hashed again when its stamp differs:
- * whoever writes into it, or puts another in its place, changes the stamp, even if the modification time is put back.
+ * What a folder contained when it was sealed. Opening must be quick, so a file is only hashed again if its stamp differs:
+ * writing to it or replacing it changes the stamp, even if the modification time is set back.
  */
 const sealSchema = z
   .record(z.string(), z.strictObject({ stamp: z.string(), hash: z.string() }))
@@ -24,10 +24,10 @@ const sealSchema = z
 
 const sealName = 'seal.json';
 
-/** Seals files of the folder, by default all of it and of the folders in it. @returns the seal's text */
+/** Seals files of the folder, by default all of them, those in subfolders included. @returns the seal's text */
 export function seal(folder: string, names: readonly string[] = filesIn(folder), into = sealName): string {
   const sealed: z.infer<typeof sealSchema> = {};
-  // Two links to one file are one.
+  // Two links to one file are hashed once.
   const known = new Map<string, string>();
   for (const name of names) {
     if (name === into) continue;
@@ -48,7 +48,7 @@ function filesIn(folder: string): string[] {
   return files.map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name))).sort();
 }
 
-/** The seal's text where all files are as they were sealed; undefined where one is not, or cannot be read. */
+/** The seal's text if all files are as they were sealed; undefined if one is not, or cannot be read. */
 export function unbroken(folder: string, by = sealName): string | undefined {
   try {
     const text = readFileSync(path.join(folder, by), 'utf8');
@@ -79,7 +79,7 @@ function renew(file: string, text: string): string {
   return text;
 }
 
-/** Differs once a file was written to or replaced: its change time, unlike its modification time, cannot be set back. */
+/** Changes when a file is written to or replaced: its change time, unlike its modification time, cannot be set back. */
 export function stampOf({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [ino, size, mtimeNs, ctimeNs].join(':');
 }

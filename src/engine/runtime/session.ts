@@ -13,7 +13,7 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 
 export const onnxruntimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
 
-// It writes names from the model to the terminal as they are; what it throws says the same.
+// It would print names from the model to the terminal unescaped; its errors say the same.
 ort.env.logLevel = 'fatal';
 
 export function float32(values: Float32Array, dims: readonly number[]): Tensor {
@@ -24,21 +24,21 @@ export function int64(values: BigInt64Array, dims: readonly number[]): Tensor {
   return new ort.Tensor('int64', values, dims);
 }
 
-/** What onnxruntime is told for every model. */
+/** How exactly onnxruntime multiplies in 8 bits. */
 type Precision = 'quickly' | 'precisely';
 const settings = (precision: Precision, threads: number): ort.InferenceSession.SessionOptions => ({
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
   logSeverityLevel: 4,
-  // One room for all tensors, planned by the first run's sizes, only adds to the peak when sizes differ each time.
+  // One buffer for all tensors, planned for the sizes of the first run, only raises the peak when sizes differ each time.
   enableMemPattern: false,
   extra: {
     session: {
-      // Threads that spin while they wait would take an editor's other work its cores.
+      // Threads that spin while they wait would take cores from the editor's other work.
       intra_op: { allow_spinning: '0' },
-      // Signed weights become unsigned, of which no processor cuts off sums. Up to four times as slow: only where needed.
+      // Makes signed weights unsigned, whose sums overflow on no processor. Up to four times slower: only where needed.
       x64quantprecision: precision === 'precisely' ? '1' : '0',
-      // Weights of few bits that a file makes floats of are multiplied as floats: else some processors round inputs.
+      // Weights of few bits that the file itself dequantises are multiplied as floats: otherwise some processors round inputs.
       qdq_matmulnbits_accuracy_level: '0',
     },
   },
@@ -46,7 +46,7 @@ const settings = (precision: Precision, threads: number): ort.InferenceSession.S
 
 let known: Promise<Processor> | undefined;
 
-/** Asked once. */
+/** Finds out once how this processor computes. */
 export function processor(): Promise<Processor> {
   return (known ??= askProcessor(async (precision) => {
     const session = await ort.InferenceSession.create(question(), settings(precision, 1));
@@ -59,7 +59,7 @@ export function processor(): Promise<Processor> {
   }));
 }
 
-/** A file without such products is left alone: onnxruntime fails over some that it has made unsigned. */
+/** A file without such products is left alone: onnxruntime fails on some weights that it has made unsigned. */
 async function precisionFor(file: string): Promise<Precision> {
   if ((await processor()).sums === 'exact') return 'quickly';
   return multipliesBytes(file) ? 'precisely' : 'quickly';
@@ -69,12 +69,12 @@ async function precisionFor(file: string): Promise<Precision> {
 export class Session {
   private constructor(private readonly session: ort.InferenceSession) {}
 
-  /** @throws GanderError `base-invalid` when onnxruntime refuses the model. */
+  /** @throws GanderError `base-invalid` if onnxruntime refuses the model. */
   static async open(file: string, threads: number): Promise<Session> {
     return Session.#create(file, settings(await precisionFor(file), threads), { graphOptimizationLevel: 'all' });
   }
 
-  /** The same of a model in an entry of the cache, where what onnxruntime makes of it is kept. */
+  /** The same for a model in a cache entry, where the graph that onnxruntime has optimised is kept. */
   static async openComposed(file: string, threads: number): Promise<Session> {
     const precision = await precisionFor(file);
     const how = settings(precision, threads);
@@ -83,7 +83,7 @@ export class Session {
       try {
         return await Session.#create(optimised.file, how, { graphOptimizationLevel: 'disabled' });
       } catch {
-        // What it was made of is there, too.
+        // The original is there, too.
       }
     }
     return optimised.make((into) =>
@@ -114,7 +114,7 @@ export class Session {
     return this.session.outputNames;
   }
 
-  /** @throws GanderError `base-invalid` when onnxruntime fails: the inputs are ours, so it is the model that is at odds with itself. */
+  /** @throws GanderError `base-invalid` if onnxruntime fails: the inputs are ours, so the model must contradict itself. */
   async run(feeds: Tensors, outputs: readonly string[]): Promise<Tensors> {
     try {
       return await this.session.run(feeds, outputs);
@@ -128,10 +128,10 @@ export class Session {
   }
 }
 
-/** onnxruntime's message has names from the model in it, as long and as strange as whoever wrote them liked. */
+/** onnxruntime's message contains names from the model, which may be as long and as strange as their author liked. */
 function refusal(what: string, cause: unknown): GanderError {
   const message = plain(cause instanceof Error ? cause.message : String(cause)).slice(0, 1000);
-  return new GanderError('base-invalid', `${what}: ${message}`, 'Export the model anew, or choose another.', {
+  return new GanderError('base-invalid', `${what}: ${message}`, 'Export the model again, or choose another.', {
     cause,
   });
 }

@@ -8,18 +8,18 @@ import { tokenizerProblem } from './tokenizerFile.js';
 import type { Tokens } from '../../trace/model/trace.js';
 
 /**
- * Tokens of a text that is there. Offsets are of the text as it was given; −1 for a special token, which the tokenizer put
- * in or a model generated.
+ * Tokens of a known text. Offsets are those in the text as it was given; −1 for a special token, which the tokenizer added
+ * or a model generated.
  */
 export type TextTokens = Required<Tokens>;
 
-/** What a trace says of tokens, from what a tokenizer says. */
+/** A tokenizer's tokens as a trace has them. */
 export function textTokens({ ids, start, end, text }: Pick<TextTokens, 'ids' | 'start' | 'end' | 'text'>): TextTokens {
   const special = Uint8Array.from(start, (offset) => (offset < 0 ? 1 : 0));
   return { count: ids.length, ids, start, end, special, text };
 }
 
-/** Tokens of one text and of what was written after it. @param at where the second begins */
+/** Tokens of a text and of what was generated after it. @param at where the second begins */
 export function joinedTokens(first: TextTokens, second: TextTokens, at: number): TextTokens {
   return textTokens({
     ids: joined(first.ids, second.ids),
@@ -30,11 +30,11 @@ export function joinedTokens(first: TextTokens, second: TextTokens, at: number):
 }
 
 /**
- * Text to ids and back, with offsets as an editor counts: in UTF-16 units of the original text.
+ * Text to ids and back, with offsets as an editor counts them: in UTF-16 units of the original text.
  *
- * Hugging Face's Rust library counts code points of the original text (also past a normaliser that changes lengths).
- * Where one character is spread over several tokens of single bytes, each of these covers the whole character: a
- * selection cannot begin inside one. A lone surrogate reaches the model as U+FFFD, which is as long, so offsets hold.
+ * Hugging Face's Rust library counts code points of the original text (even if a normaliser changes lengths). If a character
+ * is split into several byte tokens, each of them covers the whole character: a selection cannot begin inside one. A lone
+ * surrogate reaches the model as U+FFFD, which is as long, so offsets stay correct.
  */
 export class Tokenizer {
   readonly #tokenizer: HubTokenizer;
@@ -51,7 +51,7 @@ export class Tokenizer {
       this.#tokenizer = HubTokenizer.fromString(json);
       const problem = tokenizerProblem(JSON.parse(json));
       if (problem !== undefined) throw new Error(`in ${path.basename(file)}, ${problem}.`);
-      // A length stored with the tokenizer would cut text in silence; Gander refuses what is too long instead.
+      // A length stored with the tokenizer would cut text silently; Gander refuses a text that is too long instead.
       this.#tokenizer.disableTruncation();
       this.#tokenizer.disablePadding();
     } catch (cause) {
@@ -59,7 +59,7 @@ export class Tokenizer {
     }
   }
 
-  /** Rejects with a GanderError `tokenizer-invalid` where the tokenizer has no token for something in the text. */
+  /** Rejects with a GanderError `tokenizer-invalid` if the tokenizer has no token for something in the text. */
   async encode(text: string): Promise<TextTokens> {
     const encoding = await this.#tokenizer.encode(text).catch((cause: unknown) => {
       throw invalid('cannot take this text', cause);
@@ -78,7 +78,7 @@ export class Tokenizer {
     return textTokens({ ids, start, end, text: Array.from(ids, (id) => this.readable(id)) });
   }
 
-  /** Whether a token is the mark of a space that the tokenizer put before a text which has none there: it stands for no text. */
+  /** Whether a token marks a space that the tokenizer added and the text does not have: it stands for no text. */
   #isAdded(id: number, covered: string): boolean {
     return !/[\s▁]/.test(covered) && this.#tokenizer.idToToken(id) === '▁';
   }
@@ -90,18 +90,18 @@ export class Tokenizer {
     });
   }
 
-  /** Whether it stands for a byte of a text that the vocabulary has no other entry for. */
+  /** Whether it stands for a single byte, of text that the vocabulary has no other entry for. */
   isByte(id: number): boolean {
     return /^<0x[\da-f]{2}>$/i.test(this.#tokenizer.idToToken(id) ?? '');
   }
 
   /**
-   * Units of the longest entry of the vocabulary, and so a bound: n units of text make at least n ÷ longestToken tokens.
+   * UTF-16 units of the vocabulary's longest entry, which gives a bound: n units of text make at least n ÷ longestToken tokens.
    *
-   * Proof, for a tokenizer that spells a text out (byte-level, or with bytes to fall back to): every unit of the text lies
-   * in some token, and no token covers more units than its entry has. An entry is as long as its text, a symbol a byte
-   * where it is spelt in bytes, and no text has fewer bytes in UTF-8 than units in UTF-16. One that drops or fuses what it
-   * does not know can go below the bound, but only with a text that nearly all of is lost.
+   * Proof, for a tokenizer that can spell any text (byte-level, or with byte fallback): every unit of the text is in some token,
+   * and no token covers more units than its entry has. An entry is as long as its text, or has one symbol per byte, and no text
+   * has fewer bytes in UTF-8 than units in UTF-16. A tokenizer that drops or merges what it does not know can go below the
+   * bound, but only with a text of which nearly all is lost.
    */
   get longestToken(): number {
     return (this.#longestToken ??= Object.keys(this.#tokenizer.getVocab(true)).reduce(
@@ -114,7 +114,7 @@ export class Tokenizer {
     return this.#tokenizer.tokenToId(token) ?? undefined;
   }
 
-  /** One token as a person reads it: a space for `Ġ` or `▁`; bytes that are no text by themselves as `\xf0`. */
+  /** One token as a person reads it: a space for `Ġ` or `▁`; bytes that are not text by themselves as `\xf0`. */
   readable(id: number): string {
     let text = this.#readable.get(id);
     if (text === undefined) {
@@ -130,12 +130,12 @@ function invalid(what: string, cause: unknown): GanderError {
   return new GanderError(
     'tokenizer-invalid',
     `The tokenizer ${what}: ${cause instanceof Error ? cause.message : String(cause)}`,
-    'Fetch the pool again, or write the tokenizer anew with the tokenizers library.',
+    'Fetch the pool again, or save the tokenizer again with the tokenizers library.',
     { cause },
   );
 }
 
-/** The UTF-16 offset of each code point and of the end; undefined where the two count alike. */
+/** The UTF-16 offset of each code point and of the end; undefined if both counts are the same. */
 function unitsOfCodePoints(text: string): Int32Array | undefined {
   if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) return undefined;
   const units = new Int32Array(text.length + 1);
@@ -166,7 +166,7 @@ function byteSymbols(): Map<string, number> {
 function readableBytes(token: string): string {
   const symbols = byteSymbols();
   const bytes = Array.from(token, (symbol) => symbols.get(symbol));
-  // A token that was added to the vocabulary is spelt as it is.
+  // A token that was added to the vocabulary is spelt literally.
   if (bytes.some((byte) => byte === undefined)) return token;
   const raw = Uint8Array.from(bytes as number[]);
   try {

@@ -1,21 +1,21 @@
 import { isObject } from '../../checks/plain.js';
 
 /**
- * What a tokenizer.json that the library loads would fail at later, in half a sentence: at the first text with an unknown
- * word, or by ending the process.
+ * Why a tokenizer.json that the library loads would fail later, in half a sentence: at the first unknown word in a text, or by
+ * ending the process.
  */
 export function tokenizerProblem(json: unknown): string | undefined {
   return unknownProblem(partOf(json, 'model')) ?? processorProblem(partOf(json, 'post_processor'));
 }
 
-/** Models that cannot spell a word they do not know need a token for it. Source: tokenizers 0.23, src/models. */
+/** Models that cannot spell unknown words need a token for them. Source: tokenizers 0.23, src/models. */
 function unknownProblem(model: unknown): string | undefined {
   const type = partOf(model, 'type');
   const vocabulary = partOf(model, 'vocab');
   if (type === 'Unigram')
     return typeof partOf(model, 'unk_id') === 'number'
       ? undefined
-      : 'its Unigram model has no unk_id: it has no token for what it does not know';
+      : 'its Unigram model has no unk_id: it has no token for unknown text';
   if ((type !== 'WordPiece' && type !== 'WordLevel') || !isObject(vocabulary)) return undefined;
   const unknown = partOf(model, 'unk_token');
   return typeof unknown === 'string' && Object.hasOwn(vocabulary, unknown)
@@ -23,7 +23,7 @@ function unknownProblem(model: unknown): string | undefined {
     : `the unknown token ${JSON.stringify(unknown)} is missing in the vocabulary of its ${type} model`;
 }
 
-/** A template for one text may name that text, and special tokens that it lists: src/processors/template.rs takes it for granted. */
+/** A template for one text may name only that text and special tokens that it lists: src/processors/template.rs does not check it. */
 function processorProblem(processor: unknown): string | undefined {
   if (partOf(processor, 'type') === 'Sequence')
     return listOf(processor, 'processors')

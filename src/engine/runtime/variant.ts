@@ -1,15 +1,15 @@
-/** A graph made of a composed one, in its entry of the cache: of the same numbers, which may be gigabytes. */
+/** A graph made from a composed one, in the same cache entry: they share their weights, which may be gigabytes. */
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readCached } from './cache.js';
 import { seal, unbroken } from './seal.js';
 
 export class Variant {
-  /** Where it is. onnxruntime looks for a graph's numbers beside it, so it can be nowhere else. */
+  /** Its path. It must be beside the original, as onnxruntime looks for a graph's weights beside the graph. */
   readonly file: string;
   readonly #sealName: string;
 
-  /** @param made of, in an entry of the cache. @param name part of the file's name */
+  /** @param made the original, in a cache entry. @param name part of the file's name */
   constructor(
     private readonly made: string,
     name: string,
@@ -19,12 +19,12 @@ export class Variant {
     this.#sealName = `${path.basename(this.file)}.seal`;
   }
 
-  /** Whether it is there, as it was made, and made of what is there now. */
+  /** Whether it exists, is unchanged, and was made from the present original. */
   get isSound(): boolean {
     return unbroken(path.dirname(this.file), this.#sealName) !== undefined;
   }
 
-  /** @param change the graph's bytes to those of the variant */
+  /** @param change turns the original's bytes into those of the variant */
   make(change: (bytes: Uint8Array) => Uint8Array): void {
     const temporary = `${this.file}.${process.pid}.tmp`;
     try {

@@ -1,11 +1,11 @@
 /**
- * CSV of `layer,expert`, with no header: what llama.cpp's proposed moe-trace writes
+ * CSV of `layer,expert`, without a header, as llama.cpp's proposed moe-trace writes it
  * (https://github.com/ggml-org/llama.cpp/pull/28544, examples/moe-trace/moe-trace.cpp): batch by batch, layer by layer, the k
- * experts of each token. Neither k nor where a batch ends is said, and follows from the order. The last layer may have been
- * run over a batch's last token alone: what a layer lacks is taken to be its first tokens.
+ * experts of each token. The file says neither k nor where a batch ends; both follow from the order of its lines. The last layer
+ * may have been run over a batch's last token only: tokens that a layer lacks are assumed to be its first ones.
  *
- * Up to commit 0a5bc4d that tool read a strided view as if it were not (as a fork's README says), so of a batch of several
- * tokens only the first one's experts are right. A file cannot tell.
+ * Up to commit 0a5bc4d that tool read a strided view as if it were contiguous (as a fork's README says), so of a batch of several
+ * tokens only the first one's experts are right. A file does not show this.
  */
 import { importLimits } from '../../checks/limits.js';
 import { checkExpert, Choices, chosenTwice } from '../choices.js';
@@ -24,7 +24,7 @@ export const llamaPairs: Reader = {
   },
   read: (bytes, given) => {
     const { runs, experts } = readRuns(bytes);
-    if (runs.length === 0) throw unreadable('it holds no choice');
+    if (runs.length === 0) throw unreadable('it has no choices');
     const k = kOf(runs, experts, given);
     const choices = new Choices();
     let base = 0;
@@ -43,15 +43,15 @@ export const llamaPairs: Reader = {
       ...choices.columns(),
       warnings: [
         ...(given.k === undefined && given.model?.k === undefined
-          ? [`That ${k} experts were chosen a token follows from the order of its lines; it is not said.`]
+          ? [`The file does not say how many experts each token chose; by the order of its lines it was ${k}.`]
           : []),
-        'Some versions of its writer name the right experts only for the first token of each batch.',
+        'Some versions of the program that wrote it give the right experts only for the first token of each batch.',
       ],
     };
   },
 };
 
-/** Neighbouring lines of one layer. */
+/** Consecutive lines of one layer. */
 interface Run {
   readonly layer: number;
   readonly from: number;
@@ -65,7 +65,7 @@ function readRuns(bytes: Uint8Array): { runs: Run[]; experts: number[] } {
     if (line.number === 1 && headers.includes(line.text)) continue;
     const [, layer, expert] = row.exec(line.text) ?? [];
     if (layer === undefined) throw oddLine(line, 'layer,expert: the file may be cut off');
-    if (experts.length >= importLimits.choices) throw unreadable(`it holds more than ${importLimits.choices} choices`);
+    if (experts.length >= importLimits.choices) throw unreadable(`it has more than ${importLimits.choices} choices`);
     const last = runs.at(-1);
     if (last?.layer === Number(layer)) last.length++;
     else runs.push({ layer: Number(layer), from: experts.length, length: 1 });
@@ -75,7 +75,7 @@ function readRuns(bytes: Uint8Array): { runs: Run[]; experts: number[] } {
   return { runs, experts };
 }
 
-/** A batch goes through the layers upwards. */
+/** Within a batch, layers follow in rising order. */
 function* batchesOf(runs: readonly Run[]): Generator<readonly Run[]> {
   let batch: Run[] = [];
   for (const run of runs) {
@@ -88,13 +88,12 @@ function* batchesOf(runs: readonly Run[]): Generator<readonly Run[]> {
   yield batch;
 }
 
-/** What was said, else the largest number that each run is a multiple of: while a text is generated, a run is one token's. */
+/** What was given, or else the largest number that divides each run: while a text is generated, a run is one token's. */
 function kOf(runs: readonly Run[], experts: readonly number[], { k: said, model }: Given): number {
   const k = said ?? model?.k ?? runs.reduce((divisor, { length }) => greatestCommonDivisor(divisor, length), 0);
   const odd = runs.find(({ length }) => length % k !== 0);
-  if (odd) throw unreadable(`layer ${odd.layer} has ${odd.length} lines in a row, which is no multiple of k = ${k}`);
-  if (chosenTwice(experts, k) !== undefined)
-    throw unsaid('how many experts were chosen a token does not follow from it', sayK);
+  if (odd) throw unreadable(`layer ${odd.layer} has ${odd.length} lines in a row, which is not a multiple of k = ${k}`);
+  if (chosenTwice(experts, k) !== undefined) throw unsaid('it does not show how many experts each token chose', sayK);
   return k;
 }
 

@@ -1,10 +1,10 @@
 /**
- * CSV of one choice a line, `phase,token,layer,rank,expert`, with that header or without: what forks of llama.cpp's proposed
- * moe-trace write (https://github.com/ggml-org/llama.cpp/pull/28544; the columns: Cartaz/llama.cpp-vulkan-moe,
+ * CSV with one choice per line, `phase,token,layer,rank,expert`, with or without that header, as forks of llama.cpp's proposed
+ * moe-trace write it (https://github.com/ggml-org/llama.cpp/pull/28544; the columns: Cartaz/llama.cpp-vulkan-moe,
  * examples/moe-trace). `token` counts over both phases, `prefill` and `decode`; `rank` is the place among the chosen.
  *
- * What is shown is what the file says. Of a batch's tokens llama.cpp may run its last layer over the last alone, and these
- * tools number that one as the batch's first.
+ * Gander shows what the file says. llama.cpp may run its last layer over a batch's last token only, and these tools number
+ * that token as the batch's first.
  */
 import { Choices } from '../choices.js';
 import { firstLine, linesOf, oddLine } from '../lines.js';
@@ -28,7 +28,7 @@ export const llamaRanks: Reader = {
       if (line.text === header) continue;
       const [, phase, token, layer, rank, expert] = row.exec(line.text) ?? [];
       if (phase === undefined) throw oddLine(line, `${header}: the file may be cut off`);
-      // A text begins with its prefill: such files are put one behind the other.
+      // A text begins with its prefill: a file may have several texts, one after another.
       if (before === 'decode' && phase === 'prefill') texts++;
       before = phase;
       if (Math.max(1, texts) !== part) continue;

@@ -1,9 +1,9 @@
 /**
- * JSON lines of `moe_topk` events, one a token and layer, as tracers built on llama.cpp write them (schema_version 1):
+ * JSON lines of `moe_topk` events, one per token and layer, as tracers built on llama.cpp write them (schema_version 1):
  * {"schema_version":1,"event":"moe_topk","phase":"prefill","token_index":123,"token_id":1234,"token_text":"def","layer":42,
  *  "experts":[17,92],"weights":[0.21,0.17],"n_expert":256}
  * `token_index` counts within its phase, `prefill` or `generation`; `token_id`, `token_text`, `weights` and `n_expert` may be
- * absent. Events of other names stand between them. Lines that begin with # are comments.
+ * absent. Other events may come between them. Lines that begin with # are comments.
  */
 import { z } from 'zod';
 import { traceLimits } from '../../checks/limits.js';
@@ -32,7 +32,7 @@ type Event = z.infer<typeof event>;
 
 const marked = /"event"\s*:\s*"moe_topk"/;
 
-/** What llama.cpp calls `ffn_moe_weights` is taken before a model normalises or scales it. */
+/** llama.cpp's `ffn_moe_weights` are taken before the model normalises or scales them. */
 const weightsSaid = 'Its weights may be from before the model normalised or scaled them.';
 
 export const moeTopk: Reader = {

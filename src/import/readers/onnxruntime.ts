@@ -1,8 +1,8 @@
 /**
- * onnxruntime's log of its mixtures of experts (`session.enable_moe_expert_statistics`, severity INFO), a line a node and run:
+ * onnxruntime's log of mixtures of experts (`session.enable_moe_expert_statistics`, severity INFO), one line per node and run:
  * … moe_routing {"request_id":"…","node_name":"/model/layers.0/moe/QMoE","node_index":7,"node_type":"QMoE",
  *  "expert_ids":[…],"router_weights":[…],"num_rows":5,"top_k":2,"execution_device_id":-1}
- * or the same records alone, as JSON lines. Source: microsoft/onnxruntime, tools/python/qmoe_expert_distribution.py and its
+ * or only the records, as JSON lines. Source: microsoft/onnxruntime, tools/python/qmoe_expert_distribution.py and its
  * test (pull request 32261). A line `[qmoe_prompt_runner] 2/3 prompt_start` begins another text; `moe_routing_truncated` says
  * that records were dropped.
  */
@@ -44,7 +44,7 @@ export const onnxruntime: Reader = {
       if (line.text.includes('moe_routing_truncated'))
         throw unreadable(
           `line ${line.number} says that onnxruntime dropped records`,
-          'Run less at once: it keeps so many records a run.',
+          'Run fewer tokens at once: it keeps only so many records per run.',
         );
       if (promptStart.test(line.text)) prompts++;
       const read = Math.max(1, prompts) === part ? readRecord(line) : undefined;
@@ -59,7 +59,7 @@ export const onnxruntime: Reader = {
   },
 };
 
-/** @returns undefined for a line of something else */
+/** @returns undefined for any other line */
 function readRecord(line: Line): Logged | undefined {
   const at = line.text.indexOf(marker);
   if (at < 0 && !alone.test(line.text)) return undefined;
@@ -76,7 +76,7 @@ function readRecord(line: Line): Logged | undefined {
   return data;
 }
 
-/** Each node counts its own rows: a run's follow those of the run before. */
+/** Each node counts its own rows: those of a run follow those of the run before. */
 class Runs {
   readonly choices = new Choices();
   readonly #done = new Map<number, number>();
@@ -85,7 +85,7 @@ class Runs {
     const key = `${node_index ?? ''} ${node_name}`;
     const number = layerNumber.exec(node_name)?.[1];
     const site = this.choices.siteOf(key, {
-      // A graph whose names tell no layer has them in its own order.
+      // If names have no layer number, the graph's order counts.
       layer: number === undefined ? (node_index ?? this.#done.size) : Number(number),
       ...(number === undefined && node_name !== '' && { path: node_name }),
     });

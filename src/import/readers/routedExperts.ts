@@ -1,9 +1,9 @@
 /**
- * .npy of expert ids, (tokens − 1, layers, k): what vLLM (`choices[].routed_experts`,
+ * .npy of expert ids, (tokens − 1, layers, k), as vLLM (`choices[].routed_experts`,
  * https://docs.vllm.ai/en/latest/training/routed_experts/) and SGLang (`meta_info.routed_experts`, reshaped as its
- * test/…/test_spec_routed_experts does) return of the prompt and what was generated. A row is a token that was run, and the
- * last one generated was not. vLLM has a row a layer with experts, SGLang one for each layer. What nobody wrote is −1 in one
- * version and 0 in others: a token does not choose an expert twice, so a row of equal numbers is no choice.
+ * test/…/test_spec_routed_experts does) return it for the prompt and the generated tokens. Each row is a token that was run; the
+ * last generated one was not. vLLM has a row per layer with experts, SGLang one for every layer. What was never written is −1 in
+ * one version and 0 in others: a token does not choose an expert twice, so a row of equal numbers is not a choice.
  */
 import { traceLimits } from '../../checks/limits.js';
 import { NpyError, readNpy, readNpyHeader } from '../../formats/npy.js';
@@ -33,7 +33,7 @@ export const routedExperts: Reader = {
 };
 
 /**
- * Expert ids in row-major order, of any tokens, as what a reader gives.
+ * Turns expert ids in row-major order, of any tokens, into what a reader gives.
  * @param shape (tokens, layers, k)
  * @throws Unreadable
  */
@@ -72,7 +72,7 @@ export function routingOf(
     chosen: kept,
     warnings:
       numbered.length < layers
-        ? [`${layers - numbered.length} of its ${layers} layers hold no choice and are left out.`]
+        ? [`${layers - numbered.length} of its ${layers} layers have no choices and are left out.`]
         : [],
   };
 }
@@ -105,10 +105,10 @@ function layersOf(
   if (model?.layers === layers && sparse) return sparse.map((layer) => ({ from: layer, layer }));
   if (sparse)
     throw unreadable(
-      `it has ${layers} layers, and the model ${model.layers!}, ${sparse.length} of them with experts`,
+      `it has ${layers} layers, but the model has ${model.layers!}, ${sparse.length} of them with experts`,
       'Name the config.json of the model that was run.',
     );
   const there = all.filter((from) => known[from] === 1);
-  if (there.length === 0) throw unreadable('it holds no choice');
+  if (there.length === 0) throw unreadable('it has no choices');
   return there.map((from) => ({ from, layer: from }));
 }

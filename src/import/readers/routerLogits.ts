@@ -1,11 +1,11 @@
 /**
- * Router logits, as transformers returns them with `output_router_logits=True`: a tuple of one (batch · tokens, experts) a
+ * Router logits, as transformers returns them with `output_router_logits=True`: a tuple with one (batch · tokens, experts) per
  * layer (https://huggingface.co/docs/transformers/main_classes/output, `MoeCausalLMOutputWithPast`). Saved as .npy, stacked to
- * (layers, tokens, experts), or as safetensors: one tensor `router_logits`, or one a layer whose name has `router_logits` and
- * ends in the layer's number; `input_ids` beside them are the tokens.
+ * (layers, tokens, experts), or as safetensors: one tensor `router_logits`, or one per layer whose name contains `router_logits`
+ * and ends in the layer's number; `input_ids` beside them are the tokens.
  *
- * What was chosen follows for models that take the k largest (config.json says which model it is); where a bias or a limit by
- * groups decides, logits do not tell.
+ * For models that take the k largest (config.json says which model it is), the choices follow from the logits; where a bias or a
+ * limit to groups decides, they do not.
  */
 import { traceLimits } from '../../checks/limits.js';
 import { NpyError, readNpy, readNpyHeader } from '../../formats/npy.js';
@@ -27,7 +27,7 @@ const floats: readonly DType[] = ['F16', 'BF16', 'F32', 'F64'];
 const named = /router_?logits/i;
 
 interface Logits {
-  /** One a layer, [T, N]. */
+  /** One per layer, [T, N]. */
   readonly layers: readonly { readonly layer: number; readonly scores: Float32Array }[];
   readonly tokens: number;
   readonly experts: number;
@@ -49,7 +49,7 @@ export const npyLogits: Reader = {
 
 export const safetensorsLogits: Reader = {
   name: 'safetensors of router logits',
-  // Its header's length, and then JSON.
+  // Such a file begins with its header's length, followed by JSON.
   claims: (first) => first[8] === 0x7b && named.test(new TextDecoder().decode(first)),
   read: (bytes, given) => routingOf(fromSafetensors(bytes), given),
 };
@@ -82,7 +82,7 @@ function fromSafetensors(bytes: Uint8Array): Logits {
   if (!ids) return logits;
   if (ids.size !== logits.tokens || !(ids.dtype === 'I64' || ids.dtype === 'I32'))
     throw unreadable(
-      `its input_ids are ${ids.dtype} [${ids.shape.join(', ')}], and there are logits of ${logits.tokens} tokens`,
+      `its input_ids are ${ids.dtype} [${ids.shape.join(', ')}], but there are logits of ${logits.tokens} tokens`,
     );
   return { ...logits, ids: Int32Array.from(tensorArray(ids.dtype, bytes.subarray(ids.begin, ids.end)), Number) };
 }
@@ -107,13 +107,15 @@ function byLayer(routers: readonly TensorEntry[], read: (entry: TensorEntry) => 
           `the name ${JSON.stringify(entry.name.slice(0, 80))} does not end in a layer’s number of its own`,
         );
       if (flat(entry.shape).join() !== `${tokens},${experts}`)
-        throw unreadable(`its layers are not alike: [${entry.shape.join(', ')}] is not [${tokens}, ${experts}]`);
+        throw unreadable(
+          `its layers have different shapes: [${entry.shape.join(', ')}] is not [${tokens}, ${experts}]`,
+        );
       return { layer, scores: read(entry) };
     }),
   };
 }
 
-/** [layers, T, N], maybe with a batch of one between. */
+/** [layers, T, N], perhaps with a batch axis of size 1 in between. */
 function stacked(shape: readonly number[], all: Float32Array): Logits {
   if (shape.length < 3) throw unreadable(`its shape is (${shape.join(', ')}), not (layers, tokens, experts)`);
   const [layers = 0] = shape;
@@ -130,7 +132,7 @@ function stacked(shape: readonly number[], all: Float32Array): Logits {
   };
 }
 
-/** [T, N], maybe with a batch of one before. */
+/** [T, N], perhaps with a batch axis of size 1 before it. */
 function flat(shape: readonly number[]): readonly [number, number] {
   const [tokens, experts] = shape.slice(-2);
   if (tokens === undefined || experts === undefined || shape.slice(0, -2).some((batch) => batch !== 1))
@@ -142,7 +144,7 @@ function flat(shape: readonly number[]): readonly [number, number] {
 }
 
 function check(layers: number, tokens: number, experts: number): void {
-  if (layers * tokens * experts === 0) throw unreadable('it holds no logits');
+  if (layers * tokens * experts === 0) throw unreadable('it has no logits');
   if (layers > traceLimits.modules || tokens > traceLimits.tokens || experts > traceLimits.experts)
     throw unreadable(`${layers} layers, ${tokens} tokens and ${experts} experts are more than can be shown`);
   checkCells(layers, tokens, experts);
@@ -150,11 +152,11 @@ function check(layers: number, tokens: number, experts: number): void {
 
 function routingOf({ layers, tokens, experts, ids }: Logits, { model, k: said }: Given): Routing {
   const k = said ?? model?.k;
-  if (k === undefined) throw unsaid('logits do not tell how many experts were chosen', sayK);
+  if (k === undefined) throw unsaid('logits do not show how many experts were chosen', sayK);
   if (k > experts) throw unreadable(`${k} of ${experts} experts cannot be chosen`, `${sayK}.`);
   if (model?.experts !== undefined && model.experts !== experts)
     throw unreadable(
-      `it has ${experts} experts, and the model ${model.experts}`,
+      `it has ${experts} experts, but the model has ${model.experts}`,
       'Name the config.json of the model that was run.',
     );
   const known = knownOf(model);
@@ -175,7 +177,9 @@ function routingOf({ layers, tokens, experts, ids }: Logits, { model, k: said }:
     ...decide(score, experts, k, known?.renormalised),
     warnings: known
       ? []
-      : ['That the largest logits were chosen is taken for granted: name the model’s config.json to be sure.'],
+      : [
+          'Gander assumes that the experts with the largest logits were chosen: name the model’s config.json to be sure.',
+        ],
   };
 }
 
@@ -183,13 +187,13 @@ function knownOf(model: Model | undefined) {
   if (!model) return undefined;
   if (!model.decides)
     throw unreadable(
-      `of a model of type ${JSON.stringify(model.type.slice(0, 40))} logits do not tell what was chosen`,
+      `for a model of type ${JSON.stringify(model.type.slice(0, 40))}, logits do not show what was chosen`,
       'Save what it chose, too: the package gander-trace does.',
     );
   return model.decides;
 }
 
-/** transformers gives logits of the layers that have experts. */
+/** transformers returns logits only of the layers that have experts. */
 function numbersOf(layers: readonly number[], model: Model | undefined): readonly number[] {
   const sparse = model?.sparse;
   return sparse?.length === layers.length && layers.every((layer, i) => layer === i) ? sparse : layers;

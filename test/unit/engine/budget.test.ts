@@ -6,18 +6,18 @@ import type { PoolExpert } from '../../../src/pool/pool.js';
 const site = (path: string, dIn: number, dOut: number) => ({ path, dIn, dOut, input: 'x' }) as Site;
 const q = site('q_proj', 4096, 4096);
 
-/** Only what a header says: nothing of its tensors may be asked for. */
+/** Only what a header says: its tensors must not be read. */
 const expert = (id: string, rank: number, { path, dIn, dOut }: Site = q) =>
   ({ id, adapter: { rank, modules: new Map([[path, { rank, dIn, dOut }]]) } }) as unknown as PoolExpert;
 const many = (count: number, rank: number) => Array.from({ length: count }, (_, i) => expert(`e${i}`, rank));
 
-it('leaves out the one expert whose rank all others would be padded to, and names it', () => {
+it('leaves out the expert whose rank all others would be padded to, and names it', () => {
   const large = expert('large', 512);
   const { experts, tooLarge } = affordable([[q]], [...many(300, 1), large]);
   expect(experts).toHaveLength(300);
   expect([...tooLarge.keys()]).toEqual(['large']);
   expect(tooLarge.get('large')!.message).toMatch(
-    /^its rank, 512, would pad all others to it, 5\.\d GB in place of \d+ MB$/,
+    /^all others would be padded to its rank, 512 \(5\.\d GB instead of \d+ MB\)$/,
   );
 });
 
@@ -27,12 +27,12 @@ it('leaves out an expert that takes hours by itself', () => {
   expect(tooLarge.get('slow')!.message).toMatch(/^its rank, 4096, would take hours/);
 });
 
-it('takes ranks that differ, where the padding is small or no more than a few times their own size', () => {
+it('takes different ranks if the padding is small, or at most a few times their own size', () => {
   expect(affordable([[q]], [...many(10, 8), expert('large', 128)]).tooLarge.size).toBe(0);
   expect(affordable([[q]], [...many(200, 64), ...many(100, 128)]).tooLarge.size).toBe(0);
 });
 
-it('counts a rank above the narrower side as that side', () => {
+it('counts a rank above the narrower side as the narrower side', () => {
   const narrow = site('k_proj', 32, 64);
   const wide = expert('wide', 4096, narrow);
   expect(
@@ -40,7 +40,7 @@ it('counts a rank above the narrower side as that side', () => {
   ).toBe(0);
 });
 
-it('refuses a pool that would fill the machine even so', () => {
+it('refuses a pool that would fill the machine even without such experts', () => {
   const large = (count: number) => Array.from({ length: count }, (_, i) => site(`m${i}`, 16_384, 16_384));
   const wide = (sites: readonly Site[]) =>
     Array.from({ length: 500 }, (_, i) => ({

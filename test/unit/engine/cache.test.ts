@@ -31,7 +31,7 @@ const large = (fill: number) => Buffer.alloc(9 * 2 ** 20, fill);
 const make = (into: string) => {
   writeFileSync(path.join(into, 'large.bin'), large(1));
   writeFileSync(path.join(into, 'small.json'), '{}');
-  // A time that can be put back to the nanosecond.
+  // A time that can be restored to the nanosecond.
   for (const name of ['large.bin', 'small.json']) utimesSync(path.join(into, name), 1, 1);
 };
 const never = () => {
@@ -46,13 +46,13 @@ const overwrite = (file: string, content: Buffer | string) => {
 const deadPid = () => spawnSync(process.execPath, ['--version']).pid;
 
 describe('an entry', () => {
-  it('is made once, for others too', () => {
+  it('is made once, for other caches too', () => {
     const entry = new Cache(folder).entry(key('a'), make);
     expect(readdirSync(entry.folder).sort()).toEqual(['large.bin', 'seal.json', 'small.json']);
     expect(new Cache(folder).entry(key('a'), never)).toEqual(entry);
   });
 
-  it('of which bytes were changed in place is made again, whatever its size and times say', () => {
+  it('with bytes changed in place is made again, whatever its size and times say', () => {
     const cache = new Cache(folder);
     const entry = cache.entry(key('a'), make);
     overwrite(path.join(entry.folder, 'large.bin'), large(2));
@@ -71,7 +71,7 @@ describe('an entry', () => {
     expect(cache.holds(entry)).toBe(true);
   });
 
-  it('that nothing was sealed of is made again', () => {
+  it('without a valid seal is made again', () => {
     const { folder: at } = new Cache(folder).entry(key('a'), make);
     for (const nothing of ['{}', 'null', '[]', '{"large.bin":1}', '']) {
       writeFileSync(path.join(at, 'seal.json'), nothing);
@@ -81,7 +81,7 @@ describe('an entry', () => {
     }
   });
 
-  it('that went is not held, and a file of it cannot be read', () => {
+  it('that is gone is not held, and its files cannot be read', () => {
     const cache = new Cache(folder);
     const entry = cache.entry(key('a'), make);
     rmSync(entry.folder, { recursive: true });
@@ -89,14 +89,14 @@ describe('an entry', () => {
     expect(() => readCached(path.join(entry.folder, 'small.json'))).toThrow(expect.objectContaining({ code: 'io' }));
   });
 
-  it('in the place of which stands something else is put there all the same', () => {
+  it('is made even if something else is in its place', () => {
     writeFileSync(path.join(folder, key('a')), 'a file');
     const { folder: at } = new Cache(folder).entry(key('a'), make);
     expect(existsSync(path.join(at, 'large.bin'))).toBe(true);
     expect(readdirSync(folder)).toEqual([key('a')]);
   });
 
-  it('that is in use is not the one to go', () => {
+  it('that is in use is not removed', () => {
     const cache = new Cache(folder, 2);
     const used = cache.entry(key('a'), make);
     utimesSync(used.folder, 1, 1);
@@ -121,7 +121,7 @@ describe('a hash', () => {
     expect(readFileSync(path.join(folder, 'cache/hashes.json'), 'utf8')).toContain(sha('one'));
   });
 
-  it('is another one for other bytes of the same size and time', () => {
+  it('is different for other bytes of the same size and time', () => {
     const file = path.join(folder, 'file');
     writeFileSync(file, 'one');
     later();
@@ -131,7 +131,7 @@ describe('a hash', () => {
     overwrite(file, 'two');
     expect(cache.hash(file)).toBe(sha('two'));
     expect(new Cache(path.join(folder, 'cache')).hash(file)).toBe(sha('two'));
-    // Another file that bears the first one's size and time.
+    // Another file with the first one's size and time.
     const { atime, mtime } = statSync(file);
     writeFileSync(`${file}.new`, 'six');
     utimesSync(`${file}.new`, atime, mtime);
@@ -139,7 +139,7 @@ describe('a hash', () => {
     expect(cache.hash(file)).toBe(sha('six'));
   });
 
-  it('is not remembered of a file that was written to just now, and may be again in the same instant', () => {
+  it('is not remembered for a file that was written to just now, and may be again in the same instant', () => {
     const file = path.join(folder, 'file');
     writeFileSync(file, 'one');
     const cache = new Cache(path.join(folder, 'cache'));
@@ -148,7 +148,7 @@ describe('a hash', () => {
     expect(readFileSync(path.join(folder, 'cache/hashes.json'), 'utf8')).toBe('{}');
   });
 
-  it.each(['null', '[]', '{"x":null}', '{"x":{"size":1}}', '"', ''])('does without a hashes.json of %j', (text) => {
+  it.each(['null', '[]', '{"x":null}', '{"x":{"size":1}}', '"', ''])('ignores a hashes.json with %j', (text) => {
     writeFileSync(path.join(folder, 'hashes.json'), text);
     const file = path.join(folder, 'file');
     writeFileSync(file, 'one');
@@ -160,7 +160,7 @@ describe('a hash', () => {
 });
 
 describe('the folder', () => {
-  it('is rid at once of what killed processes left half made, and of nothing else', () => {
+  it('is cleared at once of what killed processes left unfinished, and of nothing else', () => {
     const host = hostname().replace(/[^\w-]/g, '_');
     const dead = deadPid();
     const left = [`${key('a')}.${host}-${dead}.tmp`, `${key('b')}.old.${host}-${dead}.tmp`];
@@ -176,7 +176,7 @@ describe('the folder', () => {
     expect(readdirSync(folder).sort()).toEqual([...others, key('c')].sort());
   });
 
-  it('may be one that holds other things: they are no entries that could grow old', () => {
+  it('may contain other things, which are never removed as old entries', () => {
     const others = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => path.join(folder, `photographs-${name}`));
     for (const other of others) mkdirSync(other);
     const cache = new Cache(folder, 1);
@@ -186,7 +186,7 @@ describe('the folder', () => {
     expect(existsSync(path.join(folder, key('a')))).toBe(false);
   });
 
-  it('that is no folder is an error', () => {
+  it('is an error if it is not a folder', () => {
     writeFileSync(path.join(folder, 'file'), '');
     for (const at of ['file', 'file/cache', 'file/cache/deeper'])
       expect(() => new Cache(path.join(folder, at))).toThrow(
@@ -206,7 +206,7 @@ describe('the folder', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it('is not blamed for what an entry is made from', () => {
+  it('is not blamed for faults of what an entry is made from', () => {
     expect(() => new Cache(folder).entry(key('a'), () => readFileSync(path.join(tmpdir(), 'no such file')))).toThrow(
       expect.objectContaining({ code: 'ENOENT' }),
     );

@@ -4,11 +4,11 @@ import type { Site } from '../../../src/graph/find.js';
 import type { AdaptedModule } from '../../../src/pool/adapter.js';
 import type { PoolExpert } from '../../../src/pool/pool.js';
 
-describe('a number of fewer bits', () => {
+describe('a number with fewer bits', () => {
   it.each([
     ['F32', 1 + 2 ** -20, 1 + 2 ** -20],
     ['BF16', 1 + 2 ** -7, 1 + 2 ** -7],
-    // Halfway: to the even one, down and up.
+    // Halfway: to the even number, down and up.
     ['BF16', 1 + 2 ** -8, 1],
     ['BF16', 1 + 3 * 2 ** -8, 1 + 2 ** -6],
     ['BF16', -(1 + 3 * 2 ** -8), -(1 + 2 ** -6)],
@@ -31,7 +31,7 @@ describe('the mean of factors', () => {
   const expert = (id: string, modules: Record<string, AdaptedModule>) =>
     ({ id, adapter: { modules: new Map(Object.entries(modules)) } }) as unknown as PoolExpert;
 
-  it('pads smaller ranks with zeros, and counts an expert without a matrix as one of zeros', () => {
+  it('pads smaller ranks with zeros, and counts a missing matrix as zeros', () => {
     const one = expert('one', { both: module(1, 1, [2, 4], [6, 8]), alone: module(1, 3, [2, 2], [2, 2]) });
     const two = expert('two', { both: module(2, 2, [2, 0, 0, 2], [2, 0, 0, 2]) });
     const { adapter } = mergedFactors([one, two], [site('both'), site('alone')]);

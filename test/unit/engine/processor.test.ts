@@ -15,7 +15,7 @@ it('a processor whose sums are right is asked once', async () => {
   expect(await asked({ sum: exact, rounded: 10.3 })).toEqual({ sums: 'exact', roundsInputs: false, how: ['quickly'] });
 });
 
-it('one that cuts them off is asked again, for the slower way', async () => {
+it('one whose sums overflow is asked again, for the slower way', async () => {
   const cut = { sum: 32 * 16384 - 16, rounded: 1 + (31 * 38) / 127 };
   expect(await asked(cut, { sum: exact, rounded: 0 })).toMatchObject({ sums: 'exact when asked', roundsInputs: true });
   expect(await asked(cut, cut)).toMatchObject({ sums: 'wrong', how: ['quickly', 'precisely'] });

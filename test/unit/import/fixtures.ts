@@ -1,4 +1,4 @@
-/** One run in the form of each program (test/fixtures/imports/README.md), and what it is. */
+/** One run in each program's form (test/fixtures/imports/README.md), and what it contains. */
 import { readFileSync } from 'node:fs';
 import { importRouting } from '../../../src/import/index.js';
 import { type Model, readModel } from '../../../src/import/model.js';
@@ -40,7 +40,7 @@ export function nested(trace: Trace, column: 'chosen' | 'weight'): number[][][] 
   });
 }
 
-/** The message of what it throws, if that is of code `import-invalid`. */
+/** The message of the error, which must have the code `import-invalid`. */
 export async function refusal(reading: Promise<unknown>): Promise<string> {
   try {
     await reading;

@@ -1,4 +1,4 @@
-/** What models' own config.json files say, under their own names. */
+/** What models' config.json files say, under each model's own names. */
 import { expect, test } from 'vitest';
 import { readModel } from '../../../src/import/model.js';
 
@@ -46,7 +46,7 @@ test.each([
   expect(read(config)).toMatchObject({ experts, k, sparse });
 });
 
-test('how weights come from logits is known of the models that decide by them', () => {
+test('how logits become weights is known for the models that decide by them', () => {
   const of = (config: object) => read(config).decides;
   expect(of({ model_type: 'mixtral' })).toEqual({ scoring: 'softmax', renormalised: true });
   expect(of({ model_type: 'olmoe', norm_topk_prob: false })).toEqual({ scoring: 'softmax', renormalised: false });

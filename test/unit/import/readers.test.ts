@@ -1,4 +1,4 @@
-/** The same run comes out of every program's file. */
+/** Every program's file gives the same run. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import { expected, fixture, model, nested, read, textFixture } from './fixtures.
 
 const written = new URL('../../fixtures/imports/typescript.gander.safetensors', import.meta.url);
 
-/** As far as the files write them out. */
+/** As precisely as the files write them. */
 function expectWeights(trace: Trace): void {
   const apart = nested(trace, 'weight').flat(2);
   expected.weights.flat(2).forEach((weight, i) => expect(apart[i]).toBeCloseTo(weight, 5));
@@ -29,13 +29,13 @@ const files = [
   'router_logits.safetensors',
 ];
 
-describe('files of others', () => {
+describe('files of other programs', () => {
   it.each(files)('%s belongs to one reader', (name) => {
     const first = fixture(name).subarray(0, firstBytes);
     expect(readers.filter((reader) => reader.claims(first))).toHaveLength(1);
   });
 
-  it.each(['text.txt', 'config.json', 'README.md', 'python.gander.safetensors'])('%s belongs to none', (name) => {
+  it.each(['text.txt', 'config.json', 'README.md', 'python.gander.safetensors'])('%s belongs to no program', (name) => {
     expect(readers.filter((reader) => reader.claims(fixture(name)))).toEqual([]);
   });
 
@@ -47,12 +47,12 @@ describe('files of others', () => {
     expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
   });
 
-  it.each(['moe_topk.jsonl', 'onnxruntime.log'])('%s holds the weights', async (name) => {
+  it.each(['moe_topk.jsonl', 'onnxruntime.log'])('%s has the weights', async (name) => {
     const { trace } = await read(fixture(name));
     expectWeights(trace);
   });
 
-  it.each(['router_logits.npy', 'router_logits.safetensors'])('%s tells the weights of a known model', async (name) => {
+  it.each(['router_logits.npy', 'router_logits.safetensors'])('%s gives the weights of a known model', async (name) => {
     const { trace, warnings } = await read(fixture(name), { model });
     expectWeights(trace);
     expect(trace.router).toEqual({ name: 'mixtral', k: 2, scoring: 'softmax' });
@@ -60,15 +60,17 @@ describe('files of others', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('logits with k alone tell choices, and no weights', async () => {
+  it('logits with only k give choices, but no weights', async () => {
     const { trace, warnings } = await read(fixture('router_logits.npy'), { k: 2 });
     expect(nested(trace, 'chosen')).toEqual(expected.chosen);
     expect(trace.blocks[0]!.weight).toBeUndefined();
     expect(trace.router).toEqual({ name: 'unknown', k: 2 });
-    expect(warnings.map(({ text }) => text).join()).toContain('taken for granted');
+    expect(warnings.map(({ text }) => text).join()).toContain(
+      'Gander assumes that the experts with the largest logits were chosen',
+    );
   });
 
-  it('probabilities and weights in the place of logits are taken for what they are', async () => {
+  it('probabilities and weights in place of logits are recognised', async () => {
     const rows = (numbers: readonly number[]) =>
       encodeSafetensors([{ name: 'router_logits.0', dtype: 'F32', shape: [2, 4], data: Float32Array.from(numbers) }]);
     const probabilities = await read(rows([0.1, 0.4, 0.3, 0.2, 0.25, 0.25, 0.25, 0.25]), {
@@ -82,7 +84,7 @@ describe('files of others', () => {
     ]);
     expect(nested(probabilities.trace, 'weight')[0]![0]![0]).toBeCloseTo(4 / 7);
     expect(probabilities.trace.blocks[0]!.score![1]).toBeCloseTo(Math.log(0.4));
-    // As transformers 4.57 gives them of gpt-oss.
+    // As transformers 4.57 gives them for gpt-oss.
     const weights = await read(rows([0, 0.25, 0.75, 0, 1, 0, 0, 0]), { k: 2 });
     expect(nested(weights.trace, 'chosen')).toEqual([
       [
@@ -99,7 +101,7 @@ describe('files of others', () => {
     expect(weights.trace.blocks[0]!.score).toBeUndefined();
   });
 
-  it('tokens are what the file says of them', async () => {
+  it('tokens are what the file says about them', async () => {
     const { ids, spelled } = expected;
     const jsonl = (await read(fixture('moe_topk.jsonl'))).trace;
     expect(jsonl.sequences[0]!.tokens).toEqual({ count: ids.length, ids: Int32Array.from(ids), text: spelled });
@@ -123,12 +125,10 @@ describe('files of others', () => {
         .flat()
         .every((e) => e === -1),
     ).toBe(true);
-    expect(warnings.map(({ text }) => text).join()).toContain(
-      'That 2 experts were chosen a token follows from the order',
-    );
+    expect(warnings.map(({ text }) => text).join()).toContain('by the order of its lines it was 2');
   });
 
-  it('CSV needs no header, and a header or a byte order mark may stand', async () => {
+  it('CSV needs no header, but may have one, or a byte order mark', async () => {
     const bare = textFixture('ranks.csv').replace(/^.*\n/, '');
     expect(nested((await read(bare)).trace, 'chosen')).toEqual(expected.chosen);
     const marked = `\ufeff${textFixture('ranks.csv').replaceAll('\n', '\r\n')}`;
@@ -137,19 +137,19 @@ describe('files of others', () => {
     expect(nested((await read(named)).trace, 'chosen')[0]).toEqual(expected.chosen[0]);
   });
 
-  it('layers without experts are left out, by what they hold or by the configuration', async () => {
+  it('layers without experts are left out, by their content or by the configuration', async () => {
     const { trace, warnings } = await read(fixture('sglang.npy'));
     expect(trace.sites.map(({ layer }) => layer)).toEqual([1, 2]);
-    expect(warnings.map(({ text }) => text)).toContain('1 of its 3 layers hold no choice and are left out.');
+    expect(warnings.map(({ text }) => text)).toContain('1 of its 3 layers have no choices and are left out.');
     const sparse = { type: 'deepseek_v2', layers: 3, sparse: [1, 2], experts: 8 };
     expect((await read(fixture('sglang.npy'), { model: sparse })).trace.sites.map(({ layer }) => layer)).toEqual([
       1, 2,
     ]);
-    // vLLM has rows of the layers with experts alone.
+    // vLLM has rows only for the layers with experts.
     expect((await read(fixture('vllm.npy'), { model: sparse })).trace.sites.map(({ layer }) => layer)).toEqual([1, 2]);
   });
 
-  it('how many experts there are is said, or as many as were seen', async () => {
+  it('the number of experts is the one that is given, or else as many as were seen', async () => {
     const jsonl = await read(fixture('moe_topk.jsonl'));
     expect(jsonl.trace.blocks[0]!.experts).toBe(8);
     expect(jsonl.warnings.map(({ text }) => text).join()).not.toContain('as were seen');
@@ -159,10 +159,10 @@ describe('files of others', () => {
     expect(said.trace.expertSets[1]!.experts).toHaveLength(64);
   });
 
-  it('of several texts one is read, and the others are told of', async () => {
+  it('of several texts one is read, and a warning mentions the others', async () => {
     const second = await read(fixture('onnxruntime.log'), { part: 2 });
     expect(second.trace.sequences[0]!.done).toBe(3);
-    expect(second.warnings.map(({ text }) => text)).toContain('It holds 2 texts; this is number 2.');
+    expect(second.warnings.map(({ text }) => text)).toContain('It has 2 texts; this is number 2.');
     const twice = textFixture('ranks.csv') + textFixture('ranks.csv').replace(/^.*\n/, '');
     expect(nested((await read(twice, { part: 2 })).trace, 'chosen')).toEqual(expected.chosen);
     const jsonl = textFixture('moe_topk.jsonl');
@@ -170,7 +170,7 @@ describe('files of others', () => {
     expect(nested(both.trace, 'chosen')).toEqual(expected.chosen);
   });
 
-  it('records of onnxruntime may stand alone, a line each', async () => {
+  it('records of onnxruntime may come without a log, one per line', async () => {
     const alone = textFixture('onnxruntime.log')
       .split('\n')
       .flatMap((line) => /moe_routing (\{.*"request_id":"1-.*)/.exec(line)?.[1] ?? [])
@@ -180,7 +180,7 @@ describe('files of others', () => {
 });
 
 describe('traces that cross between Python and TypeScript', () => {
-  it('one that gander-trace wrote is read here', () => {
+  it('a trace that gander-trace wrote is read here', () => {
     const trace = decodeTrace(fixture('python.gander.safetensors'));
     expect(nested(trace, 'chosen')).toEqual(expected.chosen);
     expectWeights(trace);
@@ -193,7 +193,7 @@ describe('traces that cross between Python and TypeScript', () => {
     });
   });
 
-  it('it is what is imported from the logits that it was made of', async () => {
+  it('it equals what is imported from the logits that it was made from', async () => {
     const python = decodeTrace(fixture('python.gander.safetensors'));
     const { trace } = await read(fixture('router_logits.npy'), { model });
     expect(trace.blocks).toEqual(python.blocks);
@@ -201,7 +201,7 @@ describe('traces that cross between Python and TypeScript', () => {
     expect(trace.expertSets).toEqual(python.expertSets);
   });
 
-  it('one that is written here is the one that gander-trace’s tests read', async () => {
+  it('a trace that is written here is the one that gander-trace’s tests read', async () => {
     const { trace } = await read(fixture('moe_topk.jsonl'));
     const bytes = encodeTrace({
       ...trace,

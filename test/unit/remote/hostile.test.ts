@@ -183,7 +183,7 @@ describe('routed experts', () => {
     ['with no expert at all', npy([], 0, '|u1', [16, 2, 0]), /its shape is \(16, 2, 0\)/],
     ['out of range', npy([...numbers(0).slice(1), 70_000], 16, '<i4'), /it names an expert 70000/],
     ['below range', npy([...numbers(0).slice(1), -7], 16, '<i4'), /it names an expert -7/],
-    ['where none chose', npy(numbers(0), 16, '|u1'), /it holds no choice/],
+    ['where none chose', npy(numbers(0), 16, '|u1'), /it has no choices/],
     ['that are no .npy', 'bm90IG51bXB5', /does not begin like a \.npy file/],
     ['that are no base64', '\u{1F4A9}', /does not begin like a \.npy file/],
   ];

@@ -1,7 +1,6 @@
 /**
- * A new request with its view on a tab. What it takes is planted here, six files of it: `requests/table` (its row), `requests/schemas`
- * (what it asks and answers), a family's answer, `words/words`, the view itself and `app/views` (its tab). Nobody between them has
- * heard of it.
+ * A new request with its tab. Six files are planted here: `requests/table` (its row), `requests/schemas` (its types and its check), a
+ * family's answer, `words/words`, the view itself and `app/views` (its tab). Nothing between them knows of it.
  */
 import { h } from 'preact';
 import { useState } from 'preact/hooks';
@@ -28,7 +27,7 @@ const row = {
   absent: { reason: 'Nobody counts letters here.', remedy: 'Count them yourself.' },
 } as const;
 
-/** What the request is called; as the table would have it, its name is one of those of types. */
+/** What the request is called; typed as one of the table's names, which it would be if the table had it. */
 const count = 'count' as 'lens';
 
 interface Counting {
@@ -36,7 +35,7 @@ interface Counting {
   readonly of: string;
 }
 
-// Other files of this worker have loaded these modules without it, and others will.
+// Other test files of this worker have loaded these modules without it, and will again.
 vi.resetModules();
 vi.doMock('../../../src/requests/table.js', async (original) => {
   const own = await original<Table>();
@@ -49,7 +48,7 @@ vi.doMock('../../../src/requests/table.js', async (original) => {
     rowOf: (name: keyof typeof requests) => requests[name],
   };
 });
-/** What was counted. */
+/** Texts in which letters were counted. */
 const counted: string[] = [];
 const answers = {
   [count]: async ({ text, of }: Counting, { check, onProgress }: Turn<'lens'>) => {
@@ -59,7 +58,7 @@ const answers = {
     return { letters: text.split(of).length - 1 };
   },
 };
-/** A model of a family that answers it, and one of a family that does not. */
+/** A model of a family that answers the request, and one of a family that does not. */
 const modelOf = (folder: string) =>
   ({
     isCurrent: () => true,
@@ -131,7 +130,7 @@ beforeAll(() => {
 type ToChild = InstanceType<typeof Answerer<Requests>>;
 type ToHost = InstanceType<typeof Caller<Requests>>;
 
-/** An engine in a child, as its client has it: all that crosses is copied. */
+/** An engine in a child, as its client sees it: all messages are copied. */
 async function engineOn(pool: string): Promise<Engine> {
   const engine = await createEngine({ pool, cache: '/cache', threads: 1, chunk: 16 });
   const answerer: ToChild = new Answerer<Requests>(
@@ -147,7 +146,7 @@ async function engineOn(pool: string): Promise<Engine> {
   return new Client();
 }
 
-/** The panel's page, drawn, and what is behind it. */
+/** The panel's page, drawn, and the host behind it. */
 function panel(source: Source) {
   const store = new RoutingStore();
   const runs = new Runs(new RoutingService(() => source), store);
@@ -171,7 +170,7 @@ function panel(source: Source) {
   return { drawn, main: () => store.get(id)!.main };
 }
 
-/** What the view says once its button was pressed. */
+/** What the tab shows after its button was pressed. */
 async function shown(drawn: Mounted, of: string): Promise<string> {
   letter = of;
   expect(drawn.all('role', 'tab').at(-1)!.textContent).toBe('Letters');
@@ -189,7 +188,7 @@ it('reaches the family from a view, through host, source and child, and its answ
   const { drawn, main } = panel(new ChildSource(await engineOn('/counts')));
   expect(await shown(drawn, 'e')).toBe('4');
   expect(main()).toMatchObject({ running: undefined, error: undefined });
-  // As its row says, who asks again gets what is known.
+  // As its row says, asking again gives the known result.
   expect(await shown(drawn, 'e')).toBe('4');
   expect(counted).toEqual(['goose and geese']);
 });
@@ -199,12 +198,12 @@ it('is checked by its schema, and what is wrong with it comes back to the view',
   expect(await shown(drawn, '')).toMatch(/^The request cannot be understood: "of"/);
 });
 
-it('is refused where it cannot be asked, in the words of the source or else of the table', async () => {
+it('is refused if it cannot be asked, in the words of the source or else of the table', async () => {
   expect(await shown(panel(new FileSource('a trace')).drawn, 'e')).toMatch(/nothing can be run in it/);
   expect(await shown(panel(new ChildSource(await engineOn('/counts-not'))).drawn, 'e')).toBe(row.absent.reason);
   expect(abilities({})).toMatchObject({ [count]: { reason: row.absent.reason } });
 });
 
-it('is a method of whoever is asked', () => {
+it('is a method of whatever can be asked', () => {
   expect(remoteEngine({ pool: 'http://127.0.0.1:9' })[count]).toBeTypeOf('function');
 });

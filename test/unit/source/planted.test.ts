@@ -1,4 +1,4 @@
-/** A source of which no room has heard: it gives ids only. From the choice that names it to what the panel is told. */
+/** A source that no room knows, which gives only ids: from the choice that names it to what the panel shows. */
 import { beforeEach, expect, it } from 'vitest';
 import { Runs } from '../../../src/routing/runs.js';
 import { RoutingService } from '../../../src/routing/service.js';
@@ -77,7 +77,7 @@ it('says what it can do, and what is wrong, to whoever asks the service', async 
   expect(told).toEqual([description]);
 });
 
-it('is run, and what it gives stands in the store with nothing added', async () => {
+it('is run, and the store has what it gives with nothing added', async () => {
   await runs.route(id, 'main', strategy, []);
   const { main } = store.get(id)!;
   expect(main).toMatchObject({ running: undefined, error: undefined });
@@ -95,7 +95,7 @@ it('reaches the other end as it is: what is absent stays absent', () => {
   for (const block of arrived.blocks) expect(Object.keys(block)).not.toContain('weight');
 });
 
-it('refuses in its own words what it does not do, and no run is begun', async () => {
+it('refuses in its own words what it cannot do, and begins no run', async () => {
   await expect(runs.attribute(id)).rejects.toMatchObject({ message: only.reason });
   await expect(runs.generate(id, { maxTokens: 1 })).rejects.toMatchObject({ message: only.reason });
   expect(store.get(id)!.main.error).toMatchObject({ code: 'request-invalid', message: only.reason });

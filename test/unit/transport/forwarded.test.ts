@@ -1,4 +1,4 @@
-/** The way of a trace from the child to the page: what the child cut the host sends on, and cuts nothing. */
+/** A trace on its way from the child to the page: the host sends on what the child has cut, and cuts nothing itself. */
 import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Answering } from '../../../src/channel/messages.js';
 import type { HostMessage, SideState } from '../../../src/protocol/panel.js';

@@ -6,7 +6,7 @@ import { blockOf, fabricate, fabricateIds, textOf, withText } from '../trace/fab
 
 const words = (count: number) => Array.from({ length: count }, (_, i) => ` ${i}`);
 
-/** A run's way: pieces as another process gets them, with nothing shared. */
+/** Sends a run: pieces as another process gets them, with nothing shared. */
 function way() {
   const [sender, builder] = [new TraceSender(), new TraceBuilder()];
   const send = (pieces: Iterable<TracePiece>) => {
@@ -35,7 +35,7 @@ it.each([1, 63, 64, 65, 200])('a trace of %i tokens arrives as it was', (tokens)
   expect(build(trace)).toStrictEqual(trace);
 });
 
-it('a trace that grows sends what is new, and its tail stays empty until then', () => {
+it('of a growing trace only what is new is sent, and its tail stays empty until then', () => {
   const whole = fabricate({ tokens: words(150) });
   const { k, experts } = blockOf(whole);
   const { send, build } = way();
@@ -50,7 +50,7 @@ it('a trace that grows sends what is new, and its tail stays empty until then', 
       .score!.subarray(70 * experts, 150 * experts)
       .every(Number.isNaN),
   ).toBe(true);
-  // No frame, no text, no token goes twice.
+  // No frame, text or token is sent twice.
   expect(said(send(whole))).toEqual(['first 70+64', 'first 134+16', 'late 70+64', 'late 134+16']);
   const last = build(whole);
   expect(last).toStrictEqual(whole);
@@ -58,7 +58,7 @@ it('a trace that grows sends what is new, and its tail stays empty until then', 
   expect(textOf(last).tokens).toBe(textOf(first).tokens);
 });
 
-describe('text that is being written', () => {
+describe('text that is being generated', () => {
   const whole = fabricate({ tokens: words(90) });
   const short = finished(withText(whole, { done: 80, text: words(80).join('') }));
 
@@ -84,7 +84,7 @@ describe('text that is being written', () => {
     expect(build(changed)).toStrictEqual(changed);
   });
 
-  it('that was stopped is cut to what is done', () => {
+  it('is cut to what is done if it was stopped', () => {
     const { send, build } = way();
     const partial = withText(whole, { done: 70 });
     send(partial);
@@ -94,7 +94,7 @@ describe('text that is being written', () => {
   });
 });
 
-it('what a trace has not stays away', () => {
+it('columns that a trace does not have stay absent', () => {
   const bare = fabricate({ bare: true });
   const { send, build, lacksLate } = way();
   expect(lacksLate(bare)).toBe(false);
@@ -109,7 +109,7 @@ it('several sequences and blocks arrive, each with its own tokens', () => {
   expect(build(trace)).toStrictEqual(trace);
 });
 
-it('large columns follow when they are asked for', () => {
+it('large columns are sent when they are asked for', () => {
   const trace = fabricate();
   const { first, send, build, lacksLate } = way();
   first(trace);
@@ -120,7 +120,7 @@ it('large columns follow when they are asked for', () => {
   expect(build(trace)).toStrictEqual(trace);
 });
 
-it('a trace of no tokens arrives, too', () => {
+it('a trace without tokens arrives, too', () => {
   const none = finished(withText(fabricate(), { done: 0 }));
   const { send, build } = way();
   send(none);

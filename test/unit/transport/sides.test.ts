@@ -20,14 +20,14 @@ function page() {
   let texts = 0;
   let states: (SideState | undefined)[] = [];
   return {
-    /** What the page shows at last; `until`: the host stops after so many messages. */
+    /** What the page shows in the end; `until`: the host stops after this many messages. */
     show: (side: 'main' | 'other', shown: SideState | undefined, until = Infinity): SideState | undefined => {
       [types, states] = [[], []];
       texts = 0;
       for (const message of sender.messages(side, shown)) {
         const arrived = structuredClone<HostMessage>(message);
         if (arrived.type === 'piece') {
-          // Frame and tokens go before the first cells, once a run.
+          // Frame and tokens are sent before the first cells, once per run.
           if (arrived.piece.part === 'cells') types.push(arrived.piece.sent === 'late' ? 'scores' : 'choices');
           else texts++;
           receiver.piece(arrived);
@@ -40,7 +40,7 @@ function page() {
       return states.at(-1);
     },
     types: () => types,
-    /** Pieces of frame, text and tokens. */
+    /** Number of pieces with frame, text or tokens. */
     texts: () => texts,
     states: () => states,
   };
@@ -57,7 +57,7 @@ it('the page has what the host has, with traces and without', () => {
   expect(types()).toEqual([]);
 });
 
-it('sends arrays once, and of a trace that grows the new tokens', () => {
+it('sends arrays once, and of a growing trace only the new tokens', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   try {
     const { show, types, texts } = page();
@@ -73,7 +73,7 @@ it('sends arrays once, and of a trace that grows the new tokens', () => {
     expect(texts()).toBe(0);
     show('main', state({ trace, stale: true }));
     expect(types()).toEqual(['status']);
-    // The other side shows the same run: it is there already.
+    // The other side shows the same run, which the page already has.
     show('other', state({ trace }));
     expect(types()).toEqual(['side']);
   } finally {
@@ -81,7 +81,7 @@ it('sends arrays once, and of a trace that grows the new tokens', () => {
   }
 });
 
-it('owes the last word when the host stopped before it, wherever that was', () => {
+it('still sends the last message if the host stopped before it, wherever that was', () => {
   const trace = fabricate({ tokens: words(100) });
   const all = ['choices', 'choices', 'side', 'scores', 'scores', 'side'];
   for (let until = 1; until < all.length; until++) {
@@ -95,7 +95,7 @@ it('owes the last word when the host stopped before it, wherever that was', () =
   }
 });
 
-it('leaves a partial result on show for a while, the longer the more tokens it has; what is known goes ahead', () => {
+it('leaves a partial result on show for a while, longer with more tokens; what is known is sent ahead', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   try {
     const { show, types } = page();
@@ -113,7 +113,7 @@ it('leaves a partial result on show for a while, the longer the more tokens it h
     expect(shown(101)).toEqual(['choices']);
     vi.advanceTimersByTime(1);
     expect(shown(102)).toEqual(['choices', 'side']);
-    // The end waits for nothing.
+    // The final result does not wait.
     show('main', state({ running, trace }));
     expect(types()).toEqual(['choices', 'choices']);
     show('main', state({ trace }));
@@ -131,13 +131,13 @@ it('shows another run at once', () => {
   expect(types()).toEqual(['choices', 'side']);
 });
 
-it('shows what was chosen before the scores are there, and says that they follow', () => {
+it('shows what was chosen before the scores arrive, and says that they follow', () => {
   const { show, states } = page();
   const trace = fabricate({ tokens: words(100) });
   const bare = without(trace, 'score');
   show('main', state({ trace }));
   expect(states()).toStrictEqual([state({ trace: bare, scoresFollow: true }), state({ trace })]);
-  // A run that was stopped: there is nothing new to show but these.
+  // A run that was stopped: only these are new.
   const { show: showAgain, types, states: all } = page();
   showAgain('main', state({ running, trace: upTo(trace, 70) }));
   expect(all().map((s) => s?.scoresFollow)).toEqual([true]);
@@ -150,7 +150,7 @@ it('shows what was chosen before the scores are there, and says that they follow
 it('goes on with scores that were interrupted', () => {
   const { show, types } = page();
   const shown = state({ trace: fabricate({ tokens: words(200) }) });
-  // Four of choices, the side, one of affinities.
+  // Four messages with choices, the side, one with scores.
   show('main', shown, 6);
   expect(types().at(-1)).toBe('scores');
   expect(show('main', shown)).toStrictEqual(shown);

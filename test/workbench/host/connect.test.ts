@@ -194,7 +194,7 @@ describe('a server instead of a pool', () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     await connect([server.address], true);
     assert.throws(() => api.parts.engines.engine, /its experts are not on this machine/);
-    await assert.rejects(api.parts.service.pool(), /no pool on this machine/);
+    await assert.rejects(api.parts.service.pool(), /not a pool on this machine/);
     await assert.rejects(api.parts.service.attribute({ text }), /does not let its routers be changed/);
   });
 });

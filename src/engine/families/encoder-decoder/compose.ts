@@ -28,13 +28,13 @@ import { byUse, place } from '../lora-pool/placing.js';
 import type { Plan } from '../lora-pool/plan.js';
 
 /**
- * The graphs that an encoder-decoder is run as, in order. `cross` is the decoder for first tokens, of which only the keys
- * and values of the cross-attention are left: they are made of what the encoder gave, once. The decoder with a past then
- * reads all of the output, its past being empty at first.
+ * The graphs of an encoder-decoder, in the order in which they run. `cross` is the exported decoder for first tokens, cut down
+ * to the keys and values of the cross-attention, which are computed once from the encoder's result. The decoder with a past
+ * then reads the whole output, starting from an empty past.
  */
 export const graphNames = ['encoder', 'cross', 'decoder'] as const;
 
-/** One of the graphs that is being composed. */
+/** One of the graphs being composed. */
 interface Graph {
   readonly name: (typeof graphNames)[number];
   readonly file: string;
@@ -52,7 +52,7 @@ export function composePair(
   return composed(pool, hash, cache, wholes, form, (folder) => composeInto(folder, pool, wholes, form));
 }
 
-/** Where the modules are, in whichever graph. */
+/** Finds the modules, whichever graph they are in. */
 export function findInPair(pool: Pool, paths: Iterable<string>): Found {
   return findIn(readGraphs(pairFiles(pool)), paths).found;
 }
@@ -89,7 +89,7 @@ function composeInto(folder: string, pool: Pool, wholes: readonly WholeAdapter[]
 
 function pairFiles({ base: { model } }: Pool): PairFiles {
   if (typeof model !== 'string') return model;
-  throw new GanderError('pool-invalid', "The pool's base is no encoder-decoder.", 'See docs/pool-format.md.');
+  throw new GanderError('pool-invalid', "The pool's base is not an encoder-decoder.", 'See docs/pool-format.md.');
 }
 
 function readGraphs(files: PairFiles): Graph[] {
@@ -107,14 +107,16 @@ function readGraphs(files: PairFiles): Graph[] {
   ];
 }
 
-/** Each module in the graph that it is a part of: another may have one of the same name. */
+/** Looks for each module only in the graph that it belongs to: another graph may have one of the same name. */
 function findIn(
   graphs: readonly Graph[],
   paths: Iterable<string>,
 ): { readonly found: Found; readonly graphOf: ReadonlyMap<Product, Graph> } {
   const all = [...paths];
   const sites = new Map<string, Site>();
-  const missing = new Map(all.filter((module) => !isOfT5(module)).map((module) => [module, 'it is no module of a T5']));
+  const missing = new Map(
+    all.filter((module) => !isOfT5(module)).map((module) => [module, 'it is not a module of a T5']),
+  );
   const graphOf = new Map<Product, Graph>();
   for (const graph of graphs) {
     const found = findModules(
@@ -130,7 +132,7 @@ function findIn(
   return { found: { sites, missing }, graphOf };
 }
 
-/** BART and others call theirs otherwise; which sequence those see is not known here. */
+/** BART and others name their modules differently; which sequence those see is not known here. */
 function isOfT5(module: string): boolean {
   return /^(?:encoder|decoder)\.block\.\d+\./.test(module);
 }

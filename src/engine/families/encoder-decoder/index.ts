@@ -34,7 +34,7 @@ function startToken({ folder, manifest }: Pool): number {
   if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
   throw new GanderError(
     'pool-invalid',
-    `${manifest.base.config} names no decoder_start_token_id.`,
+    `${manifest.base.config} does not name a decoder_start_token_id.`,
     "Restore it from the base model's own config.json.",
   );
 }

@@ -13,17 +13,17 @@ import { graphNames } from './compose.js';
 
 const hidden = 'last_hidden_state';
 
-/** The graphs that read the input: what the decoder has before its first token. */
+/** Runs the graphs that read the input, and gives what the decoder needs before its first token. */
 export class PairInput {
   private constructor(
     private readonly encoder: Session,
     private readonly cross: Session,
     private readonly graphs: readonly [encoder: RoutedGraph, cross: RoutedGraph],
-    /** For each input of the decoder that stays as it is over the output, which output of `cross` or input of it that is. */
+    /** For each decoder input that stays the same over the whole output: the output or input of `cross` that it is. */
     private readonly given: ReadonlyMap<string, string>,
   ) {}
 
-  /** @param constant inputs of the decoder that no chunk gives */
+  /** @param constant inputs of the decoder that are the same for every chunk */
   static async open({ entry, plan }: Composed, threads: number, constant: readonly string[]): Promise<PairInput> {
     const parts = graphParts(plan);
     const files = graphNames.map((name) => filesOf(path.join(entry.folder, name)));
@@ -37,9 +37,9 @@ export class PairInput {
   }
 
   /**
-   * Reads the input, and makes of it the keys and values of the cross-attention: the past of the output's first chunk.
+   * Reads the input and computes from it the keys and values of the cross-attention: the past of the output's first chunk.
    *
-   * @throws GanderError `base-invalid` when the model cannot be run, or gives what is no finite number
+   * @throws GanderError `base-invalid` if the model cannot be run, or gives a number that is not finite
    */
   async encode(ids: Int32Array, steering: Steering): Promise<RoutedStep> {
     const t = ids.length;
@@ -50,7 +50,7 @@ export class PairInput {
     const shared: Tensors = {
       [encoderInputs.hidden]: read.outputs[hidden]!,
       [encoderInputs.mask]: ones(),
-      // Nothing that is asked of it depends on what is written.
+      // The outputs used here do not depend on the decoder's tokens.
       input_ids: int64(BigInt64Array.of(0n), [1, 1]),
     };
     const states = [...this.given.values()].filter((name) => this.cross.outputNames.includes(name));
@@ -60,7 +60,7 @@ export class PairInput {
     return { ...silent, past, parts: [read.part, made.part] };
   }
 
-  /** Of what was before a chunk of the output, what stays as it is. */
+  /** The part of a chunk's past that stays the same over the whole output. */
   kept(past: Past | undefined): ReadonlyMap<string, Tensor> {
     return new Map([...this.given.keys()].map((name) => [name, past!.get(name)!]));
   }
@@ -71,7 +71,7 @@ export class PairInput {
   }
 }
 
-/** What is predicted after tokens of an input: nothing. */
+/** Nothing is predicted after the input's tokens. */
 const silent = {
   logProb: new Float32Array(),
   topLogProb: new Float32Array(),
@@ -79,7 +79,7 @@ const silent = {
   last: new Float32Array(),
 };
 
-/** @param given some of which the graph takes */
+/** @param given inputs; those that the graph does not have are ignored */
 async function runRouted(
   session: Session,
   graph: RoutedGraph,

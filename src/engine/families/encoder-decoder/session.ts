@@ -12,7 +12,7 @@ import type { RoutedStep } from '../lora-pool/session.js';
 import { type Steering, StrategySteering } from '../lora-pool/steering.js';
 import { PairInput } from './input.js';
 
-/** Of log-probabilities that rounding alone keeps apart; a token more or less in sight makes a difference of tenths. */
+/** Largest difference of log-probabilities that rounding alone explains; seeing a token more or less changes them by tenths. */
 const tolerance = 1e-2;
 
 /** The composed graphs of an encoder-decoder, ready to run. */
@@ -38,12 +38,12 @@ export class PairSession {
     return session;
   }
 
-  /** Reads the input. @throws GanderError as PairInput's */
+  /** Reads the input. @throws GanderError as PairInput.encode */
   encode(ids: Int32Array, steering: Steering): Promise<RoutedStep> {
     return this.input.encode(ids, steering);
   }
 
-  /** Some tokens of the output. @throws GanderError as `encode` */
+  /** Runs some tokens of the output. @throws GanderError as `encode` */
   async run(chunk: Chunk, steering: Steering): Promise<RoutedStep> {
     const t = chunk.ids.length;
     const kept = this.input.kept(chunk.past);
@@ -55,9 +55,9 @@ export class PairSession {
   }
 
   /**
-   * Its exporter traced it with one token and a past: what it took for a constant then would be wrong without a word.
+   * The exporter traced the decoder with one token and a past; anything that it fixed as a constant would be silently wrong.
    *
-   * @throws GanderError `base-invalid` where it does not compute what it should
+   * @throws GanderError `base-invalid` if the decoder does not compute what it should
    */
   async #checkDecoder(): Promise<void> {
     const steering = new StrategySteering(this.plan, { name: 'base' }, []);
@@ -70,7 +70,7 @@ export class PairSession {
     const apart = [...first.logProb, ...second.logProb];
     if (apart.every((x, i) => Math.abs(x - together.logProb[i]!) < tolerance)) return;
     throw invalidBase(
-      'The decoder with a past gives other numbers for two tokens at once than for one after the other, from an empty past',
+      'From an empty past, the decoder gives different numbers for two tokens at once and for one after the other',
       'Export it with gander-training export-base.',
     );
   }
@@ -81,7 +81,7 @@ export class PairSession {
   }
 }
 
-/** The same with what each layer of the decoder would predict. */
+/** The same graphs, with what each layer of the decoder would predict. */
 export class PairLens {
   private constructor(
     readonly plan: Plan,

@@ -1,4 +1,4 @@
-/** What composing a pool would take, told before anything is written. */
+/** What composing a pool would take, computed before anything is written. */
 import { poolRank } from '../../../graph/algebra.js';
 import type { Site } from '../../../graph/find.js';
 import type { PoolExpert } from '../../../pool/pool.js';
@@ -13,15 +13,15 @@ export interface Affordable {
   readonly tooLarge: ReadonlyMap<string, GanderError>;
 }
 
-/** Router vectors of a module and expert: gates, mean inputs, singular vectors. */
+/** Router vectors per module and expert: gate, mean input, singular vector. */
 const routers = 3;
 
 /**
- * Leaves out the experts whose share is out of all proportion: one that takes minutes of arithmetic by itself, or one of
- * a large rank among many of a small one, to whose rank all are padded.
+ * Leaves out experts whose share is out of all proportion: one that takes minutes of arithmetic by itself, or one of large
+ * rank among many of small rank, as all are padded to the largest.
  *
  * @param groups modules that share an input
- * @throws GanderError `pool-invalid` where the pool would be too large even so
+ * @throws GanderError `pool-invalid` if the pool is too large even without them
  */
 export function affordable(groups: readonly (readonly Site[])[], given: readonly PoolExpert[]): Affordable {
   const tooLarge = new Map<string, GanderError>();
@@ -45,14 +45,14 @@ export function affordable(groups: readonly (readonly Site[])[], given: readonly
       return { experts, tooLarge };
     }
     const largest = Math.max(...experts.map((expert) => rankOf(sites, expert)));
-    const why = `its rank, ${largest}, would pad all others to it, ${bytesInWords(total)} in place of ${bytesInWords(own)}`;
+    const why = `all others would be padded to its rank, ${largest} (${bytesInWords(total)} instead of ${bytesInWords(own)})`;
     experts = experts.filter((expert) => rankOf(sites, expert) < largest || leaveOut(expert, why));
   }
 }
 
 /**
- * Sites by their input, each group in the order given; by layer, too, as what an encoder gives is the input of every layer of
- * its decoder, whose experts would not all fit beside each other.
+ * Groups sites by input, each group in the given order. Also by layer: the encoder's result is the input of all layers of the
+ * decoder, and their experts would be too many for one group.
  */
 export function sharingInput(sites: readonly Site[]): Site[][] {
   const groups = new Map<string, Site[]>();
@@ -83,7 +83,7 @@ function rankOf(sites: readonly Site[], expert: PoolExpert): number {
   return sites.reduce((most, site) => Math.max(most, rankAt(site, expert)), 0);
 }
 
-/** Multiplications, those of Jacobi's method (rank³, some ten sweeps) included. */
+/** Multiplications, including those of Jacobi's method (rank³, about ten sweeps). */
 function workOf(sites: readonly Site[], expert: PoolExpert): number {
   return sum(sites, (site) => {
     const given = expert.adapter.modules.get(site.path)?.rank ?? 0;

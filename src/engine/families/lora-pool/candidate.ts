@@ -1,4 +1,4 @@
-/** Whether a pool could take an expert, told before anything of it is copied. */
+/** Checks whether a pool can take an expert, before any of it is copied. */
 import { lstatSync } from 'node:fs';
 import path from 'node:path';
 import { resolveInside } from '../../../pool/paths.js';
@@ -12,13 +12,13 @@ import type { Found } from '../../../graph/find.js';
 
 /**
  * @param folder absolute
- * @param find modules in the pool's base, by their paths
- * @throws GanderError `expert-invalid` with the reason, `pool-unsafe-path` where the pool keeps its experts elsewhere
+ * @param find finds modules in the pool's base, by their paths
+ * @throws GanderError `expert-invalid` with the reason, `pool-unsafe-path` if the pool keeps its experts outside its folder
  */
 export function examine(pool: Pool, folder: string, find: Find): Candidate {
   const id = path.basename(folder);
   if (id === '' || id.startsWith('.'))
-    throw invalid(`"${id}" can name no expert.`, 'Rename the folder: its name is what the expert is called by.');
+    throw invalid(`An expert cannot be named "${id}".`, "Rename the folder: its name becomes the expert's id.");
   const experts = pool.manifest.experts;
   const target = path.join(experts, id);
   if (isThere(path.join(resolveInside(pool.folder, experts), id)))
@@ -26,7 +26,7 @@ export function examine(pool: Pool, folder: string, find: Find): Candidate {
   const lacking = neededFiles.find((name) => !isThere(path.join(folder, name)));
   if (lacking !== undefined)
     throw invalid(
-      `${folder} is no expert: it has no ${lacking}.`,
+      `${folder} is not an expert: it has no ${lacking}.`,
       "Choose a folder with PEFT's adapter files and a gate.safetensors.",
     );
   checkExpert(pool, folder, find);

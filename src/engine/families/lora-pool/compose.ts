@@ -24,13 +24,13 @@ import type { FormName, Module, Plan } from './plan.js';
 import { type WrittenVectors, writtenNames, writtenVectors } from './routerVectors.js';
 import { ExpertFiles, ExpertNumbers } from './stored.js';
 
-/** Part of every cache key: raise it when the same pool would compose to something else. */
+/** Part of every cache key: raise it when the same pool would be composed differently. */
 const composerVersion = 15;
 
-/** Part of the keys of gathered graphs beside it. */
+/** Also part of the keys of gathered graphs. */
 const gatheredVersion = 1;
 
-/** Columns of A' (experts × rank) from which a graph is gathered. Measured: with 256 the forms are even, with 512 it is quicker. */
+/** Columns of A' (experts × rank) from which a graph is gathered. Measured: equally fast with 256, faster with 512. */
 export const gatheredFrom = 384;
 
 export interface Composed {
@@ -47,7 +47,7 @@ export function filesOf(folder: string): { readonly model: string; readonly expe
  * The pool's routed graph, from the cache or composed now.
  *
  * @param hash of the pool
- * @param wholes adapters of the whole pool that stand on the expert axis, last; no router chooses them
+ * @param wholes adapters of the whole pool, which come last on the expert axis; no router chooses them
  * @throws GanderError `base-invalid`, `module-not-placed`, `expert-invalid`, `pool-unsafe-path`
  */
 export function compose(
@@ -60,7 +60,7 @@ export function compose(
   return composed(pool, hash, cache, wholes, form, (folder) => composeInto(folder, pool, wholes, form));
 }
 
-/** What `make` puts into a folder and the plan that it gives, from the cache or made now. */
+/** The folder that `make` fills and the plan that it returns, from the cache or made now. */
 export function composed(
   pool: Pool,
   hash: string,
@@ -77,7 +77,7 @@ export function composed(
   const key = createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
   const entry = cache.entry(key, (temporary) => {
     writeFileSync(path.join(temporary, 'plan.json'), JSON.stringify(make(temporary)));
-    // The key would be that of other files than those that were read.
+    // Otherwise the key would belong to other files than those that were read.
     if (!isAsRead(pool) || poolHash(pool, cache) !== hash)
       throw new GanderError('pool-invalid', 'The pool changed while it was being read.', 'Ask again.');
   });
@@ -114,13 +114,13 @@ export function eightBitsOfRetriever({ retriever }: Pool): EightBits[] {
   return retriever ? [eightBitsIn([parseModel(readFileSync(retriever.model)).graph], 'retriever')] : [];
 }
 
-/** Who may stand on the expert axis: the experts, and what is no mean of theirs. */
+/** The experts to place in the base, with the multitask adapter if wanted; merged factors are computed of those that fit. */
 export function candidates(pool: Pool, wholes: readonly WholeAdapter[]): PoolExpert[] {
   const { experts, multitask } = pool;
   return wholes.includes('multitask') && multitask ? [...experts, { ...multitask, id: multitaskId }] : [...experts];
 }
 
-/** Without the experts that take more than they may, and without the sites of those alone; with the mean of the others where it is wanted. */
+/** Leaves out experts that are too large, and sites that only they adapt; adds the mean of the others if wanted. */
 export function withinMeans(placed: Placing, wholes: readonly WholeAdapter[]): Placing {
   const { experts, tooLarge } = affordable(sharingInput(placed.sites), placed.experts);
   const warnings = [...tooLarge].map(([id, error]) => leftOutWarning(id, error));
@@ -138,23 +138,23 @@ export function withinMeans(placed: Placing, wholes: readonly WholeAdapter[]): P
 interface Routing {
   readonly form: FormName;
   readonly weightEpsilon: number;
-  /** Whether it has logits, and says what it predicts. */
+  /** Whether the graph has logits, and gets outputs for predictions. */
   readonly predicts: boolean;
 }
 
-/** What one graph has of the experts. */
+/** The experts as they were written into one graph. */
 export interface Written {
   readonly groups: readonly Group[];
-  /** Of the experts' matrices. */
+  /** Size of the experts' matrices. */
   readonly bytes: number;
   readonly form: FormName;
 }
 
 /**
- * Puts the experts into a graph and writes it into the folder, with their numbers.
+ * Inserts the experts into a graph and writes it to the folder, with their weights.
  *
- * @param folder that the base's numbers were copied to
- * @param placed with the sites of this graph
+ * @param folder where the base's weights were copied to
+ * @param placed the experts, and the sites of this graph
  * @param modules those of all graphs, in order
  */
 export function writeRouted(
@@ -164,7 +164,7 @@ export function writeRouted(
   modules: readonly Module[],
   { form: wanted, weightEpsilon, predicts }: Routing,
 ): Written {
-  // What sums up pairs came with operator set 16.
+  // The gathered form needs ScatterElements with a reduction, which came with operator set 16.
   const form = opset(model) < 16 ? 'dense' : wanted;
   const files = new ExpertFiles(folder, experts, form);
   try {
@@ -179,7 +179,7 @@ export function writeRouted(
         weightEpsilon,
       });
     if (predicts) insertPredictions(model, likeliest, eightBits);
-    // By its size the gathered form knows how many tokens there are.
+    // The gathered form takes the number of tokens from this input's size.
     else if (form === 'gathered') model.graph.input.push(valueInfo(names.targets, DataType.INT64, [1, tokens, 1]));
     writeFileSync(filesOf(folder).model, writeModel(model));
     return { groups, bytes: files.size, form };
@@ -188,12 +188,12 @@ export function writeRouted(
   }
 }
 
-/** Places on the module axis, by path. */
+/** Positions on the module axis, by path. */
 function orderOf(modules: readonly Module[]): ReadonlyMap<string, number> {
   return new Map(modules.map(({ path: name }, i) => [name, i]));
 }
 
-/** @param written each graph's, whose rows follow one another */
+/** @param written one for each graph; their rows follow one another */
 export function planOf(
   { experts, leftOut, warnings }: Placing,
   modules: readonly Module[],

@@ -7,12 +7,12 @@ import type { GraphPart, Plan } from './plan.js';
 import type { ExpertNumbers } from './stored.js';
 import { type Steering, never } from './steering.js';
 
-/** What a routed graph gives for T tokens; rows of modules in the graph's order, N experts. */
+/** A routed graph's outputs for T tokens; rows are modules in the graph's order, N is the number of experts. */
 export interface RoutedPart {
   readonly part: GraphPart;
   /** [T, rows, N] */
   readonly affinity: Float32Array;
-  /** [T, rows, k] whose weight and norm stand there; absent where these are [T, rows, N]. */
+  /** [T, rows, k]: the experts that `weight` and `moved` belong to; absent if these are [T, rows, N]. */
   readonly chosen?: Int32Array;
   readonly weight: Float32Array;
   readonly moved: Float32Array;
@@ -20,7 +20,7 @@ export interface RoutedPart {
 
 const columns = [names.affinity, names.weight, names.moved];
 
-/** What the routing of one graph takes and gives. */
+/** The inputs and outputs of one graph's routing. */
 export class RoutedGraph {
   /** Router vectors as inputs, read when first used. */
   readonly #routers = new Map<RouterVectors, Tensors>();
@@ -46,7 +46,7 @@ export class RoutedGraph {
     return { ...this.#steered(steering, done, t), ...this.#routersOf(steering.router) };
   }
 
-  /** @throws GanderError `base-invalid` where what was given is no finite number */
+  /** @throws GanderError `base-invalid` if an output has a number that is not finite */
   read(outputs: Tensors, t: number): RoutedPart {
     const floats = (name: string) => (outputs[name]?.data ?? new Float32Array()) as Float32Array;
     const [affinity, weight, moved] = [floats(names.affinity), floats(names.weight), floats(names.moved)];
@@ -92,7 +92,7 @@ export class RoutedGraph {
   }
 }
 
-/** The same for every token where that is all that is told. @param size of the whole */
+/** Repeats values that are the same for every token. @param size of the result */
 function forAll(values: Float32Array, size: number): Float32Array {
   if (values.length === size) return values;
   const all = new Float32Array(size);
@@ -100,7 +100,7 @@ function forAll(values: Float32Array, size: number): Float32Array {
   return all;
 }
 
-/** Where the router does not decide, the weights that are given in the place of scores, as a gathered graph reads them. */
+/** Biases with the fixed weights in their place wherever the router does not decide, as a gathered graph reads them. */
 function withGiven(bias: Float32Array, fixed: Float32Array, routed: Float32Array): Float32Array {
   const n = bias.length / routed.length;
   return bias.map((score, at) => (routed[Math.floor(at / n)] !== 0 ? score : fixed[at] ? fixed[at] * given : never));

@@ -18,12 +18,12 @@ export function strategiesOf(pool: Pool): string[] {
   return strategiesFor((Object.keys(has) as PoolPart[]).filter((part) => has[part])).map(({ name }) => name);
 }
 
-/** Those that the graph has; the others were left out with a warning. */
+/** The experts in the graph; the others were left out with a warning. */
 export function expertsOf(pool: Pool, plan: Plan): Expert[] {
   return pool.experts.filter(({ id }) => plan.experts.includes(id)).map(({ id, name }) => ({ id, name }));
 }
 
-/** A pool and its composed graph as others see them. */
+/** What others see of a pool and its composed graph. */
 export function poolInfo(pool: Pool, hash: string, plan: Plan, processor: Processor): PoolInfo {
   const { id, name, description, license, base, topK } = pool.manifest;
   const experts = pool.experts

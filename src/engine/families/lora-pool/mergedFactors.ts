@@ -1,6 +1,6 @@
 /**
- * One adapter of all experts' matrices averaged apart: the mean of A, the mean of B and the mean scale, as
- * `average_lora_weights` of PHATGOOSE's released code. (The mean of the products B A is another model: the strategy `merged`.)
+ * One adapter made by averaging the experts' matrices separately: the mean of A, the mean of B and the mean scale, like
+ * `average_lora_weights` in PHATGOOSE's released code. (The mean of the products B A is another model: the strategy `merged`.)
  */
 import type { Site } from '../../../graph/find.js';
 import type { AdaptedModule } from '../../../pool/adapter.js';
@@ -8,14 +8,14 @@ import type { PoolExpert } from '../../../pool/pool.js';
 import type { FloatType } from '../../../pool/safetensors.js';
 import { mergedFactorsId } from './placing.js';
 
-/** Bits of the mantissa, and the exponent of the smallest number that has all of them. */
+/** Bits of the mantissa, and the exponent of the smallest normal number. */
 const kinds: Readonly<Record<FloatType, { readonly mantissa: number; readonly least: number }>> = {
   F32: { mantissa: 23, least: -126 },
   F16: { mantissa: 10, least: -14 },
   BF16: { mantissa: 7, least: -126 },
 };
 
-/** @param sites where at least one of the experts has matrices; one without any there counts as one of zeros */
+/** @param sites where at least one of the experts has matrices; an expert without any there counts as zeros */
 export function mergedFactors(experts: readonly PoolExpert[], sites: readonly Site[]): PoolExpert {
   const modules = new Map(
     sites.map((site) => {
@@ -72,8 +72,8 @@ interface Matrix {
 }
 
 /**
- * [rows, columns], smaller ones padded with zeros. Each sum is rounded to the type that they are stored in, as it is where
- * a checkpoint is averaged in its own type: in bfloat16 that shows in the third digit.
+ * [rows, columns], smaller matrices padded with zeros. Each sum is rounded to the type that they are stored in, as when a
+ * checkpoint is averaged in its own type: in bfloat16 that shows in the third digit.
  */
 function mean(parts: readonly Matrix[], columns: number, rows: number, count: number, stored: FloatType): Float32Array {
   const total = new Float32Array(rows * columns);
@@ -88,7 +88,7 @@ function mean(parts: readonly Matrix[], columns: number, rows: number, count: nu
 const single = new Float32Array(1);
 const bits = new Uint32Array(single.buffer);
 
-/** The nearest number of a type; of two alike the even one. */
+/** The nearest number of a type; if two are equally near, the even one. */
 export function rounded(x: number, type: FloatType): number {
   if (type === 'F32' || x === 0) return x;
   const { mantissa, least } = kinds[type];

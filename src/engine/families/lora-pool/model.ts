@@ -27,14 +27,14 @@ import { similarityOf } from './similarity.js';
 import { StrategySteering } from './steering.js';
 import type { Found } from '../../../graph/find.js';
 
-/** What a kind of base has of its own. */
+/** What differs between kinds of bases. */
 export interface BaseKind<S extends OpenedBase> {
   find(pool: Pool, paths: Iterable<string>): Found;
   compose(pool: Pool, hash: string, cache: Cache, wholes: readonly WholeAdapter[]): Composed;
   open(composed: Composed, threads: number): Promise<S>;
   openLens(composed: Composed, threads: number, cache: Cache): Promise<OpenedLens>;
   run(session: S, steering: StrategySteering, told: PoolRun): Omit<Run<RoutedStep>, 'with'>;
-  /** Of the base's configuration. @throws GanderError `pool-invalid` */
+  /** From the base's configuration. @throws GanderError `pool-invalid` */
   startToken?(pool: Pool): number;
 }
 
@@ -48,7 +48,7 @@ export interface OpenedLens extends OpenedBase {
   at(place: LensPlace, steering: StrategySteering): LensRun;
 }
 
-/** A pool as it is on disk now, and what is kept in memory of it. */
+/** A pool as it was read from disk, and what is kept of it in memory. */
 export class PoolModel<S extends OpenedBase> implements Model {
   readonly tokenizer: Tokenizer;
   readonly endTokens: ReadonlySet<number>;
@@ -133,13 +133,13 @@ export class PoolModel<S extends OpenedBase> implements Model {
     };
   }
 
-  /** @throws GanderError where it is none, or the pool does not offer it */
+  /** @throws GanderError if there is no strategy, or the pool does not offer it */
   #offered(asked: Strategy | undefined): Strategy {
     const available = strategiesOf(this.#pool);
     if (!asked)
       throw new GanderError(
         'request-invalid',
-        'A pool is asked with a strategy.',
+        'A pool needs a strategy to route by.',
         `Name one of: ${available.join(', ')}.`,
       );
     if (!available.includes(asked.name)) {
@@ -152,7 +152,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
     return asked;
   }
 
-  /** As asked, with what the engine has to find. @throws GanderError where something that it names was left out */
+  /** The strategy, with its expert filled in if the engine has to find it. @throws GanderError if a named expert was left out */
   async #meant(plan: Plan, { text, strategy, interventions = [] }: RouteRequest): Promise<Strategy> {
     requireUsable(this.#pool, plan, strategy, interventions);
     const { finds } = descriptorOf(strategy!.name)!;
@@ -190,8 +190,8 @@ export class PoolModel<S extends OpenedBase> implements Model {
   }
 
   /**
-   * Composed anew when it went from the cache or was damaged there. The graph with an adapter of the whole pool holds all
-   * that the one without does, so it stays once it was asked for.
+   * Composes again if the cached graph is gone or damaged. A graph with an adapter of the whole pool contains all that the one
+   * without does, so it is kept once it was needed.
    */
   async #compose(whole?: WholeAdapter): Promise<Composed> {
     const { cache, loading } = this.#means;
@@ -199,7 +199,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
     const wholes = composed?.wholes ?? [];
     const all = whole === undefined || wholes.includes(whole) ? wholes : [...wholes, whole];
     if (composed && all === wholes && cache.holds(composed.entry)) return composed;
-    // Windows replaces no file that a session has open.
+    // Windows does not replace a file that a session has open.
     await this.#close();
     await loading();
     this.#composed = { ...this.#kind.compose(this.#pool, this.#hash, cache, all), wholes: all };
@@ -209,7 +209,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
   async #open(whole: WholeAdapter | undefined): Promise<S> {
     const composed = await this.#compose(whole);
     if (this.#session) return this.#session;
-    // Two of them would take the model's memory twice.
+    // Two open sessions would take the model's memory twice.
     await this.#close();
     await this.#means.loading();
     this.#session = await this.#kind.open(composed, this.#means.threads);
@@ -232,14 +232,14 @@ export class PoolModel<S extends OpenedBase> implements Model {
   }
 }
 
-/** With the expert that is tried, if one is. @throws GanderError as `examine`: what could not be added is not tried */
+/** The pool with the expert to try, if there is one. @throws GanderError as `examine`: only what could be added can be tried */
 function poolWith<S extends OpenedBase>(pool: Pool, kind: BaseKind<S>, tried: string | undefined): Pool {
   if (tried === undefined) return pool;
   examine(pool, tried, (paths) => kind.find(pool, paths));
   return withTried(pool, tried);
 }
 
-/** As its traces have it: one with an expert that is only tried is another. */
+/** The name in traces: a pool with an expert that is only tried is another pool. */
 function nameOf({ manifest, experts, tried }: Pool): string {
   const expert = experts.find(({ folder }) => folder === tried);
   return expert ? `${manifest.name} + ${expert.name}` : manifest.name;
@@ -250,7 +250,7 @@ function wholeOf(strategy: Strategy): WholeAdapter | undefined {
   return weights.by === 'strategy' ? weights.adapter : undefined;
 }
 
-/** An expert that was left out is no expert that is not there: who asks for it is told why. */
+/** A request for an expert that was left out says why it was, not that there is no such expert. */
 function requireUsable(pool: Pool, plan: Plan, strategy?: Strategy, interventions: readonly Intervention[] = []): void {
   const asked = interventions.map(({ expert }) => expert);
   if (strategy && descriptorOf(strategy.name)?.needs.includes('multitask')) asked.push(multitaskId);
@@ -262,7 +262,7 @@ function requireUsable(pool: Pool, plan: Plan, strategy?: Strategy, intervention
   }
 }
 
-/** What is in the formula of the weights beside k. */
+/** The router with epsilon, the other parameter of the weights' formula besides k. */
 function routerWith(router: Router, { manifest: { weightEpsilon } }: Pool): Router {
   if (router.k === undefined || !weightEpsilon) return router;
   return { ...router, params: { ...router.params, epsilon: weightEpsilon } };

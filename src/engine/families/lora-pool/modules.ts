@@ -1,15 +1,15 @@
-/** The module axis of a pool's traces, from the paths of what its experts adapt. */
+/** The module axis of a pool's traces, from the paths of the modules that its experts adapt. */
 import type { Site } from '../../../graph/find.js';
 import type { Module } from './plan.js';
 
-/** The kinds of a block, in the order in which a model computes them. */
+/** The kinds of modules in a block, in the order in which a model computes them. */
 const kinds: readonly string[] = [
   ...['q', 'k', 'v', 'o'],
   ...['cross-q', 'cross-k', 'cross-v', 'cross-o'],
   ...['gate', 'up', 'down'],
 ];
 
-/** T5's names for them, by the last two steps of a path. */
+/** Kinds of T5's modules, by the last two segments of their paths. */
 const t5: Readonly<Record<string, string>> = {
   'EncDecAttention.q': 'cross-q',
   'EncDecAttention.k': 'cross-k',
@@ -21,12 +21,12 @@ const t5: Readonly<Record<string, string>> = {
   'DenseReluDense.wo': 'down',
 };
 
-/** By layer, then by kind in the order of a block, others after those by name. */
+/** Sorted by layer, then by kind in the order of a block; other kinds follow, sorted by path. */
 export function moduleAxis(sites: readonly Site[]): Module[] {
   return sites.map(({ path }) => ({ path, layer: layerOf(path), kind: kindOf(path), sequence: 0 })).sort(inOrder);
 }
 
-/** Of an encoder-decoder: the encoder's before the decoder's. */
+/** The same for an encoder-decoder: the encoder's modules come before the decoder's. */
 export function pairModuleAxis(sites: readonly Site[]): Module[] {
   return sites.map(({ path }) => pairModule(path)).sort(inOrder);
 }
@@ -34,7 +34,7 @@ export function pairModuleAxis(sites: readonly Site[]): Module[] {
 export function pairModule(path: string): Module {
   const kind = t5[path.split('.').slice(-2).join('.')] ?? kindOf(path);
   const stack = path.startsWith('encoder.') ? 'encoder' : 'decoder';
-  // Cross-attention makes its keys and values of what the encoder gave for the input.
+  // Cross-attention computes its keys and values from the encoder's result for the input.
   const sequence = stack === 'decoder' && kind !== 'cross-k' && kind !== 'cross-v' ? 1 : 0;
   return { path, layer: layerOf(path), stack, kind, sequence };
 }
@@ -45,7 +45,7 @@ function inOrder(a: Module, b: Module): number {
   return stack(a) - stack(b) || a.layer - b.layer || rank(a) - rank(b) || (a.path < b.path ? -1 : 1);
 }
 
-/** The first number in a path; −1 where there is none. */
+/** The first number in a path; −1 if there is none. */
 export function layerOf(path: string): number {
   return Number(/\.(\d+)\./.exec(path)?.[1] ?? -1);
 }

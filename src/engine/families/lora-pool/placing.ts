@@ -6,7 +6,7 @@ import { GanderError } from '../../../errors/errors.js';
 import type { Warning } from '../../../requests/description.js';
 import type { WholeAdapter } from '../../../strategies/strategy.js';
 
-/** What stands on the expert axis behind the experts, for adapters of the whole pool; no folder's name can be this. */
+/** Ids for adapters of the whole pool, which follow the experts on the expert axis; no folder can have such a name. */
 export const multitaskId = '/multitask';
 export const mergedFactorsId = '/merged-factors';
 
@@ -15,12 +15,12 @@ export const wholeIds: Readonly<Record<WholeAdapter, string>> = {
   'merged-factors': mergedFactorsId,
 };
 
-/** Whether it is one of the pool's experts, that a router may choose. */
+/** Whether it is one of the pool's experts, which a router may choose. */
 export function isMember(id: string): boolean {
   return id !== multitaskId && id !== mergedFactorsId;
 }
 
-/** As a message names it. */
+/** What messages call it. */
 export function expertText(id: string): string {
   return id === multitaskId ? 'The multitask adapter' : `Expert "${id}"`;
 }
@@ -31,7 +31,7 @@ export function leftOutWarning(id: string, why: GanderError): Warning {
 
 /** Which experts go where in a base. */
 export interface Placing {
-  /** Those of which at least one module was placed. */
+  /** Experts with at least one module that was placed. */
   readonly experts: readonly PoolExpert[];
   /** Sites of their modules. */
   readonly sites: readonly Site[];
@@ -41,8 +41,8 @@ export interface Placing {
 }
 
 /**
- * @param found where the modules of all of them are in the base
- * @param weightOf a product's weight [dOut, dIn] in float32; undefined where it is quantised
+ * @param found where the modules of all experts are in the base
+ * @param weightOf a product's weight [dOut, dIn] in float32; undefined if it is quantised
  * @throws GanderError `expert-invalid`, `module-not-placed` if no expert is left
  */
 export function place(
@@ -71,14 +71,14 @@ export function place(
   return { experts, sites, leftOut, warnings };
 }
 
-/** Where one expert goes, by itself. @throws GanderError `expert-invalid`, `module-not-placed`: why it goes nowhere */
+/** The sites of a single expert. @throws GanderError `expert-invalid`, `module-not-placed`: why it has none */
 export function placeOne(expert: PoolExpert, found: Found): Site[] {
   const error = misfit(expert, found.sites) ?? nothingPlaced(expert, found);
   if (error) throw error;
   return [...found.sites.values()];
 }
 
-/** The paths of all modules, those first that most experts adapt: where two are in each other's way, the rarer yields. */
+/** The paths of all modules, those that most experts adapt first: if two exclude each other, the rarer one is left out. */
 export function byUse(all: readonly PoolExpert[]): string[] {
   const uses = new Map<string, number>();
   for (const { adapter } of all) for (const path of adapter.modules.keys()) uses.set(path, (uses.get(path) ?? 0) + 1);
@@ -108,7 +108,7 @@ function nothingPlaced({ adapter }: PoolExpert, { sites, missing }: Found): Gand
   );
 }
 
-/** One warning for all experts that lack the same. */
+/** One warning for all experts that lack the same modules. */
 function partly(experts: readonly PoolExpert[], missing: ReadonlyMap<string, string>): Warning[] {
   const alike = new Map<string, { readonly ids: string[]; readonly lacks: readonly string[]; readonly of: number }>();
   for (const { id, adapter } of experts) {
@@ -128,7 +128,7 @@ function partly(experts: readonly PoolExpert[], missing: ReadonlyMap<string, str
   });
 }
 
-/** An adapter that brings other weights than the base's for what it adapts was trained on those. */
+/** An adapter that includes other weights than the base's for what it adapts was trained with those weights. */
 function otherBase(
   { adapter }: PoolExpert,
   sites: ReadonlyMap<string, Site>,
@@ -171,7 +171,7 @@ function wholeWeight(
   return products.length === 1 && from === undefined ? weightOf(products[0]!) : undefined;
 }
 
-/** Whether they are the same but for the rounding of a type with half as many bits. */
+/** Whether both are the same, except for rounding to a type with half as many bits. */
 function isCopyOf({ shape, read }: BaseCopy, weight: Float32Array, { dIn, dOut }: Site): boolean {
   const [rows, columns] = shape;
   const isTurned = rows === dIn && columns === dOut && dIn !== dOut;

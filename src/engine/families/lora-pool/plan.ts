@@ -4,13 +4,13 @@ import type { ErrorData } from '../../../errors/errors.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
 import type { Site } from '../../../trace/model/trace.js';
 
-/** How the experts are computed: all at once, or the chosen alone (src/graph). */
+/** How the experts are computed: all at once, or only the chosen ones (src/graph). */
 export type FormName = 'dense' | 'gathered';
 
 /** One adapted linear layer. */
 export type Module = Pick<Site, 'path' | 'stack' | 'layer' | 'kind' | 'sequence'>;
 
-/** What the composed graph is, beside the graph itself. */
+/** What must be known of a composed graph besides the graph itself. */
 export interface Plan {
   /** The module axis of a trace. */
   readonly modules: readonly Module[];
@@ -18,7 +18,7 @@ export interface Plan {
   readonly rows: readonly number[];
   /** Width of each row's module's output. */
   readonly widths: readonly number[];
-  /** Ids on the graph's expert axis; adapters of the whole pool (placing.ts) are the last. */
+  /** Ids on the graph's expert axis; adapters of the whole pool (placing.ts) come last. */
   readonly experts: readonly string[];
   /** [rows · experts] whether the expert has an adapter at the module. */
   readonly adapts: readonly boolean[];
@@ -26,24 +26,24 @@ export interface Plan {
   readonly scored: Readonly<Record<RouterVectors, readonly boolean[]>>;
   /** Each group's router matrix [dIn, columns], in order. */
   readonly routers: readonly RouterPlace[];
-  /** Experts of the pool that the graph is without, and why, by id. */
+  /** Why experts of the pool are not in the graph, by id. */
   readonly leftOut: Readonly<Record<string, ErrorData>>;
   readonly warnings: readonly Warning[];
   readonly eightBits: readonly EightBits[];
   readonly bytes: number;
-  /** The graph's form; dense if not told. */
+  /** The graph's form; dense if absent. */
   readonly form?: 'gathered';
-  /** Where the base is several graphs: how many of the rows and of the groups (`routers`) are each one's, in order. */
+  /** If the base is several graphs: how many rows and groups (`routers`) each of them has, in order. */
   readonly graphs?: readonly { readonly rows: number; readonly groups: number }[];
 }
 
-/** A group's router vectors, one a column, and where the matrices A' are that arrow's are made of. */
+/** A group's router vectors, one per column, and where to find the matrices A' that Arrow's vectors are computed from. */
 export interface RouterPlace {
   readonly dIn: number;
   readonly columns: number;
-  /** Of each A' [rank, dIn]. */
+  /** Rank of each A' [rank, dIn]. */
   readonly rank: number;
-  /** Where each matrix begins in the file of experts: one of all columns, or of the gathered form one a module. */
+  /** Where each matrix begins in the experts' file: one matrix with all columns, or in the gathered form one per module. */
   readonly down: readonly number[];
 }
 
@@ -58,7 +58,7 @@ export function wholePlan({ rows, routers }: Plan): GraphPart {
   return { rows: [0, rows.length], groups: [0, routers.length] };
 }
 
-/** Each graph's part of a plan of several. */
+/** The parts of a plan with several graphs. */
 export function graphParts({ graphs = [] }: Plan): GraphPart[] {
   let [row, group] = [0, 0];
   return graphs.map(({ rows, groups }) => ({
@@ -67,7 +67,7 @@ export function graphParts({ graphs = [] }: Plan): GraphPart[] {
   }));
 }
 
-/** The adapted modules as sites, all with the pool's experts. */
+/** The adapted modules as sites; all share the pool's experts. */
 export function sitesOfPlan({ modules }: Plan): Site[] {
   return modules.map((module) => ({ ...module, expertSet: 0 }));
 }

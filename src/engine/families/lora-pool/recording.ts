@@ -9,7 +9,7 @@ import type { RoutedStep } from './session.js';
 
 export interface PoolRun {
   readonly plan: Plan;
-  /** The pool's, in the order of the plan's; adapters of the whole pool, which a plan may have last, are none of them. */
+  /** The pool's experts in the plan's order, without the adapters of the whole pool that a plan may have last. */
   readonly experts: readonly Expert[];
   readonly router: Router;
   readonly interventions: readonly Intervention[];
@@ -24,18 +24,18 @@ type Sequences = readonly Pick<Sequence, 'role' | 'predictions'>[];
 
 const text: Sequences = [{ role: 'text', predictions: likeliest }];
 
-/** What the encoder reads, of which nothing is predicted, and what the decoder does. */
+/** What the encoder reads, without predictions, and what the decoder reads. */
 export const inputAndOutput: Sequences = [
   { role: 'input', predictions: 0 },
   { role: 'output', predictions: likeliest },
 ];
 
-/** From the graphs' [T, rows, N] to the trace's [S, T, ·]: a block for neighbours that see the same sequence. */
+/** Turns the graphs' [T, rows, N] into the trace's [S, T, ·], with one block for neighbours that see the same sequence. */
 export class PoolRecording implements Recording<RoutedStep> {
   readonly frame: Recording<RoutedStep>['frame'];
   readonly columns = ['weight', 'contribution', 'score'] as const;
   readonly #run: PoolRun;
-  /** By site, its block and its place there. */
+  /** Each site's block, and its position there. */
   readonly #places: readonly { readonly block: number; readonly at: number }[];
 
   constructor(run: PoolRun, sequences: Sequences = text) {
@@ -66,7 +66,7 @@ export class PoolRecording implements Recording<RoutedStep> {
     }
   }
 
-  /** One site: scores as they are, and of each token's weights those that are not 0, largest first. */
+  /** Fills in one site: all scores, and each token's non-zero weights, largest first. */
   #row(step: RoutedPart, row: number, count: number, block: BlockColumns, first: number): void {
     const { plan, k, experts, vectors } = this.#run;
     const { chosen } = block;
@@ -78,7 +78,7 @@ export class PoolRecording implements Recording<RoutedStep> {
     const root = Math.sqrt(plan.widths[from + row]!);
     weights.fill(0, first * k, (first + count) * k);
     contributions.fill(0, first * k, (first + count) * k);
-    // Of the experts with a weight, or of all.
+    // One for each expert with a weight, or for each expert.
     const slots = step.weight.length / (rows * count || 1);
     for (let i = 0; i < count; i++) {
       const line = (i * rows + row) * all;
@@ -90,7 +90,7 @@ export class PoolRecording implements Recording<RoutedStep> {
         const e = step.chosen ? step.chosen[cell + s]! : s;
         const w = step.weight[cell + s]!;
         if (w === 0 || e >= n) continue;
-        // Insertion into at most k places; of two alike the one that came first, with the lower index, stays first.
+        // Insertion into at most k slots; of two equal weights the one that came first, with the lower index, stays first.
         if (taken === k && weights[into + k - 1]! >= w) continue;
         let slot = taken < k ? taken++ : k - 1;
         for (; slot > 0 && weights[into + slot - 1]! < w; slot--) {

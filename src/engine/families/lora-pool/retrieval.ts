@@ -6,10 +6,10 @@ import { joined } from '../../../formats/joined.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import { Embedder } from './embedder.js';
 
-/** Word pieces of a text that all-MiniLM-L6-v2 looks at, [CLS] and [SEP] counted. */
+/** How many word pieces of a text all-MiniLM-L6-v2 reads, including [CLS] and [SEP]. */
 const longest = 256;
 
-/** Finds the expert that holds the training example most like a text (docs/strategies.md). */
+/** Finds the expert with the training example that is most similar to a text (docs/strategies.md). */
 export class Retriever {
   readonly #examples: { readonly id: string; readonly examples: Examples }[];
   readonly #answers = new Map<string, string>();
@@ -35,7 +35,7 @@ export class Retriever {
     );
   }
 
-  /** The expert's id; a text is embedded once. */
+  /** The expert's id; a text that was asked before is not embedded again. */
   async expertFor(text: string): Promise<string> {
     const known = this.#answers.get(text);
     if (known !== undefined) return known;
@@ -51,7 +51,7 @@ export class Retriever {
     return best;
   }
 
-  /** How like a text the nearest example of each expert is. */
+  /** For each expert, how similar its nearest example is to a text. */
   async similarities(text: string): Promise<Similarity[]> {
     const { ids } = await this.tokenizer.encode(text);
     const kept = ids.length > longest ? joined(ids.subarray(0, longest - 1), ids.subarray(-1)) : ids;
@@ -69,7 +69,7 @@ export interface Similarity {
   readonly similarity: number;
 }
 
-/** The highest cosine of each owner's examples to an embedding; those of another embedder are left out. */
+/** Each owner's highest cosine of an example with an embedding; owners with examples of another embedder are left out. */
 export function similaritiesTo(
   embedding: Float32Array,
   owners: readonly { readonly id: string; readonly examples: Examples }[],
@@ -89,7 +89,7 @@ function highest(embedding: Float32Array, { count, width, embeddings, scales }: 
   return best;
 }
 
-/** The one most alike; of two the first. */
+/** The most similar one; if two are equally similar, the first. */
 export function nearest(similarities: readonly Similarity[]): string | undefined {
   let best: Similarity | undefined;
   for (const one of similarities) if (one.similarity > (best?.similarity ?? -Infinity)) best = one;

@@ -1,4 +1,4 @@
-/** Router vectors that are written down; arrow's are made of the experts' own matrices, when they are first asked for. */
+/** Router vectors that are stored; Arrow's are computed from the experts' own matrices when they are first needed. */
 import { normalisedGate } from '../../../graph/algebra.js';
 import type { PoolExpert } from '../../../pool/pool.js';
 import type { Vectors } from '../../../pool/adapter.js';
@@ -8,14 +8,14 @@ export type WrittenVectors = Exclude<RouterVectors, 'arrow'>;
 
 interface Written {
   readonly of: (expert: PoolExpert) => Vectors | undefined;
-  /** As the graph multiplies it by u / std(u). */
+  /** The vector as the graph multiplies it by u / std(u). */
   readonly made: (vector: Float32Array) => Float32Array;
 }
 
 export const writtenVectors: Readonly<Record<WrittenVectors, Written>> = {
   phatgoose: { of: ({ gates }) => gates, made: normalisedGate },
   'average-activation': { of: ({ activations }) => activations, made: normalisedGate },
-  // A linear router's rows are what it learned: nothing is taken off them.
+  // A linear router's rows are used as they were learned, without normalisation.
   learned: { of: ({ learned }) => learned, made: (row) => row },
 };
 

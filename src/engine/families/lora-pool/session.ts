@@ -7,7 +7,7 @@ import { RoutedGraph, type RoutedPart } from './graph.js';
 import { type Plan, wholePlan } from './plan.js';
 import type { Steering } from './steering.js';
 
-/** One chunk's outputs, of every graph that saw its tokens. */
+/** One chunk's outputs, from every graph that saw its tokens. */
 export interface RoutedStep extends Step {
   readonly parts: readonly RoutedPart[];
 }
@@ -30,7 +30,7 @@ export class RoutedSession {
     return new RoutedSession(await CausalSession.open(filesOf(entry.folder).model, threads), plan, entry.folder);
   }
 
-  /** @throws GanderError `base-invalid` when the model cannot be run, or gives what is no finite number */
+  /** @throws GanderError `base-invalid` if the model cannot be run, or gives a number that is not finite */
   async run(chunk: Chunk, steering: Steering): Promise<RoutedStep> {
     const t = chunk.ids.length;
     const feeds = this.#graph.feeds(steering, chunk.done, t);
@@ -45,7 +45,7 @@ export class RoutedSession {
   }
 }
 
-/** The same graph with what each layer would predict. */
+/** The same graph, with what each layer would predict. */
 export class RoutedLens {
   readonly #session: LensSession;
   readonly #graph: RoutedGraph;

@@ -6,7 +6,7 @@ import type { Similarity } from '../../../requests/api.js';
 import type { Module } from './plan.js';
 
 /**
- * How alike experts are where a base has a place for them; read module by module, so that little is held at a time.
+ * How similar experts are at the modules that the base has; read module by module, to keep little in memory at a time.
  *
  * @param between called before each module and after the last, and awaited
  * @throws GanderError `expert-invalid`, `io`
@@ -20,7 +20,7 @@ export async function similarityOf(
   for (const [done, module] of modules.entries()) {
     await between(done, modules.length);
     const { path } = module;
-    // A gate without an adapter takes no part.
+    // A gate without an adapter does not count.
     const gates = experts.map((one) => (one.adapter.modules.has(path) ? one.gates.get(path)?.read() : undefined));
     gate.add(module, gateCosines(gates));
     adapter.add(

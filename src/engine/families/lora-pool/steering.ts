@@ -6,14 +6,14 @@ import { type CellBias, type SiteWhatIf, whatIfAt } from '../../../trace/model/w
 import { isMember, wholeIds } from './placing.js';
 import { type GraphPart, type Plan, sitesOfPlan, wholePlan } from './plan.js';
 
-/** Stands for −∞: the softmax of it beside any score is exactly 0, and of nothing but it still a number. */
+/** Stands for −∞: beside any score its softmax is exactly 0, and a softmax over nothing else is still a number. */
 export const never = -1e30;
 
-/** What steers one run of the routed graph. */
+/** Steers one run of the routed graph. */
 export interface Steering {
-  /** How many a token chooses at one module, or is given; 1 ≤ k ≤ N */
+  /** How many experts a token chooses, or is given, at one module; 1 ≤ k ≤ N */
   readonly k: number;
-  /** Which router vectors score the tokens; under fixed weights the gates, whose scores are shown beside. */
+  /** Which router vectors score the tokens; with fixed weights the gates, whose scores are shown beside the weights. */
   readonly router: RouterVectors;
   /**
    * Inputs for tokens `done` to `done + t`: bias and fixed [h, rows, N], routed [h, rows, 1], where h is t, or 1 if all
@@ -32,28 +32,28 @@ export interface SteeringInputs {
 }
 
 /**
- * A strategy and its interventions as inputs of the routed graph: what-ifs are numbers here, never other graphs.
+ * Turns a strategy and its interventions into inputs of the routed graph: a what-if changes numbers, never the graph.
  *
- * A forced expert stays forced until it is named again or another is forced. What is knocked out has no weight under
- * fixed weights either; the others keep theirs.
+ * A forced expert stays forced until it is named again or another is forced. With fixed weights, too, a knocked-out expert
+ * has no weight; the others keep theirs.
  */
 export class StrategySteering implements Steering {
-  /** As asked, but for a k that the pool cannot give. */
+  /** As requested, except for a k that the pool is too small for. */
   readonly strategy: Strategy;
   readonly k: number;
   readonly router: RouterVectors;
   readonly #plan: Plan;
-  /** By row; undefined where no intervention does anything. */
+  /** By row; undefined where no intervention applies. */
   readonly #whatIf: readonly (SiteWhatIf | undefined)[];
-  /** Id of the adapter of the whole pool that is added with weight 1. */
+  /** Id of the adapter of the whole pool that is added with weight 1, if there is one. */
   readonly #whole: string | undefined;
-  /** [rows, N] where the strategy gives the weights. */
+  /** [rows, N] if the strategy fixes the weights. */
   readonly #given: Float32Array | undefined;
 
   /**
-   * @param asked with its expert filled in, where the engine finds it
-   * @throws GanderError `request-invalid` for a strategy or an expert that there is not or a k that is none,
-   *   `expert-invalid` for one that is to be applied and has no module in the base
+   * @param asked with its expert filled in, if the engine finds it
+   * @throws GanderError `request-invalid` for an unknown strategy or expert or an invalid k, `expert-invalid` for an expert
+   *   that is to be applied but has no module in the base
    */
   constructor(plan: Plan, asked: Strategy, interventions: readonly Intervention[]) {
     const descriptor = descriptorOf(asked.name);
@@ -78,14 +78,14 @@ export class StrategySteering implements Steering {
     const chosen = isChosen ? this.#placed(strategy.expert ?? '') : -1;
     this.#whole = weights.by === 'strategy' && weights.adapter ? wholeIds[weights.adapter] : undefined;
     this.#given = weights.by === 'strategy' ? this.#givenWeights(weights, chosen) : undefined;
-    // A forced expert and the adapter of the whole pool may stand beside each other.
+    // A forced expert and the adapter of the whole pool may both have a weight.
     const isWhole = this.#whole !== undefined;
     const most = isWhole ? 2 : this.#given ? this.width : k;
     this.k = Math.min(most, isWhole ? plan.experts.length : members);
     this.router = weights.by === 'score' ? weights.vectors : 'phatgoose';
   }
 
-  /** Width of a trace's chosen axis: k, or the most weights that are not 0 at one module. */
+  /** Width of a trace's chosen axis: k, or the largest number of non-zero weights at one module. */
   get width(): number {
     if (!this.#given) return this.k;
     const n = this.#plan.experts.length;
@@ -99,7 +99,7 @@ export class StrategySteering implements Steering {
   inputs(done: number, t: number, [from, to] = wholePlan(this.#plan).rows): SteeringInputs {
     const rows = to - from;
     const n = this.#plan.experts.length;
-    // One row for all tokens, unless an intervention tells them apart.
+    // One row for all tokens, unless an intervention applies to only some.
     const height = this.#whatIf.slice(from, to).some((whatIf) => whatIf?.byToken) ? t : 1;
     const bias = new Float32Array(height * rows * n);
     const fixed = new Float32Array(height * rows * n);
@@ -136,7 +136,7 @@ export class StrategySteering implements Steering {
       open ||= !excluded;
       if (experts[e] === this.#whole && able) weights[e] = 1;
     }
-    // Where nobody may be chosen, softmax over "never" alone would still share out 1.
+    // Where no expert may be chosen, a softmax over nothing but `never` would still add up to 1.
     return open && forced < 0 && !given;
   }
 
@@ -150,7 +150,7 @@ export class StrategySteering implements Steering {
     );
   }
 
-  /** An expert that changes something: to apply one that has no module here would be to show the base in its name. */
+  /** Index of an expert that has an effect: applying one without a module here would show the plain base under its name. */
   #placed(id: string): number {
     const expert = this.#expert(id);
     const { rows, experts, adapts } = this.#plan;

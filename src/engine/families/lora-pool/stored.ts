@@ -1,4 +1,4 @@
-/** The experts' numbers, as the composed graph reads them. */
+/** The experts' weights, in the form that the composed graph reads. */
 import { orthonormalise, poolRank, topRightSingularVector } from '../../../graph/algebra.js';
 import path from 'node:path';
 import { DataFile } from '../../../graph/external.js';
@@ -15,11 +15,11 @@ import { type WrittenVectors, writtenNames, writtenVectors } from './routerVecto
 const expertsName = 'experts.bin';
 const vectorsName = (router: WrittenVectors) => `${router}.bin`;
 
-/** The experts' numbers as they were composed, read where onnxruntime does not read them by itself. */
+/** Reads those of the composed experts' weights that onnxruntime does not read by itself. */
 export class ExpertNumbers {
   constructor(readonly folder: string) {}
 
-  /** Each place's [dIn, columns]. @throws GanderError `io` when the entry of the cache went */
+  /** Each place's [dIn, columns]. @throws GanderError `io` if the cache entry is gone */
   vectors(router: RouterVectors, places: readonly RouterPlace[], form: FormName): Float32Array[] {
     if (router === 'arrow') return places.map((place) => this.#arrow(place, form));
     const all = floats(readCached(path.join(this.folder, vectorsName(router))));
@@ -45,7 +45,7 @@ export class ExpertNumbers {
   }
 }
 
-/** Where the A' of a column begins, and how far apart its rows are: all columns side by side, or one matrix after another. */
+/** Where a column's A' begins, and how far apart its rows are: columns are stored side by side, or one matrix after another. */
 function downAt(form: FormName, column: number, { dIn, rank, columns }: Omit<RouterPlace, 'down'>) {
   return form === 'gathered'
     ? { first: column * dIn * rank, step: rank }
@@ -83,7 +83,7 @@ export class ExpertFiles {
     const dIn = sites[0]!.dIn;
     const rank = rankOf(sites, experts);
     const numbers = new GroupNumbers(sites, experts, rank, form);
-    // Router vectors of all groups follow one another with nothing between.
+    // Router vectors of all groups are stored without gaps.
     for (const [router, file] of this.#routers) file.append(numbers.vectors(router), 1);
     const size = experts.length * dIn * rank;
     const { down, ups } = numbers;
@@ -109,9 +109,9 @@ function rankOf(sites: readonly Site[], experts: readonly PoolExpert[]): number 
 
 /** All experts' matrices and router vectors at the sites of one group, smaller ranks padded with zeros. */
 class GroupNumbers {
-  /** A' as the form has it (graph/route.ts). */
+  /** A', laid out as the form needs it (graph/route.ts). */
   readonly down: Float32Array;
-  /** For each site [N·rank, dOut] B'. */
+  /** For each site, B' [N·rank, dOut]. */
   readonly ups: readonly Float32Array[];
 
   constructor(
@@ -126,7 +126,7 @@ class GroupNumbers {
     sites.forEach((site, module) => experts.forEach((_, e) => this.#fill(site, module, e)));
   }
 
-  /** [dIn, g·N], a column of zeros where an expert has no vector. */
+  /** [dIn, g·N], with a column of zeros for an expert that has no vector. */
   vectors(router: WrittenVectors): Float32Array {
     const { sites, experts } = this;
     const columns = sites.length * experts.length;

@@ -1,4 +1,4 @@
-/** Whether a model's configuration is that of its graph: two numbers that contradict each other are found before a run. */
+/** Checks that a model's configuration belongs to its graph, so that contradictions are found before a run. */
 import { type Walk, walkOf } from '../../../graph/walk.js';
 import type { GraphProto } from '../../../graph/model.js';
 import { type Router, layerIn } from '../../../graph/moe/routers.js';
@@ -7,11 +7,11 @@ import { GanderError } from '../../../errors/errors.js';
 import type { Warning } from '../../../requests/description.js';
 import type { Told } from './folder.js';
 
-const remedy = 'Put the configuration beside the model that it is of, or export the model again.';
+const remedy = 'Use the configuration that belongs to this model, or export the model again.';
 
 /**
- * @returns what of the configuration the graph does otherwise, where that may be the architecture's own rule
- * @throws GanderError `model-invalid` where one of the two is another model's, or experts are missing
+ * @returns where the graph deviates from the configuration in a way that may be the architecture's own rule
+ * @throws GanderError `model-invalid` if the two belong to different models, or experts are missing
  */
 export function checkAgreement(told: Told, graph: GraphProto, routers: readonly Router[]): Warning[] {
   const walk = walkOf(graph);
@@ -42,19 +42,19 @@ function checkReached(walk: Walk, { path, experts, chosen }: Router): void {
   if (missing.length === 0) return;
   throw new GanderError(
     'model-invalid',
-    `${path} chooses among ${experts} experts, but the graph has no way to ${missing.join(', ')}: exporters that follow an example leave out the experts that it did not go to.`,
+    `${path} chooses among ${experts} experts, but the graph has no way to ${missing.join(', ')}: exporters that trace an example leave out the experts that it did not use.`,
     'Export the model with gander-training export-moe, or with a longer example.',
   );
 }
 
-/** How many the graph has, by the highest number in its products' names; undefined where these have none. */
+/** How many layers the graph has, by the highest number in its products' names; undefined if these have none. */
 function layersIn({ products }: Walk): number | undefined {
   const found = [...products.values()].flatMap((product) => layerIn(product) ?? []);
   return found.length > 0 ? Math.max(...found) + 1 : undefined;
 }
 
 function normalisation({ normalised }: Told, routers: readonly Router[]): Warning[] {
-  // The weight of one alone may be left as it is.
+  // A router with k = 1 may leave its only weight as it is.
   const other = routers.find((one) => one.k > 1 && one.normalised !== undefined && one.normalised !== normalised);
   if (normalised === undefined || !other) return [];
   return [
@@ -67,9 +67,9 @@ function normalisation({ normalised }: Told, routers: readonly Router[]): Warnin
 function scoring({ scoring: said }: Told, routers: readonly Router[]): Warning[] {
   const other = routers.find((one) => one.scoring !== undefined && one.scoring !== said);
   if (said === undefined || !other) return [];
-  return [otherwise(`The configuration says scoring_func ${said}, but ${other.path} takes ${other.scoring!}.`)];
+  return [otherwise(`The configuration says scoring_func ${said}, but ${other.path} uses ${other.scoring!}.`)];
 }
 
 function otherwise(what: string): Warning {
-  return { code: 'config-contradicted', text: `${what} What is shown is what the graph computes.` };
+  return { code: 'config-contradicted', text: `${what} Gander shows what the graph computes.` };
 }

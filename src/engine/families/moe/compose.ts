@@ -20,7 +20,7 @@ import { checkAgreement } from './agreement.js';
 import type { MoeFolder } from './folder.js';
 import { type Plan, planWith } from './plan.js';
 
-/** Part of every cache key: raise it when the same model would compose to something else. */
+/** Part of every cache key: raise it when the same model would be composed differently. */
 const composerVersion = 6;
 
 export interface Composed {
@@ -29,7 +29,7 @@ export interface Composed {
   readonly plan: Plan;
 }
 
-/** All that a model's numbers come from: absolute. @throws GanderError where there is too much of it, or it is not inside the model's folder */
+/** Absolute paths of all files that a model's numbers depend on. @throws GanderError if they are too large, or not in its folder */
 export function filesOf({ model, tokenizer, configs }: MoeFolder, cache: Cache): string[] {
   const data = cache.dataFiles(model).map((name) => fileInside(path.dirname(model), name));
   const files = [model, ...data, tokenizer, ...configs];
@@ -38,7 +38,7 @@ export function filesOf({ model, tokenizer, configs }: MoeFolder, cache: Cache):
     throw new GanderError(
       'model-invalid',
       `The model has ${bytesInWords(bytes)}; at most ${bytesInWords(poolLimits.bytes)} are read.`,
-      'Use a smaller model, or one of fewer bits.',
+      'Use a smaller model, or one with fewer bits per weight.',
     );
   return files;
 }
@@ -51,7 +51,7 @@ export function hashOf({ folder }: MoeFolder, files: readonly string[], hash: (f
 }
 
 /**
- * The model's graph with its routers told, from the cache or composed now.
+ * The model's graph with outputs for what its routers decide, from the cache or composed now.
  *
  * @throws GanderError `base-invalid`, `model-invalid`
  */
@@ -59,7 +59,7 @@ export function compose(folder: MoeFolder, files: readonly string[], hash: strin
   const key = createHash('sha256').update(['moe', composerVersion, hash].join('\0')).digest('hex').slice(0, 32);
   const entry = cache.entry(key, (temporary) => {
     composeInto(temporary, folder);
-    // The key would be that of other files than those that were read.
+    // Otherwise the key would belong to other files than those that were read.
     if (hashOf(folder, files, (file) => cache.hash(file)) !== hash)
       throw new GanderError('model-invalid', 'The model changed while it was being read.', 'Ask again.');
   });
@@ -68,7 +68,7 @@ export function compose(folder: MoeFolder, files: readonly string[], hash: strin
   return { entry, model: file('model.onnx'), plan };
 }
 
-/** The same with routers that choose k experts: a graph beside the composed one, of the same numbers. @throws GanderError `io` */
+/** The same with routers that choose k experts: a graph beside the composed one, with the same weights. @throws GanderError `io` */
 export function composedWith(composed: Composed, k: number, cache: Cache): Composed {
   const plan = planWith(composed.plan, k);
   const variant = new Variant(composed.model, `k${k}`);
@@ -109,7 +109,7 @@ function composeInto(temporary: string, folder: MoeFolder): void {
   writeFileSync(path.join(temporary, 'plan.json'), JSON.stringify(plan));
 }
 
-/** By layer. @throws GanderError where there are none, or more experts than are shown */
+/** The routers, sorted by layer. @throws GanderError if there are none, or one has more experts than can be shown */
 function routersIn(graph: GraphProto): Router[] {
   const routers = findRouters(graph).sort((a, b) => a.layer - b.layer);
   if (routers.length === 0) throw unrouted(graph);

@@ -1,4 +1,4 @@
-/** An ONNX model's folder as exporters leave it and people have it. */
+/** Reads the folder of an ONNX model in the layouts that exporters write. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
@@ -11,29 +11,29 @@ import { traceLimits } from '../../../checks/limits.js';
 import { schemaProblem } from '../../../checks/schemaWords.js';
 import type { Warning } from '../../../requests/description.js';
 
-/** What a configuration says of the graph; undefined where it says nothing. */
+/** What a configuration says about the graph; undefined if it says nothing. */
 export interface Told {
-  /** How many a layer has, and how many of them a token goes to. */
+  /** How many experts a layer has, and how many of them a token goes to. */
   readonly experts: number | undefined;
   readonly k: number | undefined;
   readonly layers: number | undefined;
-  /** Whether weights of the chosen are made to add up to 1. */
+  /** Whether the weights of the chosen experts are normalised to add up to 1. */
   readonly normalised: boolean | undefined;
   readonly scoring: 'softmax' | 'sigmoid' | undefined;
 }
 
 export interface MoeFolder {
   readonly folder: string;
-  /** As its card calls it, else the folder's. */
+  /** The name on its card, or else the folder's name. */
   readonly name: string;
-  /** Absolute. */
+  /** Absolute path. */
   readonly model: string;
   readonly tokenizer: string;
-  /** Those that there are: absolute. */
+  /** Absolute paths of those that exist. */
   readonly configs: readonly string[];
-  /** Absolute, whether it is there or not; what it says changes no number. */
+  /** Absolute path, whether it exists or not; the card changes no number. */
   readonly card: string;
-  /** As its makers call the kind of model. */
+  /** The architecture, as the configuration calls it. */
   readonly type: string | undefined;
   readonly contextLength: number;
   readonly endTokens: ReadonlySet<number>;
@@ -48,7 +48,7 @@ const count = z
   .nullish();
 const ids = z.union([z.int(), z.array(z.int()).max(1000)]).nullish();
 
-/** Of Hugging Face's config.json what is needed beside the graph. */
+/** The fields of Hugging Face's config.json that are needed besides the graph. */
 const facts = z.object({
   model_type: z.string().max(200).nullish(),
   max_position_embeddings: count,
@@ -64,7 +64,7 @@ const facts = z.object({
 });
 const configSchema = facts.extend({ text_config: facts.nullish() });
 
-/** Of onnxruntime-genai's genai_config.json. */
+/** The fields that are needed of onnxruntime-genai's genai_config.json. */
 const genaiSchema = z.object({
   model: z.object({
     type: z.string().max(200).nullish(),
@@ -78,10 +78,10 @@ const configName = 'config.json';
 const genaiName = 'genai_config.json';
 const cardFile = 'README.md';
 
-/** Where a model's file lies, the most exact first: as exporters call it, or in the layout of onnx-community. */
+/** Where a model file usually is, the most precise first: under exporters' name for it, or in the layout of onnx-community. */
 const usual = ['model.onnx', 'onnx/model.onnx', 'onnx/model_fp16.onnx', 'onnx/model_q4.onnx', 'onnx/model_q4f16.onnx'];
 
-/** A model's file may be chosen in the place of its folder. */
+/** The folder of a model: instead of the folder, its file may be chosen. */
 export function folderOf(chosen: string): string {
   if (!isModelFile(chosen)) return chosen;
   const beside = path.dirname(chosen);
@@ -89,7 +89,7 @@ export function folderOf(chosen: string): string {
   return !existsSync(path.join(beside, configName)) && existsSync(path.join(above, configName)) ? above : beside;
 }
 
-/** By the names of its files, whether it can be meant for an ONNX model. */
+/** Whether it is probably an ONNX model, judging by the names of its files. */
 export function looksLikeModel(chosen: string): boolean {
   if (isModelFile(chosen)) return true;
   const names = [configName, genaiName, ...usual];
@@ -118,12 +118,12 @@ export function readMoeFolder(chosen: string): MoeFolder {
   if (told === undefined)
     warnings.push({
       code: 'context-unknown',
-      text: `${present[0]!} tells no context length: ${unnamedContext} tokens are taken.`,
+      text: `${present[0]!} declares no context length: ${unnamedContext} tokens are used.`,
     });
   if (config?.auto_map !== undefined && config.auto_map !== null)
     warnings.push({
       code: 'code-unused',
-      text: `${configName} names code of the model's own (auto_map). Gander runs none of it: what is shown is what the ONNX file computes.`,
+      text: `${configName} refers to Python code of the model's own (auto_map). Gander does not run it, but shows what the ONNX file computes.`,
     });
   const model = isModelFile(chosen)
     ? fileInside(folder, path.relative(folder, chosen))
@@ -159,11 +159,11 @@ function modelIn(folder: string, named: string | null | undefined): string {
   throw new GanderError(
     'model-missing',
     `There is no ONNX model in ${folder}.`,
-    'Export the model (gander-training export-moe), or choose the folder that holds model.onnx.',
+    'Export the model (gander-training export-moe), or choose the folder that contains model.onnx.',
   );
 }
 
-/** The one .onnx file of the folder or of its `onnx`; of several it would be a guess. */
+/** The only .onnx file in the folder or its subfolder `onnx`; with several, any choice would be a guess. */
 function onlyModel(folder: string): string | undefined {
   const files = ['', 'onnx'].flatMap((under) =>
     statSync(path.join(folder, under), { throwIfNoEntry: false })?.isDirectory()

@@ -10,7 +10,7 @@ export const moe: Family = {
     if (tried === undefined) return new MoeModel(chosen, means);
     throw new GanderError(
       'request-invalid',
-      'The experts of a mixture were trained together: it takes no more of them.',
+      'The experts of a mixture were trained together: no others can be added.',
       'Choose a pool of experts.',
     );
   },

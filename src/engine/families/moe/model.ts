@@ -20,12 +20,12 @@ import { MoeRecording } from './recording.js';
 import { MoeLens, MoeSession, type MoeStep } from './session.js';
 import { MoeSteering } from './steering.js';
 
-/** What opens a composed graph for one use of it. */
+/** Opens a composed graph for one kind of use. */
 interface Opening<S> {
   open(composed: Composed, threads: number, cache: Cache): Promise<S>;
 }
 
-/** A mixture of experts as it is on disk now, and what is kept in memory of it. */
+/** A mixture of experts as it was read from disk, and what is kept of it in memory. */
 export class MoeModel implements Model {
   readonly tokenizer: Tokenizer;
   readonly #folder: MoeFolder;
@@ -36,7 +36,7 @@ export class MoeModel implements Model {
   readonly #hash: string;
   readonly #source: Source;
   #composed: Composed | undefined;
-  /** The one that is open, and how many experts a token was asked for there. */
+  /** The open session, and the number of experts per token that it was opened for. */
   #session:
     { readonly k: number; readonly of: MoeSession | MoeLens; readonly by: Opening<MoeSession | MoeLens> } | undefined;
 
@@ -126,11 +126,11 @@ export class MoeModel implements Model {
     };
   }
 
-  /** Composed anew when it went from the cache or was damaged there. */
+  /** Composes again if the cached graph is gone or damaged. */
   async #compose(): Promise<Composed> {
     const { cache, loading } = this.#means;
     if (this.#composed && cache.holds(this.#composed.entry)) return this.#composed;
-    // Windows replaces no file that a session has open.
+    // Windows does not replace a file that a session has open.
     await this.#session?.of.release();
     this.#session = undefined;
     await loading();
@@ -145,7 +145,7 @@ export class MoeModel implements Model {
     if (asked !== undefined && asked !== own && !takesK(composed.plan))
       throw new GanderError(
         'request-invalid',
-        `This model sends each token to ${own} experts: its graph is written for that number.`,
+        `This model sends each token to ${own} experts: its graph is fixed to that number.`,
         'Ask without a number of experts.',
       );
     const most = groupsHold(composed.plan);
@@ -157,7 +157,7 @@ export class MoeModel implements Model {
       );
     const k = Math.min(asked ?? own, mostK(composed.plan));
     if (this.#session?.k === k && this.#session.by === as) return this.#session.of as S;
-    // Two of them would take the model's memory twice.
+    // Two open sessions would take the model's memory twice.
     await this.#session?.of.release();
     this.#session = undefined;
     await this.#means.loading();
@@ -169,18 +169,18 @@ export class MoeModel implements Model {
   }
 }
 
-/** How many experts a token is asked for. @throws GanderError `strategy-unavailable` for a strategy that is a pool's */
+/** The requested number of experts per token. @throws GanderError `strategy-unavailable` for a strategy of pools */
 function kOf(strategy: Strategy | undefined): number | undefined {
   if (strategy && strategy.name !== ownRouter.name)
     throw new GanderError(
       'strategy-unavailable',
-      `This model routes by a router of its own; it takes no strategy "${strategy.name}".`,
+      `This model has routers of its own; it takes no strategy "${strategy.name}".`,
       'Ask without a strategy.',
     );
   return strategy?.k;
 }
 
-/** Differs once one of them was written to, replaced or removed. */
+/** Changes when one of the files is written to, replaced or removed. */
 function signatureOf(files: readonly string[]): string {
   return files
     .map((file) => {

@@ -5,18 +5,18 @@ import type { Router } from '../../../graph/moe/routers.js';
 import { layerExperts } from '../../../trace/model/layerExperts.js';
 import type { ExpertSet, Site } from '../../../trace/model/trace.js';
 
-/** A router in a composed graph, and the names of what the graph tells of it. */
+/** A router in a composed graph, and the names of the graph's outputs for it. */
 export interface TappedRouter extends Pick<Router, 'path' | 'layer' | 'experts' | 'k'> {
   readonly tap: Tap;
-  /** Absent where k is the model's own. */
+  /** Absent if k is fixed by the model. */
   readonly choosable?: Choosable;
 }
 
-/** What the composed graph is, beside the graph itself. */
+/** What must be known of a composed graph besides the graph itself. */
 export interface Plan {
-  /** By layer; as many as the graph has. */
+  /** All routers of the graph, sorted by layer. */
   readonly routers: readonly TappedRouter[];
-  /** How all of them make a distribution of scores, if they agree. */
+  /** How the routers turn scores into a distribution, if all agree. */
   readonly scoring?: 'softmax' | 'sigmoid';
   readonly warnings: readonly Warning[];
   readonly eightBits: EightBits;
@@ -36,7 +36,7 @@ export function sitesOf({ routers }: Plan): Site[] {
   return routers.map(({ path, layer }, i) => ({ path, layer, kind: names[i] ?? 'router', sequence: 0, expertSet: i }));
 }
 
-/** What a layer's routers are called where it has several (JetMoE): by the modules that they are in. Undefined for one alone. */
+/** Names for the routers of a layer with several (JetMoE), after the modules that they are in; undefined for a single router. */
 function routerNames(routers: readonly Pick<Router, 'path' | 'layer'>[]): (string | undefined)[] {
   return routers.map((router) => {
     const all = routers.filter(({ layer }) => layer === router.layer);
@@ -44,7 +44,7 @@ function routerNames(routers: readonly Pick<Router, 'path' | 'layer'>[]): (strin
   });
 }
 
-/** The first part of a path, after the layer, that all of these have and no two alike: `mlp`, `self_attention`. */
+/** The first segment of a path, after the layer, that differs between all of these: `mlp`, `self_attention`. */
 function moduleOf(path: string, all: readonly Pick<Router, 'path' | 'layer'>[]): string | undefined {
   const below = ({ path: name, layer }: Pick<Router, 'path' | 'layer'>) =>
     name.split('.').slice(name.split('.').indexOf(String(layer)) + 1);
@@ -57,22 +57,22 @@ function moduleOf(path: string, all: readonly Pick<Router, 'path' | 'layer'>[]):
   return own[at];
 }
 
-/** The k of the router that chooses most. */
+/** The largest k of any router. */
 export function ownK({ routers }: Plan): number {
   return Math.max(...routers.map(({ k }) => k));
 }
 
-/** Whether all routers can be asked for another k. */
+/** Whether all routers accept another k. */
 export function takesK({ routers }: Plan): boolean {
   return routers.every(({ choosable }) => choosable !== undefined);
 }
 
-/** The most that any router can be asked for. */
+/** The largest k that any router accepts. */
 export function mostK({ routers }: Plan): number {
   return Math.max(...routers.map(({ k, choosable }) => choosable?.mostK ?? k));
 }
 
-/** The most that routers which choose within groups can be asked for: the groups hold no more. Undefined where none does. */
+/** The largest k for routers that choose within groups: the groups have no more experts. Undefined if no router does. */
 export function groupsHold({ routers }: Plan): number | undefined {
   const bounds = routers.flatMap(({ choosable, experts }) =>
     choosable && choosable.mostK < experts ? [choosable.mostK] : [],
@@ -80,7 +80,7 @@ export function groupsHold({ routers }: Plan): number | undefined {
   return bounds.length > 0 ? Math.max(...bounds) : undefined;
 }
 
-/** With routers that choose k each, or as many as they can. */
+/** The plan with routers that choose k experts each, or as many as they can. */
 export function planWith(plan: Plan, k: number): Plan {
   const routers = plan.routers.map((router) => ({ ...router, k: Math.min(k, router.choosable?.mostK ?? router.k) }));
   return { ...plan, routers };

@@ -8,7 +8,7 @@ import type { Recording } from '../../runtime/recorder.js';
 import { type Plan, type TappedRouter, setsOf, sitesOf } from './plan.js';
 import type { MoeStep, RouterStep } from './session.js';
 
-/** From what each router said to the trace's blocks of like routers. */
+/** Turns the routers' outputs into the trace's blocks of equal routers. */
 export class MoeRecording implements Recording<MoeStep> {
   readonly frame: Recording<MoeStep>['frame'];
   readonly columns: readonly BlockColumnName[];
@@ -60,9 +60,9 @@ export class MoeRecording implements Recording<MoeStep> {
 }
 
 /**
- * A graph chooses k whatever is left; those that were left out are none.
+ * A graph always chooses k experts; this removes those that were left out.
  *
- * @returns whether one of them weighs something all the same, or as much as is known may do so
+ * @returns whether one of them has a weight all the same, or may have one as weights are not known
  */
 function leaveOut(
   { chosen, weight }: RouterStep,
@@ -88,7 +88,7 @@ function stillRun({ path, k }: TappedRouter): GanderError {
   );
 }
 
-/** Neighbours that choose as many among as many. */
+/** One block for neighbours that choose the same number among the same number of experts. */
 function blocksOf({ routers }: Plan): BlockShape[] {
   const blocks: BlockShape[] = [];
   for (const [i, { experts, k, tap }] of routers.entries()) {

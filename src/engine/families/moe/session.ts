@@ -11,7 +11,7 @@ import type { Composed } from './compose.js';
 import type { Plan, TappedRouter } from './plan.js';
 import type { MoeSteering } from './steering.js';
 
-/** What one router said of T tokens. */
+/** One router's outputs for T tokens. */
 export interface RouterStep {
   /** [T, E] */
   readonly score: Float32Array;
@@ -25,7 +25,7 @@ export interface RouterStep {
 
 export interface MoeStep extends Step {
   readonly routers: readonly RouterStep[];
-  /** [1 or T, ΣE] that was added to the scores. */
+  /** [1 or T, ΣE], what was added to the scores. */
   readonly bias: Float32Array;
 }
 
@@ -46,7 +46,7 @@ export class MoeSession {
     return new MoeSession(await CausalSession.open(model, threads), plan);
   }
 
-  /** @throws GanderError `base-invalid` when the model cannot be run, or gives what is no finite number */
+  /** @throws GanderError `base-invalid` if the model cannot be run, or gives a number that is not finite */
   async run(chunk: Chunk, steering: MoeSteering): Promise<MoeStep> {
     const { routers } = this.plan;
     const t = chunk.ids.length;
@@ -62,7 +62,7 @@ export class MoeSession {
   }
 }
 
-/** The same graph with what each layer would predict. */
+/** The same graph, with what each layer would predict. */
 export class MoeLens {
   private constructor(
     private readonly session: LensSession,
@@ -98,7 +98,7 @@ function readRouter({ path, experts, k, tap }: TappedRouter, outputs: Tensors, t
     if (name === undefined) return undefined;
     const values = outputs[name]!.data as Float32Array;
     if (values.length !== t * width) throw misread(path, what);
-    // What was left out is −∞, as nothing else may be.
+    // Experts that were left out are −∞; nothing else may be.
     const at = what === 'selection' ? values.findIndex((x) => Number.isNaN(x)) : firstNotFinite(values);
     if (at >= 0) throw notFinite(`${what} at ${path}`);
     return values;
@@ -114,7 +114,7 @@ function readRouter({ path, experts, k, tap }: TappedRouter, outputs: Tensors, t
   };
 }
 
-/** Places are small: their lower halves are all of them, and reading them so is many times as quick. */
+/** Indices are small: their lower halves are enough, and reading only these is many times faster. */
 function lowWords(values: BigInt64Array): Int32Array {
   const halves = new Int32Array(values.buffer, values.byteOffset, 2 * values.length);
   return Int32Array.from({ length: values.length }, (_, i) => halves[2 * i]!);
@@ -122,7 +122,7 @@ function lowWords(values: BigInt64Array): Int32Array {
 
 function misread(path: string, what: string) {
   return invalidBase(
-    `What was taken for the ${what} of the router ${path} has another shape`,
+    `The ${what} of the router ${path} has an unexpected shape`,
     'Please report which exporter made the model.',
   );
 }

@@ -6,16 +6,16 @@ import { type SiteWhatIf, whatIfAt } from '../../../trace/model/whatIf.js';
 import { type Plan, setsOf, sitesOf } from './plan.js';
 
 /**
- * What-ifs as numbers that are added to the routers' scores. What the router makes of them is the model's own rule: an expert
- * that is forced is the only one left, and has all the weight that the router gives.
+ * Turns what-ifs into numbers that are added to the routers' scores. The rest is the model's own rule: a forced expert is the
+ * only one left, and gets all the weight that the router gives.
  */
 export class MoeSteering {
   readonly #plan: Plan;
-  /** By router; undefined where no intervention does anything. */
+  /** By router; undefined where no intervention applies. */
   readonly #whatIf: readonly (SiteWhatIf | undefined)[];
   readonly #width: number;
 
-  /** @throws GanderError `request-invalid` for an expert that there is not */
+  /** @throws GanderError `request-invalid` for an unknown expert */
   constructor(plan: Plan, interventions: readonly Intervention[]) {
     this.#plan = plan;
     const sets = setsOf(plan);
@@ -27,10 +27,10 @@ export class MoeSteering {
   }
 
   /**
-   * Added to the scores of tokens `done` to `done + t`, [h, ΣE] of all routers one after another; h is t, or 1 where all
+   * What is added to the scores of tokens `done` to `done + t`: [h, ΣE], all routers one after another; h is t, or 1 if all
    * tokens have the same.
    *
-   * @throws GanderError `request-invalid` where no expert is left
+   * @throws GanderError `request-invalid` if no expert is left
    */
   bias(done: number, t: number): Float32Array {
     const height = this.#whatIf.some((whatIf) => whatIf?.byToken) ? t : 1;
@@ -54,7 +54,7 @@ function noExpert(said: string, all: readonly Expert[]): GanderError {
     : new GanderError(
         'request-invalid',
         `The model has no expert "${said}".`,
-        `Its experts are called as "${all[0]!.id}".`,
+        `Its experts have names such as "${all[0]!.id}".`,
       );
 }
 
