@@ -368,7 +368,7 @@ describe('the views beside', () => {
     await expect.poll(() => text('.strip')).toContain('Click a cell');
   });
 
-  test('summary: usage beside chance, load, entropy, co-activation, attracted tokens; a warning for few tokens', async () => {
+  test('summary: load beside chance, load balance, entropy, co-activation, token specialisation; a warning for few tokens', async () => {
     await open();
     await panel.show(fabricate());
     await showTab('summary');
@@ -433,9 +433,7 @@ describe('the views beside', () => {
     await expect.poll(() => text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
     await expect.poll(() => text('.tabBody')).toMatch(/−\d\.\d+ → −\d\.\d+ nats a token \((better|worse)\)/);
     await panel.page.locator('[data-focus=table-effectByLayer]').click();
-    await expect
-      .poll(() => text('[data-figure=effectByLayer] thead'))
-      .toMatch(/Replaced by the what-if\s+Changed downstream/);
+    await expect.poll(() => text('[data-figure=effectByLayer] thead')).toMatch(/Direct effect\s+Downstream effect/);
     await picture(panel.page, 'dark-effect');
     await showTab('predictions');
     await expect.poll(() => text('.tabBody')).toContain('Before the what-if it was');
@@ -481,7 +479,7 @@ describe('the views beside', () => {
     await expect.poll(() => panel.sent('attribute')).toHaveLength(1);
     await panel.show(trace, { attribution: fabricateAttribution(trace) });
     const table = panel.page.locator('[data-figure=attribution]');
-    // The whole text's, the expert that it owes most to first.
+    // The whole text's, the expert with the largest attribution first.
     const { change, experts } = fabricateAttribution(trace);
     const sums = experts.map((_, e) =>
       change.reduce((sum, x, i) => (i % experts.length === e && !Number.isNaN(x) ? sum + x : sum), 0),
@@ -508,10 +506,10 @@ describe('two runs', () => {
     const running = { what: 'route', done: 20, total: 60 } as const;
     await panel.show(cut(other, 20), { title: 'other.md', running }, 'other');
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+20 of 60/);
-    await expect.poll(() => text('.tabBody')).toMatch(/Divergence of scores\s+–/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Jensen-Shannon divergence\s+–/);
     await panel.show(other, { title: 'other.md' }, 'other');
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+60 of 60/);
-    await expect.poll(() => text('.tabBody')).toMatch(/Divergence of scores\s+[\d.]+ bits/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Jensen-Shannon divergence\s+[\d.]+ bits/);
   });
 
   test('are aligned by token, their differences coloured and counted', async () => {
@@ -526,7 +524,7 @@ describe('two runs', () => {
     await panel.show(main);
     await panel.show(other, { title: 'other.md' }, 'other');
     await expect.poll(() => panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
-    await expect.poll(() => text('.tabBody')).toMatch(/Same choices\s+[\d.]+% chance 17%/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Top-k overlap\s+[\d.]+% chance 17%/);
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+5 of 7/);
     await panel.page.locator('.text.other .t').nth(1).click();
     await panel.settled();
@@ -573,7 +571,7 @@ describe('two runs', () => {
       await panel.show(other, { title: 'other' }, 'other');
       const told = await text('.tabBody');
       expect(told).toContain('there are no choices to agree with');
-      expect(told).not.toMatch(/Same choices|Cells that differ|Divergence/);
+      expect(told).not.toMatch(/Top-k overlap|Flipped choices|Jensen-Shannon/);
       await expect
         .poll(() => panel.page.locator('[data-figure=compareByLayer], [data-figure=compareUsage]').count())
         .toBe(0);

@@ -1,6 +1,6 @@
 /** Tokens, routers and what-ifs as one line of plain text. */
 import type { Layer } from '../model/access.js';
-import type { ExpertSet, Intervention, Router, Scope, Sequence, TokenRange } from '../model/trace.js';
+import type { ExpertSet, Intervention, Router, Scope, Sequence, TokenRange, Trace } from '../model/trace.js';
 
 /** The text's own characters under a token; without these the vocabulary's spelling, or else the token's id or position. */
 export function tokenText({ text, tokens }: Sequence, t: number): string {
@@ -42,6 +42,11 @@ export function visible(text: string): string {
 /** One line without control characters, for names and descriptions that come from files. */
 export function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '·');
+}
+
+/** What a router's raw output is called: an affinity in a pool, a router logit in a mixture of experts. */
+export function scoreName({ expertSets }: Pick<Trace, 'expertSets'>): 'affinity' | 'routerLogit' {
+  return expertSets.some(({ scope }) => scope === 'layer') ? 'routerLogit' : 'affinity';
 }
 
 /** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (with the expert it picked, if known). */
