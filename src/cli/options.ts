@@ -1,7 +1,7 @@
 /** Options that several commands share, and what they say. */
 import type { ModelInfo, ServerInfo } from '../requests/api.js';
 import { asPool, hasTarget } from '../requests/modelInfo.js';
-import { type Strategy, ownRouter, readStrategy, strategyForms } from '../strategies/index.js';
+import { type Strategy, nativeRouter, readStrategy, strategyForms } from '../strategies/index.js';
 import type { Intervention } from '../trace/model/trace.js';
 import type { Arguments, Options } from './command.js';
 import { UsageError } from './usage.js';
@@ -69,11 +69,11 @@ export const strategyOptions = {
 export const interventionOptions = {
   'knock-out': { type: 'string', multiple: true, value: 'expert[@scope]', help: 'never choose this expert' },
   force: { type: 'string', multiple: true, value: 'expert[@scope]', help: 'this expert with weight 1, all others 0' },
-  tilt: {
+  'logit-bias': {
     type: 'string',
     multiple: true,
     value: 'expert[@scope]=amount',
-    help: 'add to its affinity before the choice',
+    help: 'add to its affinity or router logit before the choice',
   },
 } as const satisfies Options;
 
@@ -84,10 +84,10 @@ export interface Asked {
   readonly interventions: readonly Intervention[];
 }
 
-/** Checked against the model. Knock-outs come after tilts and forces, so that they win. */
+/** Checked against the model. Knock-outs come after logit biases and forces, so that they win. */
 export function askedFor(args: Arguments, model: ModelInfo): Asked {
   const strategy = strategyFor(args, model);
-  const interventions = (['tilt', 'force', 'knock-out'] as const).flatMap((action) =>
+  const interventions = (['logit-bias', 'force', 'knock-out'] as const).flatMap((action) =>
     args.list(action).map((text) => parseIntervention(action, text)),
   );
   checkExperts(model, strategy ? [strategy] : [], interventions);
@@ -96,7 +96,7 @@ export function askedFor(args: Arguments, model: ModelInfo): Asked {
 
 function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
   if (model.kind === 'pool') return parseStrategy(args.text('strategy') ?? 'phatgoose', model, kOf(args));
-  if (model.kind === 'moe' && args.text('strategy') === undefined) return ownStrategy(args);
+  if (model.kind === 'moe' && args.text('strategy') === undefined) return nativeStrategy(args);
   if (model.kind === 'server' && model.can.strategies.length > 0) return offered(args, model);
   for (const name of ['strategy', 'k'])
     if (args.text(name) !== undefined)
@@ -105,17 +105,17 @@ function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
 }
 
 /** A mixture's own router, where it is asked for another k. */
-export function ownStrategy(args: Arguments): Strategy | undefined {
+export function nativeStrategy(args: Arguments): Strategy | undefined {
   const k = kOf(args);
-  return k === undefined ? undefined : { name: ownRouter.name, k };
+  return k === undefined ? undefined : { name: nativeRouter.name, k };
 }
 
 /** What is compared with. @throws UsageError for what the model does not offer */
 export function strategyBeside(text: string, args: Arguments, model: ModelInfo): Strategy {
   if (model.kind !== 'moe') return parseStrategy(text, asPool(model), kOf(args));
   const strategy = readStrategy(text, () => kOf(args) ?? model.router.k ?? 1);
-  if (strategy?.name === ownRouter.name) return strategy;
-  throw new UsageError(`${model.name} routes by a router of its own: compare it with another k, as --with own:1.`);
+  if (strategy?.name === nativeRouter.name) return strategy;
+  throw new UsageError(`${model.name} routes by a router of its own: compare it with another k, as --with native:1.`);
 }
 
 /** Of those that a server offers, the one that is named, or else the first. */

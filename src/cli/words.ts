@@ -70,17 +70,17 @@ function readRanges(text: string, option: string): TokenRange[] {
   });
 }
 
-/** `expert[@scope]`, for a tilt `expert[@scope]=amount`. */
+/** `expert[@scope]`, for a logit bias `expert[@scope]=amount`. */
 export function parseIntervention(action: Intervention['action'], text: string): Intervention {
   const option = `--${action}`;
-  const equals = action === 'tilt' ? text.lastIndexOf('=') : text.length;
+  const equals = action === 'logit-bias' ? text.lastIndexOf('=') : text.length;
   if (equals < 0) throw new UsageError(`${option} takes <expert>[@<scope>]=<amount>, not "${text}".`);
   const target = text.slice(0, equals);
   const at = target.indexOf('@');
   const expert = at < 0 ? target : target.slice(0, at);
   if (expert === '') throw new UsageError(`${option} takes an expert, not "${text}".`);
   const scope = at < 0 ? {} : parseScope(target.slice(at + 1), option);
-  if (action !== 'tilt') return { action, expert, scope };
+  if (action !== 'logit-bias') return { action, expert, scope };
   return { action, expert, scope, amount: parseNumber(text.slice(equals + 1), option) };
 }
 

@@ -444,7 +444,7 @@ export const words = {
   action: 'Action',
   knockOut: 'Knock out',
   force: 'Force',
-  tilt: 'Logit bias',
+  logitBias: 'Logit bias',
   knockOutHint: '{0} will not be chosen; the next best takes over.',
   forceHint: '{0} alone is applied, with weight 1; no other expert is chosen.',
   affinityBiasHint:
@@ -462,7 +462,7 @@ export const words = {
   apply: 'Apply',
   saidKnockOut: '{0} knocked out {1}',
   saidForce: '{0} forced {1}',
-  saidTilt: '{0} with logit bias {1} {2}',
+  saidLogitBias: '{0} with logit bias {1} {2}',
   saidToken: '{0}, for token {1}',
   saidIn: '{0}, within {1}',
   tokenNumber: 'token {0}',

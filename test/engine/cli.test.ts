@@ -99,10 +99,10 @@ describe('gander route', () => {
   });
 
   it('prints the contents of the trace as JSON', async () => {
-    const route = await parsed<RouteJson>(onTiny('route', sample, '-k', '3', '--tilt', 'Zeta@layer=1=+0.5'));
+    const route = await parsed<RouteJson>(onTiny('route', sample, '-k', '3', '--logit-bias', 'Zeta@layer=1=+0.5'));
     expect(route.text).toBe(sample);
     expect(route.strategy).toEqual({ name: 'phatgoose', k: 3 });
-    expect(route.interventions).toEqual([{ action: 'tilt', expert: 'Zeta', scope: { layer: 1 }, amount: 0.5 }]);
+    expect(route.interventions).toEqual([{ action: 'logit-bias', expert: 'Zeta', scope: { layer: 1 }, amount: 0.5 }]);
     expect(route.tokens[0]).toMatchObject({ special: true, logProb: null });
     expect(route.tokens.slice(1).every((t) => t.logProb! < 0 && t.next.length > 0)).toBe(true);
     const shares = route.tokens[3]!.experts.reduce((sum, e) => sum + e.share, 0);
@@ -349,7 +349,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
     ['an option without its value', ['route', 'a', '--pool']],
     ['two texts', ['route', 'a', 'b']],
     ['an unknown strategy', onTiny('route', 'a', '-s', 'magic')],
-    ['a malformed what-if', onTiny('route', 'a', '--tilt', 'Zeta')],
+    ['a malformed what-if', onTiny('route', 'a', '--logit-bias', 'Zeta')],
     ['nothing to compare with', onTiny('compare', 'a')],
     ['no file to score', onTiny('score')],
     ['a seed that is none', onTiny('generate', 'a', '--seed', 'x')],

@@ -73,7 +73,7 @@ describe('k of a router', () => {
 
   test('goes to the host where the model takes another', async () => {
     await open();
-    await described({ k: true, strategies: [{ name: 'own', title: 'Own', hint: '', takes: ['k'] }] });
+    await described({ k: true, strategies: [{ name: 'native', title: 'Native', hint: '', takes: ['k'] }] });
     await expect.poll(() => panel.page.locator('[data-focus=strategy] option').allInnerTexts()).toEqual(['mixtral']);
     await expect
       .poll(async () => [await field().inputValue(), await field().getAttribute('max')])
@@ -82,7 +82,7 @@ describe('k of a router', () => {
     await field().blur();
     await expect
       .poll(async () => (await panel.sent('route')).map(({ strategy }) => strategy))
-      .toEqual([{ name: 'own', k: 3 }]);
+      .toEqual([{ name: 'native', k: 3 }]);
   });
 
   test('says why it is the model’s own where it is', async () => {

@@ -417,14 +417,14 @@ describe('the views beside', () => {
       .poll(() => panel.sent('route'))
       .toEqual([{ type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [knockOut] }]);
 
-    await panel.page.locator('[data-focus=whatif-action]').selectOption('tilt');
+    await panel.page.locator('[data-focus=whatif-action]').selectOption('logit-bias');
     await panel.page.locator('[data-focus=whatif-amount]').fill('-2.5');
     await panel.page.locator('[data-focus=whatif-where]').selectOption(`module:${before.sites[100]!.path}`);
     await panel.page.locator('[data-focus=whatif-token]').uncheck();
     await panel.page.locator('[data-focus=whatif-apply]').click();
     await expect
       .poll(async () => (await panel.sent('route')).at(-1)!.interventions)
-      .toEqual([{ action: 'tilt', expert: 'prose', amount: -2.5, scope: { module: before.sites[100]!.path } }]);
+      .toEqual([{ action: 'logit-bias', expert: 'prose', amount: -2.5, scope: { module: before.sites[100]!.path } }]);
 
     const everywhere: Intervention = { action: 'knock-out', expert: 'prose', scope: {} };
     const after = fabricate({ interventions: [everywhere] });

@@ -112,7 +112,8 @@ async function bothTraces(context: Context): Promise<Compared> {
   }
   const texts = await readTexts(args.text('text'), args.list('file'), positionals);
   const other = args.text('with');
-  const changed = other !== undefined || ['knock-out', 'force', 'tilt'].some((name) => args.list(name).length > 0);
+  const changed =
+    other !== undefined || ['knock-out', 'force', 'logit-bias'].some((name) => args.list(name).length > 0);
   if (texts.length === 1 && !changed) {
     throw new UsageError('There is nothing to compare with: give a second text, --with <strategy>, or a what-if.');
   }

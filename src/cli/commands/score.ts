@@ -13,7 +13,7 @@ import {
   jsonOption,
   kOf,
   offeredBy,
-  ownStrategy,
+  nativeStrategy,
   serverOptions,
   targetFor,
   targetOptions,
@@ -125,7 +125,7 @@ function columnsOf(args: Arguments, model: ModelInfo): Column[] {
   if (refused !== undefined)
     throw new UsageError(`--${refused} is for pools: ${model.name} routes by a router of its own.`);
   if (model.kind !== 'moe') return [{ name: model.name }];
-  const strategy = ownStrategy(args);
+  const strategy = nativeStrategy(args);
   return [{ name: strategy ? strategyText(strategy) : model.router.name, ...(strategy && { strategy }) }];
 }
 

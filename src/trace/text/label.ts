@@ -60,10 +60,10 @@ export function layerText({ stack, layer, router }: Layer): string {
   return plain([stack, layer, router].filter((part) => part !== undefined).join(' '));
 }
 
-/** `knock-out python@layer=3,kind=q`, `tilt sql@tokens=12..29=+0.5`. */
+/** `knock-out python@layer=3,kind=q`, `logit-bias sql@tokens=12..29=+0.5`. */
 export function interventionText(intervention: Intervention): string {
   const amount =
-    intervention.action === 'tilt' ? `=${intervention.amount < 0 ? '' : '+'}${String(intervention.amount)}` : '';
+    intervention.action === 'logit-bias' ? `=${intervention.amount < 0 ? '' : '+'}${String(intervention.amount)}` : '';
   return `${intervention.action} ${intervention.expert}${scopeText(intervention.scope)}${amount}`;
 }
 

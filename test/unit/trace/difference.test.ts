@@ -17,7 +17,7 @@ describe('the difference of two runs', () => {
     const ranges = [0, 1].map((at) => Array.from({ length: 1000 }, (_, r): TokenRange => [2 * r + at, 2 * r + at + 1]));
     const tokens = Array.from({ length: 2000 }, (_, i) => `t${i}`);
     const interventions = Array.from({ length: 600 }, (_, i): Intervention => ({
-      action: 'tilt',
+      action: 'logit-bias',
       expert: `expert-${i % 5}`,
       amount: i,
       scope: { tokens: ranges[i % 2]! },

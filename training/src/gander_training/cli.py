@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
         "router",
         help="train one router for a pool's experts together",
         description="A linear router for each module, learned on all experts' text at once: what the independent gates are "
-        "measured against (strategy `learned`).",
+        "measured against (strategy `jointly-trained`).",
     )
     router.add_argument("pool", type=Path, help="its experts stay as they are")
     router.add_argument(

@@ -27,7 +27,7 @@ export function WhatIf() {
 const actions = [
   ['knock-out', 'knockOut'],
   ['force', 'force'],
-  ['tilt', 'tilt'],
+  ['logit-bias', 'logitBias'],
 ] as const;
 
 const hintOf = ({ action }: WhatIfForm, trace: Trace) =>
@@ -58,7 +58,7 @@ function Form({ trace }: { readonly trace: Trace }) {
           change={(value) => set({ expert: value })}
           data-focus="whatif-expert"
         />
-        {form.action === 'tilt' && (
+        {form.action === 'logit-bias' && (
           <NumberField
             label={t('amount')}
             value={form.amount}
