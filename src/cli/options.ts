@@ -100,7 +100,7 @@ function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
   if (model.kind === 'server' && model.can.strategies.length > 0) return offered(args, model);
   for (const name of ['strategy', 'k'])
     if (args.text(name) !== undefined)
-      throw new UsageError(`--${name} is for pools: ${model.name} routes by a router of its own.`);
+      throw new UsageError(`--${name} is for pools: ${model.name} routes by its native router.`);
   return undefined;
 }
 
@@ -115,7 +115,7 @@ export function strategyBeside(text: string, args: Arguments, model: ModelInfo):
   if (model.kind !== 'moe') return parseStrategy(text, asPool(model), kOf(args));
   const strategy = readStrategy(text, () => kOf(args) ?? model.router.k ?? 1);
   if (strategy?.name === nativeRouter.name) return strategy;
-  throw new UsageError(`${model.name} routes by a router of its own: compare it with another k, as --with native:1.`);
+  throw new UsageError(`${model.name} routes by its native router: compare it with another k, as --with native:1.`);
 }
 
 /** Of those that a server offers, the one that is named, or else the first. */

@@ -2,6 +2,7 @@
 import type { ModelInfo } from '../requests/api.js';
 import { GanderError } from '../errors/errors.js';
 import { bounded, readCount, readStrategy, type Strategy, strategyForms, usualK } from '../strategies/index.js';
+import { presentStrategy } from '../trace/file/renamed.js';
 import { ambiguousExpert, meantBy } from '../trace/model/layerExperts.js';
 import type { Intervention, Scope, TokenRange } from '../trace/model/trace.js';
 import { UsageError } from './usage.js';
@@ -33,7 +34,10 @@ export function parseStrategy(
 ): Strategy {
   const strategy = readStrategy(text, (name) => k ?? usualK(name, pool));
   if (strategy) return bounded(strategy, pool.experts.length);
-  throw new UsageError(`There is no strategy "${text}". Strategies: ${strategyForms()}.`);
+  const [name = ''] = text.split(':');
+  const present = presentStrategy(name);
+  const renamed = present === name ? '' : ` It is now called ${present}.`;
+  throw new UsageError(`There is no strategy "${text}".${renamed} Strategies: ${strategyForms()}.`);
 }
 
 /** Axes of a scope that are counted, and those that are named. */

@@ -92,10 +92,10 @@ export const lessonWords = {
     'What the model would predict after the token if it ended with this layer: its final norm and head W on the residual stream h as the layer leaves it. Layers before the last were never trained to be read so.',
 
   // Two runs
-  whatSaturation:
+  whatTopKOverlap:
     'Of the k experts chosen at a routed module, the share that both runs chose. The mean over aligned tokens.',
-  rangeSaturation: 'From 0 %, all experts differ, to 100 %, all are the same.',
-  chanceSaturation: 'k / E',
+  rangeTopKOverlap: 'From 0 %, all experts differ, to 100 %, all are the same.',
+  chanceTopKOverlap: 'k / E',
   whatFlipped:
     'The share of choices, one per token and routed module, in which the other run chose another set of experts.',
   rangeFlipped: 'From 0 % to 100 %.',

@@ -542,7 +542,7 @@ export const words = {
   compareSides: 'This run and the other',
   compareThis: 'This run',
   compareOther: 'The other',
-  compareSaturation: 'Top-k overlap',
+  compareTopKOverlap: 'Top-k overlap',
   compareJs: 'Jensen-Shannon divergence',
   compareFlipped: 'Flipped choices',
   compareLogProb: 'Log-probability',

@@ -164,12 +164,12 @@ export const numbers = {
     range: 'rangeProbability',
     chance: 'chanceProbability',
   },
-  saturation: {
-    title: 'compareSaturation',
-    what: 'whatSaturation',
+  topKOverlap: {
+    title: 'compareTopKOverlap',
+    what: 'whatTopKOverlap',
     formula: ['|S ∩ S′| / k'],
-    range: 'rangeSaturation',
-    chance: 'chanceSaturation',
+    range: 'rangeTopKOverlap',
+    chance: 'chanceTopKOverlap',
     source: olmoe,
   },
   flipped: { title: 'compareFlipped', what: 'whatFlipped', formula: ['S ≠ S′'], range: 'rangeFlipped' },
@@ -268,8 +268,8 @@ export const figures = {
   attribution: ['owed'],
   lens: ['lens'],
   // Compare
-  agreement: ['saturation', 'flipped', 'divergence', 'logProb'],
-  compareByLayer: ['saturation', 'divergence'],
+  agreement: ['topKOverlap', 'flipped', 'divergence', 'logProb'],
+  compareByLayer: ['topKOverlap', 'divergence'],
   compareUsage: ['usageChange'],
   compareMost: ['flipped', 'logProbChange'],
 } as const satisfies Record<string, readonly NumberName[]>;

@@ -118,7 +118,7 @@ export const attribute: Command = {
       ),
     );
     out(
-      `\nNegative: the ${hasTarget(model) ? 'output' : 'text'} owes to the expert. Router ${plain(routerText(trace.router))}, nats.\n`,
+      `\nNegative: the ${hasTarget(model) ? 'output' : 'text'} is likelier with the expert. Router ${plain(routerText(trace.router))}, nats.\n`,
     );
   },
 };

@@ -123,7 +123,7 @@ function columnsOf(args: Arguments, model: ModelInfo): Column[] {
     return ofPool(args, model, { ...offeredBy(model), experts: model.experts });
   const refused = ['strategies', ...(model.kind === 'moe' ? [] : ['k'])].find((name) => args.text(name) !== undefined);
   if (refused !== undefined)
-    throw new UsageError(`--${refused} is for pools: ${model.name} routes by a router of its own.`);
+    throw new UsageError(`--${refused} is for pools: ${model.name} routes by its native router.`);
   if (model.kind !== 'moe') return [{ name: model.name }];
   const strategy = nativeStrategy(args);
   return [{ name: strategy ? strategyText(strategy) : model.router.name, ...(strategy && { strategy }) }];

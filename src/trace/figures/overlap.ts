@@ -1,7 +1,7 @@
 /** Top-k overlap: how far two choices agree. */
 import { chosenCount, isKnown, layersAmong, type Rows, rowsAt, type SharedSites, textTokens } from '../model/access.js';
 import { Mean } from '../../statistics/mean.js';
-import { saturationOf, shared } from '../../statistics/sets.js';
+import { topKOverlapOf, shared } from '../../statistics/sets.js';
 import type { Trace } from '../model/trace.js';
 
 /**
@@ -46,7 +46,7 @@ export function layerOverlap(trace: Trace, sites: SharedSites): Float32Array {
           if (a.site.kind !== b.site.kind) continue;
           for (const t of tokens) {
             const common = shared(a.chosen, t * a.k, a.k, b.chosen, t * b.k, b.k);
-            mean.add(saturationOf(common, chosenCount(a, t), chosenCount(b, t)));
+            mean.add(topKOverlapOf(common, chosenCount(a, t), chosenCount(b, t)));
           }
         }
       }

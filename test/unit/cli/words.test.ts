@@ -47,6 +47,12 @@ describe('a strategy', () => {
     },
   );
 
+  it('is told its present name where it has been renamed', () => {
+    expect(() => parseStrategy('learned:2', pool)).toThrow(
+      'There is no strategy "learned:2". It is now called jointly-trained.',
+    );
+  });
+
   it('is written as it is read', () => {
     for (const text of ['base', 'single:sql', 'phatgoose:2', 'arrow:3', 'merged']) {
       expect(strategyText(parseStrategy(text, pool))).toBe(text);

@@ -174,7 +174,7 @@ function kOf(strategy: Strategy | undefined): number | undefined {
   if (strategy && strategy.name !== nativeRouter.name)
     throw new GanderError(
       'strategy-unavailable',
-      `This model routes by a router of its own; it takes no strategy "${strategy.name}".`,
+      `This model routes by its native router; it takes no strategy "${strategy.name}".`,
       'Ask without a strategy.',
     );
   return strategy?.k;
