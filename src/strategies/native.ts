@@ -4,6 +4,6 @@ import type { StrategyDescriptor } from './strategy.js';
 export const nativeRouter = {
   name: 'native',
   title: 'Native router',
-  hint: 'Each token goes to the experts that the model’s router scores best: as many as the model was trained with, or another number.',
+  hint: 'Each token goes to the experts with the highest router logits: as many as the model was trained with, or another number.',
   takes: 'k',
 } as const satisfies Pick<StrategyDescriptor, 'name' | 'title' | 'hint' | 'takes'>;
