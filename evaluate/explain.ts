@@ -70,7 +70,7 @@ export interface Shares {
 export interface RegionUse extends Shares {
   readonly name: string;
   /** Half the sum of |share − share in the rest of the same documents|: the part of the choices that would have to move. */
-  readonly moved: number;
+  readonly totalVariation: number;
 }
 
 export interface KindUse extends Shares {
@@ -171,7 +171,7 @@ function useOf(kind: string, told: readonly Told[], n: number, seed: number): Ki
       const shares = sharesOf(inside, n, seed);
       const others = Array.from({ length: n }, (_, i) => sum(rest.map((counts) => counts[i]!)));
       const total = sum(others);
-      return { name, ...shares, moved: sum(shares.share.map((s, i) => Math.abs(s - others[i]! / total))) / 2 };
+      return { name, ...shares, totalVariation: sum(shares.share.map((s, i) => Math.abs(s - others[i]! / total))) / 2 };
     }),
   };
 }

@@ -208,12 +208,12 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
   const what = part === 'heldout' ? 'kind' : 'domain';
   const out = [
     `### What explains it${part === 'heldout' ? '' : ': own test splits'}`,
-    `**Use.** Share of all choices (token × module) that went to each expert; chance ${percent(chance)}. In brackets: 95 % intervals over documents, in %. ` +
-      `Use over all ${what}s is as varied as ${told.effective.toFixed(1)} evenly used experts of ${told.experts.length}` +
+    `**Load.** Share of all choices (token × module) that went to each expert; chance ${percent(chance)}. In brackets: 95 % intervals over documents, in %. ` +
+      `Over all ${what}s the effective number of experts is ${told.effective.toFixed(1)} of ${told.experts.length}` +
       ` (single layers: ${low.toFixed(1)} to ${high.toFixed(1)}).`,
     ...picture('usage'),
     markdownTable(
-      [what, 'most used', 'effective experts', 'documents'],
+      [what, 'largest load', 'effective number', 'documents'],
       told.kinds.map((use) => [use.kind, leading(use, told.experts), use.effective.toFixed(1), count(use.documents)]),
       2,
     ),
@@ -221,15 +221,15 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
   const mixed = told.kinds.filter((use) => use.regions.length > 1);
   if (mixed.length > 0) {
     out.push(
-      '**Within a document.** The same by region. Moved: the share of choices that would have to change for the region to be used like the rest of its documents.',
+      '**Within a document.** The same by region. Total variation: the share of choices that would have to change for the region to have the loads of the rest of its documents.',
       markdownTable(
-        [what, 'region', 'most used', 'moved', 'tokens', 'documents'],
+        [what, 'region', 'largest load', 'total variation', 'tokens', 'documents'],
         mixed.flatMap((use) =>
           use.regions.map((region) => [
             use.kind,
             region.name,
             leading(region, told.experts),
-            percent(region.moved),
+            percent(region.totalVariation),
             count(region.tokens),
             count(region.documents),
           ]),
@@ -248,10 +248,10 @@ function explains({ kinds, part }: Section, told: Explanation, picture: (name: s
     ];
     const agreements = told.oracle.kinds;
     out.push(
-      '**Against the oracle.** Is the most used expert the best single one for the document, and do usage and gain over base rank the experts alike (Spearman; chance 0)? ' +
+      '**Against the oracle.** Is the expert with the largest load the best single one for the document, and do load and gain over base rank the experts alike (Spearman; chance 0)? ' +
         'By chance: the first figure if the two were independent, each expert as frequent as observed. The PHATGOOSE paper reports that routing correlates poorly with the oracle and uses many experts.',
       markdownTable(
-        [what, 'most used is best', 'by chance', 'rank correlation', 'documents'],
+        [what, 'largest load is best', 'by chance', 'rank correlation', 'documents'],
         [line('all', told.oracle), ...kinds.filter((k) => agreements[k]).map((k) => line(k, agreements[k]!))],
       ),
     );

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Score } from '../src/requests/api.js';
 import { GanderError } from '../src/errors/errors.js';
+import { presentKey } from './strategies.js';
 
 /** Raised when the meaning of a line changes. */
 const version = 1;
@@ -81,7 +82,8 @@ export class Results {
     }
     const parsed = line.safeParse(json);
     if (!parsed.success || parsed.data.pool !== this.#pool) return;
-    const { document, strategy, score, explained } = parsed.data;
+    const { document, score, explained } = parsed.data;
+    const strategy = presentKey(parsed.data.strategy);
     if (score) this.#scores.set(key(document, strategy), score);
     if (explained) this.#explained.set(key(document, strategy), explained);
   }
@@ -96,7 +98,8 @@ export class Results {
     if (pool.hash !== this.#pool) return 0;
     let taken = 0;
     for (const { hash, bytes, tokens, bits: ofAll } of results) {
-      for (const [strategy, bits] of Object.entries(ofAll)) {
+      for (const [saved, bits] of Object.entries(ofAll)) {
+        const strategy = presentKey(saved);
         if (this.score(hash, strategy)) continue;
         this.#scores.set(key(hash, strategy), { bits, bytes, tokens });
         taken++;

@@ -3,6 +3,7 @@ import type { PoolInfo } from '../src/requests/api.js';
 import { GanderError } from '../src/errors/errors.js';
 import { all } from '../src/strategies/all.js';
 import { descriptorOf, readStrategy, type Strategy, strategyText } from '../src/strategies/index.js';
+import { presentStrategy } from '../src/trace/file/renamed.js';
 
 /** The strategy that all others are compared with. */
 export const reference = 'phatgoose:2';
@@ -15,6 +16,12 @@ export const mainStrategies: readonly string[] = all
 export function keyOf(strategy: Strategy): string {
   // An expert that the engine finds is a result, not part of the key.
   return descriptorOf(strategy.name)?.finds ? strategy.name : strategyText(strategy);
+}
+
+/** The present key of a strategy that a file names. */
+export function presentKey(key: string): string {
+  const [name, ...argument] = key.split(':');
+  return [presentStrategy(name!), ...argument].join(':');
 }
 
 /** @throws GanderError `request-invalid` */

@@ -15,7 +15,7 @@ import { completion } from './commands/completion.js';
 import { generate } from './commands/generate.js';
 import { importFile } from './commands/import.js';
 import { inspect } from './commands/inspect.js';
-import { lens } from './commands/lens.js';
+import { logitLens } from './commands/logitLens.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
 import { show } from './commands/show.js';
@@ -33,7 +33,7 @@ const working: readonly Command[] = [
   generate,
   compare,
   attribute,
-  lens,
+  logitLens,
   score,
   inspect,
   show,

@@ -1,7 +1,7 @@
 /** Options that several commands share, and what they mean. */
 import type { ModelInfo, ServerInfo } from '../requests/api.js';
 import { asPool, hasTarget } from '../requests/modelInfo.js';
-import { type Strategy, ownRouter, readStrategy, strategyForms } from '../strategies/index.js';
+import { type Strategy, nativeRouter, readStrategy, strategyForms } from '../strategies/index.js';
 import type { Intervention } from '../trace/model/trace.js';
 import type { Arguments, Options } from './command.js';
 import { UsageError } from './usage.js';
@@ -75,11 +75,11 @@ export const strategyOptions = {
 const interventionOptions = {
   'knock-out': { type: 'string', multiple: true, value: 'expert[@scope]', help: 'never choose this expert' },
   force: { type: 'string', multiple: true, value: 'expert[@scope]', help: 'this expert with weight 1, all others 0' },
-  tilt: {
+  'logit-bias': {
     type: 'string',
     multiple: true,
     value: 'expert[@scope]=amount',
-    help: 'add to its affinity before the choice',
+    help: 'add to its affinity or router logit before the choice',
   },
 } as const satisfies Options;
 
@@ -93,10 +93,10 @@ export interface Asked {
   readonly interventions: readonly Intervention[];
 }
 
-/** Checked against the model. Knock-outs come after tilts and forces, so that they win. */
+/** Checked against the model. Knock-outs come after logit biases and forces, so that they win. */
 export function askedFor(args: Arguments, model: ModelInfo): Asked {
   const strategy = strategyFor(args, model);
-  const interventions = (['tilt', 'force', 'knock-out'] as const).flatMap((action) =>
+  const interventions = (['logit-bias', 'force', 'knock-out'] as const).flatMap((action) =>
     args.list(action).map((text) => parseIntervention(action, text)),
   );
   checkExperts(model, strategy ? [strategy] : [], interventions);
@@ -105,26 +105,26 @@ export function askedFor(args: Arguments, model: ModelInfo): Asked {
 
 function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
   if (model.kind === 'pool') return parseStrategy(args.text('strategy') ?? 'phatgoose', model, kOf(args));
-  if (model.kind === 'moe' && args.text('strategy') === undefined) return ownStrategy(args);
+  if (model.kind === 'moe' && args.text('strategy') === undefined) return nativeStrategy(args);
   if (model.kind === 'server' && model.can.strategies.length > 0) return offered(args, model);
   for (const name of ['strategy', 'k'])
     if (args.text(name) !== undefined)
-      throw new UsageError(`--${name} is for pools: ${model.name} routes by a router of its own.`);
+      throw new UsageError(`--${name} is for pools: ${model.name} routes by its native router.`);
   return undefined;
 }
 
-/** A mixture's own router, if another k is asked for. */
-export function ownStrategy(args: Arguments): Strategy | undefined {
+/** A mixture's native router, if another k is asked for. */
+export function nativeStrategy(args: Arguments): Strategy | undefined {
   const k = kOf(args);
-  return k === undefined ? undefined : { name: ownRouter.name, k };
+  return k === undefined ? undefined : { name: nativeRouter.name, k };
 }
 
 /** The strategy to compare with. @throws UsageError if the model does not offer it */
 export function strategyBeside(text: string, args: Arguments, model: ModelInfo): Strategy {
   if (model.kind !== 'moe') return parseStrategy(text, asPool(model), kOf(args));
   const strategy = readStrategy(text, () => kOf(args) ?? model.router.k ?? 1);
-  if (strategy?.name === ownRouter.name) return strategy;
-  throw new UsageError(`${model.name} routes by a router of its own: compare it with another k, as --with own:1.`);
+  if (strategy?.name === nativeRouter.name) return strategy;
+  throw new UsageError(`${model.name} routes by its native router: compare it with another k, as --with native:1.`);
 }
 
 /** The named one of the strategies that a server offers, or else its first. */

@@ -84,7 +84,7 @@ function usageTable(shared: ExpertsSummary, paint: Paint): string {
     paint.slot(slots[e.index]!, bar(e.share / most, barWidth)),
     ...usageCells(e),
   ]);
-  return table(['expert', '', 'choices', ...usageHead.slice(1)], rows, 'llrrr', paint);
+  return table(['expert', '', ...usageHead], rows, 'llrrr', paint);
 }
 
 /** How evenly each layer uses its own experts. */
@@ -98,7 +98,7 @@ function footer({ textTokens, meanLogProb, smallSample, shared, absent }: Summar
     const { load, chanceLoad, experts } = shared;
     lines.push(
       `load: CV ${decimal(load.cv)} (chance ${decimal(chanceLoad.cv)}), entropy ${decimal(load.entropyRatio)} (${decimal(chanceLoad.entropyRatio)}), ` +
-        `${decimal(load.effective, 1)} effective experts of ${experts.length}, ${load.dead.length} never chosen`,
+        `effective number of experts ${decimal(load.effective, 1)} of ${experts.length}, ${load.dead.length} dead`,
     );
   }
   if (absent.length > 0) lines.push(`not given by the source: ${absent.join(', ')}`);

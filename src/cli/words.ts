@@ -2,6 +2,7 @@
 import type { ModelInfo } from '../requests/api.js';
 import { GanderError } from '../errors/errors.js';
 import { bounded, readCount, readStrategy, type Strategy, strategyForms, usualK } from '../strategies/index.js';
+import { presentStrategy } from '../trace/file/renamed.js';
 import { ambiguousExpert, meantBy } from '../trace/model/layerExperts.js';
 import type { Intervention, Scope, TokenRange } from '../trace/model/trace.js';
 import { UsageError } from './usage.js';
@@ -33,7 +34,10 @@ export function parseStrategy(
 ): Strategy {
   const strategy = readStrategy(text, (name) => k ?? usualK(name, pool));
   if (strategy) return bounded(strategy, pool.experts.length);
-  throw new UsageError(`There is no strategy "${text}". Strategies: ${strategyForms()}.`);
+  const [name = ''] = text.split(':');
+  const present = presentStrategy(name);
+  const renamed = present === name ? '' : ` It is now called ${present}.`;
+  throw new UsageError(`There is no strategy "${text}".${renamed} Strategies: ${strategyForms()}.`);
 }
 
 /** Axes of a scope that are given as numbers, and those given as names. */
@@ -70,17 +74,17 @@ function readRanges(text: string, option: string): TokenRange[] {
   });
 }
 
-/** `expert[@scope]`, for a tilt `expert[@scope]=amount`. */
+/** `expert[@scope]`, for a logit bias `expert[@scope]=amount`. */
 export function parseIntervention(action: Intervention['action'], text: string): Intervention {
   const option = `--${action}`;
-  const equals = action === 'tilt' ? text.lastIndexOf('=') : text.length;
+  const equals = action === 'logit-bias' ? text.lastIndexOf('=') : text.length;
   if (equals < 0) throw new UsageError(`${option} takes <expert>[@<scope>]=<amount>, not "${text}".`);
   const target = text.slice(0, equals);
   const at = target.indexOf('@');
   const expert = at < 0 ? target : target.slice(0, at);
   if (expert === '') throw new UsageError(`${option} takes an expert, not "${text}".`);
   const scope = at < 0 ? {} : parseScope(target.slice(at + 1), option);
-  if (action !== 'tilt') return { action, expert, scope };
+  if (action !== 'logit-bias') return { action, expert, scope };
   return { action, expert, scope, amount: parseNumber(text.slice(equals + 1), option) };
 }
 

@@ -65,7 +65,7 @@ export function pickScope(ask: Ask, trace: Trace, token: number | undefined): Pr
       value: scopeOf(layer),
     })),
   ];
-  return ask(items, vscode.l10n.t('Where?'));
+  return ask(items, vscode.l10n.t('In which scope?'));
 }
 
 /** The node of the tree whose menu ran the command. */

@@ -185,12 +185,12 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       layerName(layer),
       isInColour && vscode.l10n.t('Its experts colour the text'),
       vscode.l10n.t(
-        'Effective experts: {0} (chance {1})',
+        'Effective number of experts: {0} (chance {1})',
         numbers.fixed(effective, 1),
         numbers.fixed(chance.effective, 1),
       ),
-      vscode.l10n.t('Unevenness (CV): {0} (chance {1})', numbers.fixed(cv), numbers.fixed(chance.cv)),
-      vscode.l10n.t('Never chosen: {0}', dead.length),
+      vscode.l10n.t('Load CV: {0} (chance {1})', numbers.fixed(cv), numbers.fixed(chance.cv)),
+      vscode.l10n.t('Dead experts: {0}', dead.length),
     ]);
     return item;
   }
@@ -207,7 +207,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     item.description = share;
     item.tooltip = lines([
       word('expertOfLayer', layerName(layer), name),
-      vscode.l10n.t('Used in the last trace: {0} (chance {1})', share, numbers.percent(own.usage.chance[expert]!)),
+      vscode.l10n.t('Load in the last trace: {0} (chance {1})', share, numbers.percent(own.usage.chance[expert]!)),
     ]);
     item.iconPath = expertIcon(slotsIn(trace, own.sites.set)[expert]!);
     item.accessibilityInformation = { label: `${word('expertOfLayer', layerName(layer), name)}, ${share}` };
@@ -229,7 +229,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     item.tooltip = lines([
       expert.name,
       expert.description,
-      used && vscode.l10n.t('Used in the last trace: {0} (chance {1})', share!, numbers.percent(used.chance[inTrace]!)),
+      used && vscode.l10n.t('Load in the last trace: {0} (chance {1})', share!, numbers.percent(used.chance[inTrace]!)),
       expert.datasets?.length && vscode.l10n.t('Data: {0}', expert.datasets.join(', ')),
       expert.license && vscode.l10n.t('Licence: {0}', expert.license),
       vscode.l10n.t('Rank {0}, {1}', expert.rank, megabytes(expert.bytes)),

@@ -3,6 +3,7 @@ import { writtenTokens } from '../checks/limits.js';
 import { serverAddress } from '../source/serverAddress.js';
 import type { SourceDescription } from '../requests/description.js';
 import { type Strategy, strategyOf } from '../strategies/index.js';
+import { presentStrategy } from '../trace/file/renamed.js';
 
 export interface GanderSettings {
   /** An absolute folder, the name of a bundled model, or empty for the bundled pool. */
@@ -29,7 +30,7 @@ export function readSettings(): GanderSettings {
   return {
     pool: of.get('pool', '').trim(),
     address: addressOf(of.get('engine.address', '')),
-    strategy: of.get('strategy', 'phatgoose'),
+    strategy: presentStrategy(of.get('strategy', 'phatgoose')),
     expertsPerToken: of.get('expertsPerToken', 0),
     threads: of.get('threads', 0),
     chunk: of.get('chunk', 128),

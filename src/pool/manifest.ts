@@ -15,7 +15,7 @@ const pairSchema = z.object({ encoder: relative, decoder: relative, decoderWithP
 const routerSchema = z.object({ weights: relative, experts: z.array(z.string().min(1).max(500)).min(1) });
 
 /** The file of a jointly trained router, and the ids of the experts that its rows belong to. */
-export type LearnedRouter = z.infer<typeof routerSchema>;
+export type JointRouter = z.infer<typeof routerSchema>;
 
 /** docs/pool-format.md, "pool.json". Unknown fields are ignored: a later minor version may add some. */
 const manifestOf = <M extends z.ZodType>(model: M) =>

@@ -9,14 +9,14 @@ import { type Adapter, type Vectors, readAdapter, readVectors } from './adapter.
 import { checkBaseSizes } from './baseFiles.js';
 import { type Card, readCard } from './card.js';
 import {
-  type LearnedRouter,
+  type JointRouter,
   type Manifest,
   type PairFiles,
   readContextLength,
   readManifest,
   unnamedContext,
 } from './manifest.js';
-import { readLearnedRouter } from './learnedRouter.js';
+import { readJointRouter } from './jointRouter.js';
 import { fileInside, resolveInside } from './paths.js';
 
 export interface PoolExpert {
@@ -32,7 +32,7 @@ export interface PoolExpert {
   /** Mean inputs, for average activation. */
   readonly activations?: Vectors;
   /** Its rows of the jointly trained router; scores are their products with u / std(u). */
-  readonly learned?: Vectors;
+  readonly routerRows?: Vectors;
   readonly hasExamples: boolean;
 }
 
@@ -127,19 +127,19 @@ export function readPool(folder: string): Pool {
         })),
     );
     const { router } = manifest;
-    const learned = optional('The learned router', router && (() => learnedBy(experts, folder, router)));
+    const joint = optional('The jointly trained router', router && (() => withRouterRows(experts, folder, router)));
     checkSize(folder, manifest, base, [...experts, ...(multitask ? [multitask] : [])]);
     return {
       folder,
       manifest,
       contextLength: Math.min(told ?? unnamedContext, traceLimits.tokens),
       base,
-      experts: apart(learned ?? experts),
+      experts: apart(joint ?? experts),
       leftOut,
       warnings,
       signature,
       ...(multitask && { multitask }),
-      ...(learned && router && { router: fileInside(folder, router.weights) }),
+      ...(joint && router && { router: fileInside(folder, router.weights) }),
       ...(retriever && { retriever }),
     };
   });
@@ -159,11 +159,11 @@ export function isAsRead({ folder, tried, signature }: Pool): boolean {
 }
 
 /** The experts with their rows of the jointly trained router. @throws GanderError `pool-invalid` if a row has the wrong width */
-function learnedBy(experts: readonly PoolExpert[], folder: string, router: LearnedRouter): PoolExpert[] {
-  const rows = readLearnedRouter(folder, router);
+function withRouterRows(experts: readonly PoolExpert[], folder: string, router: JointRouter): PoolExpert[] {
+  const rows = readJointRouter(folder, router);
   return experts.map((expert) => {
-    const learned = rows.get(expert.id);
-    for (const [module, { length }] of learned ?? []) {
+    const routerRows = rows.get(expert.id);
+    for (const [module, { length }] of routerRows ?? []) {
       const dIn = expert.adapter.modules.get(module)?.dIn ?? length;
       if (dIn !== length)
         throw new GanderError(
@@ -172,7 +172,7 @@ function learnedBy(experts: readonly PoolExpert[], folder: string, router: Learn
           'Train the router again.',
         );
     }
-    return { ...expert, ...(learned && { learned }) };
+    return { ...expert, ...(routerRows && { routerRows }) };
   });
 }
 

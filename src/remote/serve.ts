@@ -15,7 +15,9 @@ import { isObject } from '../checks/plain.js';
 import { schemaProblem } from '../checks/schemaWords.js';
 import { type Ability, abilities } from '../requests/description.js';
 import { offersOf } from '../strategies/index.js';
+import { writtenIntervention } from '../trace/file/container.js';
 import { decodeTrace } from '../trace/file/file.js';
+import { presentStrategy } from '../trace/file/renamed.js';
 import type { Trace } from '../trace/model/trace.js';
 import { encryptionWarnings } from '../source/serverAddress.js';
 import { logProbability } from './choices.js';
@@ -27,7 +29,10 @@ import type { Reach, Server, ServerKind } from './server.js';
 
 export const ganderServe: ServerKind = {
   claims: ({ info }) => isObject(info) && info['server'] === 'gander-serve',
-  open: ({ info }, reach) => Promise.resolve(new GanderServe(reach.http.faults.described(read(info, reach)), reach)),
+  open: ({ info }, reach) => {
+    const said = read(info, reach.http.faults);
+    return Promise.resolve(new GanderServe(reach.http.faults.described(infoOf(said, reach)), said.strategies, reach));
+  },
 };
 
 const name = z.string().min(1).max(500);
@@ -71,13 +76,19 @@ const schema = z.object({
 const no: Ability = { reason: 'The server does not do this with its model.' };
 const older: Ability = { reason: 'This version of gander-serve does not score.' };
 
+type Said = z.infer<typeof schema>;
+
 /** @throws GanderError `server-invalid` */
-function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
+function read(info: unknown, faults: Faults): Said {
   const { data, error } = schema.safeParse(info);
   if (!data) throw faults.odd(`its description of itself cannot be used: ${schemaProblem(error)}`, error);
-  const { name: called, limits, can, strategies, sites, expertSets, warnings, versions } = data;
-  if (sites.some(({ expertSet }) => expertSet >= expertSets.length))
-    throw faults.odd('its sites refer to experts that it does not list');
+  if (data.sites.some(({ expertSet }) => expertSet >= data.expertSets.length))
+    throw faults.odd('its routed modules refer to experts that it does not list');
+  return data;
+}
+
+function infoOf(said: Said, { http: { faults } }: Reach): ServerInfo {
+  const { name: called, limits, can, strategies, sites, expertSets, warnings, versions } = said;
   const able = (whether: boolean): Ability => (whether ? true : no);
   return {
     kind: 'server',
@@ -98,10 +109,10 @@ function read(info: unknown, { http: { faults } }: Reach): ServerInfo {
         no,
       ),
       // In the server's order, because it uses the first if none is named.
-      strategies: strategies.flatMap((one) => offersOf([one])),
+      strategies: strategies.flatMap((one) => offersOf([presentStrategy(one)])),
       ...(can.target === true && { target: true }),
     },
-    experts: data.experts ?? expertSets.flatMap((set) => set.experts),
+    experts: said.experts ?? expertSets.flatMap((set) => set.experts),
     expertSets,
     sites,
     limits,
@@ -137,24 +148,25 @@ interface Reading extends Told {
 }
 
 class GanderServe implements Server {
+  /** @param strategies as the server calls them */
   constructor(
     readonly info: ServerInfo,
+    private readonly strategies: readonly string[],
     private readonly reach: Reach,
   ) {}
 
   async route(request: RouteRequest, options: RunOptions): Promise<Trace> {
-    const { text, target, maxTokens, strategy, interventions } = request;
+    const { text, target, maxTokens } = request;
     // An encoder-decoder that is to write its output: always the likeliest token, as in a run on this machine.
     if (target === undefined && maxTokens !== undefined) return this.generate({ ...request, maxTokens }, options);
-    const asked = { text, target, strategy, interventions };
-    const trace = await this.#run('/v1/route', asked, options);
+    const trace = await this.#run('/v1/route', this.#asked(request), options);
     if (trace.sequences[0]!.text !== text) throw this.reach.http.faults.odd('its trace is of another text');
     return trace;
   }
 
   async generate(request: GenerateRequest, options: RunOptions): Promise<Trace> {
-    const { text, target, strategy, interventions, maxTokens, temperature, topP, seed } = request;
-    const asked = { text, target, strategy, interventions, maxTokens, temperature, topP, seed };
+    const { text, maxTokens, temperature, topP, seed } = request;
+    const asked = { ...this.#asked(request), maxTokens, temperature, topP, seed };
     const trace = await this.#run('/v1/generate', asked, options);
     if (!(trace.sequences[0]!.text ?? '').startsWith(text))
       throw this.reach.http.faults.odd('its trace is of another text');
@@ -162,17 +174,27 @@ class GanderServe implements Server {
   }
 
   async attribute(request: AttributeRequest, options: Told): Promise<Attribution> {
-    const { text, target, strategy, interventions, layer, most } = request;
-    const asked = { text, target, strategy, interventions, layer, most };
+    const { layer, most } = request;
+    const asked = { ...this.#asked(request), layer, most };
     return attributionOf(await this.#json('/v1/attribute', asked, options), this.reach.http.faults);
   }
 
-  async score({ text, target, strategy, interventions }: RouteRequest, options: Told): Promise<Score> {
-    const asked = { text, target, strategy, interventions };
-    const said = await this.#json('/v1/score', asked, options);
+  async score(request: RouteRequest, options: Told): Promise<Score> {
+    const said = await this.#json('/v1/score', this.#asked(request), options);
     const { data, error } = score.safeParse(said);
     if (!data) throw this.reach.http.faults.odd(schemaProblem(error), error);
     return data;
+  }
+
+  /** The fields that every request has, with the names that the server uses. */
+  #asked({ text, target, strategy, interventions }: RouteRequest) {
+    const named = strategy && this.strategies.find((one) => presentStrategy(one) === strategy.name);
+    return {
+      text,
+      target,
+      strategy: strategy && { ...strategy, name: named ?? strategy.name },
+      interventions: interventions?.map(writtenIntervention),
+    };
   }
 
   /** Its answer in JSON, whole or in a frame; undefined if that is not JSON. */

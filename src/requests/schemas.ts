@@ -45,7 +45,7 @@ const scope = z.strictObject({
 const intervention: z.ZodType<Intervention> = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('knock-out'), expert: name, scope }),
   z.strictObject({ action: z.literal('force'), expert: name, scope }),
-  z.strictObject({ action: z.literal('tilt'), expert: name, amount: z.number(), scope }),
+  z.strictObject({ action: z.literal('logit-bias'), expert: name, amount: z.number(), scope }),
 ]);
 
 /** The most ranges of tokens in all what-ifs of a run together. */

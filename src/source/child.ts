@@ -4,7 +4,7 @@ import { isObject } from '../checks/plain.js';
 import { asPool } from '../requests/modelInfo.js';
 import { abilities, type SourceDescription } from '../requests/description.js';
 import type { RequestName } from '../requests/table.js';
-import { offersOf, ownOffer } from '../strategies/index.js';
+import { offersOf, nativeOffer } from '../strategies/index.js';
 import type { Source } from './source.js';
 
 /** A model that a child process runs, or that a server runs for it. */
@@ -38,7 +38,7 @@ export class ChildSource extends Askable implements Source {
     const { strategy, ...rest } = request;
     const info = await this.#info?.catch(() => undefined);
     const offered = info && describe(info).can.strategies.map(({ name }) => name);
-    if (!offered || offered.some((name) => name !== ownOffer.name || name === strategy['name'])) return request;
+    if (!offered || offered.some((name) => name !== nativeOffer.name || name === strategy['name'])) return request;
     return rest as R;
   }
 
@@ -96,7 +96,7 @@ function describeMoe({ name, router, mostK, expertSets, sites, contextLength, wa
     can: {
       ...abilities({ similarity, examine }, true),
       k: mostK !== undefined || { reason: 'The number of experts per token is fixed in this model’s graph.' },
-      strategies: mostK !== undefined ? [ownOffer] : [],
+      strategies: mostK !== undefined ? [nativeOffer] : [],
     },
     experts: expertSets.flatMap(({ experts }) => experts),
     expertSets,

@@ -5,7 +5,8 @@ import { sum } from './mean.js';
 export interface Load {
   /** sd / mean of f: 0 if even, √(E − 1) if one has all. Its square is the importance loss of Shazeer et al. (2017, arXiv 1701.06538). */
   readonly cv: number;
-  readonly maxOverMean: number;
+  /** max / mean of f − 1 (Wang et al. 2024, arXiv 2408.15664): 0 if even, E − 1 if one has all. */
+  readonly maxVio: number;
   /** H(f) / ln E, Pielou's evenness: 1 if even, 0 if one expert has all. */
   readonly entropyRatio: number;
   /** exp H(f), Hill's number of order 1 (1973, Ecology 54): how many evenly used experts would be as varied. */
@@ -27,14 +28,14 @@ export function load(share: Float64Array): Load {
   }
   return {
     cv: Math.sqrt(squares / n) / mean,
-    maxOverMean: most / mean,
+    maxVio: most / mean - 1,
     entropyRatio: n > 1 ? h / Math.log(n) : NaN,
     effective: mean > 0 ? Math.exp(h) : 0,
     dead: Array.from(share.keys()).filter((e) => share[e] === 0),
   };
 }
 
-export type ChanceLoad = Omit<Load, 'dead' | 'maxOverMean'> & { readonly dead: number };
+export type ChanceLoad = Omit<Load, 'dead' | 'maxVio'> & { readonly dead: number };
 
 /**
  * The load that as many cells would show if each chose its k of N evenly and independently: with few cells, even chance is

@@ -20,7 +20,7 @@ export function shared(
 }
 
 /** |S ∩ S'| ÷ k, k the larger of the two (router saturation of Muennighoff et al. 2024, arXiv 2409.02060); NaN when both are empty. */
-export function saturationOf(common: number, a: number, b: number): number {
+export function topKOverlapOf(common: number, a: number, b: number): number {
   return common / Math.max(a, b);
 }
 
@@ -29,8 +29,8 @@ export function jaccardOf(common: number, a: number, b: number): number {
   return common / (a + b - common);
 }
 
-/** The saturation by chance, if both drew their experts evenly from E: the smaller set's size over E. */
-export function chanceSaturation(a: number, b: number, experts: number): number {
+/** The top-k overlap by chance, if both drew their experts evenly from E: the smaller set's size over E. */
+export function chanceTopKOverlap(a: number, b: number, experts: number): number {
   return Math.min(a, b) / experts;
 }
 

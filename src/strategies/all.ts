@@ -2,7 +2,7 @@
 import { arrow } from './arrow.js';
 import { averageActivation } from './averageActivation.js';
 import { base } from './base.js';
-import { learned } from './learned.js';
+import { jointlyTrained } from './jointlyTrained.js';
 import { merged } from './merged.js';
 import { mergedFactors } from './mergedFactors.js';
 import { multitask } from './multitask.js';
@@ -20,6 +20,6 @@ export const all: readonly StrategyDescriptor[] = [
   mergedFactors,
   averageActivation,
   arrow,
-  learned,
+  jointlyTrained,
   multitask,
 ];

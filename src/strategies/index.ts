@@ -3,15 +3,15 @@ import { routerText } from '../trace/text/label.js';
 import type { Router } from '../trace/model/trace.js';
 import type { StrategyOffer } from './strategy.js';
 import { all } from './all.js';
-import { ownRouter } from './own.js';
+import { nativeRouter } from './native.js';
 import type { PoolPart, Strategy, StrategyDescriptor } from './strategy.js';
 
 export type { Strategy };
-export { ownRouter };
+export { nativeRouter };
 
 /** The texts of a strategy, or of a model's own router, and its argument. */
 export function wordsOf(name: string): Pick<StrategyDescriptor, 'name' | 'title' | 'hint' | 'takes'> | undefined {
-  return name === ownRouter.name ? ownRouter : descriptorOf(name);
+  return name === nativeRouter.name ? nativeRouter : descriptorOf(name);
 }
 
 export function descriptorOf(name: string): StrategyDescriptor | undefined {
@@ -29,7 +29,7 @@ export function offersOf(names: readonly string[]): StrategyOffer[] {
 }
 
 /** A model's own router, asked for k experts. */
-export const ownOffer: StrategyOffer = offerOf(ownRouter);
+export const nativeOffer: StrategyOffer = offerOf(nativeRouter);
 
 function offerOf({
   name,

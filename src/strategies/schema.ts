@@ -1,7 +1,7 @@
 /** Checks strategies that come from outside. */
 import { z } from 'zod';
 import { all } from './all.js';
-import { ownRouter } from './own.js';
+import { nativeRouter } from './native.js';
 import type { Strategy } from './strategy.js';
 
 /** A k above the number of experts means all of them. */
@@ -16,10 +16,10 @@ const schemas = all.map(({ name, takes, finds }) =>
     ...(finds && { expert: expert.exactOptional() }),
   }),
 );
-const ownSchema = z.strictObject({ name: z.literal(ownRouter.name), k });
+const nativeSchema = z.strictObject({ name: z.literal(nativeRouter.name), k });
 
 /** A strategy with its arguments, and nothing else. */
-export const strategySchema = z.discriminatedUnion('name', [...schemas, ownSchema] as unknown as [
+export const strategySchema = z.discriminatedUnion('name', [...schemas, nativeSchema] as unknown as [
   z.ZodObject,
   ...z.ZodObject[],
 ]) as unknown as z.ZodType<Strategy>;

@@ -20,7 +20,7 @@ export interface Strategy {
 export type PoolPart = 'retriever' | 'activations' | 'multitask' | 'router';
 
 /** Which vectors score the tokens. */
-export type RouterVectors = 'phatgoose' | 'average-activation' | 'arrow' | 'learned';
+export type RouterVectors = 'phatgoose' | 'average-activation' | 'arrow' | 'jointly-trained';
 
 /** An adapter that replaces all experts: one trained separately, or one computed from all experts' matrices. */
 export type WholeAdapter = 'multitask' | 'merged-factors';

@@ -19,25 +19,27 @@ export const lessonWords = {
 
   // Numbers of one choice
   whatAffinity:
-    'The raw score of the token’s activation u against an expert’s gate v at one module. The experts with the largest are chosen; the bars hold what a model or a what-if adds before that.',
+    'How well the token’s activation u fits an expert’s gate v at one module. The experts with the largest affinities are chosen; the bars include the logit bias of a what-if.',
+  whatRouterLogit:
+    'The raw output of the layer’s router W for an expert, from the token’s activation u. The experts with the largest router logits are chosen; the bars include what the model or a what-if adds before that.',
   rangeAffinity: 'Any number. Larger: a better fit. Only differences between experts decide.',
   whatWeight: 'What a chosen expert’s output is multiplied by before it is added to the module’s own.',
   rangeWeight:
     'From 0, not chosen, to 1, alone. Some models scale their weights, which then add up to more or less than 1.',
   chanceWeight: '1 / k for each of k chosen experts.',
   whatContribution:
-    'How far a chosen expert moves the module’s output: the size of what it adds, beside the size of what the base module gives. A large weight can move little.',
+    'The size of what a chosen expert adds, relative to the size of the module’s own output. A large weight can contribute little.',
   rangeContribution: '0 % or more.',
   whatMargin:
-    'How far the last chosen expert is ahead of the best one left out, in affinity. The smaller it is, the less it would have taken to choose another.',
+    'How far the lowest chosen affinity (in a mixture of experts: router logit) is above the highest one not chosen. The smaller it is, the less it would have taken to choose another expert.',
   rangeMargin: '0, a tie, or more.',
   whatEntropy:
-    'How evenly the scores spread over all experts, after they have become shares p. It tells how decided the router was, not whether it was right.',
-  rangeEntropy: 'From 0, one expert has it all, to 1, all are alike.',
+    'The entropy of the router distribution p over all experts. It tells how decided the router was, not whether it was right.',
+  rangeEntropy: 'From 0, one expert has all, to 1, all have the same.',
   chanceEntropy: '1',
-  whatMass: 'How much of the shares p went to the experts that were chosen.',
+  whatMass: 'The part of the router distribution p that the chosen experts have.',
   rangeMass: 'From k / E to 100 %.',
-  chanceMass: 'k / E, if all E experts scored alike.',
+  chanceMass: 'k / E, if all E experts had the same probability.',
 
   // Shares
   whatShareOfWeight:
@@ -45,7 +47,7 @@ export const lessonWords = {
   rangeShare: 'From 0 % to 100 %. The experts’ shares add up to 100 %.',
   chanceShare: '1 / E: the line on the bar.',
   whatLeader:
-    'The expert with the largest share of the weights at a place. A stronger colour is a larger share. Where no weights are given, the expert that is named first.',
+    'The expert with the largest share of the weights in a cell. A stronger colour is a larger share. Where no weights are given, the expert that is named first.',
   rangeLeader: 'Its share: from 1 / E to 100 %.',
   chanceLeader: '1 / E',
   whatUsage:
@@ -54,23 +56,23 @@ export const lessonWords = {
   chanceUsage: '1 / E',
 
   // How evenly
-  whatEffective: 'How many evenly used experts would be as varied as these.',
+  whatEffective: 'How many experts with equal loads would have the same entropy.',
   rangeEffective: 'From 1 to E.',
   chanceByCount: 'Also a little uneven if the text is short: the value is shown with the figure.',
   whatCv:
-    'The standard deviation of the experts’ usage, over its mean. Its square is a loss in training (Shazeer et al.).',
-  rangeCv: 'From 0, all are used alike, to √(E − 1), one has all.',
-  whatMaxOverMean: 'How many times its even share the most used expert has.',
-  rangeMaxOverMean: 'From 1 to E.',
-  whatEvenness: 'The entropy of the experts’ usage, over the largest that it could be.',
-  rangeEvenness: 'From 0, one expert has all, to 1, all are used alike.',
+    'The standard deviation of the experts’ loads, divided by their mean. Its square is a loss in training (Shazeer et al.).',
+  rangeCv: 'From 0, all loads are equal, to √(E − 1), one expert has all.',
+  whatMaxVio: 'How far the largest load is above the mean load, divided by the mean load.',
+  rangeMaxVio: 'From 0, all loads are equal, to E − 1, one expert has all.',
+  whatEvenness: 'The entropy of the experts’ loads, divided by the largest that it could be.',
+  rangeEvenness: 'From 0, one expert has all, to 1, all loads are equal.',
   whatDead: 'The experts that no token chose anywhere in this text.',
   rangeDead: 'From 0 to E − k of them.',
   chanceDead: 'E (1 − k / E)ⁿ, if k were chosen n times.',
 
   // Together and attracted
   whatTogether:
-    'Of the places that chose the row’s expert, the share that also chose the column’s. All pairs of a chosen set count.',
+    'Of the choices that include the row’s expert, the share that also include the column’s. All pairs of a chosen set count.',
   rangeTogether: 'From 0 % to 100 %. It is not the same both ways: a rare expert may always come with a frequent one.',
   chanceTogether: '(k − 1) / (E − 1)',
   whatAttracted: 'Of the times that this token occurs, counted over all modules, the share that chose the expert.',
@@ -81,22 +83,23 @@ export const lessonWords = {
   whatProbability: 'How likely the model found the token, from the tokens before it alone.',
   rangeProbability: 'From 0 to 1.',
   chanceProbability: '1 / V',
-  whatSurprise: 'How unexpected the token was to the model: the less likely, the more.',
+  whatSurprise: 'The negative log-probability of the token: the less likely it was to the model, the larger.',
   rangeSurprise: '0 nats, certain, or more.',
   chanceSurprise: 'ln V nats',
-  whatAlternatives: 'The tokens that the model found likeliest at this place, each with its probability.',
+  whatAlternatives: 'The tokens that the model found likeliest here, each with its probability.',
 
   whatLens:
-    'What the model would predict after the token if it ended with this layer: its final norm and head W on the stream h as the layer leaves it. Layers before the last were never trained to be read so.',
+    'What the model would predict after the token if it ended with this layer: its final norm and head W on the residual stream h as the layer leaves it. Layers before the last were never trained to be read so.',
 
   // Two runs
-  whatSaturation: 'Of the k experts that a place chose, the share that both runs chose. The mean over aligned tokens.',
-  rangeSaturation: 'From 0 %, all are others, to 100 %, all are the same.',
-  chanceSaturation: 'k / E',
-  whatFlipped: 'The share of places where the other run chose another set of experts.',
+  whatTopKOverlap:
+    'Of the k experts chosen at a routed module, the share that both runs chose. The mean over aligned tokens.',
+  rangeTopKOverlap: 'From 0 %, all experts differ, to 100 %, all are the same.',
+  chanceTopKOverlap: 'k / E',
+  whatFlipped:
+    'The share of choices, one per token and routed module, in which the other run chose another set of experts.',
   rangeFlipped: 'From 0 % to 100 %.',
-  whatDivergence:
-    'How far the shares p of the two runs are apart at a place, whoever was chosen: the Jensen-Shannon divergence.',
+  whatDivergence: 'How far the router distributions p and q of the two runs are apart, whichever experts were chosen.',
   rangeDivergence: 'From 0 bits, the same, to 1 bit, nothing in common.',
   whatLogProb:
     'The mean log-probability of a token in one run and in the other, over the aligned tokens alone. Nearer to 0 is better.',
@@ -105,21 +108,21 @@ export const lessonWords = {
   whatLogProbChange:
     'The token’s log-probability in the other run minus that in this one. Above 0: the other run finds it likelier.',
   rangeChange: 'Any number of nats. 0: no change.',
-  whatUsageChange: 'An expert’s usage in the other run minus that in this one, in percentage points.',
+  whatUsageChange: 'An expert’s load in the other run minus that in this one, in percentage points.',
   whatScopeChange:
-    'An expert’s usage in this part of the text minus that in the rest, in percentage points. The whisker is a 95% interval from drawing whole tokens of both again and again.',
+    'An expert’s load in this part of the text minus that in the rest, in percentage points. The whisker is a 95% interval from drawing whole tokens of both again and again.',
   rangeUsageChange: 'From −100 to 100.',
   whatChange:
-    'The share of a place’s choices that the other run did not make; between runs without choices, the change of log-probability.',
+    'The share of the chosen experts that the other run did not choose; between runs without choices, the change of log-probability.',
 
   // What-ifs
   whatKl:
     'How far the predictions q moved away from p, those without the what-if. Only the likeliest tokens are listed, so the true value is at least this.',
   rangeKl: '0 nats, no change, or more.',
-  whatDirect: 'The share of a layer’s places where an expert that the what-if is about came or went.',
-  whatDownstream: 'The share of a layer’s places that changed only because what came before them did.',
+  whatDirect: 'The share of a layer’s choices that the what-if itself changed: an expert that it names came or went.',
+  whatDownstream: 'The share of a layer’s choices that changed only because earlier ones did.',
   whatOwed:
-    'The change of the token’s log-probability when the expert i is knocked out everywhere: ln p₋ᵢ instead of ln p. Below 0: the token owes its prediction to the expert. The effects of several experts do not add up.',
+    'The change of the token’s log-probability when the expert i is knocked out everywhere: ln p₋ᵢ instead of ln p. Below 0: the expert makes the token likelier. The effects of several experts do not add up.',
 
   // The tour
   tour: 'Tour of the panel',
@@ -134,11 +137,11 @@ export const lessonWords = {
   tourStrategy: 'How experts are chosen',
   tourStrategyText:
     'The strategy decides which experts each token goes to, and how many. Choose another, and the text is routed again.',
-  tourStrategyOwn: 'This model has routers of its own, and they choose: there is no strategy to set.',
+  tourStrategyOwn: 'This model’s native router chooses: there is no strategy to set.',
   tourStrategyFixed: 'A saved run keeps its strategy, because there is no model behind it to route with another.',
   tourLegend: 'Who is who',
   tourLegendText:
-    'Each expert has a colour and a short sign. Choose some to see their choices alone. “Colour by” shows a number in place of the experts.',
+    'Each expert has a colour and a short label. Choose some to see their choices alone. “Colour by” shows a number in place of the experts.',
   tourLegendOwn:
     'Each layer has experts of its own, so the legend names those of one layer. “Colour by” chooses the layer, or a number in place of the experts.',
   tourMap: 'The map',
@@ -149,12 +152,17 @@ export const lessonWords = {
   tourMapChange:
     'Here the map shows what changes between two runs: the stronger a cell, the more. “Colour by” goes back to the experts.',
   tourCell: 'One choice, in words',
-  tourCellText: 'A cell is selected: one token in one place. Here it says who was chosen there, and how close it was.',
-  tourScores: 'Every expert’s score',
-  tourScoresText:
-    'The router gave each expert an affinity; the best have a tick and their weight. “?” beside any heading says what its numbers are.',
-  tourScoresNone:
+  tourCellText:
+    'A cell is selected: one token at one routed module. Here it says who was chosen there, and how close it was.',
+  tourExperts: 'Every expert, compared',
+  tourAffinity:
+    'The gates gave each expert an affinity; the best have a tick and their weight. “?” beside any heading says what its numbers are.',
+  tourAffinityNone:
     'Here would stand each expert’s affinity, but there are none. “?” beside any heading says what its numbers are.',
+  tourRouterLogit:
+    'The router gave each expert a router logit; the best have a tick and their weight. “?” beside any heading says what its numbers are.',
+  tourRouterLogitNone:
+    'Here would stand each expert’s router logit, but there are none. “?” beside any heading says what its numbers are.',
   tourUsage: 'The whole text, beside chance',
   tourUsageText:
     'How often each expert was chosen. The line on each bar is what chance would give. The whiskers show how certain the share is: if they cross the line, chance alone could explain it.',
@@ -163,13 +171,13 @@ export const lessonWords = {
   tourPredictionsNone: 'How likely the model found each token would be shown here, but this run does not say.',
   tourWhatIf: 'Ask what if',
   tourWhatIfText:
-    'Knock an expert out, force one, or tilt its scores. The text is routed again, and what changed is told here. The header undoes it.',
+    'Knock an expert out, force one, or give it a logit bias. The text is routed again, and what changed is told here. The header undoes it.',
   tourWhatIfNone: 'Knock an expert out and see what follows: that takes a model that can run here, and there is none.',
   tourCompare: 'Compare two runs',
   tourCompareText:
     'Compare this run with another: another strategy, another text. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
   tourComparing:
-    'Two runs, side by side: how often they chose the same, beside what chance would give. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
+    'Two runs, side by side: the top-k overlap of their choices, beside what chance would give. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
 } as const satisfies Record<string, string | Counted>;
 
 export type LessonWord = keyof typeof lessonWords;

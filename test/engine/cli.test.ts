@@ -99,10 +99,10 @@ describe('gander route', () => {
   });
 
   it('prints the contents of the trace as JSON', async () => {
-    const route = await parsed<RouteJson>(onTiny('route', sample, '-k', '3', '--tilt', 'Zeta@layer=1=+0.5'));
+    const route = await parsed<RouteJson>(onTiny('route', sample, '-k', '3', '--logit-bias', 'Zeta@layer=1=+0.5'));
     expect(route.text).toBe(sample);
     expect(route.strategy).toEqual({ name: 'phatgoose', k: 3 });
-    expect(route.interventions).toEqual([{ action: 'tilt', expert: 'Zeta', scope: { layer: 1 }, amount: 0.5 }]);
+    expect(route.interventions).toEqual([{ action: 'logit-bias', expert: 'Zeta', scope: { layer: 1 }, amount: 0.5 }]);
     expect(route.tokens[0]).toMatchObject({ special: true, logProb: null });
     expect(route.tokens.slice(1).every((t) => t.logProb! < 0 && t.next.length > 0)).toBe(true);
     const shares = route.tokens[3]!.experts.reduce((sum, e) => sum + e.share, 0);
@@ -206,13 +206,13 @@ describe('the other commands', () => {
 
   it('compare works on two strategies, two texts, a what-if and two trace files', async () => {
     interface Compared {
-      readonly all: { readonly saturation: number; readonly flipped: number };
+      readonly all: { readonly topKOverlap: number; readonly flipped: number };
       readonly tokens: readonly { readonly same: boolean; readonly text: string }[];
     }
     const ks = await parsed<Compared>(onTiny('compare', sample, '--with', 'phatgoose:3'));
     // Two of three, except for later changes that the third expert causes.
-    expect(ks.all.saturation).toBeGreaterThan(0.55);
-    expect(ks.all.saturation).toBeLessThan(0.7);
+    expect(ks.all.topKOverlap).toBeGreaterThan(0.55);
+    expect(ks.all.topKOverlap).toBeLessThan(0.7);
     const texts = await parsed<Compared>(onTiny('compare', 'a + b', 'a - b'));
     expect(texts.tokens.filter((t) => !t.same).map((t) => t.text)).toEqual(['+']);
     writeFileSync(file('plus.txt'), 'a + b');
@@ -227,7 +227,7 @@ describe('the other commands', () => {
     expect(code).toBe(0);
     expect(out).toContain('merged');
     const same = await parsed<Compared>(['compare', file('a.safetensors'), file('a.safetensors')]);
-    expect(same.all).toMatchObject({ saturation: 1, flipped: 0 });
+    expect(same.all).toMatchObject({ topKOverlap: 1, flipped: 0 });
   });
 
   it('lens gives each layer’s predictions after a token, and the last layer’s are those of the run', async () => {
@@ -240,7 +240,7 @@ describe('the other commands', () => {
       readonly next?: { readonly index: number };
       readonly layers: readonly { readonly layer: number; readonly routed: Row; readonly without: Row }[];
     }
-    const { token, next, layers } = await parsed<Read>(onTiny('lens', sample, '--token', '2'));
+    const { token, next, layers } = await parsed<Read>(onTiny('logit-lens', sample, '--token', '2'));
     const { tokens } = await parsed<{ tokens: { text: string; logProb: number; next: { id: number }[] }[] }>(
       onTiny('route', sample),
     );
@@ -249,12 +249,12 @@ describe('the other commands', () => {
     const last = layers.at(-1)!.routed;
     expect(last.likeliest.map(({ id }) => id)).toEqual(tokens[2]!.next.map(({ id }) => id));
     expect(last.logProb).toBeCloseTo(tokens[3]!.logProb, 4);
-    const { out } = await gander(onTiny('lens', sample));
+    const { out } = await gander(onTiny('logit-lens', sample));
     expect(out).toContain('no token came next');
-    const alone = await gander(onTiny('lens', sample, '--strategy', 'base'));
+    const alone = await gander(onTiny('logit-lens', sample, '--strategy', 'base'));
     expect(alone.out).toContain('This run is the base alone');
-    expect((await gander(onTiny('lens', sample, '--token', 'x'))).code).toBe(2);
-    expect((await gander(onTiny('lens', sample, '--token', '9999'))).error).toContain('there is no token 9999');
+    expect((await gander(onTiny('logit-lens', sample, '--token', 'x'))).code).toBe(2);
+    expect((await gander(onTiny('logit-lens', sample, '--token', '9999'))).error).toContain('there is no token 9999');
   });
 
   it('attribute gives each expert’s change of each token', async () => {
@@ -349,7 +349,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
     ['an option without its value', ['route', 'a', '--pool']],
     ['two texts', ['route', 'a', 'b']],
     ['an unknown strategy', onTiny('route', 'a', '-s', 'magic')],
-    ['a malformed what-if', onTiny('route', 'a', '--tilt', 'Zeta')],
+    ['a malformed what-if', onTiny('route', 'a', '--logit-bias', 'Zeta')],
     ['nothing to compare with', onTiny('compare', 'a')],
     ['no file to score', onTiny('score')],
     ['a seed that is not a number', onTiny('generate', 'a', '--seed', 'x')],
@@ -366,6 +366,11 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
   it.each([
     [['rout', 'a'], 'gander: There is no command "rout". Did you mean route? See gander --help.\n'],
     [['route', '--fil', 'a'], 'gander: There is no option --fil. Did you mean --file? See gander route --help.\n'],
+    [['lens', 'a'], 'gander: There is no command "lens". Did you mean logit-lens? See gander --help.\n'],
+    [
+      ['route', 'a', '--tilt', 'x=1'],
+      'gander: There is no option --tilt. Did you mean --logit-bias? See gander route --help.\n',
+    ],
     [['route', 'a', '--wings'], 'gander: There is no option --wings. See gander route --help.\n'],
     [
       ['route', 'a', '-k', '1', '-k', '2'],
@@ -458,7 +463,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
       ['generate', sample, '-n', '1'],
       ['compare', sample, '--with', 'merged'],
       ['attribute', 'a'],
-      ['lens', 'a'],
+      ['logit-lens', 'a'],
       ['score', file('a.txt'), '--strategies', 'base'],
       ['bench', '--runs', '1'],
     ]) {
@@ -490,13 +495,13 @@ describe('help', { tags: ['slow'] }, () => {
   it('exists for all commands, and so does the version', async () => {
     const all = await gander(['--help']);
     expect(all.code).toBe(0);
-    const names = [...all.out.matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1]!);
+    const names = [...all.out.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map((match) => match[1]!);
     expect(names).toEqual([
       'route',
       'generate',
       'compare',
       'attribute',
-      'lens',
+      'logit-lens',
       'score',
       'inspect',
       'show',

@@ -88,7 +88,11 @@ const cases: [string, Strategy, Intervention[]?][] = [
     { name: 'phatgoose', k: 3 },
     ['Zeta', 'alpha', 'beta-2'].map((expert) => out(expert, { layer: 1 })),
   ],
-  ['one tilted', { name: 'phatgoose', k: 2 }, [{ action: 'tilt', expert: 'beta-2', amount: 0.7, scope: {} }]],
+  [
+    'one with a logit bias',
+    { name: 'phatgoose', k: 2 },
+    [{ action: 'logit-bias', expert: 'beta-2', amount: 0.7, scope: {} }],
+  ],
   ['one forced in one layer', { name: 'phatgoose', k: 2 }, [{ action: 'force', expert: 'alpha', scope: { layer: 1 } }]],
   ['one forced beside the multitask adapter', { name: 'multitask' }, [{ action: 'force', expert: 'alpha', scope: {} }]],
 ];

@@ -212,8 +212,8 @@ describe('a request that', () => {
     ['contains a function', { text, strategy, interventions: [() => 5] }],
     ['has an unknown what-if', { text, strategy, interventions: [{ action: 'bless', expert: 'Zeta', scope: {} }] }],
     [
-      'tilts by no number',
-      { text, strategy, interventions: [{ action: 'tilt', expert: 'Zeta', amount: NaN, scope: {} }] },
+      'biases logits by no number',
+      { text, strategy, interventions: [{ action: 'logit-bias', expert: 'Zeta', amount: NaN, scope: {} }] },
     ],
     [
       'names an expert that does not exist',

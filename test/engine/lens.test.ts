@@ -108,7 +108,7 @@ describe('of a mixture of experts', () => {
 
   it('ends with the predictions of the run with another k', async () => {
     const engine = await engineFor(path.join(mixtures, 'mixtral-transformers'));
-    await expectLens(engine, { text, strategy: { name: 'own', k: 3 } }, [1]);
+    await expectLens(engine, { text, strategy: { name: 'native', k: 3 } }, [1]);
   });
 });
 

@@ -54,7 +54,7 @@ describe('a mixture of experts', () => {
 
   it.each(askedForK)('agrees with transformers for k $k: $name', async ({ name, k, trace }) => {
     const engine = await engineFor(name, 7);
-    const strategy = { name: 'own', k };
+    const strategy = { name: 'native', k };
     expectMixture(await engine.route({ text: trace.sequences[0]!.text!, strategy }), trace, exact);
   });
 
@@ -90,15 +90,15 @@ describe('a mixture of experts', () => {
     const source = new ChildSource(engine);
     const { can, experts, expertSets, sites, limits } = await source.describe();
     expect(can).toMatchObject({ route: true, whatIf: true, attribute: true, k: true });
-    expect(can.strategies.map(({ name, takes }) => [name, takes])).toEqual([['own', ['k']]]);
+    expect(can.strategies.map(({ name, takes }) => [name, takes])).toEqual([['native', ['k']]]);
     expect(experts.map(({ id }) => id)).toEqual(expertSets!.flatMap((set) => set.experts.map(({ id }) => id)));
     expect([sites?.length, limits]).toEqual([2, { tokens: 256, k: 2, mostK: 8 }]);
     await expect(source.pool()).rejects.toMatchObject({ code: 'request-invalid' });
     const trace = await source.route({ text: 'the', strategy: { name: 'base' } });
     expect(trace.router).toMatchObject({ name: 'mixtral', k: 2 });
-    const wider = await source.route({ text: 'the', strategy: { name: 'own', k: 5 } });
+    const wider = await source.route({ text: 'the', strategy: { name: 'native', k: 5 } });
     expect(wider.router).toMatchObject({ name: 'mixtral', k: 5 });
-    const all = await source.route({ text: 'the', strategy: { name: 'own', k: 100 } });
+    const all = await source.route({ text: 'the', strategy: { name: 'native', k: 100 } });
     expect(all.blocks.map(({ k }) => k)).toEqual([8]);
   });
 
@@ -107,16 +107,16 @@ describe('a mixture of experts', () => {
     const { can } = await new ChildSource(engine).describe();
     expect(can.strategies).toEqual([]);
     expect(can.k).toEqual({ reason: expect.stringContaining('is fixed in') as string });
-    await expect(engine.route({ text: 'the', strategy: { name: 'own', k: 1 } })).rejects.toMatchObject({
+    await expect(engine.route({ text: 'the', strategy: { name: 'native', k: 1 } })).rejects.toMatchObject({
       code: 'request-invalid',
     });
-    expect((await engine.route({ text: 'the', strategy: { name: 'own', k: 2 } })).router.k).toBe(2);
+    expect((await engine.route({ text: 'the', strategy: { name: 'native', k: 2 } })).router.k).toBe(2);
   });
 
   it('that chooses within groups refuses a larger k, which the groups may not hold, with a reason', async () => {
     const engine = await engineFor('deepseek-v3-transformers');
     expect((await new ChildSource(engine).describe()).limits).toMatchObject({ k: 3, mostK: 3 });
-    await expect(engine.route({ text: 'the', strategy: { name: 'own', k: 6 } })).rejects.toMatchObject({
+    await expect(engine.route({ text: 'the', strategy: { name: 'native', k: 6 } })).rejects.toMatchObject({
       code: 'request-invalid',
       message: expect.stringMatching(/no more than 3 for a token, not 6/) as string,
     });
@@ -125,7 +125,7 @@ describe('a mixture of experts', () => {
   it('with all experts in one group takes any k', async () => {
     const engine = await engineFor('glm4-moe-transformers');
     expect((await new ChildSource(engine).describe()).limits).toMatchObject({ k: 3, mostK: 8 });
-    const trace = await engine.route({ text: 'the', strategy: { name: 'own', k: 8 } });
+    const trace = await engine.route({ text: 'the', strategy: { name: 'native', k: 8 } });
     expect(trace.blocks.map(({ k }) => k)).toEqual([8]);
   });
 

@@ -32,11 +32,11 @@ describe('gander', () => {
     const routed = gander('route', '--model', model, '--k', '3', '--json', 'the model');
     expect(routed).toMatchObject({ status: 0, stderr: '' });
     expect(JSON.parse(routed.stdout)).toMatchObject({ router: { name: 'qwen2_moe', k: 3 } });
-    const compared = gander('compare', '--model', model, '--with', 'own:1', 'the model');
+    const compared = gander('compare', '--model', model, '--with', 'native:1', 'the model');
     expect(compared).toMatchObject({ status: 0, stderr: '' });
     expect(compared.stdout).toMatch(/^a {2}qwen2_moe:2, .*\nb {2}qwen2_moe:1, /);
     const scored = gander('score', '--model', model, '--k', '1', '--json', path.join(root, 'LICENSE'));
-    expect(JSON.parse(scored.stdout)).toMatchObject({ files: [{ scores: [{ strategy: 'own:1' }] }] });
+    expect(JSON.parse(scored.stdout)).toMatchObject({ files: [{ scores: [{ strategy: 'native:1' }] }] });
   });
 
   it('describes a model', () => {
@@ -52,7 +52,7 @@ describe('gander', () => {
     [['route', '--model', model, '--pool', tinyPool, 'x'], /not both/],
     [['attribute', '--model', model, '--layer', 'one', 'x'], /layer's number/],
     [['attribute', '--pool', tinyPool, '--most', '3', 'x'], /mixture of experts/],
-    [['compare', '--model', model, '--with', 'base', 'x'], /--with own:1/],
+    [['compare', '--model', model, '--with', 'base', 'x'], /--with native:1/],
     [['route', '--model', mixer, '--k', '3', 'x'], /sends each token to 2 experts/],
   ])('says what is wrong with %j', (args, message) => {
     const { status, stderr } = gander(...args);

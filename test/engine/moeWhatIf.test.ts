@@ -83,10 +83,10 @@ describe.each(forms)('%s', (name) => {
     expect(Math.abs(after.sequences[0]!.logProb![3]! - before.sequences[0]!.logProb![3]!)).toBeLessThan(1e-5);
   });
 
-  it('chooses an expert with a large enough tilt, and shows its score without the tilt', async () => {
+  it('chooses an expert with a large enough logit bias, and shows its score without it', async () => {
     const before = await run(name);
     const id = before.expertSets[0]!.experts[2]!.id;
-    const after = await run(name, { action: 'tilt', expert: id, amount: 100, scope: {} });
+    const after = await run(name, { action: 'logit-bias', expert: id, amount: 100, scope: {} });
     const [rows, old] = [rowsAt(after, 0), rowsAt(before, 0)];
     for (let t = 0; t < rows.tokens; t++) {
       // σ is at most 1: other experts, or groups, may still be above it.
@@ -99,7 +99,7 @@ describe.each(forms)('%s', (name) => {
   it('follows the last intervention', async () => {
     const before = await run(name);
     const id = favourite(before, 0, 1);
-    const after = await run(name, change('knock-out', id), { action: 'tilt', expert: id, amount: 0, scope: {} });
+    const after = await run(name, change('knock-out', id), { action: 'logit-bias', expert: id, amount: 0, scope: {} });
     expect([...rowsAt(after, 0).chosen]).toEqual([...rowsAt(before, 0).chosen]);
   });
 });

@@ -21,7 +21,7 @@ const plan: Plan = {
     phatgoose: [true, true, true, true, false, false],
     'average-activation': [true, true, true, true, true, true],
     arrow: [true, true, true, true, true, false],
-    learned: [true, true, true, true, true, true],
+    'jointly-trained': [true, true, true, true, true, true],
   },
   routers: [],
   leftOut: {},
@@ -90,8 +90,8 @@ it('does not run the base as if it were an expert without modules', () => {
 describe('an intervention', () => {
   const out = (expert: string, scope = {}): Intervention => ({ action: 'knock-out', expert, scope });
   const force = (expert: string, scope = {}): Intervention => ({ action: 'force', expert, scope });
-  const tilt = (expert: string, amount: number, scope = {}): Intervention => ({
-    action: 'tilt',
+  const biased = (expert: string, amount: number, scope = {}): Intervention => ({
+    action: 'logit-bias',
     expert,
     amount,
     scope,
@@ -117,8 +117,8 @@ describe('an intervention', () => {
     expect(inputs(phatgoose, [force('c')])).toMatchObject({ fixed: [0, 0, 1, 0, 0, 0], routed: [0, 0] });
   });
 
-  it('tilts', () => {
-    expect(inputs(phatgoose, [tilt('b', 1.5, { module: 'model.layers.0.mlp.up_proj' })]).bias).toEqual([
+  it('biases logits', () => {
+    expect(inputs(phatgoose, [biased('b', 1.5, { module: 'model.layers.0.mlp.up_proj' })]).bias).toEqual([
       0,
       1.5,
       0,
@@ -129,7 +129,7 @@ describe('an intervention', () => {
   });
 
   it('wins over an earlier one where both apply', () => {
-    expect(inputs(phatgoose, [out('a'), tilt('a', 2)]).bias[0]).toBe(2);
+    expect(inputs(phatgoose, [out('a'), biased('a', 2)]).bias[0]).toBe(2);
     expect(inputs(phatgoose, [force('a'), out('a', { layer: 0 })])).toMatchObject({
       fixed: [0, 0, 0, 1, 0, 0],
       routed: [1, 0],
@@ -160,7 +160,7 @@ describe('an intervention', () => {
 
   it('applies to ranges of tokens, across chunks', () => {
     const some = [
-      tilt('a', 1, {
+      biased('a', 1, {
         tokens: [
           [1, 3],
           [6, 9],
@@ -176,8 +176,8 @@ describe('an intervention', () => {
   });
 
   it('applies to one kind', () => {
-    expect(inputs(phatgoose, [tilt('a', 1, { kind: 'q' })]).bias[0]).toBe(0);
-    expect(inputs(phatgoose, [tilt('a', 1, { kind: 'up' })]).bias[0]).toBe(1);
+    expect(inputs(phatgoose, [biased('a', 1, { kind: 'q' })]).bias[0]).toBe(0);
+    expect(inputs(phatgoose, [biased('a', 1, { kind: 'up' })]).bias[0]).toBe(1);
   });
 
   it('must name an existing expert', () => {

@@ -64,7 +64,7 @@ describe('what colours text and map', () => {
       const label = await labelAt(20, 3);
       const whole = by === 'surprise' || by === 'probability';
       const own = whole ? value[20]! : measured(trace, 0, by, { layer: 3 }).value[20]!;
-      expect(label, by).toContain(`${by === 'surprise' ? 'surprise (−log p)' : by} ${own.toFixed(2)}`);
+      expect(label, by).toContain(`${by === 'surprise' ? 'surprisal (−log p)' : by} ${own.toFixed(2)}`);
     }
     await expect
       .poll(async () => (await panel.sent('colour')).map(({ by }) => by))
@@ -141,28 +141,28 @@ describe('what colours text and map', () => {
     };
     await panel.show(trace, { attribution });
     await expect.poll(() => text('[data-figure=attribution] .notice')).toContain('8 of 12 experts');
-    const owes = Array.from({ length: 90 }, (_, t) => {
+    const attributed = Array.from({ length: 90 }, (_, t) => {
       const own = [...attribution.change.subarray(t * kept, (t + 1) * kept)];
       const least = Math.min(...own.map((x) => (Number.isNaN(x) ? 0 : x)));
       return least < -0.01
         ? `x${names.findIndex((name) => name === attribution.experts[own.indexOf(least)]!.id)}`
         : undefined;
     });
-    await expect.poll(() => dressed('^x')).toEqual(owes);
-    await expect.poll(() => text('.legend')).toContain('whom each token owes most to');
-    const token = panel.page.locator('.t').nth(owes.findIndex((one, i) => i > 4 && one !== undefined));
+    await expect.poll(() => dressed('^x')).toEqual(attributed);
+    await expect.poll(() => text('.legend')).toContain('expert with the largest attribution');
+    const token = panel.page.locator('.t').nth(attributed.findIndex((one, i) => i > 4 && one !== undefined));
     await token.hover();
-    await expect.poll(() => token.getAttribute('title')).toMatch(/owes \d\.\d\d nats to \w+/);
+    await expect.poll(() => token.getAttribute('title')).toMatch(/attribution of \d\.\d\d nats to \w+/);
     await picture(panel.page, 'dark-700-attribution-part');
     await showTab('summary');
     await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
-    await expect.poll(() => dressed('^x')).not.toEqual(owes);
+    await expect.poll(() => dressed('^x')).not.toEqual(attributed);
     // What is chosen instead stays, until the attribution is chosen again.
     await showTab('whatIf');
     await colourBy('experts');
-    await expect.poll(() => dressed('^x')).not.toEqual(owes);
+    await expect.poll(() => dressed('^x')).not.toEqual(attributed);
     await colourBy('attribution');
-    await expect.poll(() => dressed('^x')).toEqual(owes);
+    await expect.poll(() => dressed('^x')).toEqual(attributed);
   });
 });
 

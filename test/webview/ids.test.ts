@@ -74,7 +74,7 @@ describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, 
     const cell = await showTab('cell');
     expect(cell).toContain(`In encoder layer 5, router it is sent to expert ${first}`);
     expect(cell).toContain('gives no weights');
-    expect(cell).toContain('holds no affinities');
+    expect(cell).toContain('holds no router logits');
     expect(cell).not.toContain('Margin');
     await shot('cell');
 
@@ -210,8 +210,8 @@ describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, 
     });
     const compared = await text('.tabBody');
     expect(compared).not.toMatch(/NaN|undefined/);
-    expect(compared).toMatch(/Same choices\s+[\d.]+% chance 3\.1%/);
-    expect(compared).toMatch(/Divergence of scores\s+–/);
+    expect(compared).toMatch(/Top-k overlap\s+[\d.]+% chance 3\.1%/);
+    expect(compared).toMatch(/Jensen-Shannon divergence\s+–/);
     expect(compared).toMatch(/Log-probability\s+–/);
     expect(compared).toContain('usage cannot be compared over layers');
     await select(0, 4, 1);

@@ -49,7 +49,7 @@ describe('the explanation of a number', () => {
     const loaded = () => panel.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
     await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toEqual([]);
     await panel.page.locator('[data-focus=explain-usage]').click();
-    const box = panel.page.getByRole('dialog', { name: 'What this says: Usage' });
+    const box = panel.page.getByRole('dialog', { name: 'What this says: Load' });
     await expect
       .poll(() => box.innerText())
       .toMatch(/Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/);

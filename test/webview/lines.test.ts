@@ -316,7 +316,7 @@ describe('what colours it', { tags: ['slow'] }, () => {
     const mean = own.reduce((sum, x) => sum + x, 0) / own.length;
     await expect
       .poll(() => panel.page.locator('.tip').innerText())
-      .toContain(`surprise (−log p): mean ${mean.toFixed(2)}`);
+      .toContain(`surprisal (−log p): mean ${mean.toFixed(2)}`);
     await panel.goTo(3, 2);
     await expect.poll(() => said()).toMatch(/leads \d+% of the tokens$/);
     await picture(panel.page, 'lines-surprise');

@@ -73,7 +73,7 @@ describe('k of a mixture', () => {
 
   test('goes to the host if the model accepts another', async () => {
     await open();
-    await described({ k: true, strategies: [{ name: 'own', title: 'Own', hint: '', takes: ['k'] }] });
+    await described({ k: true, strategies: [{ name: 'native', title: 'Native', hint: '', takes: ['k'] }] });
     await expect.poll(() => panel.page.locator('[data-focus=strategy] option').allInnerTexts()).toEqual(['mixtral']);
     await expect
       .poll(async () => [await field().inputValue(), await field().getAttribute('max')])
@@ -82,7 +82,7 @@ describe('k of a mixture', () => {
     await field().blur();
     await expect
       .poll(async () => (await panel.sent('route')).map(({ strategy }) => strategy))
-      .toEqual([{ name: 'own', k: 3 }]);
+      .toEqual([{ name: 'native', k: 3 }]);
   });
 
   test('says why it cannot be changed', async () => {
@@ -189,7 +189,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await expect.poll(() => text('.tip')).toContain(`layer ${row}`);
     const tip = await text('.tip');
     expect(tip).toContain(`${load(own).effective.toFixed(1)} of 128`);
-    expect(tip).toMatch(new RegExp(`Never chosen\\s+${load(own).dead.length}`));
+    expect(tip).toMatch(new RegExp(`Dead experts\\s+${load(own).dead.length}`));
     await panel.page.mouse.click(box.x + 40, y);
     await expect.poll(() => dressed('^x')).toEqual(expertsOf(row));
     // A cell is the router's own, with no module in between.
@@ -233,7 +233,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     const attribution = { experts, logProb: trace.sequences[0]!.logProb!, change };
     await panel.side('main', { title: 'a', strategy, interventions: [], stale: false, trace, attribution });
     const shown = await showTab('whatIf');
-    expect(shown).toContain('The 24 of 256 experts that it owes most to.');
+    expect(shown).toContain('The 24 of 256 experts with the largest attribution.');
     const figure = panel.page.locator('[data-figure=attribution]');
     await expect
       .poll(async () => (await figure.locator('.bar').first().innerText()).split('\n').slice(0, 2))
@@ -253,7 +253,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
       trace: fabricateMoe({ layers: 48, experts: 128, k: 8, tokens: 300, seed: 6 }),
     });
     const compared = await text('.tabBody');
-    expect(compared).toMatch(/Same choices\s+[\d.]+% chance 6\.3%/);
+    expect(compared).toMatch(/Top-k overlap\s+[\d.]+% chance 6\.3%/);
     await expect.poll(() => panel.page.locator('[data-figure=compareByLayer] .line').count()).toBe(1);
     expect(compared).toContain('usage cannot be compared over layers');
   });

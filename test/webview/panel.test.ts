@@ -417,14 +417,14 @@ describe('the tabs', () => {
       .poll(() => panel.sent('route'))
       .toEqual([{ type: 'route', side: 'main', strategy: { name: 'phatgoose', k: 2 }, interventions: [knockOut] }]);
 
-    await panel.page.locator('[data-focus=whatif-action]').selectOption('tilt');
+    await panel.page.locator('[data-focus=whatif-action]').selectOption('logit-bias');
     await panel.page.locator('[data-focus=whatif-amount]').fill('-2.5');
     await panel.page.locator('[data-focus=whatif-where]').selectOption(`module:${before.sites[100]!.path}`);
     await panel.page.locator('[data-focus=whatif-token]').uncheck();
     await panel.page.locator('[data-focus=whatif-apply]').click();
     await expect
       .poll(async () => (await panel.sent('route')).at(-1)!.interventions)
-      .toEqual([{ action: 'tilt', expert: 'prose', amount: -2.5, scope: { module: before.sites[100]!.path } }]);
+      .toEqual([{ action: 'logit-bias', expert: 'prose', amount: -2.5, scope: { module: before.sites[100]!.path } }]);
 
     const everywhere: Intervention = { action: 'knock-out', expert: 'prose', scope: {} };
     const after = fabricate({ interventions: [everywhere] });
@@ -433,9 +433,7 @@ describe('the tabs', () => {
     await expect.poll(() => text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
     await expect.poll(() => text('.tabBody')).toMatch(/−\d\.\d+ → −\d\.\d+ nats a token \((better|worse)\)/);
     await panel.page.locator('[data-focus=table-effectByLayer]').click();
-    await expect
-      .poll(() => text('[data-figure=effectByLayer] thead'))
-      .toMatch(/Replaced by the what-if\s+Changed downstream/);
+    await expect.poll(() => text('[data-figure=effectByLayer] thead')).toMatch(/Direct effect\s+Downstream effect/);
     await picture(panel.page, 'dark-effect');
     await showTab('predictions');
     await expect.poll(() => text('.tabBody')).toContain('Before the what-if it was');
@@ -508,10 +506,10 @@ describe('two runs', () => {
     const running = { what: 'route', done: 20, total: 60 } as const;
     await panel.show(cut(other, 20), { title: 'other.md', running }, 'other');
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+20 of 60/);
-    await expect.poll(() => text('.tabBody')).toMatch(/Divergence of scores\s+–/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Jensen-Shannon divergence\s+–/);
     await panel.show(other, { title: 'other.md' }, 'other');
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+60 of 60/);
-    await expect.poll(() => text('.tabBody')).toMatch(/Divergence of scores\s+[\d.]+ bits/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Jensen-Shannon divergence\s+[\d.]+ bits/);
   });
 
   test('are aligned by token, their differences coloured and counted', async () => {
@@ -526,7 +524,7 @@ describe('two runs', () => {
     await panel.show(main);
     await panel.show(other, { title: 'other.md' }, 'other');
     await expect.poll(() => panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
-    await expect.poll(() => text('.tabBody')).toMatch(/Same choices\s+[\d.]+% chance 17%/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Top-k overlap\s+[\d.]+% chance 17%/);
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+5 of 7/);
     await panel.page.locator('.text.other .t').nth(1).click();
     await panel.settled();
@@ -573,7 +571,7 @@ describe('two runs', () => {
       await panel.show(other, { title: 'other' }, 'other');
       const told = await text('.tabBody');
       expect(told).toContain('there are no choices to agree with');
-      expect(told).not.toMatch(/Same choices|Cells that differ|Divergence/);
+      expect(told).not.toMatch(/Top-k overlap|Flipped choices|Jensen-Shannon/);
       await expect
         .poll(() => panel.page.locator('[data-figure=compareByLayer], [data-figure=compareUsage]').count())
         .toBe(0);

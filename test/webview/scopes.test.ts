@@ -185,7 +185,7 @@ test('a comparison is of its tokens only', { tags: ['slow'] }, async () => {
   const found = difference(main, other, {}, whole.alignment, fence.ranges);
   expect(found.all.cells).toBe(tokens * main.sites.length);
   const numbers = (await panel.page.locator('.tabBody .numbers').innerText()).replace(/\s+/g, ' ');
-  expect(numbers).toContain(`${Math.round(found.all.saturation * 100)}%`);
+  expect(numbers).toContain(`${Math.round(found.all.topKOverlap * 100)}%`);
   expect(numbers).toContain(`${tokens} of ${tokens}`);
   expect(numbers).toContain(`over ${tokens} aligned tokens`);
 });

@@ -101,7 +101,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "NaN": (lambda p: rewrite(p / GATE, lambda t: t[FIRST].fill_(math.nan)), f"{GATE}: {FIRST}"),
     "gate's size": (lambda p: rewrite(p / GATE, lambda t: t.update({FIRST: torch.ones(3)})), f"{GATE}: {FIRST}"),
     "rank": (lambda p: rewrite(p / ADAPTER, lambda t: t.update({LORA_A: torch.ones(3, 32)})), "rank 3"),
-    "half": (lambda p: rewrite(p / ADAPTER, lambda t: t.pop(LORA_A)), "lora_B alone"),
+    "half": (lambda p: rewrite(p / ADAPTER, lambda t: t.pop(LORA_A)), "only lora_B"),
     "another base": (
         lambda p: [rewrite(p / ADAPTER, lambda t: t.update({LORA_A: torch.ones(4, 8)})),
                    rewrite(p / GATE, lambda t: t.update({FIRST: torch.ones(8)})),

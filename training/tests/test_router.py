@@ -49,7 +49,7 @@ def test_it_computes_what_the_reference_does(pool: Path, corpora: Path, tmp_path
     train_router(pool, corpora, RouterOptions(**{**vars(OPTIONS), "steps": 2}), tmp_path / "runs")
     read = read_pool(pool)
     ids = torch.arange(12)
-    wanted = routed_forward(load_base(pool)[0], read.experts, ids, Strategy("learned", 2))
+    wanted = routed_forward(load_base(pool)[0], read.experts, ids, Strategy("jointly-trained", 2))
     model, _ = load_base(pool)
     routed = with_routers(model, read.experts, OPTIONS)
     for path, matrix in load_file(pool / "router.safetensors").items():
@@ -77,9 +77,9 @@ def test_the_engine_computes_what_the_reference_does(
         tmp_path / "wanted.safetensors",
         tmp_path / "got.safetensors",
     )
-    asked = ["--text", text, "--strategy", "learned", "--k", "2", "--out", str(wanted)]
+    asked = ["--text", text, "--strategy", "jointly-trained", "--k", "2", "--out", str(wanted)]
     assert reference(["--pool", str(pool), *asked]) == 0
-    command = ["node", str(ROOT / "dist/cli.cjs"), "route", text, "--pool", str(pool), "--strategy", "learned:2"]
+    command = ["node", str(ROOT / "dist/cli.cjs"), "route", text, "--pool", str(pool), "--strategy", "jointly-trained:2"]
     command += ["--cache", str(tmp_path / "cache"), "--trace", str(got)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")

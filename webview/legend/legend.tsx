@@ -21,6 +21,7 @@ import { Badge } from '../components/expert.js';
 import { OneLine } from '../components/oneLine.js';
 import type { GridScene } from '../map/scene.js';
 import { layerKey } from '../../src/trace/model/sight.js';
+import { scoreName } from '../../src/trace/text/label.js';
 import { classOf, signOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { ends, percent, signed, t } from '../look/strings.js';
@@ -54,12 +55,13 @@ function ColourBy({ sight }: { readonly sight: Sight }) {
   const { measureLayer } = store.view;
   const by = store.colouredBy.value;
   const isOwn = sight.layer !== undefined;
+  const scores = scoreName(trace);
   const options = [
     ...colourings.map((name): Option => {
       const title = t(name === 'experts' && !isOwn ? 'colour_leader' : `colour_${name}`);
       const lack = lackFor(trace, name);
-      const isToCome = lack === 'scoresNone' && store.main.scoresFollow.value;
-      return lack === undefined ? [name, title] : [name, title, t(isToCome ? 'affinityLater' : lack)];
+      const isToCome = lack === `${scores}None` && store.main.scoresFollow.value;
+      return lack === undefined ? [name, title] : [name, title, t(isToCome ? `${scores}Later` : lack)];
     }),
     ['change', t(changeName(store)), store.against.value ? undefined : t('changeNone')] as const,
     ['attribution', t('colour_attribution'), store.main.attribution.value ? undefined : t('attributionNone')] as const,

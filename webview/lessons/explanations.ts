@@ -39,10 +39,11 @@ export const numbers = {
   affinity: {
     title: 'affinity',
     what: 'whatAffinity',
-    formula: ['PHATGOOSE: a = LN(u) · LN(v) / √d', 'Arrow: a = |u · v|', 'MoE: a = W u'],
+    formula: ['PHATGOOSE: a = LN(u) · LN(v) / √d', 'Arrow: a = |u · v|'],
     range: 'rangeAffinity',
     source: `${phatgoose}; Arrow: Ostapenko et al., 2024, arXiv 2405.11157`,
   },
+  routerLogit: { title: 'routerLogit', what: 'whatRouterLogit', formula: ['W u'], range: 'rangeAffinity' },
   weight: {
     title: 'weight',
     what: 'whatWeight',
@@ -111,11 +112,12 @@ export const numbers = {
     chance: 'chanceByCount',
     source: 'Shazeer et al., 2017, arXiv 1701.06538',
   },
-  maxOverMean: {
-    title: 'loadMax',
-    what: 'whatMaxOverMean',
-    formula: ['max(f) / μ(f)'],
-    range: 'rangeMaxOverMean',
+  maxVio: {
+    title: 'loadMaxVio',
+    what: 'whatMaxVio',
+    formula: ['max(f) / μ(f) − 1'],
+    range: 'rangeMaxVio',
+    source: 'Wang et al., 2024, arXiv 2408.15664',
   },
   evenness: {
     title: 'loadEntropy',
@@ -162,12 +164,12 @@ export const numbers = {
     range: 'rangeProbability',
     chance: 'chanceProbability',
   },
-  saturation: {
-    title: 'compareSaturation',
-    what: 'whatSaturation',
+  topKOverlap: {
+    title: 'compareTopKOverlap',
+    what: 'whatTopKOverlap',
     formula: ['|S ∩ S′| / k'],
-    range: 'rangeSaturation',
-    chance: 'chanceSaturation',
+    range: 'rangeTopKOverlap',
+    chance: 'chanceTopKOverlap',
     source: olmoe,
   },
   flipped: { title: 'compareFlipped', what: 'whatFlipped', formula: ['S ≠ S′'], range: 'rangeFlipped' },
@@ -244,9 +246,10 @@ export const figures = {
   modules: ['weight'],
   cell: ['margin', 'entropy', 'mass', 'contribution'],
   affinities: ['affinity', 'weight'],
+  routerLogits: ['routerLogit', 'weight'],
   // Summary
   usage: ['usage'],
-  load: ['effective', 'cv', 'maxOverMean', 'evenness', 'dead'],
+  load: ['effective', 'cv', 'maxVio', 'evenness', 'dead'],
   loadByLayer: ['evenness'],
   usageByLayer: ['usageByLayer'],
   entropy: ['entropy'],
@@ -265,8 +268,8 @@ export const figures = {
   attribution: ['owed'],
   lens: ['lens'],
   // Compare
-  agreement: ['saturation', 'flipped', 'divergence', 'logProb'],
-  compareByLayer: ['saturation', 'divergence'],
+  agreement: ['topKOverlap', 'flipped', 'divergence', 'logProb'],
+  compareByLayer: ['topKOverlap', 'divergence'],
   compareUsage: ['usageChange'],
   compareMost: ['flipped', 'logProbChange'],
 } as const satisfies Record<string, readonly NumberName[]>;

@@ -156,7 +156,7 @@ function Loads({ sites, found: { inside, outside }, name }: Told) {
           [
             row(t('loadEffective'), (x) => fixed(x.effective, 2), fixed(chance.effective, 2)),
             row(t('loadCv'), (x) => fixed(x.cv, 2), fixed(chance.cv, 2)),
-            row(t('loadMax'), (x) => fixed(x.maxOverMean, 2), '–'),
+            row(t('loadMaxVio'), (x) => fixed(x.maxVio, 2), '–'),
             row(t('loadEntropy'), (x) => fixed(x.entropyRatio, 2), fixed(chance.entropyRatio, 2)),
             row(t('loadDead'), (x) => t('of', x.dead.length, sites.experts.length), '–'),
           ],

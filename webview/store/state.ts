@@ -58,7 +58,7 @@ export interface Zoom {
 }
 
 export interface WhatIfForm {
-  readonly action: 'knock-out' | 'force' | 'tilt';
+  readonly action: 'knock-out' | 'force' | 'logit-bias';
   readonly expert: string;
   readonly amount: number;
   /** `all`, `layer:<key>`, `kind:q` or `module:<path>`. */

@@ -1,6 +1,7 @@
 /** The stops of the tour: what each points at, what it says, and what must be in view for that. */
 import type { LessonWord } from '../../src/words/lessonWords.js';
 import { lackFor } from '../../src/trace/figures/colouring.js';
+import { scoreName } from '../../src/trace/text/label.js';
 import { inability } from '../store/reasons.js';
 import type { Tab } from '../store/state.js';
 import type { Store } from '../store/store.js';
@@ -22,11 +23,24 @@ export interface Step {
   readonly isOfCell?: true;
 }
 
-/** Whether the run has what the step is about. */
-const isKnown = ({ store }: Panel, by: 'affinities' | 'predictions'): boolean => {
+/** Whether the run has predictions. */
+const isPredicted = ({ store }: Panel): boolean => {
   const trace = store.main.trace.value;
-  if (!trace) return false;
-  return by === 'affinities' ? lackFor(trace, 'entropy') !== 'scoresNone' : lackFor(trace, 'surprise') === undefined;
+  return trace !== undefined && lackFor(trace, 'surprise') === undefined;
+};
+
+const scoresText = ({ store }: Panel): LessonWord => {
+  const trace = store.main.trace.value;
+  if (!trace) return 'tourAffinityNone';
+  const lack = lackFor(trace, 'entropy');
+  const isAbsent = lack === 'affinityNone' || lack === 'routerLogitNone';
+  return scoreName(trace) === 'affinity'
+    ? isAbsent
+      ? 'tourAffinityNone'
+      : 'tourAffinity'
+    : isAbsent
+      ? 'tourRouterLogitNone'
+      : 'tourRouterLogit';
 };
 
 export const steps: readonly Step[] = [
@@ -60,16 +74,16 @@ export const steps: readonly Step[] = [
     isOfCell: true,
   },
   {
-    title: 'tourScores',
-    text: (panel) => (isKnown(panel, 'affinities') ? 'tourScoresText' : 'tourScoresNone'),
-    at: ['[data-figure=affinities]', '.tabBody .hint', '.tabBody .sentence'],
+    title: 'tourExperts',
+    text: scoresText,
+    at: ['[data-figure=affinities]', '[data-figure=routerLogits]', '.tabBody .hint', '.tabBody .sentence'],
     tab: 'cell',
     isOfCell: true,
   },
   { title: 'tourUsage', text: () => 'tourUsageText', at: ['[data-figure=usage]', '.tabBody > *'], tab: 'summary' },
   {
     title: 'tourPredictions',
-    text: (panel) => (isKnown(panel, 'predictions') ? 'tourPredictionsText' : 'tourPredictionsNone'),
+    text: (panel) => (isPredicted(panel) ? 'tourPredictionsText' : 'tourPredictionsNone'),
     at: ['[data-figure=surprise]', '.tabBody > *'],
     tab: 'predictions',
   },

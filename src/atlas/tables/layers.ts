@@ -67,7 +67,7 @@ function chosenBy(group: Counted['total'], units: number): Float64Array {
 /** As defined in statistics/load.ts. */
 function evenness(chosen: Float64Array, cells: number, choices: number) {
   const share = chosen.map((count) => count / choices);
-  const { cv, entropyRatio, effective, maxOverMean, dead } = load(share);
+  const { cv, entropyRatio, effective, maxVio, dead } = load(share);
   const even = chanceLoad({ share, cells, choices });
   return {
     cv,
@@ -76,7 +76,7 @@ function evenness(chosen: Float64Array, cells: number, choices: number) {
     entropyChance: even.entropyRatio,
     effective,
     effectiveChance: even.effective,
-    maxVio: maxOverMean - 1,
+    maxVio,
     dead: dead.length,
     deadChance: even.dead,
   };

@@ -58,18 +58,7 @@ async function overview({ folder, about, paint }: Asked): Promise<Shown> {
   const besides = (row: Row, name: string, digits = 2) =>
     `${decimal(number(row, name), digits)} (${decimal(number(row, `${name}Chance`), digits)})`;
   const text = () => {
-    const head = [
-      'layer',
-      'experts',
-      'dead',
-      'load CV',
-      'effective',
-      'max/mean − 1',
-      'label',
-      'token',
-      'class',
-      'place',
-    ];
+    const head = ['layer', 'experts', 'dead', 'load CV', 'effective', 'MaxVio', 'label', 'token', 'class', 'position'];
     const rows = layers.map((row) => [
       layerOf(row),
       String(number(row, 'experts')),
@@ -79,7 +68,7 @@ async function overview({ folder, about, paint }: Asked): Promise<Shown> {
       decimal(number(row, 'maxVio')),
       ...['label', 'token', 'class', 'place'].map((of) => besides(row, `${of}Information`, 3)),
     ]);
-    return `${aboutText(about)}\n${table(head, rows, 'lrrrrrrrrr', paint)}\nIn brackets: what chance alone would give. label … place: mutual information with the choice, in nats.\n`;
+    return `${aboutText(about)}\n${table(head, rows, 'lrrrrrrrrr', paint)}\nIn brackets: what chance alone would give. label … position: mutual information with the choice, in nats.\n`;
   };
   return { facts: { layers }, text };
 }

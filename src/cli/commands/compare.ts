@@ -99,7 +99,8 @@ async function bothTraces(context: Context): Promise<Compared> {
   }
   const texts = await readTexts(args.text('text'), args.list('file'), positionals);
   const other = args.text('with');
-  const changed = other !== undefined || ['knock-out', 'force', 'tilt'].some((name) => args.list(name).length > 0);
+  const changed =
+    other !== undefined || ['knock-out', 'force', 'logit-bias'].some((name) => args.list(name).length > 0);
   if (texts.length === 1 && !changed) {
     throw new UsageError('There is nothing to compare with: give a second text, --with <strategy>, or a what-if.');
   }
@@ -177,7 +178,7 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
   const agreement = (name: string, x: Agreement) => [
     name,
     percent(x.flipped),
-    `${percent(x.saturation)} (${percent(x.chanceSaturation)})`,
+    `${percent(x.topKOverlap)} (${percent(x.chanceTopKOverlap)})`,
     `${decimal(x.jaccard)} (${decimal(x.chanceJaccard)})`,
     decimal(x.divergence, 3),
   ];
@@ -186,7 +187,7 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
     `${named}a  ${run(a)}, ${inA.done} tokens\nb  ${run(b)}, ${inB.done} tokens\n${same} tokens are the same\n`,
     ...(isCutAlike(a, b, sequence) === false ? [`${words.compareCut}\n`] : []),
     table(
-      ['layer', 'choices changed', 'saturation (chance)', 'Jaccard (chance)', 'divergence of p, bits'],
+      ['layer', 'flipped choices', 'top-k overlap (chance)', 'Jaccard (chance)', 'JS divergence, bits'],
       [...d.layers.map((layer, i) => agreement(layerText(layer), d.byLayer[i]!)), agreement('all', d.all)],
       'lrrrr',
       paint,
@@ -198,7 +199,7 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
     .filter((e) => change[e] !== 0);
   if (byUsage.length > 0) {
     const rows = byUsage.map((e) => [expertName(experts, e), signed(100 * change[e]!, 1)]);
-    parts.push(table(['expert', 'usage, b − a, % points'], rows, 'lr', paint));
+    parts.push(table(['expert', 'load, b − a, % points'], rows, 'lr', paint));
   }
   if (!d.usage) parts.push(`${ownExperts}\n`);
   const changed = strongest(d.logProb);
@@ -213,7 +214,7 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
         decimal(d.predictions[c]!, 4),
       ];
     });
-    parts.push(table(['#', 'token', 'log p in a', 'b − a', 'KL of next ≥'], rows, 'rlrrr', paint));
+    parts.push(table(['#', 'token', 'log p in a', 'b − a', 'KL divergence ≥'], rows, 'rlrrr', paint));
   }
   return parts.join('\n');
 }
@@ -242,7 +243,7 @@ function differenceJson(a: Trace, b: Trace, d: Difference, sequence: number): ob
     all: d.all,
     layers: d.layers.map((layer, i) => ({ ...layer, ...d.byLayer[i]! })),
     ...(d.usage && {
-      usage: d.usage.experts.map(({ id }, e) => ({ id, difference: d.usage!.change[e] })),
+      load: d.usage.experts.map(({ id }, e) => ({ id, difference: d.usage!.change[e] })),
     }),
     tokens: columns,
   };

@@ -13,7 +13,11 @@ import { parseCount, parseNumber } from '../words.js';
 const options = {
   'max-tokens': { type: 'string', short: 'n', value: 'n', help: 'the most new tokens (default: 64)' },
   temperature: { type: 'string', value: 'x', help: '0 takes the likeliest token (default: 0)' },
-  'top-p': { type: 'string', value: 'x', help: 'sample among the likeliest tokens up to this mass (default: 1)' },
+  'top-p': {
+    type: 'string',
+    value: 'x',
+    help: 'sample among the likeliest tokens up to this probability (default: 1)',
+  },
   seed: { type: 'string', value: 'n', help: 'seed of the sampling (default: 0)' },
   table: { type: 'boolean', help: 'also show which experts each token went to' },
 } as const satisfies Options;

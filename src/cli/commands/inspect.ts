@@ -6,7 +6,7 @@ import { columns, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
 import { kindsOf, layersOf } from '../../trace/model/access.js';
 import { interventionText, layerText, plain, routerText } from '../../trace/text/label.js';
-import { absentParts, parts } from '../../trace/figures/summary.js';
+import { absentParts, partsOf } from '../../trace/figures/summary.js';
 import type { Site, Source, Trace } from '../../trace/model/trace.js';
 import { frameOf } from '../../transport/pieces.js';
 import type { Arguments } from '../command.js';
@@ -175,7 +175,7 @@ function traceText(trace: Trace, paint: Paint, args: Arguments): string {
     facts([
       [source.kind, marks.length > 0 ? `${source.name} (${marks.join(', ')})` : source.name],
       ['strategy', routerText(trace.router)],
-      ['what if', trace.interventions.map(interventionText).join('; ') || undefined],
+      ['what-if', trace.interventions.map(interventionText).join('; ') || undefined],
       [
         'tokens',
         sequences.map(({ role, done }) => (sequences.length > 1 ? `${done} (${role})` : `${done}`)).join(', '),
@@ -198,7 +198,7 @@ function versionsOf({ versions }: Pick<Source, 'versions'>): string | undefined 
 /** Which parts the source gave, of those that it may leave out. */
 function given(trace: Trace): string[] {
   const absent = new Set(trace.sequences.flatMap((_, sequence) => absentParts(trace, { sequence })));
-  return ['choices', ...parts.filter((part) => !absent.has(part))];
+  return ['choices', ...partsOf(trace).filter((part) => !absent.has(part))];
 }
 
 function traceFacts(trace: Trace): object {

@@ -8,7 +8,7 @@ import type { Expert } from '../../trace/model/trace.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { readText } from '../input.js';
 import { json, warningsJson } from '../json.js';
-import { anyEngineOptions, jsonOption, kOf, offeredBy, ownStrategy, targetFor, targetOptions } from '../options.js';
+import { anyEngineOptions, jsonOption, kOf, offeredBy, nativeStrategy, targetFor, targetOptions } from '../options.js';
 import { UsageError } from '../usage.js';
 import { checkExperts, parseStrategy } from '../words.js';
 
@@ -114,9 +114,9 @@ function columnsOf(args: Arguments, model: ModelInfo): Column[] {
     return ofPool(args, model, { ...offeredBy(model), experts: model.experts });
   const refused = ['strategies', ...(model.kind === 'moe' ? [] : ['k'])].find((name) => args.text(name) !== undefined);
   if (refused !== undefined)
-    throw new UsageError(`--${refused} is for pools: ${model.name} routes by a router of its own.`);
+    throw new UsageError(`--${refused} is for pools: ${model.name} routes by its native router.`);
   if (model.kind !== 'moe') return [{ name: model.name }];
-  const strategy = ownStrategy(args);
+  const strategy = nativeStrategy(args);
   return [{ name: strategy ? strategyText(strategy) : model.router.name, ...(strategy && { strategy }) }];
 }
 

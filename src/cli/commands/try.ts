@@ -88,7 +88,7 @@ function trialText({ name, sequences, logProb }: Trial, pool: PoolInfo, paint: P
   const change = logProb.with - logProb.without;
   const verdict = Number.isNaN(change) || change === 0 ? '' : change > 0 ? ' (better)' : ' (worse)';
   const shares = sequences.map(({ role, share, interval, chance, tokens }) => [
-    sequences.length > 1 ? plain(role) : 'choices',
+    sequences.length > 1 ? plain(role) : 'load',
     percent(share),
     `${percent(interval.low)} to ${percent(interval.high)}`,
     percent(chance),
@@ -99,10 +99,10 @@ function trialText({ name, sequences, logProb }: Trial, pool: PoolInfo, paint: P
   );
   return [
     `${paint.bold(plain(name))} fits ${plain(pool.name)}. It was tried, not added.\n\n`,
-    table(['', 'share of choices', '95 % interval', 'chance', 'tokens'], shares, 'lrrrr', paint),
+    table(['', 'load', '95 % interval', 'chance', 'tokens'], shares, 'lrrrr', paint),
     ...(sequences.some(({ smallSample }) => smallSample) ? ['Few tokens: the shares are uncertain.\n'] : []),
     `\nlog-probability ${decimal(logProb.without, 3)} → ${decimal(logProb.with, 3)} nats a token, ${signed(change, 3)}${verdict}\n\n`,
-    table(['layer', 'share of choices', 'chance'], layers, 'lrr', paint),
+    table(['layer', 'load', 'chance'], layers, 'lrr', paint),
     '\n',
   ].join('');
 }

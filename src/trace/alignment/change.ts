@@ -1,5 +1,5 @@
 /** How the choices of two runs differ, token by token, for page and editor alike. */
-import { saturationOf, shared } from '../../statistics/sets.js';
+import { topKOverlapOf, shared } from '../../statistics/sets.js';
 import { chosenCount, isKnown, type Rows, rowsAt, sitesOf } from '../model/access.js';
 import { isCutAlike, type Alignment } from './align.js';
 import type { Trace } from '../model/trace.js';
@@ -12,7 +12,7 @@ export interface Beside {
 /** 1 − |S ∩ S'| ÷ k; 0 if neither chose any. @param toB for each of a's experts its index in b; default: the same */
 export function disagreement(a: Rows, ta: number, b: Rows, tb: number, toB?: Int16Array): number {
   const common = shared(a.chosen, ta * a.k, a.k, b.chosen, tb * b.k, b.k, toB);
-  const same = saturationOf(common, chosenCount(a, ta), chosenCount(b, tb));
+  const same = topKOverlapOf(common, chosenCount(a, ta), chosenCount(b, tb));
   return Number.isNaN(same) ? 0 : 1 - same;
 }
 

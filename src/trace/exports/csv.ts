@@ -10,14 +10,14 @@ import {
   sitesOf,
 } from '../model/access.js';
 import { certaintyAt, certaintyByToken } from '../figures/distribution.js';
-import { shown, tokenText } from '../text/label.js';
+import { scoreName, shown, tokenText } from '../text/label.js';
 import { ranked, tokenShares } from '../figures/leaders.js';
 import { selectionScores } from '../model/selection.js';
 import type { Sequence, Trace } from '../model/trace.js';
 
 const tokenColumns = ['token', 'id', 'text', 'start', 'end', 'special', 'log_prob'] as const;
 
-const columns = [
+const columnsOf = (trace: Trace): string[] => [
   ...tokenColumns,
   'module',
   'layer',
@@ -27,13 +27,13 @@ const columns = [
   'rank',
   'expert',
   'expert_name',
-  'affinity',
+  scoreName(trace) === 'affinity' ? 'affinity' : 'router_logit',
   'weight',
   'contribution',
   'sequence',
   'stack',
   'selection',
-] as const;
+];
 
 /** A number as short as float32 allows; empty if unknown. */
 function number(x: number | undefined): string {
@@ -89,7 +89,7 @@ function leadingCells(trace: Trace, sites: SharedSites | undefined, t: number): 
 
 /** Lines with line ends, the column names first. A cell in which no expert was chosen gets one row without an expert. */
 export function* cellLines(trace: Trace, filter: SiteFilter = {}): Generator<string> {
-  yield `${columns.join(',')}\r\n`;
+  yield `${columnsOf(trace).join(',')}\r\n`;
   for (const [i, sequence] of trace.sequences.entries()) {
     if (filter.sequence !== undefined && filter.sequence !== i) continue;
     const sites = Array.from(sitesOf(trace, { ...filter, sequence: i }), (s) => rowsAt(trace, s));

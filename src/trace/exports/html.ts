@@ -113,7 +113,7 @@ function facts(trace: Trace, all: readonly Summary[], strategy: string | undefin
   const facts: [string, string][] = [
     ['Source', source.hash === undefined ? source.name : `${source.name} (${source.hash})`],
     ['Strategy', strategy ? `${strategy} (${routerText(router)})` : routerText(router)],
-    ...interventions.map((i): [string, string] => ['What if', interventionText(i)]),
+    ...interventions.map((i): [string, string] => ['What-if', interventionText(i)]),
     ...all.flatMap((summary) => figures(summary, of(summary, all))),
     ['Created', created],
   ];
@@ -130,7 +130,7 @@ function figures(summary: Summary, named: string): [string, string][] {
   if (shared) {
     const { load, chanceLoad } = shared;
     const cv = `CV ${decimal(load.cv)} (chance ${decimal(chanceLoad.cv)})`;
-    figures.push([`Load${named}`, `${cv}, ${decimal(load.effective, 1)} effective experts`]);
+    figures.push([`Load${named}`, `${cv}, effective number of experts ${decimal(load.effective, 1)}`]);
   }
   if (absent.length > 0) figures.push([`Not given by the source${named}`, absent.join(', ')]);
   return figures;
@@ -189,7 +189,7 @@ function layerTable({ layers, shared }: Summary): string {
     decimal(layer.margin, 3),
     ...(shared ? [] : [decimal(layer.load?.effective ?? NaN, 1), decimal(layer.chanceLoad?.effective ?? NaN, 1)]),
   ]);
-  const own = shared ? [] : ['effective experts', 'chance'];
+  const own = shared ? [] : ['effective number of experts', 'chance'];
   return table(['layer', 'entropy (chance 1)', 'margin', ...own], 0, rows);
 }
 

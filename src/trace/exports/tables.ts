@@ -7,7 +7,7 @@ export function byUse({ experts }: ExpertsSummary): ExpertSummary[] {
   return [...experts].sort((a, b) => b.share - a.share || a.index - b.index);
 }
 
-export const usageHead = ['share of choices', '95 % interval', 'chance'] as const;
+export const usageHead = ['load', '95 % interval', 'chance'] as const;
 
 export function usageCells({ share, interval, chance }: ExpertSummary): string[] {
   return [percent(share), `${percent(interval.low)} to ${percent(interval.high)}`, percent(chance)];
@@ -19,7 +19,7 @@ export function certaintyCells({ logProb, entropy, margin }: TokenSummary): stri
   return [decimal(logProb), decimal(entropy), decimal(margin, 3)];
 }
 
-export const layerHead = ['layer', 'effective experts', 'chance', 'never chosen', 'entropy', 'margin'] as const;
+export const layerHead = ['layer', 'effective number', 'chance', 'dead experts', 'entropy', 'margin'] as const;
 
 /** How evenly a layer uses its own experts. */
 export function layerCells(layer: LayerSummary): string[] {

@@ -7,6 +7,7 @@ import { Mean } from '../../statistics/mean.js';
 import { type Layer, type Rows, rowsAt, sitesOf } from '../model/access.js';
 import { certaintyAt } from './distribution.js';
 import type { Trace } from '../model/trace.js';
+import { scoreName } from '../text/label.js';
 
 export const measures = ['entropy', 'margin', 'weight', 'probability', 'surprise'] as const;
 /** A number for each token, independent of which experts it goes to. */
@@ -46,10 +47,10 @@ export function lackFor(trace: Trace, by: Colouring) {
     case 'nothing':
       return undefined;
     case 'entropy':
-      if (!hasScores) return 'scoresNone';
+      if (!hasScores) return `${scoreName(trace)}None` as const;
       return trace.router.scoring === undefined ? 'scoringNone' : undefined;
     case 'margin':
-      if (!hasScores) return 'scoresNone';
+      if (!hasScores) return `${scoreName(trace)}None` as const;
       return trace.router.k === undefined ? 'marginNone' : undefined;
     case 'weight':
       return trace.blocks.some(({ weight }) => weight) ? undefined : 'weightNone';

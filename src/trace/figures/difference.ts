@@ -15,7 +15,7 @@ import {
 import { alignTraces, type Alignment } from '../alignment/align.js';
 import { distribution } from './distribution.js';
 import { Mean } from '../../statistics/mean.js';
-import { chanceJaccard, chanceSaturation, jaccardOf, saturationOf, shared } from '../../statistics/sets.js';
+import { chanceJaccard, chanceTopKOverlap, jaccardOf, topKOverlapOf, shared } from '../../statistics/sets.js';
 import { tokensWithin } from '../model/ranges.js';
 import type { Expert, Sequence, Site, TokenRange, Trace } from '../model/trace.js';
 import { usage } from './usage.js';
@@ -23,9 +23,9 @@ import { usage } from './usage.js';
 /** How far the choices of two runs agree: means over cells whose token is the same, without special tokens. */
 export interface Agreement {
   /** |S ∩ S'| ÷ k. */
-  readonly saturation: number;
+  readonly topKOverlap: number;
   /** For even draws on both sides: k/E. */
-  readonly chanceSaturation: number;
+  readonly chanceTopKOverlap: number;
   /** |S ∩ S'| ÷ |S ∪ S'|. */
   readonly jaccard: number;
   readonly chanceJaccard: number;
@@ -164,8 +164,8 @@ function pairing() {
 }
 
 class Tally {
-  private readonly saturation = new Mean();
-  private readonly chanceSaturation = new Mean();
+  private readonly topKOverlap = new Mean();
+  private readonly chanceTopKOverlap = new Mean();
   private readonly jaccard = new Mean();
   private readonly chanceJaccard = new Mean();
   private readonly divergence = new Mean();
@@ -175,16 +175,16 @@ class Tally {
     this.divergence.add(divergence);
     this.flipped.add(common < Math.max(a, b) ? 1 : 0);
     if (a === 0 && b === 0) return;
-    this.saturation.add(saturationOf(common, a, b));
-    this.chanceSaturation.add(chanceSaturation(a, b, experts));
+    this.topKOverlap.add(topKOverlapOf(common, a, b));
+    this.chanceTopKOverlap.add(chanceTopKOverlap(a, b, experts));
     this.jaccard.add(jaccardOf(common, a, b));
     this.chanceJaccard.add(chanceJaccard(a, b, experts));
   }
 
   get value(): Agreement {
     return {
-      saturation: this.saturation.value,
-      chanceSaturation: this.chanceSaturation.value,
+      topKOverlap: this.topKOverlap.value,
+      chanceTopKOverlap: this.chanceTopKOverlap.value,
       jaccard: this.jaccard.value,
       chanceJaccard: this.chanceJaccard.value,
       divergence: this.divergence.value,

@@ -14,7 +14,7 @@ import { meanOf } from '../../statistics/mean.js';
 import { slotsIn } from './colours.js';
 import { certaintyByLayer, certaintyByToken } from './distribution.js';
 import { allTokenShares, ranked } from './leaders.js';
-import { tokenText } from '../text/label.js';
+import { scoreName, tokenText } from '../text/label.js';
 import { type Measure, measureOf } from './measure.js';
 import { isSmallSample, usage, usageByLayer, usageIntervals } from './usage.js';
 import type { Sequence, Trace } from '../model/trace.js';
@@ -70,9 +70,16 @@ export interface LayerSummary extends Layer {
 }
 
 /** What a source may leave out, in the words of the exports. */
-export const parts = ['text', 'weights', 'scores', 'contributions', 'log-probabilities', 'predictions'] as const;
+export type Part =
+  'text' | 'weights' | 'affinities' | 'router logits' | 'contributions' | 'log-probabilities' | 'predictions';
 
-export type Part = (typeof parts)[number];
+export function partsOf(trace: Trace): Part[] {
+  return ['text', 'weights', scoresOf(trace), 'contributions', 'log-probabilities', 'predictions'];
+}
+
+function scoresOf(trace: Trace): Part {
+  return scoreName(trace) === 'affinity' ? 'affinities' : 'router logits';
+}
 
 export interface Summary {
   readonly sequence: Sequence;
@@ -173,15 +180,17 @@ function layerSummaries(trace: Trace, filter: SiteFilter): LayerSummary[] {
 export function absentParts(trace: Trace, filter: SiteFilter = {}): Part[] {
   const { text, tokens, logProb, topIds } = trace.sequences[filter.sequence ?? 0]!;
   const blocks = trace.blocks.filter(({ sequence }) => sequence === (filter.sequence ?? 0));
+  const scores = blocks.every(({ score }) => score);
   const given: Record<Part, boolean> = {
     text: text !== undefined || tokens.text !== undefined,
     weights: blocks.every(({ weight }) => weight),
-    scores: blocks.every(({ score }) => score),
+    affinities: scores,
+    'router logits': scores,
     contributions: blocks.every(({ contribution }) => contribution),
     'log-probabilities': logProb !== undefined,
     predictions: topIds !== undefined,
   };
-  return parts.filter((part) => !given[part]);
+  return partsOf(trace).filter((part) => !given[part]);
 }
 
 /** Why there are no shares over all layers. */

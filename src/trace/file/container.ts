@@ -14,6 +14,7 @@ import {
 } from '../../formats/safetensors.js';
 import { schemaProblem } from '../../checks/schemaWords.js';
 import { z } from 'zod';
+import type { Intervention } from '../model/trace.js';
 
 export const metadataKey = 'gander-trace';
 
@@ -175,10 +176,20 @@ const scope = z.object({
     .exactOptional(),
 });
 
+/** Files and servers call a logit bias a tilt. */
 export const interventionSchema = z.discriminatedUnion('action', [
   z.object({ action: z.literal('knock-out'), expert: z.string(), scope }),
   z.object({ action: z.literal('force'), expert: z.string(), scope }),
-  z.object({ action: z.literal('tilt'), expert: z.string(), amount: z.number(), scope }),
+  z
+    .object({ action: z.literal('tilt'), expert: z.string(), amount: z.number(), scope })
+    .transform((tilt) => ({ ...tilt, action: 'logit-bias' as const })),
 ]);
+
+/** As a file and a server have it. */
+export type WrittenIntervention = z.input<typeof interventionSchema>;
+
+export function writtenIntervention(intervention: Intervention): WrittenIntervention {
+  return intervention.action === 'logit-bias' ? { ...intervention, action: 'tilt' } : intervention;
+}
 
 export const expertsSchema = z.array(z.object({ id: z.string(), name: z.string() }));

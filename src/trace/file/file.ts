@@ -32,9 +32,11 @@ import {
   sizeOf,
   tooLarge,
   tooMany,
+  writtenIntervention,
 } from './container.js';
 import { finished } from '../model/finished.js';
 import type { Block, BlockColumns, ExpertSet, Sequence, SequenceColumns, Site, Tokens, Trace } from '../model/trace.js';
+import { presentStrategy } from './renamed.js';
 import { readVersion1 } from './version1.js';
 
 export { checkTraceSize };
@@ -91,7 +93,7 @@ const schema = z.object({
   created: z.string(),
 });
 
-type Header = z.infer<typeof schema>;
+type Header = z.input<typeof schema>;
 
 function countOf(header: unknown): Counts {
   const sequences = partsOf(partOf(header, 'sequences')).map((sequence) => Number(partOf(sequence, 'count')));
@@ -140,7 +142,7 @@ export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
     version,
     source: { ...source, versions: { ...source.versions } },
     router: { ...router, ...(router.params && { params: { ...router.params } }) },
-    interventions: [...interventions],
+    interventions: interventions.map(writtenIntervention),
     sequences: sequences.map(({ role, text, tokens, topTokens, predictions: P }) => ({
       role,
       count: tokens.count,
@@ -193,7 +195,7 @@ function readVersion2(container: Container): Trace {
   checkSites(sites, read, expertSets);
   return {
     source,
-    router,
+    router: { ...router, name: presentStrategy(router.name) },
     interventions,
     sequences: read,
     expertSets,

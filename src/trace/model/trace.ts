@@ -155,7 +155,7 @@ export type Intervention =
   /** Force: weight 1 for this expert, 0 for all others. */
   | { readonly action: 'force'; readonly expert: string; readonly scope: Scope }
   /** Logit bias: `amount` is added to the score before the choice. */
-  | { readonly action: 'tilt'; readonly expert: string; readonly amount: number; readonly scope: Scope };
+  | { readonly action: 'logit-bias'; readonly expert: string; readonly amount: number; readonly scope: Scope };
 
 export interface Trace {
   readonly source: Source;

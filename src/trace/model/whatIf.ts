@@ -46,7 +46,7 @@ export class SiteWhatIf {
     return this.#made.bias;
   }
 
-  /** Later interventions on an expert win over earlier ones; a later knock-out or tilt of a forced expert cancels the force. */
+  /** Later interventions on an expert win over earlier ones; a later knock-out or logit bias of a forced expert cancels the force. */
   #make(t: number) {
     this.#named ??= byExpert(this.#acting);
     this.#forces ??= new Latest(this.#acting.filter(({ intervention }) => intervention.action === 'force'));
@@ -60,7 +60,7 @@ export class SiteWhatIf {
     for (const [expert, latest] of this.#named) {
       const intervention = look(latest)?.intervention;
       if (intervention?.action === 'knock-out') bias[expert] = -Infinity;
-      if (intervention?.action === 'tilt') bias[expert] = intervention.amount;
+      if (intervention?.action === 'logit-bias') bias[expert] = intervention.amount;
     }
     const force = look(this.#forces);
     const isHeld = force !== undefined && this.#named.get(force.expert)!.at(t).acting === force;

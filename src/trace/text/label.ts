@@ -1,6 +1,6 @@
 /** Tokens, routers and what-ifs as one line of plain text. */
 import type { Layer } from '../model/access.js';
-import type { ExpertSet, Intervention, Router, Scope, Sequence, TokenRange } from '../model/trace.js';
+import type { ExpertSet, Intervention, Router, Scope, Sequence, TokenRange, Trace } from '../model/trace.js';
 
 /** The text's own characters under a token; without these the vocabulary's spelling, or else the token's id or position. */
 export function tokenText({ text, tokens }: Sequence, t: number): string {
@@ -44,6 +44,11 @@ export function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '·');
 }
 
+/** What a router's raw output is called: an affinity in a pool, a router logit in a mixture of experts. */
+export function scoreName({ expertSets }: Pick<Trace, 'expertSets'>): 'affinity' | 'routerLogit' {
+  return expertSets.some(({ scope }) => scope === 'layer') ? 'routerLogit' : 'affinity';
+}
+
 /** As on the command line: `base`, `phatgoose:2`, `single:python`, `retrieval` (with the expert it picked, if known). */
 export function routerText({ name, k, params }: Router): string {
   const argument = k ?? params?.['expert'];
@@ -55,10 +60,10 @@ export function layerText({ stack, layer, router }: Layer): string {
   return plain([stack, layer, router].filter((part) => part !== undefined).join(' '));
 }
 
-/** `knock-out python@layer=3,kind=q`, `tilt sql@tokens=12..29=+0.5`. */
+/** `knock-out python@layer=3,kind=q`, `logit-bias sql@tokens=12..29=+0.5`. */
 export function interventionText(intervention: Intervention): string {
   const amount =
-    intervention.action === 'tilt' ? `=${intervention.amount < 0 ? '' : '+'}${String(intervention.amount)}` : '';
+    intervention.action === 'logit-bias' ? `=${intervention.amount < 0 ? '' : '+'}${String(intervention.amount)}` : '';
   return `${intervention.action} ${intervention.expert}${scopeText(intervention.scope)}${amount}`;
 }
 

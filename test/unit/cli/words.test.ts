@@ -47,6 +47,12 @@ describe('a strategy', () => {
     },
   );
 
+  it('is told its present name where it has been renamed', () => {
+    expect(() => parseStrategy('learned:2', pool)).toThrow(
+      'There is no strategy "learned:2". It is now called jointly-trained.',
+    );
+  });
+
   it('is written as it is read', () => {
     for (const text of ['base', 'single:sql', 'phatgoose:2', 'arrow:3', 'merged']) {
       expect(strategyText(parseStrategy(text, pool))).toBe(text);
@@ -55,20 +61,20 @@ describe('a strategy', () => {
 });
 
 describe('a what-if', () => {
-  it('has an expert, a scope and, for a tilt, an amount', () => {
+  it('has an expert, a scope and, for a logit bias, an amount', () => {
     expect(parseIntervention('knock-out', 'sql')).toEqual({ action: 'knock-out', expert: 'sql', scope: {} });
     expect(parseIntervention('force', 'sql@layer=3,kind=q,token=0')).toEqual({
       action: 'force',
       expert: 'sql',
       scope: { layer: 3, kind: 'q', token: 0 },
     });
-    expect(parseIntervention('tilt', 'sql@module=model.layers.0.mlp.up_proj=-0.5')).toEqual({
-      action: 'tilt',
+    expect(parseIntervention('logit-bias', 'sql@module=model.layers.0.mlp.up_proj=-0.5')).toEqual({
+      action: 'logit-bias',
       expert: 'sql',
       scope: { module: 'model.layers.0.mlp.up_proj' },
       amount: -0.5,
     });
-    expect(parseIntervention('tilt', 'sql=+1e-1')).toMatchObject({ scope: {}, amount: 0.1 });
+    expect(parseIntervention('logit-bias', 'sql=+1e-1')).toMatchObject({ scope: {}, amount: 0.1 });
     expect(parseIntervention('force', 'sql@tokens=12..29+44').scope).toEqual({
       tokens: [
         [12, 30],
@@ -78,11 +84,11 @@ describe('a what-if', () => {
   });
 
   it.each([
-    ['tilt', 'sql'],
-    ['tilt', 'sql='],
-    ['tilt', 'sql=much'],
-    ['tilt', 'sql=Infinity'],
-    ['tilt', 'sql@layer=3'],
+    ['logit-bias', 'sql'],
+    ['logit-bias', 'sql='],
+    ['logit-bias', 'sql=much'],
+    ['logit-bias', 'sql=Infinity'],
+    ['logit-bias', 'sql@layer=3'],
     ['knock-out', ''],
     ['knock-out', '@layer=3'],
     ['knock-out', 'sql@'],
@@ -96,9 +102,13 @@ describe('a what-if', () => {
   });
 
   it('is written as it is read', () => {
-    expect(interventionText(parseIntervention('tilt', 'sql@layer=3,kind=q=-0.5'))).toBe('tilt sql@layer=3,kind=q=-0.5');
-    expect(interventionText(parseIntervention('tilt', 'sql=2'))).toBe('tilt sql=+2');
-    expect(interventionText(parseIntervention('tilt', 'sql@tokens=12..29+44=1'))).toBe('tilt sql@tokens=12..29+44=+1');
+    expect(interventionText(parseIntervention('logit-bias', 'sql@layer=3,kind=q=-0.5'))).toBe(
+      'logit-bias sql@layer=3,kind=q=-0.5',
+    );
+    expect(interventionText(parseIntervention('logit-bias', 'sql=2'))).toBe('logit-bias sql=+2');
+    expect(interventionText(parseIntervention('logit-bias', 'sql@tokens=12..29+44=1'))).toBe(
+      'logit-bias sql@tokens=12..29+44=+1',
+    );
     expect(interventionText(parseIntervention('knock-out', 'sql'))).toBe('knock-out sql');
   });
 

@@ -74,7 +74,7 @@ describe('what several traces show', () => {
       found,
     );
     const [use] = summarise(['x'], [{ document: doc('x', '1'), explained }], 1)!.kinds;
-    expect(use!.regions.map((r) => [r.name, r.moved, [...r.share]])).toEqual([
+    expect(use!.regions.map((r) => [r.name, r.totalVariation, [...r.share]])).toEqual([
       ['left', 1, [1, 0, 0]],
       ['right', 1, [0, 1, 0]],
     ]);

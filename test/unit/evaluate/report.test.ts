@@ -79,7 +79,7 @@ describe('the report', () => {
   });
 
   it('names what the pool lacks', async () => {
-    expect(await markdown()).toMatch(/## Not measured\n\n- retrieval: .*\n- learned, k = 2: .*\n- multitask/);
+    expect(await markdown()).toMatch(/## Not measured\n\n- retrieval: .*\n- jointly trained, k = 2: .*\n- multitask/);
     expect(await markdown(Infinity, ['base', 'merged'])).not.toContain('## Not measured');
   });
 

@@ -54,13 +54,14 @@ describe('results', () => {
   });
 
   it('are taken over from an earlier evaluation only of the same pool', () => {
-    const before = { hash: 'd', bytes: 7, tokens: 3, bits: { base: 12.5, 'phatgoose:2': 11 } };
+    const before = { hash: 'd', bytes: 7, tokens: 3, bits: { base: 12.5, 'phatgoose:2': 11, 'learned:2': 10 } };
     const json = (hash: string) => JSON.stringify({ pool: { hash }, results: [before] });
     const results = new Results('pool', file);
     results.addScore('d', 'base', { ...score, bits: 1 });
     expect(results.takeOver(json('other'))).toBe(0);
-    expect(results.takeOver(json('pool'))).toBe(1);
+    expect(results.takeOver(json('pool'))).toBe(2);
     expect(results.score('d', 'phatgoose:2')).toEqual({ bits: 11, bytes: 7, tokens: 3 });
+    expect(results.score('d', 'jointly-trained:2')?.bits).toBe(10); // its present name
     expect(results.score('d', 'base')?.bits).toBe(1); // measured here
     expect(() => results.takeOver('{"pool"')).toThrow('damaged');
   });

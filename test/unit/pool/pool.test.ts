@@ -163,7 +163,7 @@ describe('a pool', () => {
     expect(() => readPool(folder)).toThrow(expect.objectContaining({ message }));
   });
 
-  describe('a learned router', () => {
+  describe('a jointly trained router', () => {
     const experts = ['beta-2', 'alpha', 'gone'];
     const router = (shape: number[], rows = experts) => {
       const data = Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => i);
@@ -176,7 +176,7 @@ describe('a pool', () => {
     it('gives each of its experts a row, and the others none', () => {
       const pool = router([3, 32]);
       expect(pool.warnings).toEqual([]);
-      const row = (id: string) => pool.experts.find((expert) => expert.id === id)!.learned;
+      const row = (id: string) => pool.experts.find((expert) => expert.id === id)!.routerRows;
       expect(row('alpha')!.get('model.layers.0.self_attn.q_proj')!.read()).toEqual(
         Float32Array.from({ length: 32 }, (_, i) => 32 + i),
       );
@@ -191,7 +191,7 @@ describe('a pool', () => {
       ['two rows for one expert', [3, 32], ['alpha', 'beta-2', 'alpha'], /two of its rows are for the same expert/],
     ])('with %s is left out with a warning', (_, shape, rows, why) => {
       const pool = router(shape, rows);
-      expect(pool.experts.every(({ learned }) => learned === undefined)).toBe(true);
+      expect(pool.experts.every(({ routerRows }) => routerRows === undefined)).toBe(true);
       expect(pool.router).toBeUndefined();
       expect(pool.warnings).toEqual([{ code: 'part-left-out', text: expect.stringMatching(why) as string }]);
     });
@@ -200,7 +200,7 @@ describe('a pool', () => {
       router([3, 32]);
       change('pool.json', (json) => (json['router'] = { weights: '../router.safetensors', experts }));
       expect(readPool(folder).warnings).toEqual([
-        { code: 'part-left-out', text: expect.stringMatching(/The learned router is left out/) as string },
+        { code: 'part-left-out', text: expect.stringMatching(/The jointly trained router is left out/) as string },
       ]);
     });
   });

@@ -99,6 +99,20 @@ describe('gander-serve', () => {
     const { info } = await connect(ganderServe({ trace, strategies: ['phatgoose', 'single', 'astrology'] }));
     expect((await info()).can.strategies.map(({ name }) => name)).toEqual(['phatgoose', 'single']);
   });
+
+  it('is asked in its own words, whatever these are called here', async () => {
+    const { engine, info, asked } = await connect(ganderServe({ trace, strategies: ['learned'] }));
+    expect((await info()).can.strategies.map(({ name }) => name)).toEqual(['jointly-trained']);
+    await engine.route({
+      text: 'the goose',
+      strategy: { name: 'jointly-trained', k: 1 },
+      interventions: [{ action: 'logit-bias', expert: '0.1', amount: 2, scope: {} }],
+    });
+    expect(asked.at(-1)!.body).toMatchObject({
+      strategy: { name: 'learned', k: 1 },
+      interventions: [{ action: 'tilt', expert: '0.1', amount: 2 }],
+    });
+  });
 });
 
 describe('a malicious server in its place', () => {

@@ -5,9 +5,9 @@ import { random } from '../../../src/statistics/random.js';
 
 describe('load', () => {
   it('is even for even shares, and has one effective expert if one has all', () => {
-    expect(load(Float64Array.of(0.25, 0.25, 0.25, 0.25))).toMatchObject({ cv: 0, maxOverMean: 1, dead: [] });
+    expect(load(Float64Array.of(0.25, 0.25, 0.25, 0.25))).toMatchObject({ cv: 0, maxVio: 0, dead: [] });
     const one = load(Float64Array.of(0, 1, 0, 0));
-    expect(one).toMatchObject({ maxOverMean: 4, entropyRatio: 0, effective: 1, dead: [0, 2, 3] });
+    expect(one).toMatchObject({ maxVio: 3, entropyRatio: 0, effective: 1, dead: [0, 2, 3] });
     // √(E − 1)
     expect(one.cv).toBeCloseTo(Math.sqrt(3));
   });

@@ -1,7 +1,7 @@
-/** Saturation |S ∩ S'| ÷ k (Muennighoff et al. 2024, OLMoE), Jaccard |S ∩ S'| ÷ |S ∪ S'|; by chance over the hypergeometric overlap. */
+/** Top-k overlap |S ∩ S'| ÷ k (Muennighoff et al. 2024, OLMoE), Jaccard |S ∩ S'| ÷ |S ∪ S'|; by chance over the hypergeometric overlap. */
 import { describe, expect, it } from 'vitest';
 import { random } from '../../../src/statistics/random.js';
-import { chanceJaccard, chanceSaturation, jaccardOf, saturationOf, shared } from '../../../src/statistics/sets.js';
+import { chanceJaccard, chanceTopKOverlap, jaccardOf, topKOverlapOf, shared } from '../../../src/statistics/sets.js';
 
 const common = (a: readonly number[], b: readonly number[], toB?: readonly number[]) =>
   shared(Int16Array.from(a), 0, a.length, Int16Array.from(b), 0, b.length, toB && Int16Array.from(toB));
@@ -15,11 +15,11 @@ describe('two chosen sets', () => {
   });
 
   it('agree according to the formulas', () => {
-    expect(saturationOf(2, 4, 4)).toBe(0.5);
+    expect(topKOverlapOf(2, 4, 4)).toBe(0.5);
     expect(jaccardOf(2, 4, 4)).toBeCloseTo(2 / 6);
     // The larger of the two is k.
-    expect(saturationOf(1, 1, 2)).toBe(0.5);
-    expect(saturationOf(0, 0, 0)).toBeNaN();
+    expect(topKOverlapOf(1, 1, 2)).toBe(0.5);
+    expect(topKOverlapOf(0, 0, 0)).toBeNaN();
     expect(jaccardOf(0, 0, 0)).toBeNaN();
   });
 
@@ -32,15 +32,15 @@ describe('two chosen sets', () => {
       return [...drawn];
     };
     const runs = 20_000;
-    let saturation = 0;
+    let topKOverlap = 0;
     let jaccard = 0;
     for (let r = 0; r < runs; r++) {
       const both = common(draw(), draw());
-      saturation += saturationOf(both, k, k) / runs;
+      topKOverlap += topKOverlapOf(both, k, k) / runs;
       jaccard += jaccardOf(both, k, k) / runs;
     }
-    expect(chanceSaturation(k, k, n)).toBe(k / n);
-    expect(saturation).toBeCloseTo(k / n, 2);
+    expect(chanceTopKOverlap(k, k, n)).toBe(k / n);
+    expect(topKOverlap).toBeCloseTo(k / n, 2);
     expect(jaccard).toBeCloseTo(chanceJaccard(k, k, n), 2);
   });
 });

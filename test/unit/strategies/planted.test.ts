@@ -68,7 +68,12 @@ it('steers the engine', () => {
     widths: [4],
     experts: ['a', 'b'],
     adapts: [true, true],
-    scored: { phatgoose: [true, true], 'average-activation': [true, true], arrow: [true, true], learned: [true, true] },
+    scored: {
+      phatgoose: [true, true],
+      'average-activation': [true, true],
+      arrow: [true, true],
+      'jointly-trained': [true, true],
+    },
     routers: [],
     leftOut: {},
     warnings: [],

@@ -25,7 +25,7 @@ describe('strategies', () => {
       expect(Object.keys(strategy)).toEqual(['name', ...(takes ? [takes] : [])]);
     }
     expect(strategyForms()).toBe(
-      'base, single:<expert>, phatgoose[:k], retrieval, merged, merged-factors, average-activation[:k], arrow[:k], learned[:k], multitask',
+      'base, single:<expert>, phatgoose[:k], retrieval, merged, merged-factors, average-activation[:k], arrow[:k], jointly-trained[:k], multitask',
     );
     expect(readStrategy('arrow', () => 3)).toEqual({ name: 'arrow', k: 3 });
   });
@@ -43,10 +43,10 @@ describe('strategies', () => {
       expect(strategySchema.parse(strategy)).toEqual(strategy);
     }
     expect(strategySchema.parse({ name: 'retrieval', expert: 'a' })).toEqual({ name: 'retrieval', expert: 'a' });
-    expect(strategySchema.parse({ name: 'own', k: 3 })).toEqual({ name: 'own', k: 3 });
+    expect(strategySchema.parse({ name: 'native', k: 3 })).toEqual({ name: 'native', k: 3 });
     for (const wrong of [
       { name: 'magic' },
-      { name: 'own' },
+      { name: 'native' },
       { name: 'phatgoose' },
       { name: 'phatgoose', k: 0 },
       { name: 'base', k: 2 },
@@ -60,7 +60,7 @@ describe('strategies', () => {
     const names = (parts: Parameters<typeof strategiesFor>[0]) => strategiesFor(parts).map(({ name }) => name);
     expect(names([])).toEqual(['base', 'single', 'phatgoose', 'merged', 'merged-factors', 'arrow']);
     expect(names(['retriever', 'activations', 'multitask', 'router'])).toEqual(all.map(({ name }) => name));
-    expect(names(['retriever', 'activations', 'multitask', 'router'])).not.toContain('own');
+    expect(names(['retriever', 'activations', 'multitask', 'router'])).not.toContain('native');
     expect(strategiesFor([])[1]).toMatchObject({ name: 'single', title: 'One expert', takes: ['expert'] });
   });
 

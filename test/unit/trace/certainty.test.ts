@@ -142,10 +142,10 @@ describe('the scores that the router compared under interventions', () => {
     expect(selectionScores(elsewhere, 0, 2)).toEqual(rawScores(elsewhere, 0, 2));
   });
 
-  it('leave out a knocked-out expert and include a tilt', () => {
+  it('leave out a knocked-out expert and include a logit bias', () => {
     const interventions: Intervention[] = [
       { action: 'knock-out', expert: 'expert-0', scope: everywhere },
-      { action: 'tilt', expert: 'expert-1', amount: 0.5, scope: { kind: 'q', token: 2 } },
+      { action: 'logit-bias', expert: 'expert-1', amount: 0.5, scope: { kind: 'q', token: 2 } },
     ];
     const trace = fabricate({ interventions });
     const raw = rawScores(trace, 0, 2);
@@ -158,12 +158,12 @@ describe('the scores that the router compared under interventions', () => {
   });
 
   it('follow the later of two interventions', () => {
-    const tilt = (amount: number): Intervention => ({ action: 'tilt', expert: 'a', amount, scope: everywhere });
+    const biased = (amount: number): Intervention => ({ action: 'logit-bias', expert: 'a', amount, scope: everywhere });
     const knockOut: Intervention = { action: 'knock-out', expert: 'a', scope: everywhere };
     const force = (expert: string): Intervention => ({ action: 'force', expert, scope: everywhere });
-    expect(bias([tilt(1), tilt(2)])).toEqual([2, 0, 0, -1]);
-    expect(bias([tilt(1), knockOut])).toEqual([-Infinity, 0, 0, -1]);
-    expect(bias([knockOut, tilt(1)])).toEqual([1, 0, 0, -1]);
+    expect(bias([biased(1), biased(2)])).toEqual([2, 0, 0, -1]);
+    expect(bias([biased(1), knockOut])).toEqual([-Infinity, 0, 0, -1]);
+    expect(bias([knockOut, biased(1)])).toEqual([1, 0, 0, -1]);
     expect(bias([force('a'), force('b')])).toEqual([0, 0, 0, 1]);
     expect(bias([force('a'), knockOut])).toEqual([-Infinity, 0, 0, -1]);
     expect(bias([knockOut, force('a')])).toEqual([0, 0, 0, 0]);
@@ -171,7 +171,7 @@ describe('the scores that the router compared under interventions', () => {
   });
 
   it('change only within the scope, and not for unknown experts', () => {
-    const at = (scope: object): Intervention[] => [{ action: 'tilt', expert: 'b', amount: 1, scope }];
+    const at = (scope: object): Intervention[] => [{ action: 'logit-bias', expert: 'b', amount: 1, scope }];
     expect(bias(at({ layer: 3, kind: 'q', module: site.path, token: 5 }), 5)).toEqual([0, 1, 0, -1]);
     expect(bias(at({ token: 5, sequence: 0 }), 5)).toEqual([0, 1, 0, -1]);
     for (const scope of [
@@ -190,14 +190,14 @@ describe('the scores that the router compared under interventions', () => {
 
   it('count tokens in the first sequence, if none is named', () => {
     const other = { ...site, sequence: 1 };
-    const tilt = (scope: object): Intervention[] => [{ action: 'tilt', expert: 'b', amount: 1, scope }];
-    expect(whatIfAt(tilt({ token: 5 }), experts, other)).toBeUndefined();
-    expect(whatIfAt(tilt({ token: 5, sequence: 1 }), experts, other)!.at(5).bias[1]).toBe(1);
-    expect(whatIfAt(tilt({}), experts, other)!.byToken).toBe(false);
+    const biased = (scope: object): Intervention[] => [{ action: 'logit-bias', expert: 'b', amount: 1, scope }];
+    expect(whatIfAt(biased({ token: 5 }), experts, other)).toBeUndefined();
+    expect(whatIfAt(biased({ token: 5, sequence: 1 }), experts, other)!.at(5).bias[1]).toBe(1);
+    expect(whatIfAt(biased({}), experts, other)!.byToken).toBe(false);
   });
 
   it('change for the tokens in the ranges, and for no others', () => {
-    const some = (scope: object, amount = 1): Intervention => ({ action: 'tilt', expert: 'b', amount, scope });
+    const some = (scope: object, amount = 1): Intervention => ({ action: 'logit-bias', expert: 'b', amount, scope });
     const at = (list: Intervention[]) => {
       const found = whatIfAt(list, experts, site)!;
       expect(found.byToken).toBe(true);
@@ -226,7 +226,7 @@ describe('the scores that the router compared under interventions', () => {
     const expert = fc.constantFrom('a', 'b', 'c', 'nobody');
     const intervention: fc.Arbitrary<Intervention> = fc.oneof(
       fc.record({ action: fc.constantFrom('knock-out' as const, 'force' as const), expert, scope }),
-      fc.record({ action: fc.constant('tilt' as const), expert, amount: fc.integer({ min: -9, max: 9 }), scope }),
+      fc.record({ action: fc.constant('logit-bias' as const), expert, amount: fc.integer({ min: -9, max: 9 }), scope }),
     );
     fc.assert(
       fc.property(fc.array(intervention, { maxLength: 8 }), fc.array(fc.nat(9), { minLength: 1 }), (list, visited) => {
@@ -245,13 +245,15 @@ describe('the scores that the router compared under interventions', () => {
       if (e < 0 || (scope.layer ?? 3) !== 3 || (scope.token ?? t) !== t || !isWithin) continue;
       if (what.action === 'force') forced = e;
       else if (forced === e) forced = -1;
-      bias[e] = what.action === 'knock-out' ? -Infinity : what.action === 'tilt' ? what.amount : 0;
+      bias[e] = what.action === 'knock-out' ? -Infinity : what.action === 'logit-bias' ? what.amount : 0;
     }
     return [...bias, forced];
   }
 
   it('are computed once for all sites that the interventions treat alike', () => {
-    const list: Intervention[] = [{ action: 'tilt', expert: 'b', amount: 1, scope: { kind: 'q', tokens: [[1, 3]] } }];
+    const list: Intervention[] = [
+      { action: 'logit-bias', expert: 'b', amount: 1, scope: { kind: 'q', tokens: [[1, 3]] } },
+    ];
     const at = (path: string, kind: string) => whatIfAt(list, experts, { ...site, path, kind });
     expect(at('one', 'q')).toBe(at('two', 'q'));
     expect(at('one', 'k')).toBeUndefined();

@@ -13,8 +13,8 @@ describe('what can colour a text', () => {
     const bare = withText(fabricateIds(), {});
     expect(colourings.map((by) => lackFor(bare, by))).toEqual([
       undefined,
-      'scoresNone',
-      'scoresNone',
+      'routerLogitNone',
+      'routerLogitNone',
       'weightNone',
       'predictionsNone',
       'predictionsNone',

@@ -15,7 +15,7 @@ describe('the difference of two runs', () => {
     const ranges = [0, 1].map((at) => Array.from({ length: 1000 }, (_, r): TokenRange => [2 * r + at, 2 * r + at + 1]));
     const tokens = Array.from({ length: 2000 }, (_, i) => `t${i}`);
     const interventions = Array.from({ length: 600 }, (_, i): Intervention => ({
-      action: 'tilt',
+      action: 'logit-bias',
       expert: `expert-${i % 5}`,
       amount: i,
       scope: { tokens: ranges[i % 2]! },
@@ -33,9 +33,9 @@ describe('the difference of two runs', () => {
   it('is nothing between a run and itself', () => {
     const trace = fabricate();
     const d = difference(trace, trace);
-    expect(d.all).toMatchObject({ saturation: 1, jaccard: 1, flipped: 0, cells: 14 * 15 });
+    expect(d.all).toMatchObject({ topKOverlap: 1, jaccard: 1, flipped: 0, cells: 14 * 15 });
     expect(d.all.divergence).toBeCloseTo(0);
-    expect(d.all.chanceSaturation).toBeCloseTo(2 / 5);
+    expect(d.all.chanceTopKOverlap).toBeCloseTo(2 / 5);
     expect(d.flips.every((f) => f === 0)).toBe(true);
     expect([...d.usage!.change].every((x) => x === 0)).toBe(true);
     expect([...d.predictions].every((x) => Math.abs(x) < 1e-6)).toBe(true);
@@ -47,7 +47,7 @@ describe('the difference of two runs', () => {
   it('is near chance between two random runs', () => {
     const tokens = Array.from({ length: 300 }, (_, i) => `t${i}`);
     const { all } = difference(fabricate({ seed: 1, tokens }), fabricate({ seed: 2, tokens }));
-    expect(all.saturation).toBeCloseTo(all.chanceSaturation, 1);
+    expect(all.topKOverlap).toBeCloseTo(all.chanceTopKOverlap, 1);
     expect(all.jaccard).toBeCloseTo(all.chanceJaccard, 1);
   });
 
@@ -60,7 +60,7 @@ describe('the difference of two runs', () => {
     const d = difference(a, same);
     expect([...d.alignment.a]).toEqual([0, 1, -1, 2]);
     expect([...d.flips]).toEqual([-1, 1, -1, 0]);
-    expect(d.all).toMatchObject({ saturation: 0.75, flipped: 0.5, cells: 2 });
+    expect(d.all).toMatchObject({ topKOverlap: 0.75, flipped: 0.5, cells: 2 });
     expect(d.all.jaccard).toBeCloseTo((1 / 3 + 1) / 2);
   });
 
@@ -71,7 +71,7 @@ describe('the difference of two runs', () => {
       expertSets: [{ scope: 'pool', experts: [...a.expertSets[0]!.experts].reverse() }],
     } as const;
     const b = without(reversed, 'score');
-    expect(difference(a, b).all).toMatchObject({ saturation: 1, flipped: 0, divergence: NaN });
+    expect(difference(a, b).all).toMatchObject({ topKOverlap: 1, flipped: 0, divergence: NaN });
     const fewer = fabricate({ experts: 3, kinds: ['q'] });
     expect(difference(a, fewer).sites.map((s) => s.site.kind)).toEqual(['q', 'q']);
     expect(difference(a, b, { layer: 1, kind: 'k' }).sites.length).toBe(1);
@@ -81,21 +81,21 @@ describe('the difference of two runs', () => {
   it('has no overlap for a base run, in which nothing is chosen', () => {
     const a = fabricate();
     const base = withBlock(a, { chosen: blockOf(a).chosen.map(() => -1) });
-    expect(difference(a, base).all).toMatchObject({ saturation: 0, flipped: 1 });
-    expect(difference(base, base).all).toMatchObject({ saturation: NaN, flipped: 0 });
+    expect(difference(a, base).all).toMatchObject({ topKOverlap: 0, flipped: 1 });
+    expect(difference(base, base).all).toMatchObject({ topKOverlap: NaN, flipped: 0 });
   });
 
   it('compares site by site if each layer has its own experts, and gives no usage over layers', () => {
     const [a, b] = [fabricateIds({ seed: 1 }), fabricateIds({ seed: 2 })];
     const same = difference(a, a, { sequence: 1 });
     // The last of the four tokens passed through no router.
-    expect(same.all).toMatchObject({ saturation: 1, flipped: 0, cells: 4 * 3 });
+    expect(same.all).toMatchObject({ topKOverlap: 1, flipped: 0, cells: 4 * 3 });
     expect(same.all.divergence).toBeNaN();
     expect(same.usage).toBeUndefined();
     expect([...same.flips].filter((f) => f === -1)).toHaveLength(4);
     const input = difference(a, b);
     expect(input.sites.map(({ site }) => site.stack)).toEqual(Array(4).fill('encoder'));
-    expect(input.all.chanceSaturation).toBeCloseTo(8 / 256);
+    expect(input.all.chanceTopKOverlap).toBeCloseTo(8 / 256);
     expect(input.layers).toEqual([2, 3, 4, 5].map((layer) => ({ stack: 'encoder', layer })));
     expect(difference(a, b, { layer: 2 }).usage!.change.reduce((sum, x) => sum + x, 0)).toBeCloseTo(0);
   });

@@ -142,7 +142,7 @@ describe('a trace of a source that knows only ids', () => {
     // The last of the output's four tokens has one row per site, without an expert.
     expect(rows.length).toBe(4 * (6 * 8 + 3 * 8 + 1));
     expect(rows[0]).toMatchObject({ token: '0', id: '100', text: '#100', start: '', log_prob: '', sequence: 'input' });
-    expect(rows[0]).toMatchObject({ stack: 'encoder', layer: '2', affinity: '', weight: '', entropy: '' });
+    expect(rows[0]).toMatchObject({ stack: 'encoder', layer: '2', router_logit: '', weight: '', entropy: '' });
     expect(rows.at(-1)).toMatchObject({ token: '3', sequence: 'output', stack: 'decoder', rank: '', expert: '' });
     expect(parseCsv(toCsv(trace, { sequence: 1, layer: 3 })).length).toBe(1 + 3 * 8 + 1);
   });
@@ -153,7 +153,7 @@ describe('a trace of a source that knows only ids', () => {
     expect(s.tokens.every((token) => !('experts' in token) && Number.isNaN(token.entropy))).toBe(true);
     expect(s.layers.map(({ stack, layer }) => `${stack} ${layer}`)).toEqual([2, 3, 4, 5].map((l) => `decoder ${l}`));
     expect(s.layers[0]!.load!.dead.length).toBeGreaterThan(256 - 3 * 8 - 1);
-    expect(s.absent).toEqual(['text', 'weights', 'scores', 'contributions', 'log-probabilities', 'predictions']);
+    expect(s.absent).toEqual(['text', 'weights', 'router logits', 'contributions', 'log-probabilities', 'predictions']);
     // The experts of a single layer may be counted.
     expect(summarise(trace, { sequence: 1, layer: 3 }).shared).toMatchObject({ choices: 3 * 8, measure: 'choice' });
   });
@@ -161,7 +161,7 @@ describe('a trace of a source that knows only ids', () => {
   it('is complete in Markdown and HTML, which name what is absent', () => {
     for (const text of [traceMarkdown(trace), traceHtml(trace)]) {
       expect(text).toContain('Each layer has experts of its own');
-      expect(text).toContain('weights, scores, contributions');
+      expect(text).toContain('weights, router logits, contributions');
       expect(text).not.toContain('leading experts');
       expect(text).not.toMatch(/NaN|undefined|0\.0 %/);
     }

@@ -23,10 +23,13 @@ type Header = Record<string, unknown>;
 const sequence = (header: Header) => (header['sequences'] as { [key: string]: unknown; count: number }[])[0]!;
 const set = (header: Header) => (header['expertSets'] as Record<string, unknown>[])[0]!;
 
+const headerOf = (bytes: Uint8Array) =>
+  JSON.parse(parseHeader(bytes, bytes.length).metadata.get('gander-trace')!) as Header;
+
 /** A file with a changed header and the same tensors. */
 function changed(bytes: Uint8Array, change: (header: Header) => void): Uint8Array {
-  const { metadata, tensors } = parseHeader(bytes, bytes.length);
-  const header = JSON.parse(metadata.get('gander-trace')!) as Header;
+  const { tensors } = parseHeader(bytes, bytes.length);
+  const header = headerOf(bytes);
   change(header);
   const inputs = [...tensors.values()].map((t) => ({ ...t, data: bytes.slice(t.begin, t.end) }));
   return encodeSafetensors(inputs, { 'gander-trace': JSON.stringify(header) });
@@ -71,11 +74,23 @@ describe('a trace file', () => {
         interventions: [
           { action: 'knock-out', expert: 'expert-0', scope: {} },
           { action: 'force', expert: 'expert-1', scope },
-          { action: 'tilt', expert: 'expert-2', amount: -0.5, scope: { token: 0 } },
+          { action: 'logit-bias', expert: 'expert-2', amount: -0.5, scope: { token: 0 } },
         ],
       });
       expect(decodeTrace(encodeTrace(trace))).toStrictEqual(trace);
     }
+  });
+
+  it('writes a logit bias as the format calls it, and reads strategies by their former names', () => {
+    const trace = fabricate({
+      router: { name: 'learned', k: 2 },
+      interventions: [{ action: 'logit-bias', expert: 'expert-0', amount: 1, scope: {} }],
+    });
+    const bytes = encodeTrace(trace);
+    expect(headerOf(bytes)).toMatchObject({ interventions: [{ action: 'tilt', amount: 1 }] });
+    const read = decodeTrace(bytes);
+    expect(read.router.name).toBe('jointly-trained');
+    expect(headerOf(encodeTrace(read))).toMatchObject({ router: { name: 'jointly-trained' } });
   });
 
   it('keeps several sequences, sets and blocks, and leaves the unknown absent', () => {
@@ -226,7 +241,7 @@ describe('a file of version 1', () => {
     expect(trace.sites).toEqual(given.modules.map((module) => ({ ...module, sequence: 0, expertSet: 0 })));
     expect(trace.interventions).toEqual([
       { action: 'knock-out', expert: 'expert-2', scope: { layer: 1 } },
-      { action: 'tilt', expert: 'expert-1', amount: 0.5, scope: { kind: 'q', token: 2 } },
+      { action: 'logit-bias', expert: 'expert-1', amount: 0.5, scope: { kind: 'q', token: 2 } },
       { action: 'force', expert: 'expert-0', scope: { module: 'model.layers.0.down' } },
     ]);
     expect(trace.created).toBe('2026-01-01T00:00:00Z');

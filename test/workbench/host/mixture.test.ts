@@ -52,7 +52,7 @@ describe('a mixture of experts', () => {
     await set('pool', folder());
     await set('expertsPerToken', 3);
     const { main } = await routed(api, await show('the model of a goose'));
-    assert.deepEqual(main.strategy, { name: 'own', k: 3 });
+    assert.deepEqual(main.strategy, { name: 'native', k: 3 });
     assert.equal(main.trace?.router.k, 3);
     assert.equal(main.trace.blocks[0]?.k, 3);
   });

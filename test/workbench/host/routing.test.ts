@@ -110,7 +110,7 @@ describe('routing a text', () => {
       ['x', { strategy: { name: 'phatgoose', k: 1n } }],
       ['x', { strategy: { name: 'magic' } }],
       ['x', { strategy, interventions: [{ action: 'bless', expert: 'alpha', scope: {} }] }],
-      ['x', { strategy, interventions: [{ action: 'tilt', expert: 'alpha', amount: NaN, scope: {} }] }],
+      ['x', { strategy, interventions: [{ action: 'logit-bias', expert: 'alpha', amount: NaN, scope: {} }] }],
       ['x', { strategy, interventions: [() => 1] }],
       ['x', { signal: 'now' }],
       ['x', { onProgress: 5 }],

@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     router = commands.add_parser(
         "router",
         help="train one router for a pool's experts together",
-        description="Train a linear router for each module on all experts' text at once (strategy `learned`), "
+        description="Train a linear router for each module on all experts' text at once (strategy `jointly-trained`), "
         "to compare the independent gates with.",
     )
     router.add_argument("pool", type=Path, help="its experts stay as they are")

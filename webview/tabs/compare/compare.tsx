@@ -103,10 +103,10 @@ function Fixed() {
 function Agreement({ found: { all } }: { readonly found: Difference }) {
   return (
     <>
-      <dt>{t('compareSaturation')}</dt>
+      <dt>{t('compareTopKOverlap')}</dt>
       <dd>
-        {percent(all.saturation)}
-        <span class="faint"> {t('loadChance', percent(all.chanceSaturation))}</span>
+        {percent(all.topKOverlap)}
+        <span class="faint"> {t('loadChance', percent(all.chanceTopKOverlap))}</span>
       </dd>
       <dt>{t('compareFlipped')}</dt>
       <dd>{percent(all.flipped)}</dd>
@@ -117,7 +117,7 @@ function Agreement({ found: { all } }: { readonly found: Difference }) {
 }
 
 function ByLayer({ found: { all, byLayer, layers } }: { readonly found: Difference }) {
-  const shares = byLayer.map(({ saturation }) => saturation);
+  const shares = byLayer.map(({ topKOverlap }) => topKOverlap);
   return (
     <Figure
       name="compareByLayer"
@@ -126,13 +126,13 @@ function ByLayer({ found: { all, byLayer, layers } }: { readonly found: Differen
       chart={() => (
         <Lines
           list={[{ values: shares, class: 'main' }]}
-          reference={all.chanceSaturation}
+          reference={all.chanceTopKOverlap}
           first={layers[0]?.layer ?? 0}
         />
       )}
       table={() =>
         rowsOf(
-          [t('layerHead'), t('compareSaturation'), t('compareJs')],
+          [t('layerHead'), t('compareTopKOverlap'), t('compareJs')],
           layers.map(({ stack, layer }, i) => [
             `${stack?.[0] ?? ''}${layer}`,
             percent(shares[i]!),

@@ -2,6 +2,7 @@
 import { sort } from 'd3-array';
 import { chosenAt, isKnown, rowsAt, sharedSites } from '../../../src/trace/model/access.js';
 import { certaintyAt, distribution } from '../../../src/trace/figures/distribution.js';
+import { scoreName } from '../../../src/trace/text/label.js';
 import { forcedAt, selectionScores } from '../../../src/trace/model/selection.js';
 import type { ExpertSet, Trace } from '../../../src/trace/model/trace.js';
 import { Bars } from '../../components/bars.js';
@@ -122,7 +123,8 @@ function Scores({ trace, site, token, looks }: Props) {
   const store = useStore();
   const rows = rowsAt(trace, site);
   const scores = selectionScores(rows, token);
-  if (!scores) return <p class="hint">{t(store.main.scoresFollow.value ? 'affinityLater' : 'affinityNone')}</p>;
+  const name = scoreName(trace);
+  if (!scores) return <p class="hint">{t(store.main.scoresFollow.value ? `${name}Later` : `${name}None`)}</p>;
   const chosen = [...chosenAt(rows, token)];
   const weightOf = (e: number) => rows.weight?.[token * rows.k + chosen.indexOf(e)] ?? NaN;
   const p = distribution(trace, rows, token);
@@ -131,42 +133,40 @@ function Scores({ trace, site, token, looks }: Props) {
   const order = sort(known, (e) => -scores[e]!);
   const best = order.find((e) => scores[e]! > -Infinity);
   const shown = order.length > most ? order.slice(0, most) : order;
-  return (
-    <Figure
-      name="affinities"
-      title={t('affinities')}
-      caption={order.length > shown.length ? t('affinitiesBest', shown.length, order.length) : undefined}
-      chart={() => (
-        <Bars
-          looks={looks(rows.set)}
-          least={best === undefined ? 1 : Math.max(0, scores[best]!)}
-          list={shown.map((e) => {
-            const isFinite = Number.isFinite(scores[e]!);
-            return {
-              expert: e,
-              value: isFinite ? scores[e]! : 0,
-              text: isFinite ? fixed(scores[e]!) : '−∞',
-              weak: !chosen.includes(e),
-              ...(chosen.includes(e) && { mark: `✓ ${rows.weight ? fixed(weightOf(e)) : ''}` }),
-            };
-          })}
-        />
-      )}
-      table={() => ({
-        head: [t('expert'), t('affinity'), t('share'), t('weight')],
-        count: order.length,
-        row: (i) => {
-          const e = order[i]!;
-          return [
-            plainName(rows.set, e),
-            fixed(raw?.[e] ?? NaN),
-            percent(p?.[e] ?? NaN),
-            chosen.includes(e) ? fixed(weightOf(e)) : t('none'),
-          ];
-        },
-      })}
-    />
-  );
+  const figure = {
+    title: t(`${name}OfAll`),
+    caption: order.length > shown.length ? t('bestExperts', shown.length, order.length) : undefined,
+    chart: () => (
+      <Bars
+        looks={looks(rows.set)}
+        least={best === undefined ? 1 : Math.max(0, scores[best]!)}
+        list={shown.map((e) => {
+          const isFinite = Number.isFinite(scores[e]!);
+          return {
+            expert: e,
+            value: isFinite ? scores[e]! : 0,
+            text: isFinite ? fixed(scores[e]!) : '−∞',
+            weak: !chosen.includes(e),
+            ...(chosen.includes(e) && { mark: `✓ ${rows.weight ? fixed(weightOf(e)) : ''}` }),
+          };
+        })}
+      />
+    ),
+    table: () => ({
+      head: [t('expert'), t(name), t('share'), t('weight')],
+      count: order.length,
+      row: (i: number) => {
+        const e = order[i]!;
+        return [
+          plainName(rows.set, e),
+          fixed(raw?.[e] ?? NaN),
+          percent(p?.[e] ?? NaN),
+          chosen.includes(e) ? fixed(weightOf(e)) : t('none'),
+        ];
+      },
+    }),
+  };
+  return name === 'affinity' ? <Figure name="affinities" {...figure} /> : <Figure name="routerLogits" {...figure} />;
 }
 
 /** Nobody reads more bars than this; the table has everything. */

@@ -99,8 +99,8 @@ function LoadNumbers({ trace, sites }: Props) {
           {fixed(now.cv)}
           <span class="faint"> {t('loadChance', fixed(chance.cv))}</span>
         </dd>
-        <dt>{t('loadMax')}</dt>
-        <dd>{fixed(now.maxOverMean)}</dd>
+        <dt>{t('loadMaxVio')}</dt>
+        <dd>{fixed(now.maxVio)}</dd>
         <dt>{t('loadEntropy')}</dt>
         <dd>
           {fixed(now.entropyRatio)}

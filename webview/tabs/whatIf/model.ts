@@ -25,7 +25,7 @@ export function interventionOf(
       ? { token: at.token, ...(at.sequence > 0 && { sequence: at.sequence }) }
       : scopeOnly && part && { tokens: part.ranges, ...(part.sequence > 0 && { sequence: part.sequence }) }),
   };
-  return action === 'tilt' ? { action, expert, amount, scope } : { action, expert, scope };
+  return action === 'logit-bias' ? { action, expert, amount, scope } : { action, expert, scope };
 }
 
 /** The routed modules that a place stands for. */

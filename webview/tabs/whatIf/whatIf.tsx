@@ -1,5 +1,5 @@
 /** What would have happened: the form, and below it what changed and the attribution. */
-import { tokenLabel } from '../../../src/trace/text/label.js';
+import { scoreName, tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import type { WhatIfForm } from '../../store/state.js';
@@ -25,10 +25,13 @@ export function WhatIf() {
 }
 
 const actions = [
-  ['knock-out', 'knockOut', 'knockOutHint'],
-  ['force', 'force', 'forceHint'],
-  ['tilt', 'tilt', 'tiltHint'],
+  ['knock-out', 'knockOut'],
+  ['force', 'force'],
+  ['logit-bias', 'logitBias'],
 ] as const;
+
+const hintOf = ({ action }: WhatIfForm, trace: Trace) =>
+  action === 'knock-out' ? 'knockOutHint' : action === 'force' ? 'forceHint' : (`${scoreName(trace)}BiasHint` as const);
 
 function Form({ trace }: { readonly trace: Trace }) {
   const store = useStore();
@@ -55,7 +58,7 @@ function Form({ trace }: { readonly trace: Trace }) {
           change={(value) => set({ expert: value })}
           data-focus="whatif-expert"
         />
-        {form.action === 'tilt' && (
+        {form.action === 'logit-bias' && (
           <NumberField
             label={t('amount')}
             value={form.amount}
@@ -90,9 +93,7 @@ function Form({ trace }: { readonly trace: Trace }) {
           {t('scopeWhatIf', parts.code.value!.scopeName(store, scope))}
         </Check>
       )}
-      <p class="caption">
-        {t(actions.find(([name]) => name === form.action)![2], experts.find(([id]) => id === expert)?.[1] ?? expert)}
-      </p>
+      <p class="caption">{t(hintOf(form, trace), experts.find(([id]) => id === expert)?.[1] ?? expert)}</p>
       <Apply trace={trace} />
     </div>
   );

@@ -72,7 +72,7 @@ class Expert:
     lora: dict[str, Lora]
     gate: dict[str, Tensor] = field(default_factory=dict)  # each [d_in]
     activation: dict[str, Tensor] = field(default_factory=dict)  # each [d_in]
-    learned: dict[str, Tensor] = field(default_factory=dict)  # rows of the pool's learned router, each [d_in]
+    router_rows: dict[str, Tensor] = field(default_factory=dict)  # of the jointly trained router, each [d_in]
 
     @cached_property
     def directions(self) -> dict[str, Tensor]:
@@ -185,7 +185,7 @@ def read_expert(folder: Path, *, gated: bool = True) -> Expert:
     return Expert(folder.name, card_name(folder), lora, gate, activation)
 
 
-def with_learned(experts: Sequence[Expert], pool: Path, router: dict[str, Any]) -> list[Expert]:
+def with_router_rows(experts: Sequence[Expert], pool: Path, router: dict[str, Any]) -> list[Expert]:
     """The experts, each with its rows of the pool's jointly trained router: one matrix [experts, d_in] per module."""
     matrices = read_tensors(pool / router["weights"])
     rows = {identifier: row for row, identifier in enumerate(router["experts"])}
@@ -193,7 +193,7 @@ def with_learned(experts: Sequence[Expert], pool: Path, router: dict[str, Any]) 
         if matrix.ndim != 2 or len(matrix) != len(rows):
             raise UserError(f"{router['weights']}: {path} is {list(matrix.shape)}, for {len(rows)} experts")
     return [
-        replace(expert, learned={path: matrix[rows[expert.id]] for path, matrix in matrices.items()})
+        replace(expert, router_rows={path: matrix[rows[expert.id]] for path, matrix in matrices.items()})
         if expert.id in rows
         else expert
         for expert in experts
@@ -214,7 +214,7 @@ def read_pool(path: Path) -> Pool:
     multitask = path / str(manifest.get("multitask", "multitask"))
     experts = [read_expert(entry) for entry in folders]
     if "router" in manifest:
-        experts = with_learned(experts, path, manifest["router"])
+        experts = with_router_rows(experts, path, manifest["router"])
     return Pool(
         path,
         manifest,

@@ -32,10 +32,10 @@ StrategyName = Literal[
     "merged-factors",
     "average-activation",
     "arrow",
-    "learned",
+    "jointly-trained",
     "multitask",
 ]
-ROUTED = ("phatgoose", "average-activation", "arrow", "learned")
+ROUTED = ("phatgoose", "average-activation", "arrow", "jointly-trained")
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def vectors_of(expert: Expert, strategy: StrategyName) -> dict[str, Tensor]:
     """The vectors [d_in] that ``strategy`` scores tokens against; for strategies that do not route, the gates."""
     if strategy == "arrow":
         return expert.directions
-    if strategy == "learned":
-        return expert.learned
+    if strategy == "jointly-trained":
+        return expert.router_rows
     return expert.activation if strategy == "average-activation" else expert.gate
 
 
@@ -73,7 +73,7 @@ def affinities(u: Tensor, vectors: Tensor, strategy: StrategyName) -> Tensor:
     u = u.float()
     if strategy == "arrow":
         return (u @ vectors.T).abs()
-    if strategy == "learned":  # a linear layer on inputs scaled to one size
+    if strategy == "jointly-trained":  # a linear layer on inputs scaled to one size
         return u @ vectors.T * (u.var(-1, correction=0, keepdim=True) + EPSILON).rsqrt()
     return layer_norm(u) @ layer_norm(vectors).T / math.sqrt(u.shape[-1])
 

@@ -65,8 +65,8 @@ class PoolModel:
         given = ["phatgoose", "arrow", "single", "merged", "merged-factors", "base"]
         if all(expert.activation for expert in self.adapters):
             given.append("average-activation")
-        if any(expert.learned for expert in self.adapters):
-            given.append("learned")
+        if any(expert.router_rows for expert in self.adapters):
+            given.append("jointly-trained")
         if retrievable(self.pool):
             given.append("retrieval")
         return [*given, "multitask"] if self.pool.multitask is not None else given

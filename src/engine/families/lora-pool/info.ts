@@ -12,7 +12,7 @@ export function strategiesOf(pool: Pool): string[] {
   const has: Record<PoolPart, boolean> = {
     retriever: pool.retriever !== undefined && pool.experts.some(({ hasExamples }) => hasExamples),
     activations: pool.experts.every(({ activations }) => activations),
-    router: pool.experts.some(({ learned }) => learned),
+    router: pool.experts.some(({ routerRows }) => routerRows),
     multitask: pool.multitask !== undefined,
   };
   return strategiesFor((Object.keys(has) as PoolPart[]).filter((part) => has[part])).map(({ name }) => name);

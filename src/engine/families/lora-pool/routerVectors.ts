@@ -16,7 +16,7 @@ export const writtenVectors: Readonly<Record<WrittenVectors, Written>> = {
   phatgoose: { of: ({ gates }) => gates, made: normalisedGate },
   'average-activation': { of: ({ activations }) => activations, made: normalisedGate },
   // A linear router's rows are used as they were learned, without normalisation.
-  learned: { of: ({ learned }) => learned, made: (row) => row },
+  'jointly-trained': { of: ({ routerRows }) => routerRows, made: (row) => row },
 };
 
 export const writtenNames = Object.keys(writtenVectors) as WrittenVectors[];

@@ -3,7 +3,7 @@ import { eightBitWarnings } from '../../../graph/rounded.js';
 import { GanderError } from '../../../errors/errors.js';
 import { ganderVersion } from '../../../product/version.js';
 import type { Strategy } from '../../../strategies/strategy.js';
-import { ownRouter } from '../../../strategies/own.js';
+import { nativeRouter } from '../../../strategies/native.js';
 import type { Intervention, Router, Source } from '../../../trace/model/trace.js';
 import type { MoeInfo, RouteRequest } from '../../../requests/api.js';
 import type { Cache } from '../../runtime/cache.js';
@@ -171,10 +171,10 @@ export class MoeModel implements Model {
 
 /** The requested number of experts per token. @throws GanderError `strategy-unavailable` for a strategy of pools */
 function kOf(strategy: Strategy | undefined): number | undefined {
-  if (strategy && strategy.name !== ownRouter.name)
+  if (strategy && strategy.name !== nativeRouter.name)
     throw new GanderError(
       'strategy-unavailable',
-      `This model has routers of its own; it takes no strategy "${strategy.name}".`,
+      `This model routes by its native router; it takes no strategy "${strategy.name}".`,
       'Ask without a strategy.',
     );
   return strategy?.k;

@@ -1,4 +1,4 @@
-/** A jointly trained router (strategy `learned`), compared with numbers that are known in another way. */
+/** A jointly trained router (strategy `jointly-trained`), compared with numbers that are known in another way. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -39,24 +39,24 @@ function withGatesAsRouter(ids: readonly string[]): string {
   return folder;
 }
 
-describe('a learned router', () => {
+describe('a jointly trained router', () => {
   it('is offered by a pool that has one, and by no other', async () => {
     const offered = async (pool: string) => (await (await engineFor(pool)).info()) as { strategies: readonly string[] };
-    expect((await offered(tinyPool)).strategies).not.toContain('learned');
-    expect((await offered(withGatesAsRouter(['alpha', 'Zeta']))).strategies).toContain('learned');
+    expect((await offered(tinyPool)).strategies).not.toContain('jointly-trained');
+    expect((await offered(withGatesAsRouter(['alpha', 'Zeta']))).strategies).toContain('jointly-trained');
   });
 
   it('scores with its rows unchanged, in any order', async () => {
     const engine = await engineFor(withGatesAsRouter(['beta-2', 'alpha', 'Zeta', 'beta-10']));
     const gates = await engine.route({ text, strategy: { name: 'phatgoose', k: 2 }, ...none });
-    const learned = await engine.route({ text, strategy: { name: 'learned', k: 2 }, ...none });
-    expect(learned.router).toMatchObject({ name: 'learned', k: 2, scoring: 'softmax' });
-    expectLike(learned, gates, { score: 1e-6, logProb: 1e-6, weight: 1e-6, contribution: 1e-6 });
+    const routed = await engine.route({ text, strategy: { name: 'jointly-trained', k: 2 }, ...none });
+    expect(routed.router).toMatchObject({ name: 'jointly-trained', k: 2, scoring: 'softmax' });
+    expectLike(routed, gates, { score: 1e-6, logProb: 1e-6, weight: 1e-6, contribution: 1e-6 });
   });
 
   it('never chooses an expert that it was not trained for, and gives no score for it', async () => {
     const engine = await engineFor(withGatesAsRouter(['alpha', 'Zeta']));
-    const trace = await engine.route({ text, strategy: { name: 'learned', k: 3 }, ...none });
+    const trace = await engine.route({ text, strategy: { name: 'jointly-trained', k: 3 }, ...none });
     const { experts, score, chosen } = pooled(trace);
     const known = experts.map(({ id }) => ['alpha', 'Zeta'].includes(id));
     const isSaid = Array.from(score!, (one) => !Number.isNaN(one));

@@ -13,8 +13,8 @@ const options = {
   token: { type: 'string', value: 'n', help: 'the token’s number, as in gander route (default: the last)' },
 } as const satisfies Options;
 
-export const lens: Command = {
-  name: 'lens',
+export const logitLens: Command = {
+  name: 'logit-lens',
   summary: 'show what each layer would predict after a token, with the experts and without',
   usage: ['[text]', '--file <file> --token <n>', '< file'],
   examples: [

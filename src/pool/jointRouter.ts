@@ -1,6 +1,6 @@
 import { GanderError } from '../errors/errors.js';
 import { poolLimits } from '../checks/limits.js';
-import type { LearnedRouter } from './manifest.js';
+import type { JointRouter } from './manifest.js';
 import { fileInside } from './paths.js';
 import type { Vectors } from './adapter.js';
 import { Safetensors, SafetensorsError } from './safetensors.js';
@@ -11,7 +11,7 @@ import { Safetensors, SafetensorsError } from './safetensors.js';
  * @param experts ids of the rows, in order
  * @throws GanderError `pool-invalid`, `pool-unsafe-path`
  */
-export function readLearnedRouter(folder: string, { weights, experts }: LearnedRouter): ReadonlyMap<string, Vectors> {
+export function readJointRouter(folder: string, { weights, experts }: JointRouter): ReadonlyMap<string, Vectors> {
   return told(weights, () => {
     if (new Set(experts).size < experts.length) throw new SafetensorsError('two of its rows are for the same expert');
     const tensors = Safetensors.open(fileInside(folder, weights));

@@ -1,9 +1,0 @@
-import type { StrategyDescriptor } from './strategy.js';
-
-/** What a mixture offers instead of strategies: its own router, asked for more or fewer experts. No pool has it. */
-export const ownRouter = {
-  name: 'own',
-  title: 'The model’s own router',
-  hint: 'Each token goes to the experts that the model’s router scores best: as many as the model was trained with, or another number.',
-  takes: 'k',
-} as const satisfies Pick<StrategyDescriptor, 'name' | 'title' | 'hint' | 'takes'>;
