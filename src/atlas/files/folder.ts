@@ -8,7 +8,7 @@ import { pack, unpack } from '../pack.js';
 import { Sums } from '../sums.js';
 import { type TableName, tableNames, tables, tablesOf } from '../tables/index.js';
 import type { Row } from '../tables/table.js';
-import { hashOf } from './corpus.js';
+import { hashOf } from './content.js';
 import { encodeTable, readTable } from './parquet.js';
 
 export const folderEnding = '.gander-atlas';
@@ -100,9 +100,9 @@ export function readTableOf(folder: string, name: TableName): Promise<Row[]> {
 /** What is needed to merge an atlas with others. @throws GanderError as `readAbout` */
 export function readMade(folder: string): Made {
   const { run, corpus, leftOut } = readAbout(folder);
-  const { label, text, id, shard } = corpus;
+  const { label, text, id, target, shard } = corpus;
   const sums = read(folder, () => Sums.load(unpack(readFileSync(path.join(folder, sumsFile)))));
-  return { run, corpus: { label, text, id, shard }, leftOut, sums };
+  return { run, corpus: { label, text, id, target, shard }, leftOut, sums };
 }
 
 function read<T>(folder: string, act: () => T): T {

@@ -6,7 +6,8 @@ import { checkSameRun, runOf } from '../about.js';
 import type { AtlasDocument } from '../figure.js';
 import { placedIn } from '../layout.js';
 import { Sums } from '../sums.js';
-import { type CorpusDocument, hashOf, textOf, Unfit } from './corpus.js';
+import { hashOf, textOf, Unfit } from './content.js';
+import type { Content, CorpusDocument } from './corpus.js';
 import { Journal } from './journal.js';
 
 /** A document's trace or, if the document was split, that of one part, which begins at offset `at` of the text. */
@@ -15,13 +16,18 @@ export interface TracedPart {
   readonly at: number;
 }
 
+/** @param target the output that an encoder-decoder is given */
+export type Route = (text: string, target?: string) => AsyncIterable<TracedPart>;
+
 export interface Making {
   /** The folder to write. */
   readonly target: string;
   /** Everything that must be the same for a run to continue another. */
   readonly asked: object;
   readonly documents: AsyncIterable<CorpusDocument>;
-  readonly route: (text: string) => AsyncIterable<TracedPart>;
+  readonly route: Route;
+  /** How many documents are run at once; merged sums do not depend on their order. */
+  readonly atOnce: number;
   /** @throws GanderError if the bytes are not a trace */
   readonly decode: (bytes: Uint8Array) => Trace;
   readonly onDone?: (done: Done) => void;
@@ -36,27 +42,49 @@ export interface Done {
 }
 
 /** Errors of a single document, which is then left out. */
-const ofDocument = new Set(['text-empty', 'text-too-long', 'trace-invalid', 'trace-newer']);
+const ofDocument = new Set([
+  'text-empty',
+  'text-too-long',
+  'trace-invalid',
+  'trace-newer',
+  'server-failed',
+  'server-invalid',
+]);
 
 /**
- * Reads all documents into a journal, which is saved if the run is stopped.
+ * Reads all documents into a journal, which is saved however it ends.
  * @throws GanderError what stopped it; `cancelled` if a person did
  */
 export async function readInto(making: Making): Promise<Journal> {
   const journal = new Journal(making.target, JSON.stringify(making.asked));
   const seen = new Set<string>();
   try {
-    for await (const document of making.documents) {
-      const before = journal.has(document.id) && !seen.has(document.id);
-      const tokens = before ? 0 : await readOne(document, seen.has(document.id), making, journal);
+    await eachOf(making.documents, making.atOnce, async (document) => {
+      const again = seen.has(document.id);
+      const before = !again && journal.has(document.id);
       seen.add(document.id);
+      const tokens = before ? 0 : await readOne(document, again, making, journal);
       making.onDone?.({ document: document.id, bytes: document.bytes, tokens, before });
-    }
-  } catch (thrown) {
+    });
+  } finally {
     journal.save();
-    throw thrown;
   }
   return journal;
+}
+
+/** Acts on several at once; after one has failed, none is begun, and those under way are waited for. @throws what the first threw */
+async function eachOf<T>(all: AsyncIterable<T>, atOnce: number, act: (one: T) => Promise<void>): Promise<void> {
+  const left = all[Symbol.asyncIterator]();
+  let failed: { readonly thrown: unknown } | undefined;
+  const worker = async () => {
+    try {
+      for (let next = await left.next(); !next.done && !failed; next = await left.next()) await act(next.value);
+    } catch (thrown) {
+      failed ??= { thrown };
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  if (failed) throw failed.thrown;
 }
 
 /** @returns the number of tokens */
@@ -82,10 +110,11 @@ export function whyLeftOut(thrown: unknown): string {
 }
 
 async function sumsOf(found: CorpusDocument, making: Making, journal: Journal): Promise<Sums> {
-  const bytes = found.read();
+  const content = found.read();
+  const { bytes, target } = content;
   const { id, label, place } = found;
-  const document: AtlasDocument = { id, label, place, hash: hashOf(bytes) };
-  const parts = found.kind === 'trace' ? [{ trace: making.decode(bytes), at: 0 }] : making.route(textOf(bytes));
+  const document: AtlasDocument = { id, label, place, hash: hashOfContent(content) };
+  const parts = found.kind === 'trace' ? [{ trace: making.decode(bytes), at: 0 }] : making.route(textOf(bytes), target);
   let sums: Sums | undefined;
   let before: { tokens: number; text: number }[] = [];
   for await (const { trace: given, at } of parts) {
@@ -105,4 +134,8 @@ async function sumsOf(found: CorpusDocument, making: Making, journal: Journal): 
   if (!sums) throw new Unfit('is empty');
   sums.close(document);
   return sums;
+}
+
+function hashOfContent({ bytes, target }: Content): string {
+  return target === undefined ? hashOf(bytes) : hashOf(Buffer.concat([bytes, Buffer.from(`\0${target}`)]));
 }

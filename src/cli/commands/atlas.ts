@@ -1,8 +1,9 @@
 import type { Command, Context, Options } from '../command.js';
+import { corpusOptions } from '../atlas/corpus.js';
 import { make, makeOptions } from '../atlas/make.js';
 import { merge } from '../atlas/merge.js';
 import { show, showOptions } from '../atlas/show.js';
-import { engineOptions, jsonOption, strategyOptions } from '../options.js';
+import { engineOptions, jsonOption, serverOptions, strategyOptions } from '../options.js';
 import { UsageError } from '../usage.js';
 
 const out = {
@@ -21,7 +22,8 @@ export const atlas: Command = {
   usage: ['make <file or folder>… -o <atlas>', 'show <atlas>', 'merge <atlas>… -o <atlas>'],
   examples: [
     ['make corpus -o code.gander-atlas', 'each folder in corpus is a label; stopped, the same line goes on'],
-    ['make questions.jsonl --text question --label topic -o q.gander-atlas', 'a document a line'],
+    ['make questions.jsonl --text question --label topic -o q.gander-atlas', 'a document per line'],
+    ['make pages.parquet --text body -o web.gander-atlas --engine http://127.0.0.1:8000', 'run by a server'],
     ['make traces -o saved.gander-atlas', 'of saved traces; no model is run'],
     ['make corpus -o 1.gander-atlas --shard 1/2', 'the first of two parts; merge makes them one'],
     ['merge 1.gander-atlas 2.gander-atlas -o code.gander-atlas', 'equal to one that was made whole'],
@@ -29,7 +31,16 @@ export const atlas: Command = {
     ['show code.gander-atlas --expert 3.7', 'layer 3’s expert 7: labels, tokens, contexts'],
     ['show code.gander-atlas --label python', 'the experts that a label goes to'],
   ],
-  options: { ...out, ...makeOptions, ...showOptions, ...strategyOptions, ...jsonOption, ...engineOptions },
+  options: {
+    ...out,
+    ...corpusOptions,
+    ...makeOptions,
+    ...showOptions,
+    ...strategyOptions,
+    ...jsonOption,
+    ...engineOptions,
+    ...serverOptions,
+  },
   run(context) {
     const [verb = '', ...given] = context.args.positionals;
     const act = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
