@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { GanderError } from '../errors/errors.js';
 import { layersOf, sharedSites, type SharedSites } from '../trace/model/access.js';
 import { layerText } from '../trace/text/label.js';
-import type { Trace } from '../trace/model/trace.js';
+import type { Stack, Trace } from '../trace/model/trace.js';
 
 const expertSchema = z.object({ id: z.string(), name: z.string() });
 
@@ -58,9 +58,10 @@ export function placedIn(trace: Trace): Placed {
     const experts = sites.experts.map(({ id, name }) => ({ id, name }));
     found.push({ layer: { stack, layer, sites: sites.sites.length, experts }, sites });
   };
-  for (const layer of layers) add(layer.stack ?? null, layer.layer, sharedSites(trace, layer));
+  for (const layer of layers)
+    add(layer.stack ?? null, layer.layer, sharedSites(trace, { ...layer, ...ownSequence(trace, layer.stack) }));
   for (const stack of new Set(layers.map((layer) => layer.stack))) {
-    const all = sharedSites(trace, stack ? { stack } : {});
+    const all = sharedSites(trace, { ...(stack && { stack }), ...ownSequence(trace, stack) });
     if (all?.set.scope === 'pool') add(stack ?? null, null, all);
   }
   if (found.length === 0)
@@ -70,6 +71,11 @@ export function placedIn(trace: Trace): Placed {
       'Leave it out of the atlas.',
     );
   return { layout: new Layout(found.map(({ layer }) => layer)), sites: found.map(({ sites }) => sites) };
+}
+
+/** A decoder's own sequence is the output; the keys and values of its cross-attention read the input, and are not counted. */
+function ownSequence({ sites }: Trace, stack: Stack | undefined): { readonly sequence: number } {
+  return { sequence: Math.max(...sites.filter((site) => site.stack === stack).map(({ sequence }) => sequence)) };
 }
 
 /** `3`, `decoder 3`, `all layers`. */

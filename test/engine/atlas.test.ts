@@ -1,11 +1,14 @@
 /** `gander atlas` as a person runs it, compared with sums over saved traces of the same documents. */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { random } from '../../src/statistics/random.js';
 import { decodeTrace, encodeTrace } from '../../src/trace/file/file.js';
 import type { Trace } from '../../src/trace/model/trace.js';
+import { type Handler, json, listen } from '../servers/http.js';
+import { run } from '../servers/model.js';
+import { knowing, vllm } from '../servers/vllm.js';
 import { drawn, traceOf } from '../unit/atlas/planted.js';
 import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
 
@@ -16,6 +19,21 @@ const mixture = path.join(root, 'test/fixtures/moe/qwen2-moe-transformers');
 function gander(cwd: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd });
   return { status, stdout, stderr };
+}
+
+/** For what this process itself answers meanwhile. */
+function ganderOf(cwd: string, ...args: string[]): Promise<{ readonly status: number; readonly stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [cli, ...args], { cwd }, (failed, _stdout, stderr) =>
+      resolve({ status: failed ? Number(failed.code) : 0, stderr }),
+    );
+  });
+}
+
+async function serving(handler: Handler) {
+  const server = await listen(handler);
+  onTestFinished(() => server.close());
+  return server;
 }
 
 function corpus(): string {
@@ -122,6 +140,72 @@ describe.each([
   });
 });
 
+describe('gander atlas on a server', () => {
+  const config = path.join(root, 'test/fixtures/imports/config.json');
+  const texts = Array.from({ length: 12 }, (_, d) => `the goose ${'and the gander '.repeat(d + 1)}`);
+  const corpusIn = () => {
+    const cwd = temporaryFolder();
+    mkdirSync(path.join(cwd, 'corpus'));
+    texts.forEach((text, d) => writeFileSync(path.join(cwd, `corpus/${d}.txt`), text));
+    return cwd;
+  };
+
+  it('routes several documents at a time, asks again after a failure, and lists what fails', async () => {
+    texts.forEach(knowing);
+    const good = vllm({ version: '0.22.1' });
+    const idsOf = (d: number) => String(run(texts[d]!, 1).prompt);
+    const failures = new Map<string, number>();
+    let [underWay, open] = [0, () => {}];
+    const several = new Promise<void>((resolve) => (open = resolve));
+    const { address } = await serving(async (asked, response) => {
+      const prompt = String(asked.body?.['prompt']);
+      if (asked.path !== '/v1/completions') return good(asked, response);
+      // Nothing is answered before two have asked; one after the other, they would wait for ever.
+      if (++underWay === 2) open();
+      await several;
+      const times = failures.get(prompt) ?? 0;
+      failures.set(prompt, times + 1);
+      // The first text fails always, the second once.
+      if (prompt === idsOf(0) || (prompt === idsOf(1) && times === 0))
+        return json(response, { message: 'CUDA error' }, 500);
+      return good(asked, response);
+    });
+    const cwd = corpusIn();
+    const made = await ganderOf(
+      cwd,
+      'atlas',
+      'make',
+      'corpus',
+      '-o',
+      's.gander-atlas',
+      '--engine',
+      address,
+      '--config',
+      config,
+    );
+    expect(made).toMatchObject({ status: 0 });
+    const { leftOut, experts, documents } = shown(cwd, 's.gander-atlas');
+    expect(leftOut).toEqual([{ document: 'corpus/0.txt', why: expect.stringMatching(/failed: CUDA error/) as string }]);
+    expect(documents.length).toBe(texts.length - 1);
+    const counts = new Map<string, number>();
+    for (const text of texts.slice(1))
+      run(text, 1)
+        .chosen.slice(1)
+        .forEach((row) =>
+          row.forEach((chosen, layer) =>
+            chosen.forEach((e) => counts.set(`${layer}.${e}`, (counts.get(`${layer}.${e}`) ?? 0) + 1)),
+          ),
+        );
+    for (const { name, tokens } of experts) expect([name, tokens]).toEqual([name, counts.get(String(name)) ?? 0]);
+  });
+
+  it('refuses one whose number of experts is not known', async () => {
+    const { address } = await serving(vllm({ version: '0.22.1' }));
+    const made = await ganderOf(corpusIn(), 'atlas', 'make', 'corpus', '-o', 's.gander-atlas', '--engine', address);
+    expect(made.stderr).toMatch(/does not tell how many experts its layers have.*--config/);
+  });
+});
+
 describe('gander atlas', () => {
   const cwd = temporaryFolder();
   const next = random(9);
@@ -192,6 +276,44 @@ describe('gander atlas', () => {
       'has no text in "body"',
       'has the same id as another document',
       'is not a JSON object',
+    ]);
+  });
+
+  it('reads pairs for an encoder-decoder', () => {
+    const pairs = [
+      { text: 'why?', target: 'because the gate was open.', label: 'long' },
+      { text: 'the farmer counts sheep near the old mill every morning. why?', target: 'no.', label: 'short' },
+      { text: 'and now?', label: 'none' },
+    ];
+    const file = path.join(cwd, 'pairs.jsonl');
+    writeFileSync(file, pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''));
+    const of = ['--pool', path.join(root, 'test/fixtures/tiny-t5'), '--cache', cache];
+    const make = ['atlas', 'make', 'pairs.jsonl', '--target', 'target'];
+    expect(gander(cwd, ...make, '-o', 'pairs.gander-atlas', ...of).stderr).toBe('');
+    const { documents, experts, leftOut, contexts } = shown(cwd, 'pairs.gander-atlas');
+    expect(documents.map(({ label }) => label)).toEqual(['long', 'short']);
+    const outputs = contexts.filter(({ sequence, start }) => sequence === 1 && start !== null);
+    expect(outputs.length).toBeGreaterThan(0);
+    for (const { document, text, start, end } of outputs)
+      expect(pairs[Number(String(document).at(-1)) - 1]!.target!.slice(Number(start), Number(end))).toBe(text);
+    expect(new Set(experts.map(({ stack }) => stack))).toEqual(new Set(['encoder', 'decoder']));
+    expect(leftOut).toEqual([{ document: 'pairs.jsonl:3', why: 'has no text in "target"' }]);
+    expect(gander(cwd, ...make, '-o', 'no.gander-atlas', '--pool', tinyPool, '--cache', cache)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--target is for encoder-decoders') as string,
+    });
+  });
+
+  it('reads JSON lines from stdin', () => {
+    const made = spawnSync(
+      process.execPath,
+      [cli, 'atlas', 'make', '-', '-o', 'in.gander-atlas', '--pool', tinyPool, '--cache', cache],
+      { encoding: 'utf8', cwd, input: '{"text": "one text", "label": "x"}\n{"text": "another"}\n' },
+    );
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    expect(shown(cwd, 'in.gander-atlas').documents.map(({ document, label }) => [document, label])).toEqual([
+      ['-:1', 'x'],
+      ['-:2', null],
     ]);
   });
 

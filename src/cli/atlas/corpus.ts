@@ -13,7 +13,11 @@ export const corpusOptions = {
     value: 'what',
     help: `make: ${labelKinds.join(', ')} (default: folder), of rows a field (default: label); show: a label`,
   },
-  text: { type: 'string', value: 'field', help: 'make: of JSON lines and Parquet, the field with the text (default: text)' },
+  text: {
+    type: 'string',
+    value: 'field',
+    help: 'make: of JSON lines and Parquet, the field with the text (default: text)',
+  },
   id: {
     type: 'string',
     value: 'field',

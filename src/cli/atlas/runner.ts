@@ -44,7 +44,8 @@ export function runnerOn({ engine, model }: Opened, asked: Asked, corpus: Corpus
     route: async function* (text, target) {
       // Half an input does not belong to the whole output, so a pair is not cut.
       if (target !== undefined) yield { trace: await once({ text, target }), at: 0 };
-      else for await (const { at, result } of inParts(text, (part) => once({ text: part }))) yield { trace: result, at };
+      else
+        for await (const { at, result } of inParts(text, (part) => once({ text: part }))) yield { trace: result, at };
     },
     atOnce: isServer ? serverLimits.atOnce : 1,
     asked: { ...asked, model: isServer ? model.address : model.hash },
