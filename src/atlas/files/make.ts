@@ -3,7 +3,7 @@ import { GanderError } from '../../errors/errors.js';
 import { finished } from '../../trace/model/finished.js';
 import type { Trace } from '../../trace/model/trace.js';
 import { checkSameRun, runOf } from '../about.js';
-import type { AtlasDocument } from '../figure.js';
+import type { AtlasDocument, Piece } from '../figure.js';
 import { placedIn } from '../layout.js';
 import { Sums } from '../sums.js';
 import { hashOf, textOf, Unfit } from './content.js';
@@ -110,30 +110,38 @@ export function whyLeftOut(thrown: unknown): string {
 }
 
 async function sumsOf(found: CorpusDocument, making: Making, journal: Journal): Promise<Sums> {
+  let sums: Sums | undefined;
+  let document: AtlasDocument | undefined;
+  for await (const piece of piecesOf(found, making)) {
+    const run = runOf(piece.trace);
+    journal.run ??= run;
+    checkSameRun(journal.run, run);
+    sums ??= new Sums(piece.layout);
+    sums.add(piece);
+    document = piece.document;
+  }
+  if (!sums || !document) throw new Unfit('is empty');
+  sums.close(document);
+  return sums;
+}
+
+/** A document's traces, in order. @throws Unfit, GanderError */
+export async function* piecesOf(
+  found: CorpusDocument,
+  { route, decode }: Pick<Making, 'route' | 'decode'>,
+): AsyncGenerator<Piece, void> {
   const content = found.read();
   const { bytes, target } = content;
   const { id, label, place } = found;
   const document: AtlasDocument = { id, label, place, hash: hashOfContent(content) };
-  const parts = found.kind === 'trace' ? [{ trace: making.decode(bytes), at: 0 }] : making.route(textOf(bytes), target);
-  let sums: Sums | undefined;
-  let before: { tokens: number; text: number }[] = [];
+  const parts = found.kind === 'trace' ? [{ trace: decode(bytes), at: 0 }] : route(textOf(bytes), target);
+  let tokens: readonly number[] = [];
   for await (const { trace: given, at } of parts) {
     const trace = finished(given);
-    journal.run ??= runOf(trace);
-    checkSameRun(journal.run, runOf(trace));
-    const placed = placedIn(trace);
-    sums ??= new Sums(placed.layout);
-    sums.add({
-      ...placed,
-      document,
-      trace,
-      before: trace.sequences.map((_, s) => ({ tokens: before[s]?.tokens ?? 0, text: at })),
-    });
-    before = trace.sequences.map(({ tokens }, s) => ({ tokens: (before[s]?.tokens ?? 0) + tokens.count, text: at }));
+    const before = trace.sequences.map((_, s) => ({ tokens: tokens[s] ?? 0, text: at }));
+    yield { ...placedIn(trace), document, trace, before };
+    tokens = trace.sequences.map((sequence, s) => (tokens[s] ?? 0) + sequence.tokens.count);
   }
-  if (!sums) throw new Unfit('is empty');
-  sums.close(document);
-  return sums;
 }
 
 function hashOfContent({ bytes, target }: Content): string {

@@ -1,4 +1,5 @@
 /** `gander atlas make`. */
+import type { Ablated } from '../../atlas/ablation.js';
 import type { CorpusAbout, LeftOut } from '../../atlas/about.js';
 import { textOf } from '../../atlas/files/content.js';
 import { type CorpusDocument, documentsOf } from '../../atlas/files/corpus.js';
@@ -14,10 +15,16 @@ import type { Arguments, Context, Options } from '../command.js';
 import { json } from '../json.js';
 import { UsageError } from '../usage.js';
 import { aboutJson, aboutText } from './about.js';
+import { ablationOf } from './ablate.js';
 import { corpusOf } from './corpus.js';
 import { decode, runnerFor } from './runner.js';
 
 export const makeOptions = {
+  ablate: {
+    type: 'string',
+    value: 'experts',
+    help: 'make: knock out experts where they are chosen: ids or 3.7, with commas between, or specialised',
+  },
   'dry-run': { type: 'boolean', help: 'make: say what it would take, in tokens and time' },
 } as const satisfies Options;
 
@@ -31,24 +38,34 @@ export async function make(context: Context, given: readonly string[]): Promise<
     return;
   }
   checkFree(target);
-  const journal = await readInto({
-    ...runner,
-    target,
-    asked: { ...runner.asked, corpus },
-    documents: documentsOf(files, options),
-    decode,
-    onDone: progressOver(context, bytesOf(files)),
-  }).catch((thrown: unknown) => {
+  const ablation = ablationOf(args, files, corpus, runner);
+  try {
+    const journal = await readInto({
+      ...runner,
+      target,
+      asked: { ...runner.asked, corpus },
+      documents: documentsOf(files, options),
+      decode,
+      onDone: progressOver(context, bytesOf(files)),
+    });
+    const ablated = await ablation(journal, documentsOf(files, options), context);
+    context.progress.clear();
+    finish(context, target, corpus, journal, ablated);
+  } catch (thrown) {
     throw stopped(thrown);
-  });
-  context.progress.clear();
-  finish(context, target, corpus, journal);
+  }
 }
 
-function finish(context: Context, target: string, corpus: CorpusAbout, journal: Journal): void {
+function finish(
+  context: Context,
+  target: string,
+  corpus: CorpusAbout,
+  journal: Journal,
+  ablated: readonly Ablated[],
+): void {
   const { run, sums, leftOut } = journal;
   if (!run || !sums) throw new GanderError('text-empty', nothing(leftOut), 'Give files that hold UTF-8 text.');
-  const about = writeAtlas(target, { run, sums, leftOut, corpus });
+  const about = writeAtlas(target, { run, sums, leftOut, corpus, ablated });
   journal.remove();
   context.out(context.args.flag('json') ? json(aboutJson(about)) : `${plain(target)}\n${aboutText(about)}`);
 }

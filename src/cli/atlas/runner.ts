@@ -1,11 +1,12 @@
 /** What turns documents into traces: a model here, a server, or nothing for traces that were saved. */
 import type { CorpusAbout } from '../../atlas/about.js';
+import type { KnockOut } from '../../atlas/ablation.js';
 import { isTrace } from '../../atlas/files/corpus.js';
 import type { Found } from '../../atlas/files/found.js';
 import type { Route, TracedPart } from '../../atlas/files/make.js';
 import { serverLimits } from '../../checks/limits.js';
 import { GanderError } from '../../errors/errors.js';
-import type { ModelInfo } from '../../requests/api.js';
+import type { ModelInfo, RouteRequest } from '../../requests/api.js';
 import { hasTarget } from '../../requests/modelInfo.js';
 import { checkTraceSize, decodeTrace } from '../../trace/file/file.js';
 import type { Trace } from '../../trace/model/trace.js';
@@ -20,6 +21,8 @@ export interface Runner {
   readonly atOnce: number;
   /** What is to be the same when a run is gone on with. */
   readonly asked: object;
+  /** Runs the text of a trace again with something knocked out; absent for traces that were saved. */
+  readonly rerun?: (trace: Trace, knockOut: KnockOut) => Promise<Trace>;
 }
 
 /** @throws UsageError; GanderError what keeps the model from being opened */
@@ -31,15 +34,16 @@ export async function runnerFor(context: Context, files: readonly Found[], corpu
   return runnerOn(opened, askedFor(context.args, opened.model), corpus, context.signal);
 }
 
+type Request = Pick<RouteRequest, 'text' | 'target' | 'interventions'>;
+
 /** @throws UsageError if the corpus has outputs and the model reads none; GanderError `request-invalid` */
 export function runnerOn({ engine, model }: Opened, asked: Asked, corpus: CorpusAbout, signal: AbortSignal): Runner {
   if (corpus.target !== null && !hasTarget(model))
     throw new UsageError(`--target is for encoder-decoders: ${model.name} goes on with its text.`);
   checkExpertsKnown(model);
   const isServer = model.kind === 'server';
-  const run = (request: { readonly text: string; readonly target?: string }) =>
-    engine.route({ ...asked, ...request }, { signal });
-  const once = isServer ? (request: Parameters<typeof run>[0]) => againIfFailed(() => run(request)) : run;
+  const run = (request: Request) => engine.route({ ...asked, ...request }, { signal });
+  const once = isServer ? (request: Request) => againIfFailed(() => run(request)) : run;
   return {
     route: async function* (text, target) {
       // Half an input does not belong to the whole output, so a pair is not cut.
@@ -49,6 +53,11 @@ export function runnerOn({ engine, model }: Opened, asked: Asked, corpus: Corpus
     },
     atOnce: isServer ? serverLimits.atOnce : 1,
     asked: { ...asked, model: isServer ? model.address : model.hash },
+    rerun: ({ sequences }, { intervention }) => {
+      const [text = '', target] = sequences.map((sequence) => sequence.text);
+      const interventions = [...asked.interventions, intervention];
+      return once({ text, ...(target !== undefined && { target }), interventions });
+    },
   };
 }
 

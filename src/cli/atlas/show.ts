@@ -87,19 +87,20 @@ async function overview({ folder, about, paint }: Asked): Promise<Shown> {
 async function expert(asked: Asked): Promise<Shown> {
   const { folder, args, most } = asked;
   const isAsked = unitAsked(args.text('expert')!, asked.about);
-  const [experts, labels, tokens, contexts] = await Promise.all(
-    (['experts', 'labels', 'tokens', 'contexts'] as const).map(async (name) =>
+  const [experts, labels, tokens, contexts, ablations] = await Promise.all(
+    (['experts', 'labels', 'tokens', 'contexts', 'ablations'] as const).map(async (name) =>
       (await readTableOf(folder, name)).filter(isAsked),
     ),
   );
   if (experts!.length === 0) throw new UsageError(`There is no expert "${plain(args.text('expert')!)}" in this atlas.`);
   return {
-    facts: { experts, labels, tokens, contexts },
+    facts: { experts, labels, tokens, contexts, ablations },
     text: () =>
       experts!
         .map((unit) => {
           const own = (rows: readonly Row[] | undefined) => rows!.filter((row) => isSameUnit(row, unit));
-          return unitText(asked, unit, own(labels), own(tokens), own(contexts), most);
+          const text = unitText(asked, unit, own(labels), own(tokens), own(contexts), most);
+          return `${text}${ablationTable(own(ablations), asked.paint)}`;
         })
         .join('\n'),
   };
@@ -186,6 +187,35 @@ function contextList(contexts: readonly Row[], kind: string, columns: number, pa
     return `${weight}  ${shown}  ${paint.dim(fit(plain(word(row, 'document')), Math.max(10, Math.floor(columns / 3))))}`;
   });
   return `\n${kind} contexts\n${lines.join('\n')}\n`;
+}
+
+function ablationTable(rows: readonly Row[], paint: Context['paint']): string {
+  if (rows.length === 0) return '';
+  const lines = rows.map((row) => [
+    word(row, 'kind'),
+    word(row, 'effect'),
+    String(number(row, 'contexts')),
+    signed(number(row, 'change'), 3),
+    signed(number(row, 'matched'), 3),
+    signed(number(row, 'difference'), 3),
+    Number.isNaN(number(row, 'differenceLow'))
+      ? 'too few documents'
+      : `${signed(number(row, 'differenceLow'), 3)} to ${signed(number(row, 'differenceHigh'), 3)}`,
+    decimal(number(row, 'q'), 3),
+    row['hurts'] === true ? 'hurts' : row['hurts'] === false ? 'no more than others' : '',
+  ]);
+  const head = [
+    'knocked out at',
+    'tokens',
+    'contexts',
+    'change of log p',
+    'another expert',
+    'difference',
+    '95 % interval',
+    'q',
+    '',
+  ];
+  return `\n${table(head, lines, 'llrrrrrrl', paint)}`;
 }
 
 async function label({ folder, args, about, most, paint }: Asked): Promise<Shown> {
