@@ -1,6 +1,6 @@
 /** `gander atlas` as a person runs it, compared with sums over saved traces of the same documents. */
 import { execFile, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { random } from '../../src/statistics/random.js';
@@ -329,7 +329,58 @@ describe('gander atlas', () => {
     expect(show('--expert', '9.9').stderr).toMatch(/no expert "9\.9"/);
   });
 
+  it('compares two ways of routing, and two atlases', () => {
+    cpSync(path.join(cwd, 'traces'), path.join(cwd, 'others'), { recursive: true });
+    rmSync(path.join(cwd, 'others/a/0.gander.safetensors'));
+    const agreed = gander(cwd, 'atlas', 'agree', 'traces', 'others', '--json');
+    expect(agreed.stderr).toBe('');
+    expect(JSON.parse(agreed.stdout)).toMatchObject({
+      documents: 11,
+      tokens: 2200,
+      all: { cells: 4400, overlap: { value: 1 }, chance: 1 / 8, flipped: { value: 0 } },
+      labels: [{ name: 'a' }, { name: 'b' }],
+      leftOut: [{ document: 'traces/a/0.gander.safetensors', why: 'is not in others' }],
+    });
+    const same = gander(cwd, 'atlas', 'compare', 'whole.gander-atlas', 'whole.gander-atlas');
+    expect(same).toMatchObject({ status: 0, stderr: '' });
+    expect(same.stdout).toMatch(/The corpus is the same[^]*No expert’s load moved/);
+  });
+
+  it('knocks experts out, and runs a corpus in two ways', () => {
+    const of = ['--model', mixture, '--cache', cache];
+    const folder = corpus();
+    const made = gander(folder, 'atlas', 'make', 'corpus', '-o', 'k.gander-atlas', '--ablate', '0.1', ...of);
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    const shownExpert = gander(folder, 'atlas', 'show', 'k.gander-atlas', '--expert', '0.1', '--json').stdout;
+    const { ablations } = JSON.parse(shownExpert) as { ablations: Readonly<Record<string, unknown>>[] };
+    expect(ablations.map(({ kind, effect }) => [kind, effect])).toEqual([
+      ['top', 'next'],
+      ['top', 'later'],
+      ['random', 'next'],
+      ['random', 'later'],
+    ]);
+    for (const { change, matched, difference } of ablations) {
+      expect(change).not.toBe(0);
+      expect(Number(difference)).toBeCloseTo(Number(change) - Number(matched), 9);
+    }
+    const agreed = gander(folder, 'atlas', 'agree', 'corpus', '--with', 'own:1', '--json', ...of);
+    // One of the two experts that are chosen otherwise is still chosen, and it is the first.
+    expect(JSON.parse(agreed.stdout)).toMatchObject({
+      documents: 4,
+      layers: [
+        { name: '0', value: { overlap: { value: 0.5 }, first: { value: 1 }, flipped: { value: 1 } } },
+        { name: '1' },
+      ],
+    });
+  });
+
   it.each([
+    [['agree', 'traces'], /two folders of saved traces/],
+    [['agree', 'd.jsonl'], /--with/],
+    [['compare', 'whole.gander-atlas'], /two atlases/],
+    [['make', 'traces', '-o', 'n.gander-atlas', '--ablate', '0.1'], /texts, not saved traces/],
+    [['make', 'traces', '-o', 'n.gander-atlas', '--target', 'x'], /--target names a field/],
+    [['make', 'tr*/*.txt', '-o', 'n.gander-atlas'], /No file matches/],
     [['make', 'traces'], /-o/],
     [['make', 'nowhere', '-o', 'n.gander-atlas'], /Could not read nowhere/],
     [['make', 'traces', '-o', 'whole.gander-atlas'], /already exists/],
@@ -337,7 +388,7 @@ describe('gander atlas', () => {
     [['make', 'traces', '-o', 'n.gander-atlas', '--label', 'topic'], /--label takes folder/],
     [['show', 'traces'], /Give the folder of an atlas/],
     [['merge', 'whole.gander-atlas', 'whole.gander-atlas', '-o', 'n.gander-atlas'], /in two of the parts/],
-    [['look'], /make, show or merge/],
+    [['look'], /make, show, merge, agree or compare/],
   ])('says what is wrong with %j', (args, message) => {
     const { status, stderr } = gander(cwd, 'atlas', ...args);
     expect(status).not.toBe(0);

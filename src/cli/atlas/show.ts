@@ -1,7 +1,6 @@
 /** `gander atlas show`. */
 import type { About } from '../../atlas/about.js';
 import { readAbout, readTableOf } from '../../atlas/files/folder.js';
-import { layerName } from '../../atlas/layout.js';
 import { tableNames } from '../../atlas/tables/index.js';
 import type { Row } from '../../atlas/tables/table.js';
 import { fit, table } from '../../terminal/columns.js';
@@ -11,6 +10,7 @@ import { json } from '../json.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
 import { aboutJson, aboutText } from './about.js';
+import { layerOf, number, word } from './rows.js';
 
 export const showOptions = {
   expert: { type: 'string', value: 'id', help: 'show: one expert by its id, or by layer and number, as 3.7' },
@@ -41,12 +41,6 @@ interface Shown {
   readonly facts: Readonly<Record<string, unknown>>;
   readonly text: () => string;
 }
-
-const number = (row: Row, name: string) => (typeof row[name] === 'number' ? row[name] : NaN);
-const word = (row: Row, name: string) => (typeof row[name] === 'string' ? row[name] : '');
-
-const layerOf = (row: Row) =>
-  layerName({ stack: (row['stack'] ?? null) as 'encoder' | 'decoder' | null, layer: row['layer'] as number | null });
 
 async function all({ folder }: Asked): Promise<Shown> {
   const read = await Promise.all(tableNames.map((name) => readTableOf(folder, name)));
