@@ -376,7 +376,7 @@ describe('gander atlas', () => {
 
   it.each([
     [['agree', 'traces'], /two folders of saved traces/],
-    [['agree', 'd.jsonl'], /--with/],
+    [['agree', '-'], /--with/],
     [['compare', 'whole.gander-atlas'], /two atlases/],
     [['make', 'traces', '-o', 'n.gander-atlas', '--ablate', '0.1'], /texts, not saved traces/],
     [['make', 'traces', '-o', 'n.gander-atlas', '--target', 'x'], /--target names a field/],

@@ -81,6 +81,7 @@ function rowDocument({ bytes, fields }: DataRow, place: string, options: CorpusO
   const { text, label, id, target } = options;
   const field = (name: string | undefined) =>
     name === undefined || fields instanceof Unfit ? undefined : written(fields[name]);
+  const given = label === 'none' ? undefined : field(label || 'label');
   const needed = (name: string) => {
     if (fields instanceof Unfit) throw fields;
     const value = field(name);
@@ -91,7 +92,7 @@ function rowDocument({ bytes, fields }: DataRow, place: string, options: CorpusO
     kind: 'text',
     id: field(id) ?? place,
     place,
-    label: (label === 'none' ? undefined : field(label || 'label')) || null,
+    label: given === undefined || given === '' ? null : given,
     bytes,
     read: () => ({ bytes: Buffer.from(needed(text)), ...(target !== undefined && { target: needed(target) }) }),
   };

@@ -36,11 +36,18 @@ const traces = new Map(
 
 async function* documents(): AsyncGenerator<CorpusDocument> {
   for (const id of traces.keys())
-    yield { kind: 'text', id, place: id, label: null, bytes: 1, read: () => ({ bytes: Buffer.from(id) }) };
+    yield await Promise.resolve<CorpusDocument>({
+      kind: 'text',
+      id,
+      place: id,
+      label: null,
+      bytes: 1,
+      read: () => ({ bytes: Buffer.from(id) }),
+    });
 }
 
 async function* route(id: string) {
-  yield { trace: traces.get(id)!, at: 0 };
+  yield await Promise.resolve({ trace: traces.get(id)!, at: 0 });
 }
 
 /** Without the expert that matters, the next token has half a nat less; any knock-out moves all tokens a little. */
