@@ -135,12 +135,19 @@ export async function* piecesOf(
   const { id, label, place } = found;
   const document: AtlasDocument = { id, label, place, hash: hashOfContent(content) };
   const parts = found.kind === 'trace' ? [{ trace: decode(bytes), at: 0 }] : route(textOf(bytes), target);
-  let tokens: readonly number[] = [];
+  let before: Piece['before'] = [];
   for await (const { trace: given, at } of parts) {
     const trace = finished(given);
-    const before = trace.sequences.map((_, s) => ({ tokens: tokens[s] ?? 0, text: at }));
+    // `at` is in the document; what an encoder-decoder writes for its parts is one output after the other.
+    before = trace.sequences.map((_, s) => ({
+      tokens: before[s]?.tokens ?? 0,
+      text: s === 0 ? at : (before[s]?.text ?? 0),
+    }));
     yield { ...placedIn(trace), document, trace, before };
-    tokens = trace.sequences.map((sequence, s) => (tokens[s] ?? 0) + sequence.tokens.count);
+    before = trace.sequences.map(({ tokens, text }, s) => ({
+      tokens: before[s]!.tokens + tokens.count,
+      text: before[s]!.text + (text?.length ?? 0),
+    }));
   }
 }
 
