@@ -6,7 +6,6 @@ import { chosenAt, isSpecial, rowsAt, textTokens } from '../trace/model/access.j
 import type { Intervention, Trace } from '../trace/model/trace.js';
 import type { Piece } from './figure.js';
 import { type Context, contextKinds } from './figures/contexts.js';
-import type { Layout } from './layout.js';
 
 /** How the log-probability of the next token, and the mean of the later ones, changed; null if there are none. In nats. */
 const changeSchema = z.object({ next: z.number().nullable(), later: z.number().nullable() });
@@ -41,21 +40,6 @@ export function placesOf(
       contexts[kind][unit]!.map(({ document, sequence, token }) => ({ unit, kind, document, sequence, token })),
     ),
   );
-}
-
-/** By id, which in a pool stands for the expert over all layers, or by layer and number, as 3.7. */
-export function unitsNamed({ layers, starts }: Layout, name: string): number[] {
-  const [, stack, layer, index] = /^(?:(encoder|decoder) )?(\d+)\.(\d+)$/.exec(name) ?? [];
-  const found = layers.flatMap((one, l) => {
-    const byId = one.experts.findIndex(({ id }) => id === name);
-    if (byId >= 0) return [{ unit: starts[l]! + byId, layer: one.layer }];
-    const isAsked = one.layer === Number(layer) && (stack === undefined || stack === one.stack);
-    return isAsked && Number(index) < one.experts.length
-      ? [{ unit: starts[l]! + Number(index), layer: one.layer }]
-      : [];
-  });
-  const overAll = found.filter((one) => one.layer === null);
-  return (overAll.length > 0 ? overAll : found).map(({ unit }) => unit);
 }
 
 /** What is knocked out at which token of a trace. */

@@ -1,5 +1,5 @@
 /** How far two ways of routing agree over a corpus. Of each pair of runs only sums stay, so neither side is kept. */
-import type { Interval } from '../statistics/bootstrap.js';
+import { type Interval, leastUnits } from '../statistics/bootstrap.js';
 import { chanceSaturation, saturationOf } from '../statistics/sets.js';
 import { studentQuantile } from '../statistics/tails.js';
 import { certaintyAt } from '../trace/figures/distribution.js';
@@ -7,9 +7,6 @@ import { type Difference, difference } from '../trace/figures/difference.js';
 import { chosenCount, isSpecial, type Rows, rowsAt } from '../trace/model/access.js';
 import type { Trace } from '../trace/model/trace.js';
 import { layerName } from './layout.js';
-
-/** With fewer documents, their variance is too uncertain for an interval. */
-const leastDocuments = 5;
 
 /** Σ part ÷ Σ whole over documents, with a 95 % interval in which the documents are the sample (Cochran 1977, ch. 6). */
 class Ratio {
@@ -50,7 +47,7 @@ class Ratio {
   get value(): Interval & { readonly value: number } {
     const [n, whole] = [this.#documents, this.#whole];
     const value = this.#part / whole;
-    if (n < leastDocuments) return { value, low: NaN, high: NaN };
+    if (n < leastUnits) return { value, low: NaN, high: NaN };
     const spread = this.#squares - 2 * value * this.#products + value * value * this.#wholes;
     const half = (studentQuantile(n - 1) * Math.sqrt((Math.max(0, spread) * n) / (n - 1))) / whole;
     return { value, low: value - half, high: value + half };

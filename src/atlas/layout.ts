@@ -78,6 +78,21 @@ function ownSequence({ sites }: Trace, stack: Stack | undefined): { readonly seq
   return { sequence: Math.max(...sites.filter((site) => site.stack === stack).map(({ sequence }) => sequence)) };
 }
 
+/** By id, which in a pool stands for the expert over all layers, or by layer and number, as 3.7. @returns none if there is no such expert */
+export function unitsNamed({ layers, starts }: Layout, name: string): number[] {
+  const [, stack, layer, index] = /^(?:(encoder|decoder) )?(\d+)\.(\d+)$/.exec(name) ?? [];
+  const found = layers.flatMap((one, l) => {
+    const byId = one.experts.findIndex(({ id }) => id === name);
+    if (byId >= 0) return [{ unit: starts[l]! + byId, layer: one.layer }];
+    const isAsked = one.layer === Number(layer) && (stack === undefined || stack === one.stack);
+    return isAsked && Number(index) < one.experts.length
+      ? [{ unit: starts[l]! + Number(index), layer: one.layer }]
+      : [];
+  });
+  const overAll = found.filter((one) => one.layer === null);
+  return (overAll.length > 0 ? overAll : found).map(({ unit }) => unit);
+}
+
 /** `3`, `decoder 3`, `all layers`. */
 export function layerName({ stack, layer }: Pick<AtlasLayer, 'stack' | 'layer'>): string {
   if (layer === null) return stack ? `${stack}, all layers` : 'all layers';

@@ -199,6 +199,34 @@ describe('gander atlas on a server', () => {
     for (const { name, tokens } of experts) expect([name, tokens]).toEqual([name, counts.get(String(name)) ?? 0]);
   });
 
+  it('stopped with Ctrl-C, keeps what is done and continues', async () => {
+    texts.forEach(knowing);
+    const good = vllm({ version: '0.22.1' });
+    let [answered, stop]: [number, (() => void) | undefined] = [0, undefined];
+    const { address, asked } = await serving((one, response) => {
+      if (one.path !== '/v1/completions' || !stop || answered++ < 6) return good(one, response);
+      // Never answered: only stopping ends the run.
+      stop();
+      return undefined;
+    });
+    const cwd = corpusIn();
+    const make = (name: string) => ['atlas', 'make', 'corpus', '-o', name, '--engine', address, '--config', config];
+    expect(await ganderOf(cwd, ...make('whole.gander-atlas'))).toMatchObject({ status: 0 });
+    const child = spawn(process.execPath, [cli, ...make('stopped.gander-atlas')], { cwd });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (part: string) => (stderr += part));
+    stop = () => child.kill('SIGINT');
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
+    expect(stderr).toMatch(/Stopped; what is done is kept\. The same command goes on from there\./);
+    stop = undefined;
+    const before = asked.length;
+    expect(await ganderOf(cwd, ...make('stopped.gander-atlas'))).toMatchObject({ status: 0 });
+    // Only the others are run.
+    const completions = asked.slice(before).filter(({ path: at }) => at === '/v1/completions');
+    expect(completions.length).toBeLessThan(texts.length);
+    expect(files(path.join(cwd, 'stopped.gander-atlas'))).toEqual(files(path.join(cwd, 'whole.gander-atlas')));
+  });
+
   it('refuses one whose number of experts is not known', async () => {
     const { address } = await serving(vllm({ version: '0.22.1' }));
     const made = await ganderOf(corpusIn(), 'atlas', 'make', 'corpus', '-o', 's.gander-atlas', '--engine', address);

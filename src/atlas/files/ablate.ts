@@ -1,6 +1,15 @@
 /** Knocks units out where they are chosen, and keeps in the journal what that changed. */
 import type { Trace } from '../../trace/model/trace.js';
-import { type Ablated, type Change, changeOf, type KnockOut, placesOf, type Trial, trialsIn } from '../ablation.js';
+import {
+  type Ablated,
+  type Change,
+  changeOf,
+  type KnockOut,
+  type Place,
+  placesOf,
+  type Trial,
+  trialsIn,
+} from '../ablation.js';
 import { Unfit } from './content.js';
 import type { Journal } from './journal.js';
 import { type Making, piecesOf } from './make.js';
@@ -18,14 +27,17 @@ export async function ablateInto(journal: Journal, ablating: Ablating): Promise<
   const { contexts, documents: read } = journal.sums!.figures;
   const places = placesOf(units, contexts.kept);
   const hashes = new Map(read.rows.map(({ id, hash }) => [id, hash]));
+  const left = new Map<string, Place[]>();
+  for (const place of places)
+    if (!journal.hasAblated(place)) left.set(place.document, [...(left.get(place.document) ?? []), place]);
   try {
     for await (const document of documents) {
-      const left = places.filter((place) => place.document === document.id && !journal.hasAblated(place));
-      if (left.length === 0) continue;
+      const here = left.get(document.id);
+      if (!here) continue;
       const pieces = piecesOf(document, ablating);
       for await (const piece of unlessUnfit(pieces)) {
         if (piece.document.hash !== hashes.get(document.id)) break;
-        for (const trial of trialsIn(piece, left)) {
+        for (const trial of trialsIn(piece, here)) {
           journal.addAblated(await ablatedIn(piece.trace, trial, ablating));
           journal.saveIfDue();
           onDone(journal.ablated.length, places.length);

@@ -1,11 +1,12 @@
 /** `gander atlas make --ablate`. */
 import type { CorpusAbout } from '../../atlas/about.js';
-import { type Ablated, unitsNamed } from '../../atlas/ablation.js';
+import type { Ablated } from '../../atlas/ablation.js';
 import { ablateInto } from '../../atlas/files/ablate.js';
 import type { CorpusDocument } from '../../atlas/files/corpus.js';
 import type { Found } from '../../atlas/files/found.js';
 import type { Journal } from '../../atlas/files/journal.js';
 import { stdin } from '../../atlas/files/rows.js';
+import { unitsNamed } from '../../atlas/layout.js';
 import type { Sums } from '../../atlas/sums.js';
 import { tablesOf } from '../../atlas/tables/index.js';
 import { plain } from '../../trace/text/label.js';

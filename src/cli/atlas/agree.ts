@@ -4,7 +4,7 @@ import type { LeftOut } from '../../atlas/about.js';
 import { Agreement, type AgreementValue, type CellAgreement, type Named, type Share } from '../../atlas/agreement.js';
 import { textOf, Unfit } from '../../atlas/files/content.js';
 import { documentsOf, isTrace } from '../../atlas/files/corpus.js';
-import { bytesOf, filesOf, type Found } from '../../atlas/files/found.js';
+import { bytesOf, filesOf, type Found, sizeOf } from '../../atlas/files/found.js';
 import { whyLeftOut } from '../../atlas/files/make.js';
 import { GanderError } from '../../errors/errors.js';
 import { bar } from '../../look/bar.js';
@@ -100,7 +100,7 @@ async function* savedPairs(given: readonly string[], { options }: Corpus): Async
       yield {
         id,
         label,
-        bytes,
+        bytes: bytes + (other === undefined ? 0 : sizeOf(other)),
         async *pairs() {
           if (other === undefined) throw new Unfit(`is not in ${b}`);
           yield await Promise.resolve([readTrace(found.file), readTrace(other)]);

@@ -1,8 +1,9 @@
 /** `gander atlas show`. */
 import type { About } from '../../atlas/about.js';
 import { readAbout, readTableOf } from '../../atlas/files/folder.js';
+import { Layout, unitsNamed } from '../../atlas/layout.js';
 import { tableNames } from '../../atlas/tables/index.js';
-import type { Row } from '../../atlas/tables/table.js';
+import { type Row, unitCells } from '../../atlas/tables/table.js';
 import { fit, table } from '../../terminal/columns.js';
 import { decimal, percent, plain, signed, visible } from '../../trace/text/label.js';
 import type { Context, Options } from '../command.js';
@@ -100,14 +101,10 @@ async function expert(asked: Asked): Promise<Shown> {
   };
 }
 
-/** By id, which in a pool is one at every layer and over all: of these, that over all. */
 function unitAsked(name: string, { layers }: About): (row: Row) => boolean {
-  const [, layer, index] = /^(?:(?:encoder|decoder) )?(\d+)\.(\d+)$/.exec(name) ?? [];
-  const isOverAll = layers.some((one) => one.layer === null && one.experts.some(({ id }) => id === name));
-  return (row) => {
-    if (row['name'] === name) return !isOverAll || row['layer'] === null;
-    return row['layer'] === Number(layer) && row['expert'] === Number(index);
-  };
+  const layout = new Layout(layers);
+  const units = unitsNamed(layout, name).map((u) => unitCells(layout, u));
+  return (row) => units.some((unit) => isSameUnit(row, unit));
 }
 
 const isSameUnit = (a: Row, b: Row) => ['stack', 'layer', 'expert'].every((field) => a[field] === b[field]);
