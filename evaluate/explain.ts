@@ -10,7 +10,7 @@ import { type Region, regionOfTokens } from '../src/trace/text/regions.js';
 import type { Explained } from './results.js';
 import { mean, sum } from '../src/statistics/mean.js';
 import { argmax, spearman } from './rank.js';
-import { type Estimate, leastUnits, stratified, type Stratum } from './stratified.js';
+import { type Estimate, leastUnits, stratified, type Stratum } from '../src/statistics/stratified.js';
 
 /** What is kept of one document's trace. The pool is on a causal model: one text, and the same experts at every site. */
 export function explain(trace: Trace, found: readonly Region[]): Explained {

@@ -2,7 +2,7 @@
 import type { Interval } from '../src/statistics/bootstrap.js';
 import { type Evaluation, isPartial, rowOf, type Section } from './evaluation.js';
 import type { Explanation, OracleAgreement, Shares } from './explain.js';
-import { leastUnits } from './stratified.js';
+import { leastUnits } from '../src/statistics/stratified.js';
 import { markdownTable } from './markdown.js';
 import { count, counted, percentage, signed } from './numbers.js';
 import { labelOf, reference } from './strategies.js';

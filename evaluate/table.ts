@@ -2,7 +2,7 @@
 import type { Interval } from '../src/statistics/bootstrap.js';
 import { GanderError } from '../src/errors/errors.js';
 import type { Results } from './results.js';
-import { type Estimate, stratified, type Stratum } from './stratified.js';
+import { type Estimate, stratified, type Stratum } from '../src/statistics/stratified.js';
 import { sum } from '../src/statistics/mean.js';
 import { labelOf, reference } from './strategies.js';
 

@@ -1,6 +1,6 @@
 /** All results of one evaluation on tasks as data: the content of tasks.json, from which TASKS.md is made. */
 import type { PoolInfo } from '../../src/requests/api.js';
-import type { Estimate } from '../stratified.js';
+import type { Estimate } from '../../src/statistics/stratified.js';
 import type { About } from '../evaluation.js';
 import type { Results } from '../results.js';
 import { type Chosen, reference } from '../strategies.js';

@@ -1,6 +1,6 @@
 /** Writes TASKS.md from the evaluation's data alone. */
 import type { Interval } from '../../src/statistics/bootstrap.js';
-import { leastUnits } from '../stratified.js';
+import { leastUnits } from '../../src/statistics/stratified.js';
 import { count, signed } from '../numbers.js';
 import { markdownTable } from '../markdown.js';
 import { labelOf, reference } from '../strategies.js';

@@ -72,7 +72,7 @@ export const rooms = {
   'src/atlas/files': {
     from: ['src/atlas', ...pure],
 
-    packages: ['node:fs', 'node:path', 'node:crypto', 'node:readline'],
+    packages: ['node:fs', 'node:path', 'node:crypto', 'node:zlib'],
   },
   'src/pool': {
     from: [...trace, ...ground],

@@ -30,6 +30,7 @@ const corpusSchema = z.object({
   label: z.string(),
   text: z.string(),
   id: z.string().nullable(),
+  target: z.string().nullable().default(null),
   /** From 1; null for the whole corpus. */
   shard: z.object({ at: z.int(), of: z.int() }).nullable(),
 });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { GanderError } from '../errors/errors.js';
 import { layersOf, sharedSites, type SharedSites } from '../trace/model/access.js';
 import { layerText } from '../trace/text/label.js';
-import type { Trace } from '../trace/model/trace.js';
+import type { Stack, Trace } from '../trace/model/trace.js';
 
 const expertSchema = z.object({ id: z.string(), name: z.string() });
 
@@ -58,9 +58,10 @@ export function placedIn(trace: Trace): Placed {
     const experts = sites.experts.map(({ id, name }) => ({ id, name }));
     found.push({ layer: { stack, layer, sites: sites.sites.length, experts }, sites });
   };
-  for (const layer of layers) add(layer.stack ?? null, layer.layer, sharedSites(trace, layer));
+  for (const layer of layers)
+    add(layer.stack ?? null, layer.layer, sharedSites(trace, { ...layer, ...ownSequence(trace, layer.stack) }));
   for (const stack of new Set(layers.map((layer) => layer.stack))) {
-    const all = sharedSites(trace, stack ? { stack } : {});
+    const all = sharedSites(trace, { ...(stack && { stack }), ...ownSequence(trace, stack) });
     if (all?.set.scope === 'pool') add(stack ?? null, null, all);
   }
   if (found.length === 0)
@@ -70,6 +71,26 @@ export function placedIn(trace: Trace): Placed {
       'Leave it out of the atlas.',
     );
   return { layout: new Layout(found.map(({ layer }) => layer)), sites: found.map(({ sites }) => sites) };
+}
+
+/** A decoder's own sequence is the output; the keys and values of its cross-attention read the input, and are not counted. */
+function ownSequence({ sites }: Trace, stack: Stack | undefined): { readonly sequence: number } {
+  return { sequence: Math.max(...sites.filter((site) => site.stack === stack).map(({ sequence }) => sequence)) };
+}
+
+/** By id, which in a pool stands for the expert over all layers, or by layer and number, as 3.7. @returns none if there is no such expert */
+export function unitsNamed({ layers, starts }: Layout, name: string): number[] {
+  const [, stack, layer, index] = /^(?:(encoder|decoder) )?(\d+)\.(\d+)$/.exec(name) ?? [];
+  const found = layers.flatMap((one, l) => {
+    const byId = one.experts.findIndex(({ id }) => id === name);
+    if (byId >= 0) return [{ unit: starts[l]! + byId, layer: one.layer }];
+    const isAsked = one.layer === Number(layer) && (stack === undefined || stack === one.stack);
+    return isAsked && Number(index) < one.experts.length
+      ? [{ unit: starts[l]! + Number(index), layer: one.layer }]
+      : [];
+  });
+  const overAll = found.filter((one) => one.layer === null);
+  return (overAll.length > 0 ? overAll : found).map(({ unit }) => unit);
 }
 
 /** `3`, `decoder 3`, `all layers`. */

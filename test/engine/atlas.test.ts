@@ -1,11 +1,14 @@
 /** `gander atlas` as a person runs it, compared with sums over saved traces of the same documents. */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { random } from '../../src/statistics/random.js';
 import { decodeTrace, encodeTrace } from '../../src/trace/file/file.js';
 import type { Trace } from '../../src/trace/model/trace.js';
+import { type Handler, json, listen } from '../servers/http.js';
+import { run } from '../servers/model.js';
+import { knowing, vllm } from '../servers/vllm.js';
 import { drawn, traceOf } from '../unit/atlas/planted.js';
 import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
 
@@ -16,6 +19,21 @@ const mixture = path.join(root, 'test/fixtures/moe/qwen2-moe-transformers');
 function gander(cwd: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd });
   return { status, stdout, stderr };
+}
+
+/** For what this process itself answers meanwhile. */
+function ganderOf(cwd: string, ...args: string[]): Promise<{ readonly status: number; readonly stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [cli, ...args], { cwd }, (failed, _stdout, stderr) =>
+      resolve({ status: failed ? Number(failed.code) : 0, stderr }),
+    );
+  });
+}
+
+async function serving(handler: Handler) {
+  const server = await listen(handler);
+  onTestFinished(() => server.close());
+  return server;
 }
 
 function corpus(): string {
@@ -122,6 +140,100 @@ describe.each([
   });
 });
 
+describe('gander atlas on a server', () => {
+  const config = path.join(root, 'test/fixtures/imports/config.json');
+  const texts = Array.from({ length: 12 }, (_, d) => `the goose ${'and the gander '.repeat(d + 1)}`);
+  const corpusIn = () => {
+    const cwd = temporaryFolder();
+    mkdirSync(path.join(cwd, 'corpus'));
+    texts.forEach((text, d) => writeFileSync(path.join(cwd, `corpus/${d}.txt`), text));
+    return cwd;
+  };
+
+  it('routes several documents at a time, asks again after a failure, and lists what fails', async () => {
+    texts.forEach(knowing);
+    const good = vllm({ version: '0.22.1' });
+    const idsOf = (d: number) => String(run(texts[d]!, 1).prompt);
+    const failures = new Map<string, number>();
+    let [underWay, open] = [0, () => {}];
+    const several = new Promise<void>((resolve) => (open = resolve));
+    const { address } = await serving(async (asked, response) => {
+      const prompt = String(asked.body?.['prompt']);
+      if (asked.path !== '/v1/completions') return good(asked, response);
+      // Nothing is answered before two have asked; one after the other, they would wait for ever.
+      if (++underWay === 2) open();
+      await several;
+      const times = failures.get(prompt) ?? 0;
+      failures.set(prompt, times + 1);
+      // The first text fails always, the second once.
+      if (prompt === idsOf(0) || (prompt === idsOf(1) && times === 0))
+        return json(response, { message: 'CUDA error' }, 500);
+      return good(asked, response);
+    });
+    const cwd = corpusIn();
+    const made = await ganderOf(
+      cwd,
+      'atlas',
+      'make',
+      'corpus',
+      '-o',
+      's.gander-atlas',
+      '--engine',
+      address,
+      '--config',
+      config,
+    );
+    expect(made).toMatchObject({ status: 0 });
+    const { leftOut, experts, documents } = shown(cwd, 's.gander-atlas');
+    expect(leftOut).toEqual([{ document: 'corpus/0.txt', why: expect.stringMatching(/failed: CUDA error/) as string }]);
+    expect(documents.length).toBe(texts.length - 1);
+    const counts = new Map<string, number>();
+    for (const text of texts.slice(1))
+      run(text, 1)
+        .chosen.slice(1)
+        .forEach((row) =>
+          row.forEach((chosen, layer) =>
+            chosen.forEach((e) => counts.set(`${layer}.${e}`, (counts.get(`${layer}.${e}`) ?? 0) + 1)),
+          ),
+        );
+    for (const { name, tokens } of experts) expect([name, tokens]).toEqual([name, counts.get(String(name)) ?? 0]);
+  });
+
+  it('stopped with Ctrl-C, keeps what is done and continues', async () => {
+    texts.forEach(knowing);
+    const good = vllm({ version: '0.22.1' });
+    let [answered, stop]: [number, (() => void) | undefined] = [0, undefined];
+    const { address, asked } = await serving((one, response) => {
+      if (one.path !== '/v1/completions' || !stop || answered++ < 6) return good(one, response);
+      // Never answered: only stopping ends the run.
+      stop();
+      return undefined;
+    });
+    const cwd = corpusIn();
+    const make = (name: string) => ['atlas', 'make', 'corpus', '-o', name, '--engine', address, '--config', config];
+    expect(await ganderOf(cwd, ...make('whole.gander-atlas'))).toMatchObject({ status: 0 });
+    const child = spawn(process.execPath, [cli, ...make('stopped.gander-atlas')], { cwd });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (part: string) => (stderr += part));
+    stop = () => child.kill('SIGINT');
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
+    expect(stderr).toMatch(/Stopped; what is done is kept\. The same command goes on from there\./);
+    stop = undefined;
+    const before = asked.length;
+    expect(await ganderOf(cwd, ...make('stopped.gander-atlas'))).toMatchObject({ status: 0 });
+    // Only the others are run.
+    const completions = asked.slice(before).filter(({ path: at }) => at === '/v1/completions');
+    expect(completions.length).toBeLessThan(texts.length);
+    expect(files(path.join(cwd, 'stopped.gander-atlas'))).toEqual(files(path.join(cwd, 'whole.gander-atlas')));
+  });
+
+  it('refuses one whose number of experts is not known', async () => {
+    const { address } = await serving(vllm({ version: '0.22.1' }));
+    const made = await ganderOf(corpusIn(), 'atlas', 'make', 'corpus', '-o', 's.gander-atlas', '--engine', address);
+    expect(made.stderr).toMatch(/does not tell how many experts its layers have.*--config/);
+  });
+});
+
 describe('gander atlas', () => {
   const cwd = temporaryFolder();
   const next = random(9);
@@ -195,6 +307,44 @@ describe('gander atlas', () => {
     ]);
   });
 
+  it('reads pairs for an encoder-decoder', () => {
+    const pairs = [
+      { text: 'why?', target: 'because the gate was open.', label: 'long' },
+      { text: 'the farmer counts sheep near the old mill every morning. why?', target: 'no.', label: 'short' },
+      { text: 'and now?', label: 'none' },
+    ];
+    const file = path.join(cwd, 'pairs.jsonl');
+    writeFileSync(file, pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''));
+    const of = ['--pool', path.join(root, 'test/fixtures/tiny-t5'), '--cache', cache];
+    const make = ['atlas', 'make', 'pairs.jsonl', '--target', 'target'];
+    expect(gander(cwd, ...make, '-o', 'pairs.gander-atlas', ...of).stderr).toBe('');
+    const { documents, experts, leftOut, contexts } = shown(cwd, 'pairs.gander-atlas');
+    expect(documents.map(({ label }) => label)).toEqual(['long', 'short']);
+    const outputs = contexts.filter(({ sequence, start }) => sequence === 1 && start !== null);
+    expect(outputs.length).toBeGreaterThan(0);
+    for (const { document, text, start, end } of outputs)
+      expect(pairs[Number(String(document).at(-1)) - 1]!.target!.slice(Number(start), Number(end))).toBe(text);
+    expect(new Set(experts.map(({ stack }) => stack))).toEqual(new Set(['encoder', 'decoder']));
+    expect(leftOut).toEqual([{ document: 'pairs.jsonl:3', why: 'has no text in "target"' }]);
+    expect(gander(cwd, ...make, '-o', 'no.gander-atlas', '--pool', tinyPool, '--cache', cache)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--target is for encoder-decoders') as string,
+    });
+  });
+
+  it('reads JSON lines from stdin', () => {
+    const made = spawnSync(
+      process.execPath,
+      [cli, 'atlas', 'make', '-', '-o', 'in.gander-atlas', '--pool', tinyPool, '--cache', cache],
+      { encoding: 'utf8', cwd, input: '{"text": "one text", "label": "x"}\n{"text": "another"}\n' },
+    );
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    expect(shown(cwd, 'in.gander-atlas').documents.map(({ document, label }) => [document, label])).toEqual([
+      ['-:1', 'x'],
+      ['-:2', null],
+    ]);
+  });
+
   it('shows layers, an expert, a label and a token', () => {
     const show = (...args: string[]) => gander(cwd, 'atlas', 'show', 'whole.gander-atlas', ...args);
     expect(show().stdout).toMatch(/12 documents, 2400 tokens, 2 labels/);
@@ -207,7 +357,58 @@ describe('gander atlas', () => {
     expect(show('--expert', '9.9').stderr).toMatch(/no expert "9\.9"/);
   });
 
+  it('compares two ways of routing, and two atlases', () => {
+    cpSync(path.join(cwd, 'traces'), path.join(cwd, 'others'), { recursive: true });
+    rmSync(path.join(cwd, 'others/a/0.gander.safetensors'));
+    const agreed = gander(cwd, 'atlas', 'agree', 'traces', 'others', '--json');
+    expect(agreed.stderr).toBe('');
+    expect(JSON.parse(agreed.stdout)).toMatchObject({
+      documents: 11,
+      tokens: 2200,
+      all: { cells: 4400, overlap: { value: 1 }, chance: 1 / 8, flipped: { value: 0 } },
+      labels: [{ name: 'a' }, { name: 'b' }],
+      leftOut: [{ document: 'traces/a/0.gander.safetensors', why: 'is not in others' }],
+    });
+    const same = gander(cwd, 'atlas', 'compare', 'whole.gander-atlas', 'whole.gander-atlas');
+    expect(same).toMatchObject({ status: 0, stderr: '' });
+    expect(same.stdout).toMatch(/The corpus is the same[^]*No expert’s load moved/);
+  });
+
+  it('knocks experts out, and runs a corpus in two ways', () => {
+    const of = ['--model', mixture, '--cache', cache];
+    const folder = corpus();
+    const made = gander(folder, 'atlas', 'make', 'corpus', '-o', 'k.gander-atlas', '--ablate', '0.1', ...of);
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    const shownExpert = gander(folder, 'atlas', 'show', 'k.gander-atlas', '--expert', '0.1', '--json').stdout;
+    const { ablations } = JSON.parse(shownExpert) as { ablations: Readonly<Record<string, unknown>>[] };
+    expect(ablations.map(({ kind, effect }) => [kind, effect])).toEqual([
+      ['top', 'next'],
+      ['top', 'later'],
+      ['random', 'next'],
+      ['random', 'later'],
+    ]);
+    for (const { change, matched, difference } of ablations) {
+      expect(change).not.toBe(0);
+      expect(Number(difference)).toBeCloseTo(Number(change) - Number(matched), 9);
+    }
+    const agreed = gander(folder, 'atlas', 'agree', 'corpus', '--with', 'own:1', '--json', ...of);
+    // One of the two experts that are chosen otherwise is still chosen, and it is the first.
+    expect(JSON.parse(agreed.stdout)).toMatchObject({
+      documents: 4,
+      layers: [
+        { name: '0', value: { overlap: { value: 0.5 }, first: { value: 1 }, flipped: { value: 1 } } },
+        { name: '1' },
+      ],
+    });
+  });
+
   it.each([
+    [['agree', 'traces'], /two folders of saved traces/],
+    [['agree', '-'], /--with/],
+    [['compare', 'whole.gander-atlas'], /two atlases/],
+    [['make', 'traces', '-o', 'n.gander-atlas', '--ablate', '0.1'], /texts, not saved traces/],
+    [['make', 'traces', '-o', 'n.gander-atlas', '--target', 'x'], /--target names a field/],
+    [['make', 'tr*/*.txt', '-o', 'n.gander-atlas'], /No file matches/],
     [['make', 'traces'], /-o/],
     [['make', 'nowhere', '-o', 'n.gander-atlas'], /Could not read nowhere/],
     [['make', 'traces', '-o', 'whole.gander-atlas'], /already exists/],
@@ -215,7 +416,7 @@ describe('gander atlas', () => {
     [['make', 'traces', '-o', 'n.gander-atlas', '--label', 'topic'], /--label takes folder/],
     [['show', 'traces'], /Give the folder of an atlas/],
     [['merge', 'whole.gander-atlas', 'whole.gander-atlas', '-o', 'n.gander-atlas'], /in two of the parts/],
-    [['look'], /make, show or merge/],
+    [['look'], /make, show, merge, agree or compare/],
   ])('says what is wrong with %j', (args, message) => {
     const { status, stderr } = gander(cwd, 'atlas', ...args);
     expect(status).not.toBe(0);

@@ -3,12 +3,13 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import path from 'node:path';
 import { GanderError } from '../../errors/errors.js';
 import { type About, aboutSchema, type AtlasRun, type CorpusAbout, formatFields, type LeftOut } from '../about.js';
+import type { Ablated } from '../ablation.js';
 import type { DocumentRow } from '../figures/documents.js';
 import { pack, unpack } from '../pack.js';
 import { Sums } from '../sums.js';
 import { type TableName, tableNames, tables, tablesOf } from '../tables/index.js';
 import type { Row } from '../tables/table.js';
-import { hashOf } from './corpus.js';
+import { hashOf } from './content.js';
 import { encodeTable, readTable } from './parquet.js';
 
 export const folderEnding = '.gander-atlas';
@@ -21,6 +22,8 @@ export interface Made {
   readonly corpus: CorpusAbout;
   readonly leftOut: readonly LeftOut[];
   readonly sums: Sums;
+  /** Of the units that were ablated; merging does without, because a merged atlas has other contexts. */
+  readonly ablated?: readonly Ablated[];
 }
 
 /** @throws GanderError `io` if something with this name exists */
@@ -31,7 +34,7 @@ export function checkFree(target: string): void {
 
 /** Writes beside the target first and then renames, so the atlas is never there in part. @throws GanderError `io` */
 export function writeAtlas(target: string, made: Made): About {
-  const { tables: rows, shuffles } = tablesOf(made.sums);
+  const { tables: rows, shuffles } = tablesOf(made.sums, made.ablated);
   const about = aboutOf(made, shuffles);
   const beside = `${target}.new`;
   try {
@@ -100,9 +103,9 @@ export function readTableOf(folder: string, name: TableName): Promise<Row[]> {
 /** What is needed to merge an atlas with others. @throws GanderError as `readAbout` */
 export function readMade(folder: string): Made {
   const { run, corpus, leftOut } = readAbout(folder);
-  const { label, text, id, shard } = corpus;
+  const { label, text, id, target, shard } = corpus;
   const sums = read(folder, () => Sums.load(unpack(readFileSync(path.join(folder, sumsFile)))));
-  return { run, corpus: { label, text, id, shard }, leftOut, sums };
+  return { run, corpus: { label, text, id, target, shard }, leftOut, sums };
 }
 
 function read<T>(folder: string, act: () => T): T {

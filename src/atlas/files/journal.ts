@@ -3,6 +3,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { GanderError } from '../../errors/errors.js';
 import { type AtlasRun, type LeftOut, leftOutSchema, runSchema } from '../about.js';
+import { type Ablated, ablatedSchema, type Place } from '../ablation.js';
 import { pack, unpack } from '../pack.js';
 import { Sums } from '../sums.js';
 import { writeError } from './folder.js';
@@ -17,17 +18,24 @@ const schema = z.object({
     .transform((state) => Sums.load(state))
     .exactOptional(),
   leftOut: z.array(leftOutSchema),
+  ablated: z.array(ablatedSchema).default([]),
 });
 
 /** Saving is due when the work since the last save took this many times as long as saving. */
 const rarely = 20;
+
+function keyOf({ unit, kind, document, sequence, token }: Place): string {
+  return JSON.stringify([unit, kind, document, sequence, token]);
+}
 
 export class Journal {
   readonly file: string;
   run: AtlasRun | undefined;
   sums: Sums | undefined;
   readonly leftOut: LeftOut[] = [];
+  readonly ablated: Ablated[] = [];
   readonly #left = new Set<string>();
+  readonly #places = new Set<string>();
   #isSaved = true;
   #savedAt = 0;
   #saving = 0;
@@ -44,6 +52,7 @@ export class Journal {
     this.run = saved.run;
     this.sums = saved.sums;
     for (const left of saved.leftOut) this.leaveOut(left);
+    for (const ablated of saved.ablated) this.addAblated(ablated);
     this.#isSaved = true;
   }
 
@@ -68,6 +77,16 @@ export class Journal {
     this.#isSaved = false;
   }
 
+  addAblated(ablated: Ablated): void {
+    this.ablated.push(ablated);
+    this.#places.add(keyOf(ablated));
+    this.#isSaved = false;
+  }
+
+  hasAblated(place: Place): boolean {
+    return this.#places.has(keyOf(place));
+  }
+
   saveIfDue(): void {
     if (this.now() - this.#savedAt >= rarely * this.#saving) this.save();
   }
@@ -76,9 +95,9 @@ export class Journal {
   save(): void {
     if (this.#isSaved) return;
     const began = this.now();
-    const { asked, run, sums, leftOut } = this;
+    const { asked, run, sums, leftOut, ablated } = this;
     try {
-      writeFileSync(`${this.file}.new`, pack({ journal: 1, asked, run, sums: sums?.state, leftOut }));
+      writeFileSync(`${this.file}.new`, pack({ journal: 1, asked, run, sums: sums?.state, leftOut, ablated }));
       renameSync(`${this.file}.new`, this.file);
     } catch (cause) {
       rmSync(`${this.file}.new`, { force: true });

@@ -1,6 +1,8 @@
 /** The tables of an atlas. A new table needs a file and a line here. */
 import { chanceOf } from '../chance.js';
+import type { Ablated } from '../ablation.js';
 import type { Sums } from '../sums.js';
+import { ablations } from './ablations.js';
 import { contexts } from './contexts.js';
 import { coverage } from './coverage.js';
 import { documents } from './documents.js';
@@ -11,7 +13,7 @@ import { pairs } from './pairs.js';
 import type { Row } from './table.js';
 import { tokens } from './tokens.js';
 
-export const tables = { experts, labels, tokens, contexts, layers, pairs, coverage, documents };
+export const tables = { experts, labels, tokens, contexts, layers, pairs, coverage, documents, ablations };
 
 export type TableName = keyof typeof tables;
 
@@ -25,10 +27,10 @@ export interface Read {
   readonly shuffles: number;
 }
 
-export function tablesOf({ layout, figures }: Sums): Read {
+export function tablesOf({ layout, figures }: Sums, ablated: readonly Ablated[] = []): Read {
   const { choices } = figures;
   const chance = chanceOf(choices, layout);
-  const from = { layout, figures, total: choices.total, labels: choices.labels, chance };
+  const from = { layout, figures, total: choices.total, labels: choices.labels, chance, ablated };
   const rows = Object.fromEntries(tableNames.map((name) => [name, tables[name].rows(from)]));
   return { tables: rows as unknown as Tables, shuffles: chance.shuffles };
 }

@@ -1,9 +1,6 @@
 import { falseDiscovery } from '../../statistics/falseDiscovery.js';
 import { chosenOf, liftOf } from '../lift.js';
-import { type Counted, type Table, unitCells, unitColumns, units } from './table.js';
-
-/** False discovery rate: at most this share of the units called specialised are so by chance. */
-const level = 0.05;
+import { type Counted, level, type Table, unitCells, unitColumns, units } from './table.js';
 
 /** In size, of a lift: twice or half as often. */
 const leastLift = 1;

@@ -1,4 +1,5 @@
 /** A table: its columns with their types, and how its rows are made from the sums. */
+import type { Ablated } from '../ablation.js';
 import type { Chance } from '../chance.js';
 import type { Group } from '../figures/choices.js';
 import type { Layout } from '../layout.js';
@@ -19,7 +20,11 @@ export interface Counted {
   readonly total: Group;
   readonly labels: readonly (readonly [label: string, group: Group])[];
   readonly chance: Chance;
+  readonly ablated: readonly Ablated[];
 }
+
+/** False discovery rate: at most this share of what is called found is there by chance. */
+export const level = 0.05;
 
 export interface Table {
   readonly name: string;

@@ -27,7 +27,9 @@ export function merge({ args, out, progress }: Context, given: readonly string[]
 
 function mergedWith(made: Made, other: Made): Made {
   checkSameRun(made.run, other.run);
-  const differs = (['label', 'text', 'id'] as const).find((field) => made.corpus[field] !== other.corpus[field]);
+  const differs = (['label', 'text', 'id', 'target'] as const).find(
+    (field) => made.corpus[field] !== other.corpus[field],
+  );
   if (differs !== undefined)
     throw new GanderError(
       'request-invalid',

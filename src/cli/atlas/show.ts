@@ -1,9 +1,9 @@
 /** `gander atlas show`. */
 import type { About } from '../../atlas/about.js';
 import { readAbout, readTableOf } from '../../atlas/files/folder.js';
-import { layerName } from '../../atlas/layout.js';
+import { Layout, unitsNamed } from '../../atlas/layout.js';
 import { tableNames } from '../../atlas/tables/index.js';
-import type { Row } from '../../atlas/tables/table.js';
+import { type Row, unitCells } from '../../atlas/tables/table.js';
 import { fit, table } from '../../terminal/columns.js';
 import { decimal, percent, plain, signed, visible } from '../../trace/text/label.js';
 import type { Context, Options } from '../command.js';
@@ -11,6 +11,7 @@ import { json } from '../json.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
 import { aboutJson, aboutText } from './about.js';
+import { layerOf, number, word } from './rows.js';
 
 export const showOptions = {
   expert: { type: 'string', value: 'id', help: 'show: one expert by its id, or by layer and number, such as 3.7' },
@@ -42,12 +43,6 @@ interface Shown {
   readonly text: () => string;
 }
 
-const number = (row: Row, name: string) => (typeof row[name] === 'number' ? row[name] : NaN);
-const word = (row: Row, name: string) => (typeof row[name] === 'string' ? row[name] : '');
-
-const layerOf = (row: Row) =>
-  layerName({ stack: (row['stack'] ?? null) as 'encoder' | 'decoder' | null, layer: row['layer'] as number | null });
-
 async function all({ folder }: Asked): Promise<Shown> {
   const read = await Promise.all(tableNames.map((name) => readTableOf(folder, name)));
   return { facts: Object.fromEntries(tableNames.map((name, i) => [name, read[i]])), text: () => '' };
@@ -76,32 +71,29 @@ async function overview({ folder, about, paint }: Asked): Promise<Shown> {
 async function expert(asked: Asked): Promise<Shown> {
   const { folder, args, most } = asked;
   const isAsked = unitAsked(args.text('expert')!, asked.about);
-  const [experts, labels, tokens, contexts] = await Promise.all(
-    (['experts', 'labels', 'tokens', 'contexts'] as const).map(async (name) =>
+  const [experts, labels, tokens, contexts, ablations] = await Promise.all(
+    (['experts', 'labels', 'tokens', 'contexts', 'ablations'] as const).map(async (name) =>
       (await readTableOf(folder, name)).filter(isAsked),
     ),
   );
   if (experts!.length === 0) throw new UsageError(`There is no expert "${plain(args.text('expert')!)}" in this atlas.`);
   return {
-    facts: { experts, labels, tokens, contexts },
+    facts: { experts, labels, tokens, contexts, ablations },
     text: () =>
       experts!
         .map((unit) => {
           const own = (rows: readonly Row[] | undefined) => rows!.filter((row) => isSameUnit(row, unit));
-          return unitText(asked, unit, own(labels), own(tokens), own(contexts), most);
+          const text = unitText(asked, unit, own(labels), own(tokens), own(contexts), most);
+          return `${text}${ablationTable(own(ablations), asked.paint)}`;
         })
         .join('\n'),
   };
 }
 
-/** By id. In a pool, an expert has the same id at every layer and over all layers, and the id means the one over all. */
 function unitAsked(name: string, { layers }: About): (row: Row) => boolean {
-  const [, layer, index] = /^(?:(?:encoder|decoder) )?(\d+)\.(\d+)$/.exec(name) ?? [];
-  const isOverAll = layers.some((one) => one.layer === null && one.experts.some(({ id }) => id === name));
-  return (row) => {
-    if (row['name'] === name) return !isOverAll || row['layer'] === null;
-    return row['layer'] === Number(layer) && row['expert'] === Number(index);
-  };
+  const layout = new Layout(layers);
+  const units = unitsNamed(layout, name).map((u) => unitCells(layout, u));
+  return (row) => units.some((unit) => isSameUnit(row, unit));
 }
 
 const isSameUnit = (a: Row, b: Row) => ['stack', 'layer', 'expert'].every((field) => a[field] === b[field]);
@@ -173,6 +165,35 @@ function contextList(contexts: readonly Row[], kind: string, columns: number, pa
     return `${weight}  ${shown}  ${paint.dim(fit(plain(word(row, 'document')), Math.max(10, Math.floor(columns / 3))))}`;
   });
   return `\n${kind} contexts\n${lines.join('\n')}\n`;
+}
+
+function ablationTable(rows: readonly Row[], paint: Context['paint']): string {
+  if (rows.length === 0) return '';
+  const lines = rows.map((row) => [
+    word(row, 'kind'),
+    word(row, 'effect'),
+    String(number(row, 'contexts')),
+    signed(number(row, 'change'), 3),
+    signed(number(row, 'matched'), 3),
+    signed(number(row, 'difference'), 3),
+    Number.isNaN(number(row, 'differenceLow'))
+      ? 'too few documents'
+      : `${signed(number(row, 'differenceLow'), 3)} to ${signed(number(row, 'differenceHigh'), 3)}`,
+    decimal(number(row, 'q'), 3),
+    row['hurts'] === true ? 'hurts' : row['hurts'] === false ? 'no more than others' : '',
+  ]);
+  const head = [
+    'knocked out at',
+    'tokens',
+    'contexts',
+    'change of log p',
+    'another expert',
+    'difference',
+    '95 % interval',
+    'q',
+    '',
+  ];
+  return `\n${table(head, lines, 'llrrrrrrl', paint)}`;
 }
 
 async function label({ folder, args, about, most, paint }: Asked): Promise<Shown> {

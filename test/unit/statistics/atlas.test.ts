@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ExactMeans, ExactSums } from '../../../src/statistics/exactSums.js';
 import { falseDiscovery } from '../../../src/statistics/falseDiscovery.js';
 import { mutualInformation } from '../../../src/statistics/information.js';
+import { chanceOfLess } from '../../../src/statistics/signFlips.js';
 import { studentQuantile, twoSided } from '../../../src/statistics/tails.js';
 
 describe('exact sums', () => {
@@ -58,4 +59,10 @@ it('mutual information is 0 for independent choices, and ln 2 for identical ones
   ]);
   expect(value).toBeCloseTo(Math.LN2, 9);
   expect(chance).toBeCloseTo(1 / 200, 9);
+});
+
+it('a sum is as low as it can be by chance once in 2^n', () => {
+  expect(chanceOfLess([-1, -2, -0.5, -3, -1])).toBe(1 / 32);
+  expect(chanceOfLess([1, 2, 0.5])).toBe(1);
+  expect(chanceOfLess([1, -3])).toBe(2 / 4);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { stratified } from '../../../evaluate/stratified.js';
+import { stratified } from '../../../src/statistics/stratified.js';
 import { bootstrapRatios } from '../../../src/statistics/bootstrap.js';
 import { Mean, mean } from '../../../src/statistics/mean.js';
 import { median, quantile } from '../../../src/statistics/quantile.js';

@@ -1,6 +1,6 @@
-import { type BootstrapOptions, type Interval, interval } from '../src/statistics/bootstrap.js';
-import { mean, sum } from '../src/statistics/mean.js';
-import { random } from '../src/statistics/random.js';
+import { type BootstrapOptions, type Interval, interval } from './bootstrap.js';
+import { mean, sum } from './mean.js';
+import { random } from './random.js';
 
 /** Units of one kind, such as documents: the parts and wholes of a ratio, one of each per unit. */
 export interface Stratum {

@@ -1,0 +1,148 @@
+"""Atlases: read, and made of the same choices as by the extension (test/unit/atlas/across.test.ts holds the other side)."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gander_trace import Tokens, Trace, TraceError
+from gander_trace.atlas import TABLES, Atlas, AtlasMaker
+from gander_trace.atlas.columns import COLUMNS
+from gander_trace.atlas.counts import class_of
+from gander_trace.atlas.javascript import Random, mixed
+
+FIXTURE = Path(__file__).resolve().parents[3] / "test/fixtures/atlas"
+THEIRS = Atlas.open(FIXTURE / "typescript.gander-atlas")
+TRACES = sorted((FIXTURE / "traces").glob("*.safetensors"))
+
+
+def maker() -> AtlasMaker:
+    made = AtlasMaker()
+    for file in TRACES:
+        id = file.name.split(".")[0]
+        # One letter stands for documents without a label.
+        made.add(Trace.load(file), id=id, label=None if id[0] == "c" else id[0])
+    return made
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
+    folder = tmp_path_factory.mktemp("atlas") / "made.gander-atlas"
+    atlas = maker().save(folder)
+    if os.environ.get("GANDER_WRITE_FIXTURES") == "1":
+        shutil.rmtree(FIXTURE / "python.gander-atlas", ignore_errors=True)
+        shutil.copytree(folder, FIXTURE / "python.gander-atlas")
+    return atlas
+
+
+def alike(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-6)
+    return bool(a == b)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_those_of_the_extension(made: Atlas, name: Any) -> None:
+    own, theirs = made.table(name), THEIRS.table(name)
+    assert own.column_names == list(COLUMNS[name])
+    assert sorted(own.column_names) == sorted(theirs.column_names)
+    assert own.num_rows == theirs.num_rows
+    for column in own.column_names:
+        pairs = zip(own[column].to_pylist(), theirs[column].to_pylist(), strict=True)
+        assert [pair for pair in pairs if not alike(*pair)] == [], column
+
+
+def test_what_is_written_is_what_the_extension_reads(made: Atlas) -> None:
+    committed = Atlas.open(FIXTURE / "python.gander-atlas")
+    assert {**committed.about, "gander": ""} == {**made.about, "gander": ""}
+    for name in TABLES:
+        assert made.table(name).equals(committed.table(name)), name
+
+
+def test_an_atlas_is_five_lines_from_a_table() -> None:
+    atlas = Atlas.open(FIXTURE / "typescript.gander-atlas")
+    labels = atlas.to_pandas("labels")
+    found = labels[labels.specialised & (labels.lift > 0)]
+    assert found[["layer", "expert", "label"]].values.tolist() == [[0, 5, "b"]]
+    assert atlas.about["totals"]["documents"] == len(TRACES)
+    assert atlas.table("documents", ["document", "tokens"]).column_names == ["document", "tokens"]
+
+
+def test_an_atlas_is_made_in_a_loop_over_router_logits(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    config = SimpleNamespace(model_type="mixtral", num_experts_per_tok=2, num_hidden_layers=2)
+    loop = AtlasMaker()
+    for d in range(6):
+        ids = random.integers(0, 50, 30)
+        logits = random.normal(size=(2, 30, 4)).astype(np.float32)
+        loop.add(Trace.from_router_logits(logits, config=config, tokens=Tokens(ids=ids)), id=f"d{d}", label="ab"[d % 2])
+    experts = loop.save(tmp_path / "loop.gander-atlas").to_pandas("experts")
+    assert experts.groupby("layer").load.sum().tolist() == pytest.approx([1, 1])
+    assert experts.tokens.sum() == 6 * 30 * 2 * 2
+    assert experts.low.notna().all() and (experts.low <= experts.load).all() and (experts.load <= experts.high).all()
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    trace = Trace.load(TRACES[0])
+    made = AtlasMaker()
+    with pytest.raises(TraceError, match="no document"):
+        made.save(tmp_path / "none")
+    made.add(trace, id="a")
+    with pytest.raises(TraceError, match="a document a already"):
+        made.add(trace, id="a")
+    with pytest.raises(TraceError, match="another router"):
+        made.add(replace(trace, router=replace(trace.router, k=1)), id="b")
+    with pytest.raises(TraceError, match="other layers or experts"):
+        made.add(Trace.from_choices([[[0]]], experts=3, tokens=Tokens(ids=np.array([1]))), id="b")
+    with pytest.raises(TraceError, match="gander atlas make"):
+        AtlasMaker().add(Trace.load(next((FIXTURE.parent / "golden/tiny").glob("*.safetensors"))), id="a")
+    made.save(tmp_path / "a.gander-atlas")
+    with pytest.raises(TraceError, match="already exists"):
+        made.save(tmp_path / "a.gander-atlas")
+
+
+def test_what_is_no_atlas_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="is not an atlas"):
+        Atlas.open(tmp_path)
+    (tmp_path / "atlas.json").write_text('{"format": "gander-atlas", "version": 2}')
+    with pytest.raises(TraceError, match="version 2"):
+        Atlas.open(tmp_path)
+    (tmp_path / "atlas.json").write_text('{"format": "gander-atlas", "version": 1}')
+    with pytest.raises(TraceError, match="not a complete atlas"):
+        Atlas.open(tmp_path).table("experts")
+    with pytest.raises(TraceError, match="choose one of"):
+        Atlas.open(tmp_path).table("expert")  # type: ignore[arg-type]
+
+
+def test_numbers_are_the_extensions() -> None:
+    """As src/statistics/random.ts and hash.ts have them, computed one by one with Python's whole numbers."""
+
+    def imul(a: int, b: int) -> int:
+        return (a * b) & 0xFFFFFFFF
+
+    state, wanted = 7, []
+    for _ in range(50):
+        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
+        x = imul(state ^ state >> 15, 1 | state)
+        x = ((x + imul(x ^ x >> 7, 61 | x)) & 0xFFFFFFFF) ^ x
+        wanted.append((x ^ x >> 14) / 2**32)
+    random = Random(7)
+    assert [*random.take(20), *random.take(30)] == wanted
+    assert int(mixed(0)) == 0 ^ int(mixed(0))
+    assert mixed(1, np.array([2, 3])).tolist() == [int(mixed(1, 2)), int(mixed(1, 3))]
+
+
+@pytest.mark.parametrize(
+    ("token", "wanted"),
+    [(" the", 0), ("▁x", 0), ("ing", 1), (" 12", 2), ("▁", 3), (" (", 3), ("\t ", 4), (" \n", 5), ("a1", 6), ("", 6)],
+)
+def test_classes_of_tokens(token: str, wanted: int) -> None:
+    assert class_of(token) == wanted

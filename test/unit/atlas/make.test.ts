@@ -1,0 +1,140 @@
+/** Corpora that are bad or odd: one clear line each, and nothing that was done is lost. */
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Unfit } from '../../../src/atlas/files/content.js';
+import type { CorpusDocument } from '../../../src/atlas/files/corpus.js';
+import { Journal } from '../../../src/atlas/files/journal.js';
+import { readInto } from '../../../src/atlas/files/make.js';
+import { pack } from '../../../src/atlas/pack.js';
+import { tablesOf } from '../../../src/atlas/tables/index.js';
+import { GanderError } from '../../../src/errors/errors.js';
+import { random } from '../../../src/statistics/random.js';
+import { drawn, traceOf } from './planted.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'gander-make-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const text = (id: string, label: string | null = null): CorpusDocument => ({
+  kind: 'text',
+  id,
+  place: id,
+  label,
+  bytes: 1,
+  read: () => ({ bytes: Buffer.from(id) }),
+});
+
+const unfit = (id: string, why: string): CorpusDocument => ({
+  ...text(id),
+  read: () => {
+    throw new Unfit(why);
+  },
+});
+
+/** The same choices whenever a text is run. */
+async function* route(id: string) {
+  const next = random(Number(/\d+/.exec(id)?.[0] ?? 0));
+  const ids = Array.from({ length: 20 }, () => Math.floor(next() * 20));
+  yield await Promise.resolve({ trace: traceOf(4, [ids.map(() => drawn([1, 2, 3, 4], next))], ids), at: 0 });
+}
+
+async function* each(documents: Iterable<CorpusDocument>) {
+  for (const document of documents) yield await Promise.resolve(document);
+}
+
+const made = (name: string, documents: Iterable<CorpusDocument>, more: Partial<Parameters<typeof readInto>[0]> = {}) =>
+  readInto({
+    target: path.join(folder, name),
+    asked: {},
+    documents: each(documents),
+    route,
+    decode: () => {
+      throw new Error('no saved traces here');
+    },
+    atOnce: 1,
+    ...more,
+  });
+
+const undefinedIn = (rows: readonly object[], column: string) =>
+  rows.every((row) => Number.isNaN((row as Record<string, unknown>)[column]));
+
+describe('an atlas', () => {
+  it('of nothing has no sums', async () => {
+    expect((await made('nothing', [])).sums).toBeUndefined();
+  });
+
+  it('of one document has loads, and claims nothing else', async () => {
+    const { tables, shuffles } = tablesOf((await made('one', [text('d1', 'a')])).sums!);
+    expect(tables.documents.length).toBe(1);
+    expect(tables.experts.reduce((sum, row) => sum + Number(row['load']), 0)).toBeCloseTo(1, 12);
+    expect([undefinedIn(tables.experts, 'low'), undefinedIn(tables.labels, 'q'), shuffles]).toEqual([true, true, 0]);
+  });
+
+  it('of labels that occur once calls nothing specialised', async () => {
+    const documents = Array.from({ length: 30 }, (_, d) => text(`d${d}`, `label ${d}`));
+    const { tables } = tablesOf((await made('once', documents)).sums!);
+    expect(tables.labels.length).toBe(30 * 4);
+    expect(undefinedIn(tables.labels, 'low')).toBe(true);
+    expect(tables.labels.some(({ specialised }) => specialised === true)).toBe(false);
+  });
+
+  it('of 100,000 empty files says so of each, in seconds', async () => {
+    const documents = (function* () {
+      for (let d = 0; d < 100_000; d++) yield unfit(`d${d}`, 'is empty');
+    })();
+    const { leftOut, sums } = await made('empty', documents);
+    expect([leftOut.length, sums]).toEqual([100_000, undefined]);
+    expect(new Set(leftOut.map(({ why }) => why))).toEqual(new Set(['is empty']));
+  });
+
+  it('keeps to the others where a file vanishes', async () => {
+    const gone = unfit('d1', 'cannot be read: ENOENT');
+    const { leftOut, documents } = await made('gone', [text('d0'), gone, text('d2')]);
+    expect([documents, leftOut]).toEqual([2, [{ document: 'd1', why: 'cannot be read: ENOENT' }]]);
+  });
+
+  it('is the same with several documents at once, however long each takes', async () => {
+    const documents = Array.from({ length: 25 }, (_, d) => text(`d${d}`, 'ab'[d % 2]));
+    const slow = async function* (id: string) {
+      for (let i = 0; i < (Number(id.slice(1)) * 7) % 5; i++) await new Promise(setImmediate);
+      yield* route(id);
+    };
+    const [one, four] = [
+      await made('one by one', documents),
+      await made('four', documents, { route: slow, atOnce: 4 }),
+    ];
+    expect(Buffer.compare(pack(one.sums!.state), pack(four.sums!.state))).toBe(0);
+  });
+
+  it('begins no document after one has failed, and keeps those that were under way', async () => {
+    const documents = Array.from({ length: 20 }, (_, d) => text(`d${d}`));
+    const begun: string[] = [];
+    const failing = async function* (id: string) {
+      begun.push(id);
+      await new Promise(setImmediate);
+      if (id === 'd2') throw new GanderError('server-unreachable', 'It is gone.', 'Start it.');
+      yield* route(id);
+    };
+    await expect(made('failing', documents, { route: failing, atOnce: 4 })).rejects.toThrow('It is gone.');
+    expect(begun.length).toBeLessThan(10);
+    const kept = new Journal(path.join(folder, 'failing'), '{}');
+    expect(begun.filter((id) => id !== 'd2').every((id) => kept.has(id))).toBe(true);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('on a full disk keeps the last journal, and goes on from it', async () => {
+    const documents = Array.from({ length: 12 }, (_, d) => text(`d${d}`, 'ab'[d % 2]));
+    const whole = await made('whole', documents);
+    const journal = path.join(folder, 'full.journal');
+    await made('full', documents.slice(0, 5));
+    symlinkSync('/dev/full', `${journal}.new`);
+    await expect(made('full', documents)).rejects.toMatchObject({
+      code: 'io',
+      message: `Could not write ${journal}: ENOSPC.`,
+      remedy: expect.stringContaining('free space') as string,
+    });
+    expect(new Journal(path.join(folder, 'full'), '{}').documents).toBeGreaterThanOrEqual(5);
+    const again = await made('full', documents);
+    expect(Buffer.compare(pack(again.sums!.state), pack(whole.sums!.state))).toBe(0);
+  });
+});
