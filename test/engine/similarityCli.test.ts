@@ -67,7 +67,7 @@ describe('gander try', { tags: ['slow'] }, () => {
     expect({ code, error }).toEqual({ code: 0, error: '' });
     expect(out).toContain('Alpha (rank-stabilised) fits Tiny');
     expect(out).toContain('It was tried, not added.');
-    expect(out).toMatch(/choices +\d+\.\d % +\d+\.\d % to \d+\.\d % +25\.0 %/);
+    expect(out).toMatch(/load +\d+\.\d % +\d+\.\d % to \d+\.\d % +25\.0 %/);
     expect(out).toMatch(/log-probability -\d+\.\d{3} → -\d+\.\d{3} nats a token, [+-]?\d\.\d{3} \((better|worse)\)/);
     expect(out).toMatch(/most like it by gate +gate +adapter\n/);
     expect(existsSync(inside)).toBe(false);

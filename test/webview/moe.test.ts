@@ -255,7 +255,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     const compared = await text('.tabBody');
     expect(compared).toMatch(/Top-k overlap\s+[\d.]+% chance 6\.3%/);
     await expect.poll(() => panel.page.locator('[data-figure=compareByLayer] .line').count()).toBe(1);
-    expect(compared).toContain('usage cannot be compared over layers');
+    expect(compared).toContain('loads cannot be compared over layers');
   });
 });
 
