@@ -23,9 +23,9 @@ export const makeOptions = {
   ablate: {
     type: 'string',
     value: 'experts',
-    help: 'make: knock out experts where they are chosen: ids or 3.7, with commas between, or specialised',
+    help: 'make: knock out experts where they are chosen: ids or 3.7, separated by commas, or specialised',
   },
-  'dry-run': { type: 'boolean', help: 'make: say what it would take, in tokens and time' },
+  'dry-run': { type: 'boolean', help: 'make: only say how many tokens and how much time it would take' },
 } as const satisfies Options;
 
 export async function make(context: Context, given: readonly string[]): Promise<void> {
@@ -64,7 +64,7 @@ function finish(
   ablated: readonly Ablated[],
 ): void {
   const { run, sums, leftOut } = journal;
-  if (!run || !sums) throw new GanderError('text-empty', nothing(leftOut), 'Give files that hold UTF-8 text.');
+  if (!run || !sums) throw new GanderError('text-empty', nothing(leftOut), 'Give files that contain UTF-8 text.');
   const about = writeAtlas(target, { run, sums, leftOut, corpus, ablated });
   journal.remove();
   context.out(context.args.flag('json') ? json(aboutJson(about)) : `${plain(target)}\n${aboutText(about)}`);
@@ -73,13 +73,13 @@ function finish(
 function nothing(leftOut: readonly LeftOut[]): string {
   const [first] = leftOut;
   if (!first) return 'There is no document in this part of the corpus.';
-  return `No document could be read of ${leftOut.length}; ${plain(first.document)} ${first.why}.`;
+  return `None of ${leftOut.length} documents could be read; ${plain(first.document)} ${first.why}.`;
 }
 
-/** What was done is kept: that is to be known. */
+/** Says that what is done is kept. */
 function stopped(thrown: unknown): unknown {
   if (!(thrown instanceof GanderError && thrown.code === 'cancelled')) return thrown;
-  return new GanderError('cancelled', 'Stopped; what is done is kept.', 'The same command goes on from there.', {
+  return new GanderError('cancelled', 'Stopped; what is done is kept.', 'Run the same command to continue.', {
     cause: thrown,
   });
 }
@@ -91,7 +91,7 @@ function targetOf(args: Arguments): string {
   return target.replace(/[\\/]+$/, '');
 }
 
-/** One line: what is done, how fast, and what is left, by the bytes of the corpus. */
+/** One line: what is done, how fast, and the time that is left, by the bytes of the corpus. */
 function progressOver({ progress, signal }: Context, total: number): (done: Done) => void {
   const started = performance.now();
   let [documents, bytes, tokens, run] = [0, 0, 0, 0];
@@ -108,14 +108,14 @@ function progressOver({ progress, signal }: Context, total: number): (done: Done
         : ['', ''];
     const speed = Math.round((1000 * tokens) / ms);
     progress.say(`${drawn}${documents} documents, ${tokens} tokens, ${speed} tokens/s${left}`);
-    if (signal.aborted) throw new GanderError('cancelled', 'Stopped.', 'Start it again to go on.');
+    if (signal.aborted) throw new GanderError('cancelled', 'Stopped.', 'Start it again to continue.');
   };
 }
 
-/** Milliseconds for which the first documents are run, to see how long all take. */
+/** How long the first documents are run to estimate how long all take. Milliseconds. */
 const tried = 5000;
 
-/** What a corpus holds, and what a part of it took. */
+/** What a corpus contains, and how long a part of it took. */
 class Looked {
   documents = 0;
   bytes = 0;
@@ -144,7 +144,7 @@ class Looked {
     sample.documents++;
   }
 
-  /** Undefined where nothing was run. */
+  /** Undefined if nothing was run. */
   get estimate(): { readonly tokens: number; readonly seconds: number; readonly from: number } | undefined {
     const { documents, bytes, tokens, ms } = this.sample;
     if (bytes === 0) return undefined;
@@ -175,6 +175,8 @@ async function dryRun(
   }
   out(`${facts.documents} documents of ${bytes} bytes, ${facts.labels.length} labels\n`);
   if (estimate)
-    out(`about ${estimate.tokens} tokens and ${duration(1000 * estimate.seconds)}, by the first ${estimate.from}\n`);
+    out(
+      `about ${estimate.tokens} tokens and ${duration(1000 * estimate.seconds)}, judging by the first ${estimate.from}\n`,
+    );
   out(leftOut.map(({ document, why }) => `left out: ${plain(document)} ${plain(why)}\n`).join(''));
 }
