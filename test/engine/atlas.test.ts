@@ -217,7 +217,7 @@ describe('gander atlas on a server', () => {
     child.stderr.setEncoding('utf8').on('data', (part: string) => (stderr += part));
     stop = () => child.kill('SIGINT');
     expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
-    expect(stderr).toMatch(/Stopped; what is done is kept\. The same command goes on from there\./);
+    expect(stderr).toMatch(/Stopped; what is done is kept\. Run the same command to continue\./);
     stop = undefined;
     const before = asked.length;
     expect(await ganderOf(cwd, ...make('stopped.gander-atlas'))).toMatchObject({ status: 0 });

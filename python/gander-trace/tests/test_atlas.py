@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 
 from gander_trace import Tokens, Trace, TraceError
@@ -74,6 +75,28 @@ def test_an_atlas_is_five_lines_from_a_table() -> None:
     assert found[["layer", "expert", "label"]].values.tolist() == [[0, 5, "b"]]
     assert atlas.about["totals"]["documents"] == len(TRACES)
     assert atlas.table("documents", ["document", "tokens"]).column_names == ["document", "tokens"]
+
+
+def test_numbers_are_those_of_plain_pandas() -> None:
+    parts = [Trace.load(file).to_pandas().assign(label=file.name[0], document=file.name) for file in TRACES]
+    # The first token is special.
+    choices = pandas.concat(parts)[lambda table: table.token > 0]
+    of = ["layer", "expert"]
+    load = choices.groupby(of).size() / choices.groupby("layer").size()
+    experts = THEIRS.to_pandas("experts").set_index(["layer", "name"])
+    for unit, row in experts.iterrows():
+        assert row.load == pytest.approx(load.get(unit, 0))
+        assert row.documents == choices.set_index(of).document.get(unit, pandas.Series(dtype=str)).nunique()
+    weights = choices.groupby(of).weight.mean()
+    assert experts.weight.dropna().to_dict() == pytest.approx(weights.to_dict(), abs=1e-5)
+    share = choices.groupby(["label", *of]).size() / choices.groupby(["label", "layer"]).size()
+    labels = THEIRS.to_pandas("labels")
+    assert len(labels) == 2 * len(experts)
+    for row in labels.itertuples():
+        known = share.get((row.label, row.layer, row.name), 0)
+        assert row.share == pytest.approx(known)
+        if known > 0:
+            assert row.lift == pytest.approx(np.log2(known / load[row.layer, row.name]))
 
 
 def test_an_atlas_is_made_in_a_loop_over_router_logits(tmp_path: Path) -> None:

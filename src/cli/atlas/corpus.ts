@@ -11,24 +11,24 @@ export const corpusOptions = {
   label: {
     type: 'string',
     value: 'what',
-    help: `make: ${labelKinds.join(', ')} (default: folder), of rows a field (default: label); show: a label`,
+    help: `make: ${labelKinds.join(', ')} (default: folder), or a field of rows (default: label); show: a label`,
   },
   text: {
     type: 'string',
     value: 'field',
-    help: 'make: of JSON lines and Parquet, the field with the text (default: text)',
+    help: 'make: the field of JSON lines or Parquet with the text (default: text)',
   },
   id: {
     type: 'string',
     value: 'field',
-    help: 'make: of JSON lines and Parquet, a field that no two have alike (default: file and row)',
+    help: 'make: a field of JSON lines or Parquet that identifies each row (default: file and row)',
   },
   target: {
     type: 'string',
     value: 'field',
-    help: 'make: of JSON lines and Parquet, the output that an encoder-decoder is given (default: what it writes)',
+    help: 'make: the field of JSON lines or Parquet with the output for an encoder-decoder (default: what it writes)',
   },
-  shard: { type: 'string', value: 'i/n', help: 'make: one of n parts, which merge makes one' },
+  shard: { type: 'string', value: 'i/n', help: 'make: only part i of n; merge joins the parts' },
 } as const satisfies Options;
 
 export interface Corpus {
@@ -42,8 +42,7 @@ export function corpusOf(args: Arguments, given: readonly string[]): Corpus {
   if (given.length === 0) throw new UsageError('Give the files or folders that the corpus is in.');
   const about = aboutOf(args);
   const files = filesOf(given);
-  if (files.length === 0)
-    throw new GanderError('io', 'There is no file in what was given.', 'Give files or folders with files.');
+  if (files.length === 0) throw new GanderError('io', 'No files were found.', 'Give files, or folders with files.');
   if (!files.some(({ file }) => isRows(file))) checkNoFields(args, about);
   const { label, text, id, target, shard } = about;
   const options = {
@@ -59,7 +58,7 @@ export function corpusOf(args: Arguments, given: readonly string[]): Corpus {
 function aboutOf(args: Arguments): CorpusAbout {
   const shard = args.text('shard');
   const [, at, of] = /^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(shard ?? '1/1') ?? [];
-  if (!at || Number(at) > Number(of)) throw new UsageError(`--shard takes i/n, as 1/4, not "${shard!}".`);
+  if (!at || Number(at) > Number(of)) throw new UsageError(`--shard takes i/n, such as 1/4, not "${shard!}".`);
   return {
     label: args.text('label') ?? '',
     text: args.text('text') ?? 'text',

@@ -19,7 +19,7 @@ export interface Runner {
   readonly route: Route;
   /** How many documents it runs at once. */
   readonly atOnce: number;
-  /** What is to be the same when a run is gone on with. */
+  /** What must be the same to continue a run. */
   readonly asked: object;
   /** Runs the text of a trace again with something knocked out; absent for traces that were saved. */
   readonly rerun?: (trace: Trace, knockOut: KnockOut) => Promise<Trace>;
@@ -81,7 +81,7 @@ async function againIfFailed(run: () => Promise<Trace>): Promise<Trace> {
 }
 
 async function* none(): AsyncGenerator<TracedPart> {
-  // A trace is no text.
+  // Saved traces are not run.
 }
 
 export function decode(bytes: Uint8Array): Trace {

@@ -7,7 +7,9 @@ import { ablateInto } from '../../../src/atlas/files/ablate.js';
 import type { CorpusDocument } from '../../../src/atlas/files/corpus.js';
 import { Journal } from '../../../src/atlas/files/journal.js';
 import { readInto } from '../../../src/atlas/files/make.js';
+import { placesOf } from '../../../src/atlas/ablation.js';
 import { placedIn, unitsNamed } from '../../../src/atlas/layout.js';
+import { ablations } from '../../../src/atlas/tables/ablations.js';
 import { tablesOf } from '../../../src/atlas/tables/index.js';
 import { random } from '../../../src/statistics/random.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
@@ -66,6 +68,9 @@ async function journalOf(name: string): Promise<Journal> {
   return readInto({ target: path.join(folder, name), asked: {}, documents: documents(), route, decode, atOnce: 1 });
 }
 
+/** Many bootstraps: seconds, or minutes on a busy machine. */
+const simulated = { timeout: 300_000, tags: ['slow'] };
+
 describe('ablation', () => {
   it('finds the expert that matters, and that another does not', async () => {
     const journal = await journalOf('planted');
@@ -99,6 +104,20 @@ describe('ablation', () => {
     expect(row['contexts']).toBe(8);
     expect(Math.abs(Number(row['change']) + 0.5)).toBeLessThan(0.1);
     expect(Math.abs(Number(row['matched']))).toBeLessThan(0.2);
+  });
+
+  it('of a model in which no expert matters finds one in no more families than q allows', simulated, async () => {
+    const { layout, figures } = (await journalOf('noise')).sums!;
+    const places = placesOf([...Array(layout.units).keys()], figures.contexts.kept);
+    const change = () => ({ next: next() ** 3 - next(), later: next() - next() });
+    const families = 100;
+    let falsely = 0;
+    for (let f = 0; f < families; f++) {
+      const ablated = places.map((place) => ({ ...place, own: change(), matched: change() }));
+      const rows = ablations.rows({ layout, ablated } as unknown as Parameters<typeof ablations.rows>[0]);
+      if (rows.some(({ hurts }) => hurts === true)) falsely++;
+    }
+    expect(falsely).toBeLessThanOrEqual(0.05 * families + 2 * Math.sqrt(families * 0.05 * 0.95));
   });
 
   it('that was stopped goes on where it was', async () => {
