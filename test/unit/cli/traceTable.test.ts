@@ -44,7 +44,7 @@ describe('a trace as a table', () => {
   it('says of ids alone what can be said, and what is absent', () => {
     const text = traceTable(fabricateIds(), paint, 100);
     expect(text.match(/Each layer has experts of its own/g)).toHaveLength(2);
-    expect(text).toContain('not given by the source: text, weights, scores');
+    expect(text).toContain('not given by the source: text, weights, router logits');
     expect(text).toMatch(/^decoder 3 +\d+\.\d/m);
     expect(text).toMatch(/^0 +#100 +– +– +–$/m);
     expect(text).not.toMatch(/leading expert|NaN|undefined/);
