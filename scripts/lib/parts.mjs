@@ -124,6 +124,7 @@ export const parts = {
               'webview',
               'evaluate',
             ],
+            ['scripts/lint/words.mjs'],
             [bin('prettier/bin/prettier.cjs'), '--check', '.'],
           ],
           shard,

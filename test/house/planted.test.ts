@@ -30,7 +30,7 @@ test('the shares of a run add up to the whole run', async () => {
   };
   const shares = [await passed('--shard', '1/2'), await passed('--shard', '2/2')];
   expect(Math.min(...shares)).toBeGreaterThan(0);
-  expect(shares[0]! + shares[1]!).toBe(3 + 1 + 9);
+  expect(shares[0]! + shares[1]!).toBe(4 + 1 + 9);
   for (const name of ['one', 'two', 'three']) rmSync(path.join(checkout.dir, `test/unit/${name}.test.ts`));
 });
 
@@ -65,7 +65,7 @@ it('answers', async () => assert.equal(await vscode.commands.executeCommand('gan
   test('an import against the arrows counts, and lint finds nothing else', () => {
     expect(text).toContain('src/trace/model: arrows: src/trace/model/arrow.ts → src/extension.ts');
     expect(text).toContain('1 dependency violations');
-    expect(told('lint')).toEqual([2, 1]);
+    expect(told('lint')).toEqual([3, 1]);
   });
 
   test('a type error counts, with its place', () => {

@@ -57,8 +57,10 @@ export interface Zoom {
   readonly row: number;
 }
 
+export const whatIfActions = ['knock-out', 'force', 'logit-bias'] as const;
+
 export interface WhatIfForm {
-  readonly action: 'knock-out' | 'force' | 'logit-bias';
+  readonly action: (typeof whatIfActions)[number];
   readonly expert: string;
   readonly amount: number;
   /** `all`, `layer:<key>`, `kind:q` or `module:<path>`. */
@@ -181,6 +183,7 @@ export function restore(kept: unknown): View {
     textPane: known(textPanes, restored.textPane, initial.textPane),
     map: known(mapForms, restored.map, initial.map),
     lineColumns: known(lineColumnKinds, restored.lineColumns, initial.lineColumns),
+    whatIf: { ...restored.whatIf, action: known(whatIfActions, restored.whatIf.action, initial.whatIf.action) },
   };
 }
 

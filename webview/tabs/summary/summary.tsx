@@ -251,7 +251,7 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
           <caption class="unseen">{`${t('attractedOf')} ${plainName(sites.set, expert)}`}</caption>
           <thead>
             <tr>
-              <th scope="col">{t('attracted')}</th>
+              <th scope="col">{t('tokenHead')}</th>
               <th scope="col">{t('share')}</th>
               <th scope="col">{t('occurrences')}</th>
             </tr>
