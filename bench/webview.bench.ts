@@ -4,7 +4,7 @@ import { launch, Panel, serve } from '../test/webview/harness.js';
 import type { Suite } from './harness.js';
 
 const suite: Suite = async (bench) => {
-  const site = await serve();
+  const module = await serve();
   const browser = await launch();
   try {
     // A different trace each time, because the page caches much of one that it has shown.
@@ -12,7 +12,7 @@ const suite: Suite = async (bench) => {
       await panel.show(fabricateAnew({ tokens }));
       return panel.painted();
     };
-    const panel = await Panel.open(browser, site);
+    const panel = await Panel.open(browser, module);
     await bench.compare('From message to paint, two frames included', [
       {
         label: 'a message that changes nothing',
@@ -26,7 +26,7 @@ const suite: Suite = async (bench) => {
     ]);
     await panel.close();
 
-    const large = await Panel.open(browser, site);
+    const large = await Panel.open(browser, module);
     await large.show(fabricateAnew({ tokens: 4096, bare: true }));
     await large.page.locator('[data-focus="segment-Modules"]').click();
     const frames = bench.quick ? 10 : 60;
@@ -77,7 +77,7 @@ const suite: Suite = async (bench) => {
     await large.close();
   } finally {
     await browser.close();
-    await site.close();
+    await module.close();
   }
 };
 

@@ -1,5 +1,5 @@
 /** What the reference strategy's traces show: which experts each kind and region used, and how that agrees with the oracle. */
-import { kindsOf, layersOf, rowsAt, sharedSites, textTokens } from '../src/trace/model/access.js';
+import { kindsOf, layersOf, rowsAt, sharedModules, textTokens } from '../src/trace/model/access.js';
 import { bootstrapRatios, type Interval } from '../src/statistics/bootstrap.js';
 import { certaintyAt } from '../src/trace/figures/distribution.js';
 import type { Trace } from '../src/trace/model/trace.js';
@@ -14,7 +14,7 @@ import { type Estimate, leastUnits, stratified, type Stratum } from '../src/stat
 
 /** What is kept of one document's trace. The pool is on a causal model: one text, and the same experts at every site. */
 export function explain(trace: Trace, found: readonly Region[]): Explained {
-  const shared = sharedSites(trace);
+  const shared = sharedModules(trace);
   if (!shared) throw new TypeError('the trace has no experts in common over its sites');
   const { sequence, experts } = shared;
   const layers = layersOf(trace).map(({ layer }) => layer);
@@ -23,10 +23,10 @@ export function explain(trace: Trace, found: readonly Region[]): Explained {
   const all = usage(trace, shared, tokens);
   const entropy = layers.map(() => kinds.map(() => 0));
   const entropyCells = layers.map(() => kinds.map(() => 0));
-  for (const s of shared.sites) {
+  for (const s of shared.modules) {
     const rows = rowsAt(trace, s);
-    const l = layers.indexOf(rows.site.layer);
-    const k = kinds.indexOf(rows.site.kind);
+    const l = layers.indexOf(rows.module.layer);
+    const k = kinds.indexOf(rows.module.kind);
     for (const t of tokens) {
       const h = certaintyAt(trace, rows, t).entropy;
       if (Number.isNaN(h)) continue;

@@ -67,7 +67,7 @@ export function tabulate(
   const rows = main.flatMap((key) => make(key, labelOf(key), bitsUnder(key)));
   if (matching) {
     const own: BitsOf = (d) => bitsUnder(`single:${d.kind}`)(d);
-    rows.push(...make('own-expert', 'its own expert', own, Object.fromEntries(kinds.map((kind) => [kind, kind]))));
+    rows.push(...make('layer-expert', 'its own expert', own, Object.fromEntries(kinds.map((kind) => [kind, kind]))));
   }
   const weighed = measured.filter((d) => singles.every((key) => results.score(d.hash, key)));
   if (singles.length === experts && experts > 0 && weighed.length > 0) {

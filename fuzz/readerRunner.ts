@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { type Outcome, problemsOf } from './case.js';
 import { longest } from './limits.js';
 import { outsideMark, rootsVariable } from './opened.js';
-import type { Said, Work } from './reading.js';
+import type { Said, Job } from './reading.js';
 import type { Workspace } from './workspace.js';
 
 /** Has the workspace's files read by an unguarded child. If it ends, that is a fault, because the host would end too. */
@@ -16,7 +16,7 @@ export class ReaderRunner {
     private readonly entry: string,
   ) {}
 
-  async run(files: Omit<Work, 'folder'>): Promise<Outcome> {
+  async run(files: Omit<Job, 'folder'>): Promise<Outcome> {
     const { folder } = this.workspace;
     this.#outside.length = 0;
     const child = (this.#child ??= this.#start());
@@ -56,7 +56,7 @@ export class ReaderRunner {
 }
 
 /** The child's answer; or a text saying that it ended or did not answer. */
-function ask(child: ChildProcess, work: Work): Promise<Said | string> {
+function ask(child: ChildProcess, job: Job): Promise<Said | string> {
   return new Promise((resolve) => {
     const done = (how: Said | string) => {
       clearTimeout(timer);
@@ -68,6 +68,6 @@ function ask(child: ChildProcess, work: Work): Promise<Said | string> {
       done(`the process ended (${signal ?? `exit code ${String(code)}`})`);
     const timer = setTimeout(() => done(`no answer in ${longest / 1000} s`), longest);
     child.on('message', hear).on('exit', end);
-    child.send(work);
+    child.send(job);
   });
 }

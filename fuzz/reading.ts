@@ -2,7 +2,7 @@
 import type { GenerateRequest } from '../src/requests/api.js';
 import type { ErrorData } from '../src/errors/errors.js';
 
-export interface Work {
+export interface Job {
   readonly folder: string;
   /** Trace files to read instead of the pool in the folder. */
   readonly traces?: readonly string[];

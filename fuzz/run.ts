@@ -4,7 +4,7 @@ import type { Outcome } from './case.js';
 import { EngineRunner } from './engineRunner.js';
 import { Random } from './random.js';
 import { ReaderRunner } from './readerRunner.js';
-import type { Work } from './reading.js';
+import type { Job } from './reading.js';
 import { ServerRunner } from './serverRunner.js';
 import { filesIn } from './spoil/files.js';
 import type { Beginning, Target } from './targets/target.js';
@@ -102,7 +102,7 @@ const beginnings: Readonly<Record<Beginning, Begun>> = {
 interface Begun {
   readonly from: string;
   readonly wanted: (name: string) => boolean;
-  readonly read: (files: readonly string[]) => Omit<Work, 'folder'>;
+  readonly read: (files: readonly string[]) => Omit<Job, 'folder'>;
 }
 
 /** Files of other programs, without the descriptions beside them. */

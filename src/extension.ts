@@ -1,14 +1,14 @@
 import * as vscode from 'vscode';
 import type { GanderApi, RoutedEvent } from './api.js';
-import type { ActiveParts, Parts } from './commands/parts.js';
+import type { ActiveServices, Services } from './commands/services.js';
 import { registerCommands } from './commands/register.js';
-import type { Work } from './commands/work.js';
+import type { Features } from './commands/features.js';
 import { RoutingDecorations } from './editor/decorations.js';
 import { RoutingHover } from './editor/hover.js';
 import { StatusBar } from './editor/statusBar.js';
 import { ExpertTree } from './explorer/experts.js';
 import { Colours } from './host/colours.js';
-import { Desk } from './host/desk.js';
+import { DocumentRouter } from './host/documentRouter.js';
 import { EngineHost } from './host/engineHost.js';
 import { preferredStrategy } from './host/settings.js';
 import { TokenMark } from './host/tokenMark.js';
@@ -21,9 +21,9 @@ import { RoutingStore } from './routing/store.js';
 
 /** Only for the extension's own tests. */
 export interface TestApi extends GanderApi {
-  readonly parts: ActiveParts;
+  readonly services: ActiveServices;
   /** With panels and viewers, which are created when first needed. */
-  work(): Promise<Parts>;
+  features(): Promise<Services>;
   /** How long `activate` took, without loading the file. Milliseconds. */
   readonly activation: number;
 }
@@ -31,18 +31,18 @@ export interface TestApi extends GanderApi {
 /** Creates the parts and connects them. Nothing heavy happens here: the engine starts with the first request. */
 export function activate(context: vscode.ExtensionContext): GanderApi {
   const start = performance.now();
-  const parts = makeParts(context);
-  const work = workOf(parts);
-  register(parts, work);
-  const api = apiOf(parts);
-  if (process.env['GANDER_START'] === '1') void startWithSample(parts.log);
+  const services = makeParts(context);
+  const features = workOf(services);
+  register(services, features);
+  const api = apiOf(services);
+  if (process.env['GANDER_START'] === '1') void startWithSample(services.log);
   if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
   const activation = performance.now() - start;
-  const testApi: TestApi = { ...api, parts, work: async () => (await work()).parts, activation };
+  const testApi: TestApi = { ...api, services, features: async () => (await features()).services, activation };
   return testApi;
 }
 
-function makeParts(context: vscode.ExtensionContext): ActiveParts {
+function makeParts(context: vscode.ExtensionContext): ActiveServices {
   const log = vscode.window.createOutputChannel(vscode.l10n.t('Gander'), { log: true });
   const engines = new EngineHost(context, log);
   const service = new RoutingService(() => engines.source);
@@ -54,47 +54,49 @@ function makeParts(context: vscode.ExtensionContext): ActiveParts {
   const store = new RoutingStore();
   const runs = new Runs(service, store, (line) => log.info(line));
   const history = new History(store, runs);
-  const desk = new Desk(service, store, runs, history);
+  const documentRouter = new DocumentRouter(service, store, runs, history);
   const mark = new TokenMark();
   const colours = new Colours(context.workspaceState);
   const tree = new ExpertTree({ service, store, engines, colours }, log);
-  context.subscriptions.push(engines, desk, mark, colours, tree, runs);
-  return { context, log, engines, service, store, runs, history, desk, mark, colours, tree };
+  context.subscriptions.push(engines, documentRouter, mark, colours, tree, runs);
+  return { context, log, engines, service, store, runs, history, documentRouter, mark, colours, tree };
 }
 
 /** Commands, panels and viewers, made when the first is asked for. */
-function workOf(parts: ActiveParts): () => Promise<Work> {
-  let made: Work | undefined;
-  const { engines, context } = parts;
-  context.subscriptions.push(engines.onDidChangePool(() => made?.parts.panels.poolChanged()));
+function workOf(services: ActiveServices): () => Promise<Features> {
+  let made: Features | undefined;
+  const { engines, context } = services;
+  context.subscriptions.push(engines.onDidChangePool(() => made?.services.panels.poolChanged()));
   return async () => {
-    const { Work } = await import('./commands/work.js');
-    if (!made) context.subscriptions.push((made = new Work(parts)));
+    const { Features } = await import('./commands/features.js');
+    if (!made) context.subscriptions.push((made = new Features(services)));
     return made;
   };
 }
 
 /** Tells VS Code what there is. */
-function register(parts: ActiveParts, work: () => Promise<Work>): void {
-  const { context, log, store, colours, tree } = parts;
+function register(services: ActiveServices, features: () => Promise<Features>): void {
+  const { context, log, store, colours, tree } = services;
   context.subscriptions.push(
     new RoutingDecorations(store, colours),
-    followSource(parts),
+    followSource(services),
     followRuns(store),
-    registerCommands(context, log, work),
+    registerCommands(context, log, features),
     vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours)),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
     vscode.window.registerWebviewPanelSerializer(panelType, {
-      deserializeWebviewPanel: async (panel, state) => (await work()).parts.panels.restore(panel, state),
+      deserializeWebviewPanel: async (panel, state) => (await features()).services.panels.restore(panel, state),
     }),
     ...[traceType, importType].map((viewType) =>
-      vscode.window.registerCustomEditorProvider(viewType, viewers(work), { supportsMultipleEditorsPerDocument: true }),
+      vscode.window.registerCustomEditorProvider(viewType, viewers(features), {
+        supportsMultipleEditorsPerDocument: true,
+      }),
     ),
   );
 }
 
 /** The status bar, and what the welcome of the tree says where there is no source. */
-function followSource({ engines, service, store, colours }: ActiveParts): vscode.Disposable {
+function followSource({ engines, service, store, colours }: ActiveServices): vscode.Disposable {
   const status = new StatusBar(engines, store, colours);
   const unlisten = service.onDescribed((source) => {
     status.show(source);
@@ -120,7 +122,7 @@ function followRuns(store: RoutingStore): vscode.Disposable {
 }
 
 /** What other extensions get. */
-function apiOf({ context, service, runs }: ActiveParts): GanderApi {
+function apiOf({ context, service, runs }: ActiveServices): GanderApi {
   const routed = new vscode.EventEmitter<RoutedEvent>();
   const unlisten = runs.onDidRoute(({ uri, version, span }, trace) => {
     routed.fire({ uri, version, ...span, trace });
@@ -148,10 +150,11 @@ function apiOf({ context, service, runs }: ActiveParts): GanderApi {
 }
 
 /** The viewers of trace files, created when the first file is opened. */
-function viewers(work: () => Promise<Work>): vscode.CustomReadonlyEditorProvider<TraceDocument> {
+function viewers(features: () => Promise<Features>): vscode.CustomReadonlyEditorProvider<TraceDocument> {
   return {
-    openCustomDocument: async (uri) => (await work()).parts.traces.openCustomDocument(uri),
-    resolveCustomEditor: async (document, panel) => (await work()).parts.traces.resolveCustomEditor(document, panel),
+    openCustomDocument: async (uri) => (await features()).services.traces.openCustomDocument(uri),
+    resolveCustomEditor: async (document, panel) =>
+      (await features()).services.traces.resolveCustomEditor(document, panel),
   };
 }
 

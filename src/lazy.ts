@@ -1,5 +1,5 @@
 /** What activation does not need: dist/lazy.cjs, loaded by the first dynamic import. */
-export * from './commands/work.js';
+export * from './commands/features.js';
 export * from './panel/messages.js';
 export * from './trace/file/file.js';
 export * from './requests/schemas.js';

@@ -7,9 +7,9 @@ import { Store, type Host } from './store/store.js';
 import { StoreProvider } from './components/context.js';
 import { GridScene } from './map/scene.js';
 import { translate } from './look/translated.js';
-import { parts } from './scope/load.js';
+import { scopeCode } from './scope/load.js';
 import { saver } from './header/save.js';
-import { Work } from './background/work.js';
+import { Background } from './background/background.js';
 import workerText from './background/worker.js?worker';
 
 declare function acquireVsCodeApi(): Host;
@@ -23,11 +23,11 @@ const host = acquireVsCodeApi();
 const complain = (text: string): void => {
   host.postMessage({ type: 'log', level: 'error', text });
 };
-const work = new Work(
+const background = new Background(
   () => new Worker(URL.createObjectURL(new Blob([workerText], { type: 'text/javascript' }))),
   complain,
 );
-const store = new Store(host, work, parts);
+const store = new Store(host, background, scopeCode);
 const scene = new GridScene(store);
 render(
   <StoreProvider value={store}>

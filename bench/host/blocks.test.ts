@@ -92,7 +92,7 @@ const text = Array.from(
 describe('blocks', () => {
   it('are measured', async () => {
     const api = await Promise.resolve(vscode.extensions.getExtension<TestApi>('gander.gander')!.activate());
-    const { parts } = api;
+    const { services } = api;
     const document = await vscode.workspace.openTextDocument({ content: text });
     const editor = await vscode.window.showTextDocument(document, vscode.ViewColumn.One);
     await vscode.commands.executeCommand('gander.experts.focus');
@@ -102,7 +102,7 @@ describe('blocks', () => {
       await vscode.commands.executeCommand('gander.routeSelection');
       // Time for the page, the tree and the decorations to follow.
       await pause(700);
-      return parts.store.of(document.uri.toString())[0]!.main.trace!.sequences[0]!.tokens.count;
+      return services.store.of(document.uri.toString())[0]!.main.trace!.sequences[0]!.tokens.count;
     };
     // Starts the engine, and shows how many characters make the number of tokens wanted.
     const wanted = 1024;
@@ -119,14 +119,14 @@ describe('blocks', () => {
     }
     const commands = [];
     const page = { arrivedAt: 0, isComplete: false };
-    const { panels } = await api.work();
-    const { webview } = panels.find(parts.store.of(document.uri.toString())[0]!.id)!.panel;
+    const { panels } = await api.features();
+    const { webview } = panels.find(services.store.of(document.uri.toString())[0]!.id)!.panel;
     const postMessage = webview.postMessage.bind(webview);
     webview.postMessage = async (message: HostMessage) => {
       const arrived = await postMessage(message);
       if (message.type === 'side') {
         const sent = message.state?.trace?.head;
-        const all = parts.store.of(document.uri.toString())[0]?.main.trace?.sequences[0]?.tokens.count;
+        const all = services.store.of(document.uri.toString())[0]?.main.trace?.sequences[0]?.tokens.count;
         const isWhole = sent !== undefined && sent.done[0] === all;
         if (isWhole) page.arrivedAt ||= performance.now();
         page.isComplete = isWhole && !message.state?.scoresFollow;
@@ -149,7 +149,7 @@ describe('blocks', () => {
       };
       const engine = (from: number) => {
         const piece = text.slice(from, from + long);
-        return timed(() => parts.service.route({ text: piece, strategy: { name: 'phatgoose', k: 2 } }));
+        return timed(() => services.service.route({ text: piece, strategy: { name: 'phatgoose', k: 2 } }));
       };
       for (let round = 1; round <= 2 * Number(process.env['GANDER_BENCH_ROUNDS']); round++) {
         const sides = round % 2 ? ([command, engine] as const) : ([engine, command] as const);

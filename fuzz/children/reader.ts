@@ -14,7 +14,7 @@ import { traceMarkdown } from '../../src/trace/exports/markdown.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { summarise } from '../../src/trace/figures/summary.js';
 import { SideSender } from '../../src/transport/sides.js';
-import type { Said, Work } from '../reading.js';
+import type { Said, Job } from '../reading.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
 
@@ -23,7 +23,7 @@ function use(trace: Trace): void {
   summarise(trace);
   traceHtml(trace);
   traceMarkdown(trace);
-  if (trace.sequences[0]!.tokens.count * trace.sites.length < 100_000) for (const _line of cellLines(trace));
+  if (trace.sequences[0]!.tokens.count * trace.modules.length < 100_000) for (const _line of cellLines(trace));
   decodeTrace(encodeTrace(trace));
   const state = { title: '', strategy, interventions: trace.interventions, trace, stale: false };
   for (const _message of new SideSender().messages('main', state));
@@ -59,7 +59,7 @@ async function readImports(files: readonly string[]): Promise<void> {
 /** Milliseconds of silence that a server is allowed. */
 const patience = 1500;
 
-async function ask({ address, method, request }: NonNullable<Work['server']>): Promise<void> {
+async function ask({ address, method, request }: NonNullable<Job['server']>): Promise<void> {
   const engine = remoteEngine({ pool: address, server: { patienceMs: patience } });
   try {
     if (method === 'attribute' || method === 'score') await engine[method](request);
@@ -74,7 +74,7 @@ async function ask({ address, method, request }: NonNullable<Work['server']>): P
   }
 }
 
-async function attempt({ folder, traces, imports, server }: Work): Promise<Said> {
+async function attempt({ folder, traces, imports, server }: Job): Promise<Said> {
   try {
     if (server) await ask(server);
     else if (traces) readTraces(traces);
@@ -90,8 +90,8 @@ async function attempt({ folder, traces, imports, server }: Work): Promise<Said>
   }
 }
 
-process.on('message', (work: Work) => {
-  void attempt(work).then((said) =>
+process.on('message', (job: Job) => {
+  void attempt(job).then((said) =>
     process.send!({ ...said, peak: 1024 * process.resourceUsage().maxRSS } satisfies Said),
   );
 });

@@ -76,19 +76,19 @@ export function trialsIn(piece: Piece, places: readonly Place[]): Trial[] {
   });
 }
 
-function knockOut({ layout, trace, sites }: Piece, l: number, expert: number, token: number): KnockOut {
+function knockOut({ layout, trace, modules }: Piece, l: number, expert: number, token: number): KnockOut {
   const { stack, layer, experts } = layout.layers[l]!;
-  const sequence = trace.sequences.indexOf(sites[l]!.sequence);
+  const sequence = trace.sequences.indexOf(modules[l]!.sequence);
   const scope = { ...(stack && { stack }), ...(layer !== null && { layer }), sequence, token };
   return { intervention: { action: 'knock-out', expert: experts[expert]!.id, scope }, sequence, token };
 }
 
-function otherChoice({ trace, sites }: Piece, l: number, own: number, at: number, hash: number) {
-  const { sequence, sites: shared } = sites[l]!;
+function otherChoice({ trace, modules }: Piece, l: number, own: number, at: number, hash: number) {
+  const { sequence, modules: shared } = modules[l]!;
   const rows = Array.from(shared, (s) => rowsAt(trace, s));
   const choices = textTokens(sequence).filter((t) => t !== at && t + 1 < sequence.done);
   const others = (t: number) =>
-    [...new Set(rows.flatMap((site) => [...chosenAt(site, t)]))]
+    [...new Set(rows.flatMap((module) => [...chosenAt(module, t)]))]
       .filter((e) => e >= 0 && e !== own)
       .sort((a, b) => a - b);
   // From a random token on, the first at which another expert was chosen.

@@ -176,15 +176,15 @@ export class Agreement {
   }
 
   #addSequence(a: Trace, b: Trace, found: Difference, sequence: number, label: string | null): void {
-    const { alignment, sites, flips, logProb } = found;
+    const { alignment, modules, flips, logProb } = found;
     const C = alignment.same.length;
     const text = a.sequences[sequence]!;
     const isText = (c: number) => alignment.same[c] === 1 && !isSpecial(text, alignment.a[c]!);
     // [C] 0 or 1 flipped cells or more; −1: nothing is known.
     const flipped = new Int8Array(C).fill(-1);
-    sites.forEach(({ site, a: sa, b: sb }, row) => {
+    modules.forEach(({ module, a: sa, b: sb }, row) => {
       const [rowsA, rowsB] = [rowsAt(a, sa), rowsAt(b, sb)];
-      const groups = [this.#all, cellsOf(this.#layers, layerName({ ...site, stack: site.stack ?? null }))];
+      const groups = [this.#all, cellsOf(this.#layers, layerName({ ...module, stack: module.stack ?? null }))];
       if (label !== null) groups.push(cellsOf(this.#labels, label));
       for (let c = 0; c < C; c++) {
         const missing = flips[row * C + c]!;

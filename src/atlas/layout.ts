@@ -1,7 +1,7 @@
 /** The units of an atlas: the experts of each layer and, for a pool, also over all layers. */
 import { z } from 'zod';
 import { GanderError } from '../errors/errors.js';
-import { layersOf, sharedSites, type SharedSites } from '../trace/model/access.js';
+import { layersOf, sharedModules, type SharedModules } from '../trace/model/access.js';
 import { layerText } from '../trace/text/label.js';
 import type { Stack, Trace } from '../trace/model/trace.js';
 
@@ -12,7 +12,7 @@ export const layerSchema = z.object({
   stack: z.enum(['encoder', 'decoder']).nullable(),
   layer: z.int().nullable(),
   /** How many routed modules the layer has. */
-  sites: z.int().min(1),
+  modules: z.int().min(1),
   experts: z.array(expertSchema).min(1),
 });
 
@@ -46,22 +46,22 @@ export class Layout {
 /** The sites of a trace, for each layer of its layout. */
 export interface Placed {
   readonly layout: Layout;
-  readonly sites: readonly SharedSites[];
+  readonly modules: readonly SharedModules[];
 }
 
 /** @throws GanderError `trace-invalid` if no layer's choices can be counted */
 export function placedIn(trace: Trace): Placed {
-  const found: { layer: AtlasLayer; sites: SharedSites }[] = [];
+  const found: { layer: AtlasLayer; modules: SharedModules }[] = [];
   const layers = layersOf(trace);
-  const add = (stack: AtlasLayer['stack'], layer: number | null, sites: SharedSites | undefined) => {
-    if (!sites) return;
-    const experts = sites.experts.map(({ id, name }) => ({ id, name }));
-    found.push({ layer: { stack, layer, sites: sites.sites.length, experts }, sites });
+  const add = (stack: AtlasLayer['stack'], layer: number | null, modules: SharedModules | undefined) => {
+    if (!modules) return;
+    const experts = modules.experts.map(({ id, name }) => ({ id, name }));
+    found.push({ layer: { stack, layer, modules: modules.modules.length, experts }, modules });
   };
   for (const layer of layers)
-    add(layer.stack ?? null, layer.layer, sharedSites(trace, { ...layer, ...ownSequence(trace, layer.stack) }));
+    add(layer.stack ?? null, layer.layer, sharedModules(trace, { ...layer, ...ownSequence(trace, layer.stack) }));
   for (const stack of new Set(layers.map((layer) => layer.stack))) {
-    const all = sharedSites(trace, { ...(stack && { stack }), ...ownSequence(trace, stack) });
+    const all = sharedModules(trace, { ...(stack && { stack }), ...ownSequence(trace, stack) });
     if (all?.set.scope === 'pool') add(stack ?? null, null, all);
   }
   if (found.length === 0)
@@ -70,12 +70,12 @@ export function placedIn(trace: Trace): Placed {
       'No layer of this trace has a single set of experts, so its choices cannot be counted.',
       'Leave it out of the atlas.',
     );
-  return { layout: new Layout(found.map(({ layer }) => layer)), sites: found.map(({ sites }) => sites) };
+  return { layout: new Layout(found.map(({ layer }) => layer)), modules: found.map(({ modules }) => modules) };
 }
 
 /** A decoder's own sequence is the output; the keys and values of its cross-attention read the input, and are not counted. */
-function ownSequence({ sites }: Trace, stack: Stack | undefined): { readonly sequence: number } {
-  return { sequence: Math.max(...sites.filter((site) => site.stack === stack).map(({ sequence }) => sequence)) };
+function ownSequence({ modules }: Trace, stack: Stack | undefined): { readonly sequence: number } {
+  return { sequence: Math.max(...modules.filter((module) => module.stack === stack).map(({ sequence }) => sequence)) };
 }
 
 /** By id, which in a pool stands for the expert over all layers, or by layer and number, as 3.7. @returns none if there is no such expert */

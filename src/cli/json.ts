@@ -49,7 +49,7 @@ export function traceJson(trace: Trace): object {
   const [first, ...others] = summaries(trace).map(sequenceJson);
   return {
     ...runJson(trace),
-    modules: trace.sites.length,
+    modules: trace.modules.length,
     ...first,
     ...(others.length > 0 && { sequences: [first, ...others] }),
   };

@@ -1,13 +1,13 @@
 /** A trace in the terminal: a line per token, then how much each expert was used, with what chance would give. */
 import { bar } from '../look/bar.js';
-import { signedName } from '../look/signs.js';
+import { labelledName } from '../look/shortLabels.js';
 import { fit, table } from '../terminal/columns.js';
 import type { Paint } from '../terminal/paint.js';
 import { decimal, interventionText, percent, plain, routerText, visible } from '../trace/text/label.js';
 import {
   type ExpertsSummary,
   type LayerSummary,
-  ownExperts,
+  layerExpertsNote,
   summaries,
   type Summary,
   type TokenSummary,
@@ -33,7 +33,9 @@ export function traceTable(trace: Trace, paint: Paint, columns: number): string 
     ...all.flatMap((summary) => [
       ...(all.length > 1 ? [`${paint.bold(summary.sequence.role)}\n`] : []),
       tokenTable(summary, paint, columns),
-      summary.shared ? usageTable(summary.shared, paint) : `${ownExperts}\n\n${layerTable(summary.layers, paint)}`,
+      summary.shared
+        ? usageTable(summary.shared, paint)
+        : `${layerExpertsNote}\n\n${layerTable(summary.layers, paint)}`,
       footer(summary, paint),
     ]),
   ].join('\n');
@@ -45,7 +47,7 @@ function headline(trace: Trace, paint: Paint): string {
 }
 
 export function expertName(experts: readonly Expert[], e: number): string {
-  return plain(signedName(experts, e));
+  return plain(labelledName(experts, e));
 }
 
 function tokenTable({ shared, tokens }: Summary, paint: Paint, columns: number): string {

@@ -5,13 +5,13 @@ import * as vscode from 'vscode';
 import type { Candidate } from '../requests/api.js';
 import { megabytes } from '../host/numbers.js';
 import { GanderError } from '../errors/errors.js';
-import type { Command, Parts } from './parts.js';
+import type { Command, Services } from './services.js';
 import { folderBytes, ownCopy, useOwnCopy } from './pools.js';
 
 /** Adds an expert to the pool by copying its folder. */
 export const addExpert: Command = {
   id: 'gander.addExpert',
-  async run(parts) {
+  async run(services) {
     const picked = await vscode.window.showOpenDialog({
       canSelectFiles: false,
       canSelectFolders: true,
@@ -19,19 +19,19 @@ export const addExpert: Command = {
       openLabel: vscode.l10n.t('Add Expert'),
     });
     const from = picked?.[0];
-    if (from) await addFrom(parts, from);
+    if (from) await addFrom(services, from);
   },
 };
 
-export async function addFrom(parts: Parts, from: vscode.Uri): Promise<void> {
-  const { engines, service } = parts;
+export async function addFrom(services: Services, from: vscode.Uri): Promise<void> {
+  const { engines, service } = services;
   const folder = onThisMachine(from);
   // The bundled pool has the same base as its copy, so an expert that does not fit is refused before anything is copied.
   let candidate = await engines.engine.examine(folder);
-  if (!(await agreed(parts, folder, candidate))) return;
+  if (!(await agreed(services, folder, candidate))) return;
   let { pool } = engines;
   if (pool === engines.bundledPool) {
-    pool = await useOwnCopy(parts);
+    pool = await useOwnCopy(services);
     candidate = await engines.engine.examine(folder);
   }
   const to = path.join(pool, candidate.target);
@@ -65,9 +65,9 @@ export function onThisMachine(from: vscode.Uri): string {
 }
 
 /** Says what is copied, how much and where to, and asks for agreement. */
-async function agreed(parts: Parts, folder: string, { bytes, target }: Candidate): Promise<boolean> {
-  const { pool, bundledPool } = parts.engines;
-  const own = await ownCopy(parts);
+async function agreed(services: Services, folder: string, { bytes, target }: Candidate): Promise<boolean> {
+  const { pool, bundledPool } = services.engines;
+  const own = await ownCopy(services);
   const into = path.join(pool === bundledPool ? own.folder : pool, target);
   const detail = [vscode.l10n.t('{0} will be copied from {1} to {2}.', megabytes(bytes), folder, into)];
   if (pool === bundledPool) {

@@ -3,19 +3,19 @@ import * as vscode from 'vscode';
 import { bundledModels } from '../product/bundled.js';
 import { asking, type Item } from './asking.js';
 import { openFolder } from './openModel.js';
-import type { Command, Parts } from './parts.js';
+import type { Command, Services } from './services.js';
 import { ownPools, usePool } from './pools.js';
 
 export const choosePool: Command = {
   id: 'gander.choosePool',
-  async run(parts) {
-    const items = [...(await known(parts)), { label: vscode.l10n.t('A Folder…'), value: elsewhere }];
+  async run(services) {
+    const items = [...(await known(services)), { label: vscode.l10n.t('A Folder…'), value: elsewhere }];
     const chosen = await asking((ask) => ask(items, vscode.l10n.t('Model')));
     if (chosen === undefined) return;
-    if (chosen === elsewhere) return openFolder(parts);
+    if (chosen === elsewhere) return openFolder(services);
     await usePool(chosen === bundledModels[0].folder ? undefined : chosen);
     // Opens the model now, so that the status bar shows it and any problems with it.
-    await parts.service.describe();
+    await services.service.describe();
   },
 };
 
@@ -26,10 +26,10 @@ const elsewhere = '';
  * The possible values of the setting: the models that come with Gander, copies of the pool, and whatever is in use now, which is
  * marked.
  */
-async function known(parts: Parts): Promise<Item<string>[]> {
-  const { pool, bundled, address } = parts.engines;
+async function known(services: Services): Promise<Item<string>[]> {
+  const { pool, bundled, address } = services.engines;
   const marked = (folder: string) => (folder === pool && address === undefined ? vscode.l10n.t('current') : '');
-  const copies = await ownPools(parts);
+  const copies = await ownPools(services);
   const others = [...bundled.map((model) => model.path), ...copies].includes(pool) ? [] : [pool];
   return [
     ...bundled.map(({ title, hint, folder, path: place }) => ({

@@ -10,33 +10,33 @@ import {
   shownBy,
 } from '../trace/figures/colouring.js';
 import { layersOf } from '../trace/model/access.js';
-import { layerKey, sightOf } from '../trace/model/sight.js';
+import { layerKey, shownExpertsOf } from '../trace/model/shownExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 import { asking, type Ask } from './asking.js';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 import { asNode } from './pick.js';
 import { nothingRouted, target } from './target.js';
 
 /** Colours the texts by their leading experts (those of one layer, if each layer has its own), or by a number. */
 export const colourBy: Command = {
   id: 'gander.colourBy',
-  async run(parts, arg) {
+  async run(services, arg) {
     const node = asNode(arg);
-    if (node?.kind === 'own-layer') {
-      parts.colours.choose({ by: 'experts', layer: layerKey(node.layer) });
+    if (node?.kind === 'expert-layer') {
+      services.colours.choose({ by: 'experts', layer: layerKey(node.layer) });
       return;
     }
-    const { trace } = target(parts).main;
+    const { trace } = target(services).main;
     if (!trace) throw nothingRouted();
-    const choice = await asking((ask) => pickColour(ask, trace, parts.colours.choice));
-    if (choice) parts.colours.choose(choice);
+    const choice = await asking((ask) => pickColour(ask, trace, services.colours.choice));
+    if (choice) services.colours.choose(choice);
   },
 };
 
 async function pickColour(ask: Ask, trace: Trace, now: ColourChoice): Promise<ColourChoice | undefined> {
   const current = (is: boolean) => (is ? vscode.l10n.t('current') : '');
-  const isOwn = sightOf(trace)?.layer !== undefined;
-  const experts = isOwn ? vscode.l10n.t('experts of a layer') : word('colour_leader');
+  const hasLayerExperts = shownExpertsOf(trace)?.layer !== undefined;
+  const experts = hasLayerExperts ? vscode.l10n.t('experts of a layer') : word('colour_leader');
   const titleOf = (one: Colouring) => (one === 'experts' ? experts : word(`colour_${one}`));
   // Differs from the choice if the trace lacks what that needs.
   const shown = shownBy(trace, now).by;
@@ -47,7 +47,7 @@ async function pickColour(ask: Ask, trace: Trace, now: ColourChoice): Promise<Co
     vscode.l10n.t('Colour the text by'),
   );
   if (by === undefined) return undefined;
-  if (!isByLayer(by) || (by === 'experts' && !isOwn)) return { by, layer: '' };
+  if (!isByLayer(by) || (by === 'experts' && !hasLayerExperts)) return { by, layer: '' };
   const layers = layersOf(trace).map((layer) => ({ label: layerName(layer), value: layerKey(layer) }));
   const places = by === 'experts' ? layers : [{ label: word('allLayers'), value: '' }, ...layers];
   const layer = await ask(

@@ -3,7 +3,7 @@ import type { EngineHost } from '../host/engineHost.js';
 import { preferredStrategy } from '../host/settings.js';
 import { checkText } from '../host/texts.js';
 import type { Ask } from './asking.js';
-import type { Parts } from './parts.js';
+import type { Services } from './services.js';
 import { withPatientProgress } from './progress.js';
 
 /** A model other than the one in use. */
@@ -35,17 +35,17 @@ export function pickElsewhere(ask: Ask, { servers, address, bundled }: EngineHos
 }
 
 /** Asks the other model with the settings of Route Selection, and disposes of it afterwards. */
-export async function compareElsewhere(parts: Parts, id: number, { chosen }: Elsewhere): Promise<void> {
+export async function compareElsewhere(services: Services, id: number, { chosen }: Elsewhere): Promise<void> {
   const from = chosen ?? (await askFolder());
   if (from === undefined) return;
-  const source = parts.engines.another(from);
-  parts.panels.show(parts.store.get(id)!);
+  const source = services.engines.another(from);
+  services.panels.show(services.store.get(id)!);
   try {
-    await withPatientProgress(parts, vscode.l10n.t('Routing'), async ({ signal }) => {
+    await withPatientProgress(services, vscode.l10n.t('Routing'), async ({ signal }) => {
       const description = await source.describe();
-      checkText(parts.store.get(id)!.main.text, description.limits.tokens);
+      checkText(services.store.get(id)!.main.text, description.limits.tokens);
       const asked = { title: description.name, strategy: preferredStrategy(description) };
-      await parts.runs.compareElsewhere(id, asked, source, { signal });
+      await services.runs.compareElsewhere(id, asked, source, { signal });
     });
   } finally {
     source.dispose();

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { traceEnding } from '../source/file.js';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 
 /** Compares two trace files: those selected in the file explorer, or the open one and a chosen one. */
 export const compareTraces: Command = {

@@ -5,7 +5,7 @@ import { presentSelection } from '../host/texts.js';
 import type { OtherSide } from '../routing/runs.js';
 import type { Routed, SideResult } from '../routing/store.js';
 import { type Ask, asking } from './asking.js';
-import type { Command, Parts } from './parts.js';
+import type { Command, Services } from './services.js';
 import { asNode, pickStrategy } from './pick.js';
 import { compareElsewhere, Elsewhere, pickElsewhere } from './compareElsewhere.js';
 import { compareFinished, Finished, pickFinished } from './history.js';
@@ -17,21 +17,21 @@ import { target } from './target.js';
  */
 export const compareWith: Command = {
   id: 'gander.compareWith',
-  async run(parts, arg) {
-    const routed = target(parts);
+  async run(services, arg) {
+    const routed = target(services);
     const { id, main } = routed;
     const node = asNode(arg);
     const other =
-      node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, parts, routed));
+      node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, services, routed));
     if (other === undefined) return;
-    if (other instanceof Elsewhere) return compareElsewhere(parts, id, other);
+    if (other instanceof Elsewhere) return compareElsewhere(services, id, other);
     if (other instanceof Finished) {
-      compareFinished(parts, id, other);
+      compareFinished(services, id, other);
       return;
     }
-    parts.panels.show(parts.store.get(id)!);
-    await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) =>
-      parts.runs.compare(id, other, { signal }),
+    services.panels.show(services.store.get(id)!);
+    await withPatientProgress(services, vscode.l10n.t('Routing'), ({ signal }) =>
+      services.runs.compare(id, other, { signal }),
     );
   },
 };
@@ -41,27 +41,33 @@ function alone({ text, output }: SideResult, expert: string): OtherSide {
   return { text, title: strategyLabel(strategy), output, strategy, interventions: [] };
 }
 
-async function choose(ask: Ask, parts: Parts, routed: Routed): Promise<OtherSide | Elsewhere | Finished | undefined> {
+async function choose(
+  ask: Ask,
+  services: Services,
+  routed: Routed,
+): Promise<OtherSide | Elsewhere | Finished | undefined> {
   const { uri, main } = routed;
   const title = vscode.l10n.t('Compare with');
   const items = [
     { label: vscode.l10n.t('Another Strategy…'), value: 'strategy' as const },
     { label: vscode.l10n.t('Present Selection'), value: 'selection' as const },
     { label: vscode.l10n.t('Another Engine…'), value: 'engine' as const },
-    ...(parts.history.of(uri).length > 1 ? [{ label: vscode.l10n.t('A Finished Run…'), value: 'run' as const }] : []),
+    ...(services.history.of(uri).length > 1
+      ? [{ label: vscode.l10n.t('A Finished Run…'), value: 'run' as const }]
+      : []),
     ...(main.interventions.length > 0
       ? [{ label: vscode.l10n.t('Without the What-If'), value: 'before' as const }]
       : []),
   ];
   const chosen = await ask<'strategy' | 'selection' | 'engine' | 'run' | 'before'>(items, title);
-  const source = await parts.service.describe();
+  const source = await services.service.describe();
   switch (chosen) {
     case undefined:
       return undefined;
     case 'engine':
-      return pickElsewhere(ask, parts.engines);
+      return pickElsewhere(ask, services.engines);
     case 'run':
-      return pickFinished(ask, parts, routed);
+      return pickFinished(ask, services, routed);
     case 'before':
       return { ...main, title: vscode.l10n.t('without the what-if'), interventions: [] };
     case 'strategy': {

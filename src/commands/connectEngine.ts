@@ -4,20 +4,20 @@ import type { KnownServer } from '../host/servers.js';
 import { GanderError } from '../errors/errors.js';
 import { isOpenToReaders, serverAddress } from '../source/serverAddress.js';
 import { asking, type Item } from './asking.js';
-import type { Command, Parts } from './parts.js';
+import type { Command, Services } from './services.js';
 import { useServer } from './pools.js';
 
 /** Uses a model that a server runs, instead of a pool. Gander asks the address what it runs; no text is sent before the person agrees. */
 export const connectEngine: Command = {
   id: 'gander.connectEngine',
-  async run(parts) {
-    const { known } = parts.engines.servers;
-    const choice = known.length === 0 ? another : await asking((ask) => ask(choices(parts), title()));
+  async run(services) {
+    const { known } = services.engines.servers;
+    const choice = known.length === 0 ? another : await asking((ask) => ask(choices(services), title()));
     if (choice === undefined) return;
     if (choice === here) return useServer(undefined);
-    if (choice === forget) return forgetOne(parts);
+    if (choice === forget) return forgetOne(services);
     const address = typeof choice === 'string' ? await askAddress() : choice.address;
-    if (address !== undefined) await connect(parts, address);
+    if (address !== undefined) await connect(services, address);
   },
 };
 
@@ -27,7 +27,7 @@ type Choice = KnownServer | typeof another | typeof forget | typeof here;
 
 const title = () => vscode.l10n.t('Engine');
 
-function choices({ engines }: Parts): Item<Choice>[] {
+function choices({ engines }: Services): Item<Choice>[] {
   return [
     ...serversOf(engines.servers.known, engines.address),
     { label: vscode.l10n.t('$(add) Another Address…'), value: another },
@@ -48,7 +48,7 @@ function serversOf(known: readonly KnownServer[], current: string | undefined): 
 }
 
 /** Also forgets the server's token. Text is sent there again only after the person agrees again. */
-async function forgetOne({ engines }: Parts): Promise<void> {
+async function forgetOne({ engines }: Services): Promise<void> {
   const { servers, address } = engines;
   const chosen = await asking((ask) => ask(serversOf(servers.known, address), vscode.l10n.t('Forget Which?')));
   if (!chosen) return;
@@ -74,20 +74,20 @@ async function askAddress(): Promise<string | undefined> {
 }
 
 /** Asks the server, then the person, and only then uses the server. */
-async function connect(parts: Parts, address: string): Promise<void> {
-  const { servers } = parts.engines;
+async function connect(services: Services, address: string): Promise<void> {
+  const { servers } = services.engines;
   const former = servers.find(address);
-  const found = await ask(parts, address, await servers.token(address));
+  const found = await ask(services, address, await servers.token(address));
   if (!found) return;
   const config = former?.config ?? (await askConfig(found.info));
   if (config === undefined) return;
   if (!former && !(await agreed(found.info))) return;
   const { name, engine } = found.info;
   await servers.remember({ address, name, engine, ...(config !== '' && { config }) }, found.token);
-  if (parts.engines.address === address) parts.engines.reload();
+  if (services.engines.address === address) services.engines.reload();
   else await useServer(address);
   // So that the status bar shows it.
-  await parts.service.describe();
+  await services.service.describe();
 }
 
 interface Answer {
@@ -96,8 +96,8 @@ interface Answer {
 }
 
 /** What the server runs. If the server asks for a token, so does this. Undefined if the person cancelled. */
-async function ask(parts: Parts, address: string, token: string | undefined): Promise<Answer | undefined> {
-  const client = await parts.engines.servers.client(address, token);
+async function ask(services: Services, address: string, token: string | undefined): Promise<Answer | undefined> {
+  const client = await services.engines.servers.client(address, token);
   try {
     const info = await vscode.window.withProgress(
       {
@@ -116,7 +116,7 @@ async function ask(parts: Parts, address: string, token: string | undefined): Pr
     const error = GanderError.from(thrown);
     if (error.code !== 'server-refused') throw error;
     const given = await askToken(address, error.message);
-    return given === undefined ? undefined : await ask(parts, address, given);
+    return given === undefined ? undefined : await ask(services, address, given);
   } finally {
     client.dispose();
   }

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 
 export const restartEngine: Command = {
   id: 'gander.restartEngine',

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { openCard as showCard } from '../panel/card.js';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 import { asking } from './asking.js';
 import { asNode, pickExpert } from './pick.js';
 

@@ -12,7 +12,7 @@ import { meanLogProbOf } from '../trace/figures/summary.js';
 import type { Trace } from '../trace/model/trace.js';
 import { whatIfWords } from '../trace/text/whatIfWords.js';
 import { type Ask, asking, type Item } from './asking.js';
-import type { Command, Parts } from './parts.js';
+import type { Command, Services } from './services.js';
 
 /** A run to compare with. */
 export class Finished {
@@ -22,9 +22,9 @@ export class Finished {
 /** The last runs of a document, to show one again or compare it with the one on show. No engine is asked. */
 export const history: Command = {
   id: 'gander.history',
-  async run(parts) {
-    const shown = parts.panels.active?.scene.routed ?? parts.desk.current();
-    const runs = shown ? parts.history.of(shown.uri) : [];
+  async run(services) {
+    const shown = services.panels.active?.scene.routed ?? services.documentRouter.current();
+    const runs = shown ? services.history.of(shown.uri) : [];
     if (!shown || runs.length === 0)
       throw new GanderError(
         'request-invalid',
@@ -35,22 +35,22 @@ export const history: Command = {
       iconPath: new vscode.ThemeIcon('diff'),
       tooltip: vscode.l10n.t('Compare With the Run on Show'),
     };
-    const items = rows(parts, runs, shown).map(({ value: run, ...row }): Item<FinishedRun | Finished> => {
+    const items = rows(services, runs, shown).map(({ value: run, ...row }): Item<FinishedRun | Finished> => {
       return { ...row, value: run, buttons: [{ ...compare, value: new Finished(run) }] };
     });
     const chosen = await asking((ask) => ask(items, vscode.l10n.t('Run History')));
-    if (chosen instanceof Finished) compareFinished(parts, shown.id, chosen);
-    else if (chosen) showAgain(parts, chosen);
+    if (chosen instanceof Finished) compareFinished(services, shown.id, chosen);
+    else if (chosen) showAgain(services, chosen);
   },
 };
 
 /** For people who do not use a pointer: not every VS Code has a key for the buttons of a row. */
-export async function pickFinished(ask: Ask, parts: Parts, shown: Routed): Promise<Finished | undefined> {
-  const run = await ask(rows(parts, parts.history.of(shown.uri), shown), vscode.l10n.t('Compare with'));
+export async function pickFinished(ask: Ask, services: Services, shown: Routed): Promise<Finished | undefined> {
+  const run = await ask(rows(services, services.history.of(shown.uri), shown), vscode.l10n.t('Compare with'));
   return run && new Finished(run);
 }
 
-export function compareFinished({ store, runs, panels }: Parts, id: number, { run }: Finished): void {
+export function compareFinished({ store, runs, panels }: Services, id: number, { run }: Finished): void {
   const main = store.get(id)?.main;
   if (!main) return;
   const { result } = run;
@@ -59,14 +59,14 @@ export function compareFinished({ store, runs, panels }: Parts, id: number, { ru
   panels.show(store.get(id)!);
 }
 
-function showAgain({ runs, store, panels }: Parts, { range, result }: FinishedRun): void {
+function showAgain({ runs, store, panels }: Services, { range, result }: FinishedRun): void {
   runs.showAgain(range, result);
   const routed = store.get(range);
   if (routed) panels.show(routed);
 }
 
 /** @param shown the run on show, which is marked */
-function rows({ store }: Parts, runs: readonly FinishedRun[], shown: Routed): Item<FinishedRun>[] {
+function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed): Item<FinishedRun>[] {
   const isOneSource = new Set(runs.map(({ result }) => result.trace.source.name)).size === 1;
   return runs.map((run) => {
     const { range, result, ended } = run;

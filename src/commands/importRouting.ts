@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Beside } from '../panel/traceFile.js';
 import { readCount } from '../strategies/index.js';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 
 /** Shows routing that another program wrote, together with things that the file does not contain. */
 export const importRouting: Command = {

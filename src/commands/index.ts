@@ -14,7 +14,7 @@ import { history } from './history.js';
 import { importRouting } from './importRouting.js';
 import { openModel } from './openModel.js';
 import { openPanel, pinPanel, stop } from './panel.js';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 import { removeExpert } from './removeExpert.js';
 import { revealToken } from './revealToken.js';
 import { routeSelection } from './routeSelection.js';

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { GanderError } from '../errors/errors.js';
-import type { Command, Parts } from './parts.js';
+import type { Command, Services } from './services.js';
 import { usePool } from './pools.js';
 
 /** Every folder that can be opened contains one of these; the engine reads the rest. */
@@ -13,7 +13,7 @@ export const openModel: Command = {
 };
 
 /** Also opens the folder of a pool. */
-export async function openFolder({ service }: Parts): Promise<void> {
+export async function openFolder({ service }: Services): Promise<void> {
   // Where a dialog cannot offer both files and folders, VS Code offers folders.
   const picked = await vscode.window.showOpenDialog({
     canSelectFiles: true,

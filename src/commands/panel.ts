@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 import { target } from './target.js';
 
 /**
@@ -8,15 +8,15 @@ import { target } from './target.js';
  */
 export const openPanel: Command = {
   id: 'gander.openPanel',
-  async run(parts, id, at) {
-    const named = typeof id === 'number' ? parts.store.get(id) : undefined;
-    const routed = named ?? parts.desk.current();
+  async run(services, id, at) {
+    const named = typeof id === 'number' ? services.store.get(id) : undefined;
+    const routed = named ?? services.documentRouter.current();
     if (!routed) return vscode.commands.executeCommand('gander.routeSelection');
-    const spans = named && parts.store.tokenSpans(named.id);
+    const spans = named && services.store.tokenSpans(named.id);
     const start = typeof at === 'number' ? (spans?.start[at] ?? -1) : -1;
     // A new page finds its token by this mark.
-    if (start >= 0) parts.mark.show(routed.uri, { start, end: spans!.end[at as number]! });
-    const { page, scene } = parts.panels.show(routed, false);
+    if (start >= 0) services.mark.show(routed.uri, { start, end: spans!.end[at as number]! });
+    const { page, scene } = services.panels.show(routed, false);
     // For a page that is already open; a new one asks by itself.
     const token = scene.token();
     if (token !== undefined) page.post({ type: 'select', token });
@@ -26,16 +26,16 @@ export const openPanel: Command = {
 
 export const pinPanel: Command = {
   id: 'gander.pinPanel',
-  run(parts) {
-    const routed = target(parts);
-    parts.panels.togglePin(parts.panels.find(routed.id) ?? parts.panels.show(routed));
+  run(services) {
+    const routed = target(services);
+    services.panels.togglePin(services.panels.find(routed.id) ?? services.panels.show(routed));
   },
 };
 
 /** Stops a run that takes too long. */
 export const stop: Command = {
   id: 'gander.stop',
-  run(parts) {
-    parts.runs.stop(target(parts).id);
+  run(services) {
+    services.runs.stop(target(services).id);
   },
 };

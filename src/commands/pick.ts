@@ -1,12 +1,12 @@
 import * as vscode from 'vscode';
 import type { Node } from '../explorer/nodes.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
-import { signedName } from '../look/signs.js';
+import { labelledName } from '../look/shortLabels.js';
 import type { SourceDescription } from '../requests/description.js';
 import { type Strategy, strategyOf, wordsOf } from '../strategies/index.js';
 import { kindsOf, layersOf } from '../trace/model/access.js';
 import { layerText, tokenLabel } from '../trace/text/label.js';
-import { scopeOf } from '../trace/model/sight.js';
+import { scopeOf } from '../trace/model/shownExperts.js';
 import type { Expert, Scope, Trace } from '../trace/model/trace.js';
 import type { Ask, Item } from './asking.js';
 
@@ -16,7 +16,7 @@ export function pickExpert(
   title: string,
 ): Promise<string | undefined> {
   const items = experts.map(({ id, description }, i) => ({
-    label: signedName(experts, i),
+    label: labelledName(experts, i),
     description: id,
     ...(description && { detail: description }),
     value: id,

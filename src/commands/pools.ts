@@ -4,12 +4,12 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { section } from '../host/settings.js';
 import { GanderError } from '../errors/errors.js';
-import type { Parts } from './parts.js';
+import type { Services } from './services.js';
 
-const storage = ({ context }: Pick<Parts, 'context'>) => path.join(context.globalStorageUri.fsPath, 'pools');
+const storage = ({ context }: Pick<Services, 'context'>) => path.join(context.globalStorageUri.fsPath, 'pools');
 
 /** Absolute folders of the copied pools, sorted by name. */
-export async function ownPools(parts: Pick<Parts, 'context'>): Promise<string[]> {
+export async function ownPools(parts: Pick<Services, 'context'>): Promise<string[]> {
   const names = await readdir(storage(parts)).catch(() => []);
   const folders = names.sort().map((name) => path.join(storage(parts), name));
   const isPool = await Promise.all(folders.map((folder) => isThere(path.join(folder, 'pool.json'))));
@@ -19,13 +19,13 @@ export async function ownPools(parts: Pick<Parts, 'context'>): Promise<string[]>
 const unfinished = '.copying';
 
 /** The copy that experts are added to while the bundled pool is in use. */
-export async function ownCopy(parts: Pick<Parts, 'context'>): Promise<{ folder: string; isThere: boolean }> {
+export async function ownCopy(parts: Pick<Services, 'context'>): Promise<{ folder: string; isThere: boolean }> {
   const folder = path.join(storage(parts), 'my-pool');
   return { folder, isThere: await isThere(path.join(folder, 'pool.json')) };
 }
 
 /** Uses that copy, and makes it if necessary; returns its folder. */
-export async function useOwnCopy(parts: Pick<Parts, 'context' | 'engines'>): Promise<string> {
+export async function useOwnCopy(parts: Pick<Services, 'context' | 'engines'>): Promise<string> {
   const { folder, isThere: isMade } = await ownCopy(parts);
   if (!isMade) {
     const title = vscode.l10n.t('Copying the pool');

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { counted } from '../host/words.js';
-import type { Parts } from './parts.js';
+import type { Services } from './services.js';
 
 /** A shorter run shows no notification, only the status bar. In milliseconds. */
 const patience = 700;
@@ -16,7 +16,7 @@ export interface Progress {
  * notification shows the progress and a button that stops the run.
  */
 export async function withPatientProgress<T>(
-  { panels }: Pick<Parts, 'panels'>,
+  { panels }: Pick<Services, 'panels'>,
   title: string,
   body: (progress: Progress) => Promise<T>,
 ): Promise<T> {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
-import type { Work } from './work.js';
+import type { Features } from './features.js';
 
 interface Manifest {
   readonly contributes: { readonly commands: readonly { readonly command: string }[] };
@@ -10,14 +10,14 @@ interface Manifest {
 export function registerCommands(
   { extension }: vscode.ExtensionContext,
   log: vscode.LogOutputChannel,
-  work: () => Promise<Work>,
+  features: () => Promise<Features>,
 ): vscode.Disposable {
   const { contributes } = extension.packageJSON as Manifest;
   const registered = contributes.commands.map(({ command }) =>
     vscode.commands.registerCommand(command, async (...args: unknown[]) => {
       try {
         // The result is dropped: it would go to the window as JSON, and a trace is large. Extensions use the API instead.
-        await (await work()).run(command, args);
+        await (await features()).run(command, args);
       } catch (error) {
         report(error, log);
       }

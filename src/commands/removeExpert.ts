@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import type { ExpertInfo } from '../requests/api.js';
 import { GanderError } from '../errors/errors.js';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 import { asking } from './asking.js';
 import { asNode, pickExpert } from './pick.js';
 

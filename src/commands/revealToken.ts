@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import { openDocument } from '../host/desk.js';
-import type { Command } from './parts.js';
+import { openDocument } from '../host/documentRouter.js';
+import type { Command } from './services.js';
 
 /** Goes to a token in the text, and in the panels that show it. */
 export const revealToken: Command = {

@@ -5,20 +5,20 @@ import { activeEditor, spansToRoute } from '../host/texts.js';
 import type { Span } from '../routing/positions.js';
 import type { Routed } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
-import type { Command, Parts } from './parts.js';
+import type { Command, Services } from './services.js';
 
 export const routeSelection: Command = {
   id: 'gander.routeSelection',
-  async run(parts) {
+  async run(services) {
     const editor = await activeEditor();
     if (!editor) throw noEditor();
     const { document } = editor;
-    const { done, failure } = await routeAll(parts, document, spansToRoute(editor));
+    const { done, failure } = await routeAll(services, document, spansToRoute(editor));
     if (!failure) return done;
     const { error, span, id } = failure;
     if (error.code !== 'text-too-long') throw error;
     // A visible panel says so itself, with a button for it.
-    if (id === undefined || !parts.panels.isShown(id)) offerFirstPart(parts, document, span, error);
+    if (id === undefined || !services.panels.isShown(id)) offerFirstPart(services, document, span, error);
     return undefined;
   },
 };
@@ -37,18 +37,18 @@ interface Outcome {
 }
 
 /** Routes the spans one after the other, and the panel shows each. If one fails, the others are still routed. */
-function routeAll(parts: Parts, document: vscode.TextDocument, spans: readonly Span[]): Promise<Outcome> {
-  return withPatientProgress(parts, vscode.l10n.t('Routing'), async ({ signal, report: onProgress }) => {
+function routeAll(services: Services, document: vscode.TextDocument, spans: readonly Span[]): Promise<Outcome> {
+  return withPatientProgress(services, vscode.l10n.t('Routing'), async ({ signal, report: onProgress }) => {
     const done: Routed[] = [];
     let failure: Failure | undefined;
     for (const span of spans) {
       let id: number | undefined;
       const onAdded = (routed: Routed) => {
         ({ id } = routed);
-        parts.panels.show(routed);
+        services.panels.show(routed);
       };
       try {
-        done.push(await parts.desk.route(document, span, { signal, onProgress, onAdded }));
+        done.push(await services.documentRouter.route(document, span, { signal, onProgress, onAdded }));
       } catch (thrown) {
         const error = GanderError.from(thrown);
         if (error.code === 'cancelled') throw error;
@@ -59,21 +59,21 @@ function routeAll(parts: Parts, document: vscode.TextDocument, spans: readonly S
   });
 }
 
-function offerFirstPart(parts: Parts, document: vscode.TextDocument, span: Span, error: GanderError): void {
+function offerFirstPart(services: Services, document: vscode.TextDocument, span: Span, error: GanderError): void {
   const first = vscode.l10n.t('Route First Part');
   // Not awaited: this command is done, and the person's answer starts something new.
   void vscode.window.showErrorMessage(`${error.message} ${error.remedy}`, first).then(async (chosen) => {
     if (chosen !== first) return;
     try {
-      await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal, report: onProgress }) =>
-        parts.desk.routeFirstPart(document, span, {
+      await withPatientProgress(services, vscode.l10n.t('Routing'), ({ signal, report: onProgress }) =>
+        services.documentRouter.routeFirstPart(document, span, {
           signal,
           onProgress,
-          onAdded: (routed) => parts.panels.show(routed),
+          onAdded: (routed) => services.panels.show(routed),
         }),
       );
     } catch (thrown) {
-      report(thrown, parts.log);
+      report(thrown, services.log);
     }
   });
 }

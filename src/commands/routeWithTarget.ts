@@ -1,20 +1,20 @@
 import * as vscode from 'vscode';
 import { activeEditor, rangeOf, spansToRoute } from '../host/texts.js';
-import { outputFor } from '../host/desk.js';
+import { outputFor } from '../host/documentRouter.js';
 import { GanderError } from '../errors/errors.js';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 import { withPatientProgress } from './progress.js';
 import { noEditor } from './routeSelection.js';
 
 /** The first selection is the input of an encoder-decoder, the second its output; without a second, the output is asked for. */
 export const routeWithTarget: Command = {
   id: 'gander.routeWithTarget',
-  async run(parts) {
+  async run(services) {
     const editor = await activeEditor();
     if (!editor) throw noEditor();
     const { document } = editor;
     // Before the person writes an output, check that the model takes one.
-    outputFor(await parts.service.describe(), '');
+    outputFor(await services.service.describe(), '');
     const [span, second, ...more] = spansToRoute(editor);
     if (!span || more.length > 0)
       throw new GanderError(
@@ -26,22 +26,23 @@ export const routeWithTarget: Command = {
     if (target === undefined) return;
     let id: number | undefined;
     try {
-      await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal, report: onProgress }) =>
-        parts.desk.route(document, span, {
+      await withPatientProgress(services, vscode.l10n.t('Routing'), ({ signal, report: onProgress }) =>
+        services.documentRouter.route(document, span, {
           target,
           signal,
           onProgress,
           onAdded: (routed) => {
             ({ id } = routed);
-            parts.panels.show(routed);
+            services.panels.show(routed);
           },
         }),
       );
     } catch (error) {
       // A visible panel shows the error itself.
-      const isTold = id !== undefined && parts.panels.isShown(id) && parts.store.get(id)?.main.error !== undefined;
+      const isTold =
+        id !== undefined && services.panels.isShown(id) && services.store.get(id)?.main.error !== undefined;
       if (!isTold) throw error;
-      parts.log.error(String(error));
+      services.log.error(String(error));
     }
   },
 };

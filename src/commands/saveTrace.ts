@@ -1,12 +1,12 @@
 import { nothingToSave } from '../panel/routedScene.js';
 import { saveTrace as save } from '../panel/save.js';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 import { target } from './target.js';
 
 export const saveTrace: Command = {
   id: 'gander.saveTrace',
-  async run(parts) {
-    const { main } = target(parts);
+  async run(services) {
+    const { main } = target(services);
     if (!main.trace) throw nothingToSave();
     return save(main.trace, main.title);
   },

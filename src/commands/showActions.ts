@@ -1,11 +1,11 @@
 import * as vscode from 'vscode';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 
 /** The actions that the status bar offers. */
 export const showActions: Command = {
   id: 'gander.showActions',
-  async run({ desk, store }) {
-    const routed = desk.current();
+  async run({ documentRouter, store }) {
+    const routed = documentRouter.current();
     const items: (vscode.QuickPickItem & { readonly command: string })[] = [
       { label: vscode.l10n.t('$(play) Route Selection'), command: 'gander.routeSelection' },
       ...(routed

@@ -1,15 +1,15 @@
 import * as vscode from 'vscode';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 
 /** Explains the panel on a routed text; if nothing has been routed, on the sample. */
 export const takeTour: Command = {
   id: 'gander.takeTour',
-  async run({ panels, desk, traces }) {
+  async run({ panels, documentRouter, traces }) {
     if (!panels.active && traces.active) {
       traces.active.page.startTour();
       return;
     }
-    let routed = panels.active?.scene.routed ?? desk.current();
+    let routed = panels.active?.scene.routed ?? documentRouter.current();
     if (!routed) {
       const sample = vscode.l10n.t('Open a Sample and Route It');
       const chosen = await vscode.window.showInformationMessage(
@@ -19,7 +19,7 @@ export const takeTour: Command = {
       if (chosen !== sample) return;
       await vscode.commands.executeCommand('gander.openSample');
       await vscode.commands.executeCommand('gander.routeSelection');
-      routed = desk.current();
+      routed = documentRouter.current();
     }
     if (routed) panels.show(routed, false).page.startTour();
   },

@@ -1,11 +1,11 @@
 import * as vscode from 'vscode';
 import type { Routed } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
-import type { Parts } from './parts.js';
+import type { Services } from './services.js';
 
 /** The range that a command works on: that of the focused panel, or the one under the cursor, or the last one. */
-export function target({ panels, desk }: Parts): Routed {
-  const routed = panels.active?.scene.routed ?? desk.current();
+export function target({ panels, documentRouter }: Services): Routed {
+  const routed = panels.active?.scene.routed ?? documentRouter.current();
   if (routed && !routed.main.isOpening) return routed;
   if (routed?.main.running)
     throw new GanderError(

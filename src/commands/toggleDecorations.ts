@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { readSettings, section } from '../host/settings.js';
-import type { Command } from './parts.js';
+import type { Command } from './services.js';
 
 export const toggleDecorations: Command = {
   id: 'gander.toggleDecorations',

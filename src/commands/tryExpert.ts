@@ -7,14 +7,14 @@ import { GanderError } from '../errors/errors.js';
 import { type Trial, trialOf } from '../similarity/trial.js';
 import type { Routed } from '../routing/store.js';
 import { addFrom, onThisMachine } from './addExpert.js';
-import type { Command, Parts } from './parts.js';
+import type { Command, Services } from './services.js';
 import { withPatientProgress } from './progress.js';
 import { noEditor } from './routeSelection.js';
 
 /** Shows what an expert outside the pool would do to the text: the panel compares the runs without and with it. Nothing is copied. */
 export const tryExpert: Command = {
   id: 'gander.tryExpert',
-  async run(parts) {
+  async run(services) {
     const editor = await activeEditor();
     if (!editor) throw noEditor();
     const picked = await vscode.window.showOpenDialog({
@@ -26,24 +26,24 @@ export const tryExpert: Command = {
     const from = picked?.[0];
     if (!from) return;
     const folder = onThisMachine(from);
-    const { engine } = parts.engines;
+    const { engine } = services.engines;
     // Refuse an expert that does not fit before routing anything.
     await engine.examine(folder);
-    const routed = await routeBoth(parts, engine, editor, folder);
-    tell(parts, from, routed);
+    const routed = await routeBoth(services, engine, editor, folder);
+    tell(services, from, routed);
   },
 };
 
 /** Routes without the expert, and then with it as the other side. */
 function routeBoth(
-  parts: Parts,
-  engine: Parts['engines']['engine'],
+  services: Services,
+  engine: Services['engines']['engine'],
   editor: vscode.TextEditor,
   folder: string,
 ): Promise<Pick<Routed, 'main' | 'other'>> {
-  const { desk, engines, panels, runs, store } = parts;
-  return withPatientProgress(parts, vscode.l10n.t('Routing'), async ({ signal, report: onProgress }) => {
-    const { id, main } = await desk.route(editor.document, spansToRoute(editor)[0]!, {
+  const { documentRouter, engines, panels, runs, store } = services;
+  return withPatientProgress(services, vscode.l10n.t('Routing'), async ({ signal, report: onProgress }) => {
+    const { id, main } = await documentRouter.route(editor.document, spansToRoute(editor)[0]!, {
       signal,
       onProgress,
       onAdded: (routed) => panels.show(routed),
@@ -65,16 +65,16 @@ function routeBoth(
   });
 }
 
-function tell(parts: Parts, from: vscode.Uri, { main, other }: Pick<Routed, 'main' | 'other'>): void {
+function tell(services: Services, from: vscode.Uri, { main, other }: Pick<Routed, 'main' | 'other'>): void {
   const trial = main.trace && other?.trace && trialOf(path.basename(from.fsPath), main.trace, other.trace);
   if (!trial) return;
   const add = vscode.l10n.t('Add Expert');
   // Not awaited: this command is done, and the person's answer starts something new.
   void vscode.window.showInformationMessage(textOf(trial), add).then(async (chosen) => {
     try {
-      if (chosen === add) await addFrom(parts, from);
+      if (chosen === add) await addFrom(services, from);
     } catch (thrown) {
-      report(thrown, parts.log);
+      report(thrown, services.log);
     }
   });
 }

@@ -1,93 +1,93 @@
 import * as vscode from 'vscode';
-import { type Node, type NodeOf, treeSites } from '../explorer/nodes.js';
-import { sharedSites } from '../trace/model/access.js';
+import { type Node, type NodeOf, treeModules } from '../explorer/nodes.js';
+import { sharedModules } from '../trace/model/access.js';
 import { withPatientProgress } from './progress.js';
-import { scopeOf as scopeIn } from '../trace/model/sight.js';
+import { scopeOf as scopeIn } from '../trace/model/shownExperts.js';
 import type { Intervention, Scope } from '../trace/model/trace.js';
 import { asking } from './asking.js';
-import type { Command, Parts } from './parts.js';
+import type { Command, Services } from './services.js';
 import { asNode, pickExpert, pickScope } from './pick.js';
 import { target } from './target.js';
 
 export const knockOut: Command = {
   id: 'gander.knockOut',
-  run: (parts, arg) => intervene(parts, 'knock-out', asNode(arg), vscode.l10n.t('Knock out which expert?')),
+  run: (services, arg) => intervene(services, 'knock-out', asNode(arg), vscode.l10n.t('Knock out which expert?')),
 };
 
 export const force: Command = {
   id: 'gander.force',
-  run: (parts, arg) => intervene(parts, 'force', asNode(arg), vscode.l10n.t('Force which expert?')),
+  run: (services, arg) => intervene(services, 'force', asNode(arg), vscode.l10n.t('Force which expert?')),
 };
 
 export const solo: Command = {
   id: 'gander.solo',
-  async run(parts, arg) {
-    const { id, main } = target(parts);
+  async run(services, arg) {
+    const { id, main } = target(services);
     const expert =
-      expertOf(parts, asNode(arg)) ??
+      expertOf(services, asNode(arg)) ??
       (await asking(async (ask) =>
-        pickExpert(ask, await parts.service.describe(), vscode.l10n.t('Which expert alone?')),
+        pickExpert(ask, await services.service.describe(), vscode.l10n.t('Which expert alone?')),
       ));
     if (expert === undefined) return;
     // An ordinary what-if, which can be undone. Knock-outs of this expert are dropped, because nothing would be left.
     const kept = main.interventions.filter((one) => one.action !== 'knock-out' || one.expert !== expert);
     const alone: Intervention = { action: 'force', expert, scope: {} };
-    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [...kept, alone], { signal }));
+    await rerun(services, id, (signal) => services.runs.route(id, 'main', main.strategy, [...kept, alone], { signal }));
   },
 };
 
 export const clearWhatIf: Command = {
   id: 'gander.clearWhatIf',
-  async run(parts) {
-    const { id, main } = target(parts);
-    await rerun(parts, id, (signal) => parts.runs.route(id, 'main', main.strategy, [], { signal }));
+  async run(services) {
+    const { id, main } = target(services);
+    await rerun(services, id, (signal) => services.runs.route(id, 'main', main.strategy, [], { signal }));
   },
 };
 
 async function intervene(
-  parts: Parts,
+  services: Services,
   action: 'knock-out' | 'force',
   node: Node | undefined,
   title: string,
 ): Promise<void> {
-  const { id, main } = target(parts);
+  const { id, main } = target(services);
   const intervention = await asking(async (ask): Promise<Intervention | undefined> => {
-    const fromTree = expertOf(parts, node);
-    const expert = fromTree ?? (await pickExpert(ask, await parts.service.describe(), title));
+    const fromTree = expertOf(services, node);
+    const expert = fromTree ?? (await pickExpert(ask, await services.service.describe(), title));
     if (expert === undefined) return undefined;
     const scope =
       fromTree !== undefined || !main.trace
-        ? scopeOf(parts, node)
-        : await pickScope(ask, main.trace, tokenAtCursor(parts, id));
+        ? scopeOf(services, node)
+        : await pickScope(ask, main.trace, tokenAtCursor(services, id));
     return scope && { action, expert, scope };
   });
   if (!intervention) return;
-  await rerun(parts, id, (signal) =>
-    parts.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], { signal }),
+  await rerun(services, id, (signal) =>
+    services.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], { signal }),
   );
 }
 
-async function rerun(parts: Parts, id: number, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const routed = parts.store.get(id);
-  if (routed && !parts.panels.find(id)) parts.panels.show(routed);
-  await withPatientProgress(parts, vscode.l10n.t('Routing'), ({ signal }) => run(signal));
+async function rerun(services: Services, id: number, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const routed = services.store.get(id);
+  if (routed && !services.panels.find(id)) services.panels.show(routed);
+  await withPatientProgress(services, vscode.l10n.t('Routing'), ({ signal }) => run(signal));
 }
 
 /** The expert of a node: a layer or module in the tree belongs to an expert of the last trace. */
-function expertOf({ store }: Parts, node: Node | undefined): string | undefined {
+function expertOf({ store }: Services, node: Node | undefined): string | undefined {
   switch (node?.kind) {
     case 'expert':
       return node.expert.id;
     case 'layers':
     case 'tokens':
     case 'layer':
-    case 'site':
+    case 'module':
     case 'token':
       return expertOfLatest(store, node.expert);
-    case 'own-expert':
-      return ownExpertOf(store, node);
+    case 'layer-expert':
+      return layerExpertOf(store, node);
     case 'model':
-    case 'own-layer':
+    case 'expert-layer':
     case 'pool':
     case 'warning':
     case undefined:
@@ -95,24 +95,24 @@ function expertOf({ store }: Parts, node: Node | undefined): string | undefined 
   }
 }
 
-function expertOfLatest({ latest }: Parts['store'], expert: number): string | undefined {
+function expertOfLatest({ latest }: Services['store'], expert: number): string | undefined {
   const trace = latest?.main.trace;
-  return (trace && treeSites(trace))?.experts[expert]?.id;
+  return (trace && treeModules(trace))?.experts[expert]?.id;
 }
 
-function ownExpertOf({ latest }: Parts['store'], { layer, expert }: NodeOf<'own-expert'>): string | undefined {
+function layerExpertOf({ latest }: Services['store'], { layer, expert }: NodeOf<'layer-expert'>): string | undefined {
   const trace = latest?.main.trace;
-  return trace && sharedSites(trace, { ...layer, sequence: 0 })?.experts[expert]?.id;
+  return trace && sharedModules(trace, { ...layer, sequence: 0 })?.experts[expert]?.id;
 }
 
-function scopeOf({ store }: Parts, node: Node | undefined): Scope {
-  if (node?.kind === 'layer' || node?.kind === 'own-expert') return scopeIn(node.layer);
-  const module = node?.kind === 'site' ? store.latest?.main.trace?.sites[node.site]?.path : undefined;
+function scopeOf({ store }: Services, node: Node | undefined): Scope {
+  if (node?.kind === 'layer' || node?.kind === 'layer-expert') return scopeIn(node.layer);
+  const module = node?.kind === 'module' ? store.latest?.main.trace?.modules[node.module]?.path : undefined;
   if (module !== undefined) return { module };
   return node?.kind === 'token' ? { token: node.token } : {};
 }
 
-function tokenAtCursor({ store }: Parts, id: number): number | undefined {
+function tokenAtCursor({ store }: Services, id: number): number | undefined {
   const editor = vscode.window.activeTextEditor;
   if (editor?.document.uri.toString() !== store.get(id)?.uri || !editor) return undefined;
   return store.tokenAt(id, editor.document.offsetAt(editor.selection.active));

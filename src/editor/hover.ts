@@ -7,15 +7,15 @@ import { counted, word } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { bar } from '../look/bar.js';
 import { quiet } from '../look/palette.js';
-import { signedName } from '../look/signs.js';
+import { labelledName } from '../look/shortLabels.js';
 import {
   chosenAt,
   type Layer,
   layersOf,
   rowsAt,
-  type SharedSites,
-  sharedSites,
-  sitesOf,
+  type SharedModules,
+  sharedModules,
+  modulesOf,
 } from '../trace/model/access.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { certaintyOfToken } from '../trace/figures/distribution.js';
@@ -23,7 +23,7 @@ import type { ColourChoice } from '../trace/figures/colouring.js';
 import { layerText, plain } from '../trace/text/label.js';
 import { ranked, tokenShares } from '../trace/figures/leaders.js';
 import { type Measure, measureOf } from '../trace/figures/measure.js';
-import { layerKey } from '../trace/model/sight.js';
+import { layerKey } from '../trace/model/shownExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 import { column, spark, thinned } from './bars.js';
 import { tonesOf } from './tones.js';
@@ -81,9 +81,9 @@ export class RoutingHover implements vscode.HoverProvider {
       out.appendText(vscode.l10n.t('the text has changed since it was routed'));
     }
     out.appendMarkdown('\n\n');
-    const shared = sharedSites(trace, { sequence: 0 });
+    const shared = sharedModules(trace, { sequence: 0 });
     const choice = this.colours.choice;
-    const table = shared ? experts(trace, shared, token) : ownExperts(trace, token, choice);
+    const table = shared ? experts(trace, shared, token) : layerExpertLines(trace, token, choice);
     if (table) out.appendCodeblock(table, 'text');
     else out.appendText(vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
@@ -93,13 +93,13 @@ export class RoutingHover implements vscode.HoverProvider {
 }
 
 /** Name, weight and contribution of the leading experts, over the layers. */
-function experts(trace: Trace, shared: SharedSites, token: number): string | undefined {
+function experts(trace: Trace, shared: SharedModules, token: number): string | undefined {
   const shares = tokenShares(trace, shared, token);
   const leading = ranked(shares).slice(0, named);
   if (leading.length === 0) return undefined;
   const slots = slotsIn(trace, shared.set);
   const names = column(
-    leading.map((e) => oneLine(slots[e] === quiet ? shared.experts[e]!.name : signedName(shared.experts, e))),
+    leading.map((e) => oneLine(slots[e] === quiet ? shared.experts[e]!.name : labelledName(shared.experts, e))),
     nameWidth,
   );
   const percents = leading.map((e) => numbers.percent(shares[e]!));
@@ -117,7 +117,7 @@ function experts(trace: Trace, shared: SharedSites, token: number): string | und
   };
   const weights = lead('weight');
   const contributions =
-    measureOf(trace, shared.sites, 'contribution') === 'contribution' ? lead('contribution') : undefined;
+    measureOf(trace, shared.modules, 'contribution') === 'contribution' ? lead('contribution') : undefined;
   const most = contributions && Math.max(...contributions.flat());
   const label = `${vscode.l10n.t('contribution')}  `.padStart(width);
   const lines = leading.flatMap((_, i) => {
@@ -137,20 +137,20 @@ function layersText(trace: Trace): string {
 }
 
 /** [L][N]: by weight, the share in the layer; by contribution, the mean over the layer's sites, which need not add up to 1. */
-function overLayers(trace: Trace, shared: SharedSites, token: number, by: Measure): Float32Array[] {
+function overLayers(trace: Trace, shared: SharedModules, token: number, by: Measure): Float32Array[] {
   return layersOf(trace, { sequence: 0 }).map((layer) => {
     const inLayer = { ...layer, sequence: 0 };
     // If sites share their experts, so does any subset of them.
-    if (by === 'weight') return tokenShares(trace, sharedSites(trace, inLayer)!, token);
+    if (by === 'weight') return tokenShares(trace, sharedModules(trace, inLayer)!, token);
     const sums = new Float32Array(shared.experts.length);
-    const sites = sitesOf(trace, inLayer);
-    for (const s of sites) {
+    const modules = modulesOf(trace, inLayer);
+    for (const s of modules) {
       const rows = rowsAt(trace, s);
       chosenAt(rows, token).forEach((e, i) => {
         if (e >= 0) sums[e]! += rows.contribution![token * rows.k + i]!;
       });
     }
-    return sums.map((sum) => sum / sites.length);
+    return sums.map((sum) => sum / modules.length);
   });
 }
 
@@ -158,12 +158,12 @@ function overLayers(trace: Trace, shared: SharedSites, token: number, by: Measur
  * One line per layer, the one that colours the text first and in detail. Nothing is added up, because an expert's name means
  * nothing in another layer.
  */
-function ownExperts(trace: Trace, token: number, choice: ColourChoice): string | undefined {
+function layerExpertLines(trace: Trace, token: number, choice: ColourChoice): string | undefined {
   const { layer: inColour } = tonesOf(trace, choice);
   const others = layersOf(trace, { sequence: 0 }).filter((one) => !inColour || layerKey(one) !== layerKey(inColour));
   const lines = inColour ? inFull(trace, token, inColour) : [];
   for (const layer of others.slice(0, listedLayers)) {
-    const chosen = ownChoices(trace, token, layer);
+    const chosen = layerChoices(trace, token, layer);
     const texts = chosen.slice(0, named).map(({ name, weight }) => {
       return weight === undefined || Number.isNaN(weight) ? name : `${name} (${numbers.percent(weight)})`;
     });
@@ -179,8 +179,8 @@ interface Choice {
   readonly weight: number | undefined;
 }
 
-function ownChoices(trace: Trace, token: number, layer: Layer): Choice[] {
-  return Array.from(sitesOf(trace, { ...layer, sequence: 0 })).flatMap((s) => {
+function layerChoices(trace: Trace, token: number, layer: Layer): Choice[] {
+  return Array.from(modulesOf(trace, { ...layer, sequence: 0 })).flatMap((s) => {
     const rows = rowsAt(trace, s);
     const weights = rows.weight?.subarray(token * rows.k, (token + 1) * rows.k);
     return Array.from(chosenAt(rows, token), (e, i) => ({ e, weight: weights?.[i] }))
@@ -191,7 +191,7 @@ function ownChoices(trace: Trace, token: number, layer: Layer): Choice[] {
 
 /** `layer 12, expert 87 ████ 31 %`, one line per chosen expert. */
 function inFull(trace: Trace, token: number, layer: Layer): string[] {
-  const chosen = ownChoices(trace, token, layer);
+  const chosen = layerChoices(trace, token, layer);
   const names = column(
     chosen.map(({ name }) => word('expertOfLayer', layerName(layer), name)),
     40,

@@ -1,7 +1,7 @@
 /** The underlines of a range while its panel shows something other than the chosen colouring. */
 import type { Attribution } from '../requests/api.js';
 import type { Routed } from '../routing/store.js';
-import { owedOf } from '../trace/figures/attributed.js';
+import { attributionOf } from '../trace/figures/attributed.js';
 import { besideItself, choiceChanges } from '../trace/alignment/change.js';
 import type { Overlay } from '../trace/figures/colouring.js';
 import { slotsIn } from '../trace/figures/colours.js';
@@ -38,7 +38,7 @@ function byAttribution(trace: Trace, found: Attribution): Tones | undefined {
   // The editor shows only the input of an encoder-decoder, for which there are no predictions.
   if (trace.sequences.length > 1) return undefined;
   const slots = found.experts.map(({ id }) => slotOf(trace, id));
-  return { slots: Array.from(owedOf(found).expert, (e) => slots[e]) };
+  return { slots: Array.from(attributionOf(found).expert, (e) => slots[e]) };
 }
 
 function slotOf(trace: Trace, expert: string): number | undefined {

@@ -3,7 +3,7 @@ import type { Layer } from '../trace/model/access.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { type ColourChoice, isMeasure, measured, type Measured, shownBy } from '../trace/figures/colouring.js';
 import { shownLeaders } from '../trace/figures/leaders.js';
-import { layerOf, sightOf } from '../trace/model/sight.js';
+import { layerOf, shownExpertsOf } from '../trace/model/shownExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 
 export interface Tones {
@@ -32,12 +32,12 @@ export function tonesOf(trace: Trace, choice: ColourChoice): Tones {
 function made(trace: Trace, choice: ColourChoice): Tones {
   const { by, layer: key } = shownBy(trace, choice);
   if (by === 'experts') {
-    const sight = sightOf(trace, key);
-    const part = sight?.parts[0];
+    const shownExperts = shownExpertsOf(trace, key);
+    const part = shownExperts?.parts[0];
     const slots = part && slotsIn(trace, part.set);
     const leaders = part && shownLeaders(trace, part).expert;
     return {
-      ...(sight?.layer && { layer: sight.layer }),
+      ...(shownExperts?.layer && { layer: shownExperts.layer }),
       ...(leaders && { slots: Array.from(leaders, (e) => (e < 0 ? undefined : slots![e]!)) }),
     };
   }

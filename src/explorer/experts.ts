@@ -8,22 +8,31 @@ import { documentOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
 import { colourCount, expertStyle, quiet } from '../look/palette.js';
-import { signedName } from '../look/signs.js';
+import { labelledName } from '../look/shortLabels.js';
 import { chanceLoad, load } from '../statistics/load.js';
 import type { Layer } from '../trace/model/access.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { type ColourChoice, shownBy } from '../trace/figures/colouring.js';
 import { layerText, tokenLabel } from '../trace/text/label.js';
-import { layerKey, sightOf } from '../trace/model/sight.js';
+import { layerKey, shownExpertsOf } from '../trace/model/shownExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 import { type Usage, usage } from '../trace/figures/usage.js';
-import { groupsOf, layersLed, listedTokens, type Node, type NodeOf, sitesLed, tokensLed, treeSites } from './nodes.js';
-import { ownExperts, ownLayer, ownLayers, ownTokens } from './own.js';
+import {
+  groupsOf,
+  layersLed,
+  listedTokens,
+  type Node,
+  type NodeOf,
+  modulesLed,
+  tokensLed,
+  treeModules,
+} from './nodes.js';
+import { layerExperts, expertLayer, expertLayers, layerExpertTokens } from './layerExperts.js';
 
 /** Least time between two drawings, in milliseconds. */
 const every = 250;
 
-export interface TreeParts {
+export interface TreeServices {
   readonly service: RoutingService;
   readonly store: RoutingStore;
   readonly engines: EngineHost;
@@ -42,10 +51,10 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   readonly onDidChangeTreeData = this.#changed.event;
 
   constructor(
-    private readonly parts: TreeParts,
+    private readonly services: TreeServices,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    const { engines, store, colours } = parts;
+    const { engines, store, colours } = services;
     this.#subscriptions = [
       engines.onDidChangePool(() => this.refresh()),
       colours.onDidChange(() => this.refresh()),
@@ -60,7 +69,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   async getChildren(node?: Node): Promise<Node[]> {
     if (!node) return this.#roots();
     const trace = this.#trace;
-    const shared = trace && treeSites(trace);
+    const shared = trace && treeModules(trace);
     switch (node.kind) {
       case 'pool':
         return [
@@ -68,16 +77,16 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
             kind: 'expert',
             expert,
             index,
-            label: signedName(node.pool.experts, index),
+            label: labelledName(node.pool.experts, index),
           })),
           ...warningsOf(node),
         ];
       case 'model':
-        return [...(trace && !shared ? ownLayers(trace) : []), ...warningsOf(node)];
-      case 'own-layer':
-        return trace ? ownExperts(trace, node.layer) : [];
-      case 'own-expert':
-        return trace ? ownTokens(trace, node.layer, node.expert) : [];
+        return [...(trace && !shared ? expertLayers(trace) : []), ...warningsOf(node)];
+      case 'expert-layer':
+        return trace ? layerExperts(trace, node.layer) : [];
+      case 'layer-expert':
+        return trace ? layerExpertTokens(trace, node.layer, node.expert) : [];
       case 'expert': {
         const index = this.#indexIn(trace, node.expert.id);
         return trace && shared && index >= 0 ? groupsOf(trace, shared, index) : [];
@@ -87,9 +96,9 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'tokens':
         return trace ? tokensLed(trace, node.expert) : [];
       case 'layer':
-        return trace && shared ? sitesLed(trace, shared, node.expert, node.layer) : [];
-      case 'site':
-        return trace ? tokensLed(trace, node.expert, node.site) : [];
+        return trace && shared ? modulesLed(trace, shared, node.expert, node.layer) : [];
+      case 'module':
+        return trace ? tokensLed(trace, node.expert, node.module) : [];
       case 'token':
       case 'warning':
         return [];
@@ -102,10 +111,10 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
         return poolItem(node);
       case 'model':
         return modelItem(node);
-      case 'own-layer':
-        return this.#ownLayerItem(node);
-      case 'own-expert':
-        return this.#ownExpertItem(node);
+      case 'expert-layer':
+        return this.#expertLayerItem(node);
+      case 'layer-expert':
+        return this.#layerExpertItem(node);
       case 'expert':
         return this.#expertItem(node);
       case 'warning':
@@ -116,8 +125,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
         return groupItem(vscode.l10n.t('Tokens it took'), 'symbol-text', node);
       case 'layer':
         return countItem(vscode.l10n.t('Layer {0}', layerText(node.layer)), node);
-      case 'site':
-        return countItem(this.#trace?.sites[node.site]?.path ?? '', node);
+      case 'module':
+        return countItem(this.#trace?.modules[node.module]?.path ?? '', node);
       case 'token':
         return this.#tokenItem(node.token, node.share);
     }
@@ -129,14 +138,14 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   get #trace(): Trace | undefined {
-    return this.parts.store.latest?.main.trace;
+    return this.services.store.latest?.main.trace;
   }
 
   #traceChanged(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       // While a text is being routed, the panel shows its progress; redrawing here too would take cores from the engine.
-      if (this.#trace === this.#shown || this.parts.store.latest?.main.running) return;
+      if (this.#trace === this.#shown || this.services.store.latest?.main.running) return;
       this.#shown = this.#trace;
       this.refresh();
     }, every);
@@ -144,11 +153,11 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
 
   /** Empty if there is nothing to run; the view's welcome text then says what to do. */
   async #roots(): Promise<Node[]> {
-    const { service } = this.parts;
+    const { service } = this.services;
     try {
       const { name, warnings } = await service.describe();
       const trace = this.#trace;
-      const pool = trace && sightOf(trace)?.layer ? undefined : await service.pool().catch(() => undefined);
+      const pool = trace && shownExpertsOf(trace)?.layer ? undefined : await service.pool().catch(() => undefined);
       return [pool ? { kind: 'pool', pool, warnings } : { kind: 'model', name, warnings }];
     } catch (thrown) {
       const error = GanderError.from(thrown);
@@ -158,28 +167,28 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   #indexIn(trace: Trace | undefined, id: string): number {
-    return (trace && treeSites(trace))?.experts.findIndex((expert) => expert.id === id) ?? -1;
+    return (trace && treeModules(trace))?.experts.findIndex((expert) => expert.id === id) ?? -1;
   }
 
-  #ownLayerItem({ layer }: NodeOf<'own-layer'>): vscode.TreeItem {
+  #expertLayerItem({ layer }: NodeOf<'expert-layer'>): vscode.TreeItem {
     const trace = this.#trace;
-    const own = trace && ownLayer(trace, layer);
+    const own = trace && expertLayer(trace, layer);
     const item = new vscode.TreeItem(layerName(layer), vscode.TreeItemCollapsibleState.Collapsed);
     item.id = `layer ${layerKey(layer)}`;
-    const isInColour = trace !== undefined && isColoured(trace, this.parts.colours.choice, layer);
+    const isInColour = trace !== undefined && isColoured(trace, this.services.colours.choice, layer);
     item.iconPath = new vscode.ThemeIcon(isInColour ? 'symbol-color' : 'layers');
     item.command = {
       title: vscode.l10n.t('Colour Text By…'),
       command: 'gander.colourBy',
-      arguments: [{ kind: 'own-layer', layer }],
+      arguments: [{ kind: 'expert-layer', layer }],
     };
     if (!own) return item;
     const { effective, dead, cv } = load(own.usage.share);
     const chance = chanceLoad(own.usage);
     item.description = vscode.l10n.t(
       '{0} of {1} in use',
-      own.sites.experts.length - dead.length,
-      own.sites.experts.length,
+      own.modules.experts.length - dead.length,
+      own.modules.experts.length,
     );
     item.tooltip = lines([
       layerName(layer),
@@ -195,10 +204,10 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     return item;
   }
 
-  #ownExpertItem({ layer, expert }: NodeOf<'own-expert'>): vscode.TreeItem {
+  #layerExpertItem({ layer, expert }: NodeOf<'layer-expert'>): vscode.TreeItem {
     const trace = this.#trace;
-    const own = trace && ownLayer(trace, layer);
-    const name = own ? expertName(own.sites.set, expert) : '';
+    const own = trace && expertLayer(trace, layer);
+    const name = own ? expertName(own.modules.set, expert) : '';
     const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Collapsed);
     item.contextValue = 'gander.place';
     if (!own) return item;
@@ -209,7 +218,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       word('expertOfLayer', layerName(layer), name),
       vscode.l10n.t('Load in the last trace: {0} (chance {1})', share, numbers.percent(own.usage.chance[expert]!)),
     ]);
-    item.iconPath = expertIcon(slotsIn(trace, own.sites.set)[expert]!);
+    item.iconPath = expertIcon(slotsIn(trace, own.modules.set)[expert]!);
     item.accessibilityInformation = { label: `${word('expertOfLayer', layerName(layer), name)}, ${share}` };
     return item;
   }
@@ -241,7 +250,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   #tokenItem(token: number, share: number): vscode.TreeItem {
-    const routed = this.parts.store.latest;
+    const routed = this.services.store.latest;
     const sequence = routed?.main.trace?.sequences[0];
     const item = new vscode.TreeItem(sequence ? tokenLabel(sequence, token) : '');
     const line = routed && this.#lineOf(routed, token);
@@ -265,20 +274,20 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
 
   /** The line in the document as it is now, from 1; undefined if the token is gone or the document is closed. */
   #lineOf({ id, uri }: Routed, token: number): number | undefined {
-    const start = this.parts.store.tokenSpans(id)?.start[token] ?? -1;
+    const start = this.services.store.tokenSpans(id)?.start[token] ?? -1;
     const document = start < 0 ? undefined : documentOf(uri);
     return document && document.positionAt(start).line + 1;
   }
 
   /** The same colour as in panel and editor: if there are more experts than colours, by use in the last trace. */
   #slotOf(trace: Trace | undefined, inTrace: number, index: number): number {
-    const shared = trace && inTrace >= 0 ? treeSites(trace) : undefined;
+    const shared = trace && inTrace >= 0 ? treeModules(trace) : undefined;
     if (shared) return slotsIn(trace!, shared.set)[inTrace]!;
     return index < colourCount ? index : quiet;
   }
 
   #usageOf(trace: Trace): Usage | undefined {
-    const shared = treeSites(trace);
+    const shared = treeModules(trace);
     let known = this.#usage.get(trace);
     if (!known && shared) this.#usage.set(trace, (known = usage(trace, shared)));
     return known;
@@ -325,7 +334,7 @@ function expertIcon(slot: number): vscode.ThemeIcon {
 
 function isColoured(trace: Trace, choice: ColourChoice, one: Layer): boolean {
   const { by, layer } = shownBy(trace, choice);
-  const shown = by === 'experts' ? sightOf(trace, layer)?.layer : undefined;
+  const shown = by === 'experts' ? shownExpertsOf(trace, layer)?.layer : undefined;
   return shown !== undefined && layerKey(shown) === layerKey(one);
 }
 

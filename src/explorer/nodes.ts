@@ -4,8 +4,8 @@ import {
   layersAmong,
   matches,
   rowsAt,
-  sharedSites,
-  type SharedSites,
+  sharedModules,
+  type SharedModules,
   textTokens,
 } from '../trace/model/access.js';
 import type { Warning } from '../requests/description.js';
@@ -21,8 +21,8 @@ export type Node =
   /** What is run, if it is not a pool. */
   | { readonly kind: 'model'; readonly name: string; readonly warnings: readonly Warning[] }
   /** A layer with its own experts, and one of these, as an index in the layer's set. */
-  | { readonly kind: 'own-layer'; readonly layer: Layer }
-  | { readonly kind: 'own-expert'; readonly layer: Layer; readonly expert: number }
+  | { readonly kind: 'expert-layer'; readonly layer: Layer }
+  | { readonly kind: 'layer-expert'; readonly layer: Layer; readonly expert: number }
   | { readonly kind: 'pool'; readonly pool: PoolInfo; readonly warnings: readonly Warning[] }
   /** A part of the pool that was left out, and why. */
   | { readonly kind: 'warning'; readonly text: string; readonly index: number }
@@ -39,9 +39,9 @@ export type Node =
     }
   /** One site. */
   | {
-      readonly kind: 'site';
+      readonly kind: 'module';
       readonly expert: number;
-      readonly site: number;
+      readonly module: number;
       readonly count: number;
       readonly of: number;
     }
@@ -53,27 +53,32 @@ export const listedTokens = 200;
 
 export type NodeOf<K extends Node['kind']> = Extract<Node, { kind: K }>;
 type LayerNode = NodeOf<'layer'>;
-type SiteNode = NodeOf<'site'>;
+type ModuleNode = NodeOf<'module'>;
 type TokenNode = NodeOf<'token'>;
 
 /** The sites that the tree shows: those of the text, if they all have the same experts. */
-export function treeSites(trace: Trace): SharedSites | undefined {
-  return sharedSites(trace, { sequence: 0 });
+export function treeModules(trace: Trace): SharedModules | undefined {
+  return sharedModules(trace, { sequence: 0 });
 }
 
 /** Sites at which the expert leads at least one token of the text, those with the most tokens first. */
-export function sitesLed(trace: Trace, { sites, sequence }: SharedSites, expert: number, layer?: Layer): SiteNode[] {
+export function modulesLed(
+  trace: Trace,
+  { modules, sequence }: SharedModules,
+  expert: number,
+  layer?: Layer,
+): ModuleNode[] {
   const tokens = textTokens(sequence);
-  return Array.from(sites)
-    .filter((site) => matches(trace.sites[site]!, layer ?? {}))
-    .map((site): SiteNode => {
-      const rows = rowsAt(trace, site);
+  return Array.from(modules)
+    .filter((module) => matches(trace.modules[module]!, layer ?? {}))
+    .map((module): ModuleNode => {
+      const rows = rowsAt(trace, module);
       let count = 0;
       for (const t of tokens) if (leaderAt(rows, t) === expert) count++;
-      return { kind: 'site', expert, site, count, of: tokens.length };
+      return { kind: 'module', expert, module, count, of: tokens.length };
     })
     .filter(({ count }) => count > 0)
-    .sort((a, b) => b.count - a.count || a.site - b.site);
+    .sort((a, b) => b.count - a.count || a.module - b.module);
 }
 
 /** For the cells of one layer over the text: how many each expert leads, out of `of`. */
@@ -85,15 +90,15 @@ interface LayerLeads {
 
 const known = new WeakMap<Trace, readonly LayerLeads[]>();
 
-function leadsOf(trace: Trace, { sites, sequence, experts }: SharedSites): readonly LayerLeads[] {
+function leadsOf(trace: Trace, { modules, sequence, experts }: SharedModules): readonly LayerLeads[] {
   let leads = known.get(trace);
   if (leads) return leads;
   const tokens = textTokens(sequence);
-  leads = layersAmong(trace, sites).map((layer) => {
-    const own = sites.filter((s) => matches(trace.sites[s]!, layer));
+  leads = layersAmong(trace, modules).map((layer) => {
+    const own = modules.filter((s) => matches(trace.modules[s]!, layer));
     const counts = new Int32Array(experts.length);
-    for (const site of own) {
-      const rows = rowsAt(trace, site);
+    for (const module of own) {
+      const rows = rowsAt(trace, module);
       for (const t of tokens) {
         const leader = leaderAt(rows, t);
         if (leader >= 0) counts[leader]!++;
@@ -106,7 +111,7 @@ function leadsOf(trace: Trace, { sites, sequence, experts }: SharedSites): reado
 }
 
 /** An expert's layers and tokens. */
-export function groupsOf(trace: Trace, shared: SharedSites, expert: number): Node[] {
+export function groupsOf(trace: Trace, shared: SharedModules, expert: number): Node[] {
   return [
     { kind: 'layers', expert, count: layersLed(trace, shared, expert).length, of: leadsOf(trace, shared).length },
     { kind: 'tokens', expert, count: tokensTaken(trace, expert).length, of: textTokens(shared.sequence).length },
@@ -114,7 +119,7 @@ export function groupsOf(trace: Trace, shared: SharedSites, expert: number): Nod
 }
 
 /** Layers in which no other expert leads more cells, those with the largest share first. */
-export function layersLed(trace: Trace, shared: SharedSites, expert: number): LayerNode[] {
+export function layersLed(trace: Trace, shared: SharedModules, expert: number): LayerNode[] {
   return leadsOf(trace, shared)
     .map(({ layer, counts, of }) => ({ layer, count: counts[expert]!, most: Math.max(...counts), of }))
     .filter(({ count, most }) => count > 0 && count === most)
@@ -123,12 +128,15 @@ export function layersLed(trace: Trace, shared: SharedSites, expert: number): La
 }
 
 /** The tokens that the expert leads over all sites (or at one), those with the largest share first, up to a limit. */
-export function tokensLed(trace: Trace, expert: number, site?: number): TokenNode[] {
-  return tokensTaken(trace, expert, site).slice(0, listedTokens);
+export function tokensLed(trace: Trace, expert: number, module?: number): TokenNode[] {
+  return tokensTaken(trace, expert, module).slice(0, listedTokens);
 }
 
-function tokensTaken(trace: Trace, expert: number, site?: number): TokenNode[] {
-  const shared = sharedSites(trace, { sequence: 0, module: site === undefined ? undefined : trace.sites[site]!.path });
+function tokensTaken(trace: Trace, expert: number, module?: number): TokenNode[] {
+  const shared = sharedModules(trace, {
+    sequence: 0,
+    module: module === undefined ? undefined : trace.modules[module]!.path,
+  });
   if (!shared) return [];
   const leaders = tokenLeaders(trace, shared).expert;
   return Array.from(textTokens(shared.sequence))

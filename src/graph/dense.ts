@@ -12,8 +12,8 @@ export const dense: Form = {
 
   once() {},
 
-  group(builder, { sites, dIn, rank, down }, i, n) {
-    const g = sites.length;
+  group(builder, { modules, dIn, rank, down }, i, n) {
+    const g = modules.length;
     const own = (what: string) => `gander.${what}.${i}`;
     builder.constant(externalFloats(own('down'), [dIn, g * n * rank], down[0]!.location, down[0]!.offset));
     builder.declare({
@@ -22,7 +22,7 @@ export const dense: Form = {
       [own('weight4')]: [tokens, g, n, 1],
       [own('z')]: [tokens, g * n * rank],
       ...(g > 1 && { [own('weighted')]: [tokens, g * n * rank] }),
-      ...Object.fromEntries(sites.map((_, j) => [`${own('weighted')}.${j}`, [tokens, n * rank]])),
+      ...Object.fromEntries(modules.map((_, j) => [`${own('weighted')}.${j}`, [tokens, n * rank]])),
     });
     const nodes = [
       ...builder.scatterAdd(`${names.fixed}.${i}`, own('chosen'), own('shared'), own('weight')),
@@ -41,8 +41,8 @@ export const dense: Form = {
       nodes.push(
         node(
           'Split',
-          [own('weighted'), builder.shape(sites.map(() => n * rank))],
-          sites.map((_, j) => `${own('weighted')}.${j}`),
+          [own('weighted'), builder.shape(modules.map(() => n * rank))],
+          modules.map((_, j) => `${own('weighted')}.${j}`),
           { axis: -1 },
         ),
       );
@@ -50,14 +50,14 @@ export const dense: Form = {
     return nodes;
   },
 
-  site(builder, { sites, rank, up }, i, j, n, y, sum) {
+  module(builder, { modules, rank, up }, i, j, n, y, sum) {
     const own = (what: string) => `gander.${what}.${i}.${j}`;
-    builder.constant(externalFloats(own('up'), [n * rank, sites[j]!.dOut], up[j]!.location, up[j]!.offset));
+    builder.constant(externalFloats(own('up'), [n * rank, modules[j]!.dOut], up[j]!.location, up[j]!.offset));
     return [node('Gemm', [own('weighted'), own('up'), y], [sum])];
   },
 
   outputs(builder, groups, n) {
-    const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
+    const m = groups.reduce((sum, { modules }) => sum + modules.length, 0);
     const weights = groups.map((_, i) => `gander.weight.${i}`);
     builder.last(node('Concat', weights, [names.weight], { axis: 1 }));
     builder.output(names.weight, DataType.FLOAT, [tokens, m, n]);
@@ -65,5 +65,5 @@ export const dense: Form = {
 
   slots: (n) => n,
 
-  norms: ({ sites }, i) => [{ name: `gander.norm.${i}`, bases: sites.map((_, j) => `gander.base.${i}.${j}`) }],
+  norms: ({ modules }, i) => [{ name: `gander.norm.${i}`, bases: modules.map((_, j) => `gander.base.${i}.${j}`) }],
 };

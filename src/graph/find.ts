@@ -4,7 +4,7 @@ import { type Product, indexOf, productsOf } from './products.js';
 import { tokenRows } from './rows.js';
 
 /** Where one adapted module is computed in the base graph. */
-export interface Site {
+export interface FoundModule {
   readonly path: string;
   /** Name of the module's input u. */
   readonly input: string;
@@ -17,7 +17,7 @@ export interface Site {
 }
 
 export interface Found {
-  readonly sites: ReadonlyMap<string, Site>;
+  readonly modules: ReadonlyMap<string, FoundModule>;
   /** Why each of the other modules could not be placed. */
   readonly missing: ReadonlyMap<string, string>;
 }
@@ -56,33 +56,33 @@ export function findModules(graph: GraphProto, paths: Iterable<string>): Found {
   let followed: Followed | undefined;
   const whyMissing = reasons(graph);
   const isByToken = tokenRows(index, products);
-  const sites = new Map<string, Site>();
-  const taken = new Map<Product, readonly Site[]>();
+  const modules = new Map<string, FoundModule>();
+  const taken = new Map<Product, readonly FoundModule[]>();
   const missing = new Map<string, string>();
   for (const path of paths) {
     const named = byName.map((names) => names.find(path)).find((product) => product !== undefined);
-    const site = named ? siteOf(path, [named]) : siteByFlow(path, (followed ??= follow(graph, index, products)));
-    const other = site && claimed(site, taken);
-    if (!site) missing.set(path, whyMissing(path));
+    const module = named ? moduleOf(path, [named]) : moduleByFlow(path, (followed ??= follow(graph, index, products)));
+    const other = module && claimed(module, taken);
+    if (!module) missing.set(path, whyMissing(path));
     else if (other) missing.set(path, `it is the same multiplication as ${other.path}, which is placed already`);
-    else if (!isByToken(site.input))
+    else if (!isByToken(module.input))
       missing.set(path, 'its rows are not the tokens: a MoE gathers those of each of its experts');
     else {
-      sites.set(path, site);
-      for (const product of site.products) taken.set(product, [...(taken.get(product) ?? []), site]);
+      modules.set(path, module);
+      for (const product of module.products) taken.set(product, [...(taken.get(product) ?? []), module]);
     }
   }
-  return { sites, missing };
+  return { modules, missing };
 }
 
 /** A site, placed already, that shares columns of a product with this one. */
-function claimed(site: Site, taken: ReadonlyMap<Product, readonly Site[]>): Site | undefined {
-  return site.products
+function claimed(module: FoundModule, taken: ReadonlyMap<Product, readonly FoundModule[]>): FoundModule | undefined {
+  return module.products
     .flatMap((product) => taken.get(product) ?? [])
-    .find((other) => site.from === undefined || other.from === undefined || site.from === other.from);
+    .find((other) => module.from === undefined || other.from === undefined || module.from === other.from);
 }
 
-function siteOf(path: string, products: readonly Product[], from?: number, width?: number): Site {
+function moduleOf(path: string, products: readonly Product[], from?: number, width?: number): FoundModule {
   const { input, dIn } = products[0]!;
   const dOut = width ?? products.reduce((sum, product) => sum + product.dOut, 0);
   return { path, input, dIn, dOut, products, ...(from !== undefined && { from }) };
@@ -123,20 +123,20 @@ const packed: readonly (readonly [end: string, parts: readonly (keyof Layer)[]])
   ['mlp.gate_up_proj', ['gate', 'up']],
 ];
 
-function siteByFlow(path: string, { layers, head }: Followed): Site | undefined {
+function moduleByFlow(path: string, { layers, head }: Followed): FoundModule | undefined {
   const steps = path.split('.');
   const last = steps.at(-1)!;
   const numbers = steps.filter((step) => /^\d+$/.test(step));
-  if (numbers.length === 0 && last === 'lm_head') return head && siteOf(path, [head]);
+  if (numbers.length === 0 && last === 'lm_head') return head && moduleOf(path, [head]);
   const layer = numbers.length === 1 ? layers.get(Number(numbers[0])) : undefined;
   if (!layer) return undefined;
   const role = last === 'c_proj' ? (steps.includes('attn') ? 'o' : 'down') : roles[last];
   const piece = role && layer[role];
-  if (piece) return siteOf(path, [piece.product], piece.from, piece.width);
+  if (piece) return moduleOf(path, [piece.product], piece.from, piece.width);
   const parts = packed.find(([end]) => path.endsWith(end))?.[1].map((part) => layer[part]);
   if (!parts?.every((part) => part !== undefined && part.from === undefined)) return undefined;
   const products = parts.map((part) => part!.product);
-  return products.every(({ input }) => input === products[0]!.input) ? siteOf(path, products) : undefined;
+  return products.every(({ input }) => input === products[0]!.input) ? moduleOf(path, products) : undefined;
 }
 
 /** Says why a module was not found. */

@@ -47,8 +47,8 @@ export const gathered: Form = {
 
   once,
 
-  group(builder, { sites }, i) {
-    const g = sites.length;
+  group(builder, { modules }, i) {
+    const g = modules.length;
     const own = (what: string) => `gander.${what}.${i}`;
     const nodes = [
       // Affinities are far below this threshold, so nothing is added where the router decides.
@@ -61,17 +61,17 @@ export const gathered: Form = {
       ['chosen', DataType.INT64],
       ['weight', DataType.FLOAT],
     ] as const) {
-      const parts = sites.map((_, j) => `${own(what)}.${j}`);
-      nodes.push(node('Split', [own(what), builder.shape(sites.map(() => 1))], parts, { axis: 1 }));
+      const parts = modules.map((_, j) => `${own(what)}.${j}`);
+      nodes.push(node('Split', [own(what), builder.shape(modules.map(() => 1))], parts, { axis: 1 }));
       builder.declare(Object.fromEntries(parts.map((part) => [part, [tokens, 1, width]])), type);
     }
     return nodes;
   },
 
-  site(builder, group, i, j, n, y, sum) {
+  module(builder, group, i, j, n, y, sum) {
     const own = (what: string) => `gander.${what}.${i}.${j}`;
     const { dIn, rank } = group;
-    const { dOut } = group.sites[j]!;
+    const { dOut } = group.modules[j]!;
     const [down, up] = [group.down[j]!, group.up[j]!];
     builder.constant(externalFloats(own('down'), [n, dIn, rank], down.location, down.offset));
     builder.constant(externalFloats(own('up'), [n, rank, dOut], up.location, up.offset));
@@ -90,7 +90,7 @@ export const gathered: Form = {
   },
 
   outputs(builder, groups) {
-    const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
+    const m = groups.reduce((sum, { modules }) => sum + modules.length, 0);
     const chosen = groups.map((_, i) => `gander.chosen.${i}`);
     builder.last(node('Concat', chosen, ['gander.chosen.all'], { axis: 1 }));
     builder.last(node('Cast', ['gander.chosen.all'], [names.chosen], { to: DataType.INT32 }));
@@ -102,7 +102,8 @@ export const gathered: Form = {
 
   slots: () => width,
 
-  norms: ({ sites }, i) => sites.map((_, j) => ({ name: `gander.norm.${i}.${j}`, bases: [`gander.base.${i}.${j}`] })),
+  norms: ({ modules }, i) =>
+    modules.map((_, j) => ({ name: `gander.norm.${i}.${j}`, bases: [`gander.base.${i}.${j}`] })),
 };
 
 /** Computes the values of `common`. */
@@ -129,7 +130,7 @@ function once(builder: Builder, experts: number): void {
 function chosenExperts(builder: Builder, group: Group, i: number, j: number, n: number, y: string): NodeProto[] {
   const own = (what: string) => `gander.${what}.${i}.${j}`;
   const { dIn, rank } = group;
-  const { dOut } = group.sites[j]!;
+  const { dOut } = group.modules[j]!;
   const b = builder.shape([rows]);
   const axis = builder.shape([0]);
   const flat = builder.shape([-1]);
@@ -186,7 +187,7 @@ function everyExpert(builder: Builder, group: Group, i: number, j: number, n: nu
   const own = (what: string) => `gander.${what}.${i}.${j}`;
   const all = (what: string) => own(`all.${what}`);
   const { rank } = group;
-  const { dOut } = group.sites[j]!;
+  const { dOut } = group.modules[j]!;
   return [
     node('MatMul', [`gander.u.${i}`, own('down')], [all('z.by_expert')]),
     node('Transpose', [all('z.by_expert')], [all('z')], { perm: [1, 0, 2] }),

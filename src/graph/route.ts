@@ -1,5 +1,5 @@
 import { Builder, tokens, width } from './builder.js';
-import type { Site } from './find.js';
+import type { FoundModule } from './find.js';
 import { seamsOf } from './seams.js';
 import { DataType, type GraphProto, type ModelProto, type NodeProto, floats, int64s, node, opset } from './model.js';
 
@@ -12,7 +12,7 @@ export interface Stored {
 
 /** Modules with the same input, whose affinities are computed by one product. */
 export interface Group {
-  readonly sites: readonly Site[];
+  readonly modules: readonly FoundModule[];
   readonly dIn: number;
   /** The largest rank of any expert here; smaller ones are padded with zeros. */
   readonly rank: number;
@@ -78,7 +78,7 @@ export interface Form {
   /** What uses a router's k best: the group's `gander.best`, `chosen` and `shared` (the softmax times the share), [T, g, k]. */
   group(builder: Builder, group: Group, i: number, n: number): NodeProto[];
   /** Adds the experts' output to that of module j of group i, `y` [T, dOut]; the sum is named `sum`. */
-  site(builder: Builder, group: Group, i: number, j: number, n: number, y: string, sum: string): NodeProto[];
+  module(builder: Builder, group: Group, i: number, j: number, n: number, y: string, sum: string): NodeProto[];
   /** Declares its outputs, except `moved`, once all groups exist. */
   outputs(builder: Builder, groups: readonly Group[], n: number): void;
   /** The last axis of `moved`. */
@@ -111,7 +111,7 @@ export function insertRouting(
   const { form } = how;
   const { graph } = model;
   const builder = new Builder(graph, opset(model));
-  const m = groups.reduce((sum, { sites }) => sum + sites.length, 0);
+  const m = groups.reduce((sum, { modules }) => sum + modules.length, 0);
   const parted: Record<string, (number | string)[]> = {
     [names.bias]: ['gander.bias_tokens', m, n],
     ...Object.fromEntries(form.inputs.map((name) => [name, [tokens, m, n]])),
@@ -124,7 +124,7 @@ export function insertRouting(
   builder.constant(
     int64s(
       'gander.sizes',
-      groups.map(({ sites }) => sites.length),
+      groups.map(({ modules }) => modules.length),
     ),
   );
   for (const name of Object.keys(parted)) {
@@ -170,13 +170,13 @@ function insertMoved(builder: Builder, norms: readonly Norms[], m: number, slots
 }
 
 function insertGroup(builder: Builder, group: Group, i: number, n: number, { form, weightEpsilon }: Routing): void {
-  const { sites, dIn } = group;
-  const g = sites.length;
+  const { modules, dIn } = group;
+  const g = modules.length;
   const own = (what: string) => `gander.${what}.${i}`;
   builder.input(routerInput(i), DataType.FLOAT, [dIn, g * n]);
   const nodes = [
     // The batch is always 1; without that axis a Gemm can add the experts' output to the base's, which saves a pass.
-    node('Reshape', [sites[0]!.input, builder.shape([-1, dIn])], [own('u')]),
+    node('Reshape', [modules[0]!.input, builder.shape([-1, dIn])], [own('u')]),
     node('MatMul', [own('u'), routerInput(i)], [own('raw')]),
     // Only InvStd is needed, but one operator costs less than the five that would compute it alone.
     node('LayerNormalization', [own('u'), builder.ones(dIn)], [own('normal'), own('mean'), own('inv_std')], {
@@ -203,11 +203,13 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number, { for
   });
   builder.declare({ [own('chosen')]: [tokens, g, width] }, DataType.INT64);
   builder.before(
-    sites.flatMap(({ products }) => products.map((product) => product.node)),
+    modules.flatMap(({ products }) => products.map((product) => product.node)),
     [...nodes, ...form.group(builder, group, i, n)],
   );
-  for (const seam of seamsOf(builder, group.sites, i)) {
-    const added = seam.sites.flatMap(({ j, y, sum, bias }) => siteNodes(builder, group, i, j, n, form, y, sum, bias));
+  for (const seam of seamsOf(builder, group.modules, i)) {
+    const added = seam.modules.flatMap(({ j, y, sum, bias }) =>
+      moduleNodes(builder, group, i, j, n, form, y, sum, bias),
+    );
     builder.after(seam.after, [...seam.open, ...added, ...seam.close]);
   }
 }
@@ -234,7 +236,7 @@ function amongAll(builder: Builder, own: (what: string) => string, [g, n]: [numb
 }
 
 /** Adds the experts' output to `y` [T, dOut], which is W u plus any bias. */
-function siteNodes(
+function moduleNodes(
   builder: Builder,
   group: Group,
   i: number,
@@ -246,7 +248,7 @@ function siteNodes(
   bias: string | undefined,
 ): NodeProto[] {
   const own = (what: string) => `gander.${what}.${i}.${j}`;
-  const { dOut } = group.sites[j]!;
+  const { dOut } = group.modules[j]!;
   builder.declare({
     [own('base')]: [tokens, 1],
     ...Object.fromEntries([y, own('unit'), ...(bias ? [own('product')] : [])].map((name) => [name, [tokens, dOut]])),
@@ -259,6 +261,6 @@ function siteNodes(
       epsilon: { float: 1e-30 },
       stash_type: 1,
     }),
-    ...form.site(builder, group, i, j, n, y, sum),
+    ...form.module(builder, group, i, j, n, y, sum),
   ];
 }

@@ -1,5 +1,5 @@
 import { type Builder, tokens } from './builder.js';
-import type { Site } from './find.js';
+import type { FoundModule } from './find.js';
 import { type NodeProto, node } from './model.js';
 import type { Product } from './products.js';
 
@@ -9,7 +9,7 @@ export interface Seam {
   readonly after: NodeProto;
   /** Computes each site's `y`. */
   readonly open: readonly NodeProto[];
-  readonly sites: readonly {
+  readonly modules: readonly {
     /** Index in the group. */
     readonly j: number;
     /** [T, dOut] W u, and the bias if there is one. */
@@ -28,13 +28,13 @@ export interface Seam {
  * Usually a module has one product. One product of several modules (`Site.from`) is split and joined again; several
  * products of one module are joined and split again.
  */
-export function seamsOf(builder: Builder, sites: readonly Site[], i: number): Seam[] {
+export function seamsOf(builder: Builder, modules: readonly FoundModule[], i: number): Seam[] {
   const seams: Seam[] = [];
-  const packed = new Map<Product, { readonly site: Site; readonly j: number }[]>();
-  sites.forEach((site, j) => {
-    const [product] = site.products;
-    if (site.from !== undefined) packed.set(product!, [...(packed.get(product!) ?? []), { site, j }]);
-    else if (site.products.length > 1) seams.push(joined(builder, site, i, j));
+  const packed = new Map<Product, { readonly module: FoundModule; readonly j: number }[]>();
+  modules.forEach((module, j) => {
+    const [product] = module.products;
+    if (module.from !== undefined) packed.set(product!, [...(packed.get(product!) ?? []), { module, j }]);
+    else if (module.products.length > 1) seams.push(joined(builder, module, i, j));
     else seams.push(alone(builder, product!, i, j));
   });
   return [...seams, ...[...packed].map(([product, members]) => cut(builder, product, members, i))];
@@ -47,7 +47,7 @@ function alone(builder: Builder, product: Product, i: number, j: number): Seam {
   return {
     after: product.node,
     open: [],
-    sites: [{ j, y, sum, ...(product.bias && { bias: product.bias }) }],
+    modules: [{ j, y, sum, ...(product.bias && { bias: product.bias }) }],
     close: restored(builder, product, sum),
   };
 }
@@ -55,7 +55,7 @@ function alone(builder: Builder, product: Product, i: number, j: number): Seam {
 function cut(
   builder: Builder,
   product: Product,
-  members: readonly { readonly site: Site; readonly j: number }[],
+  members: readonly { readonly module: FoundModule; readonly j: number }[],
   i: number,
 ): Seam {
   const whole = `gander.whole.${product.output}`;
@@ -72,13 +72,13 @@ function cut(
     after.push(name);
     at = to;
   };
-  const inOrder = [...members].sort((a, b) => a.site.from! - b.site.from!);
-  for (const { site, j } of inOrder) {
-    rest(site.from!);
-    widths.push(site.dOut);
+  const inOrder = [...members].sort((a, b) => a.module.from! - b.module.from!);
+  for (const { module, j } of inOrder) {
+    rest(module.from!);
+    widths.push(module.dOut);
     before.push(own('y', i, j));
     after.push(own('sum', i, j));
-    at += site.dOut;
+    at += module.dOut;
   }
   rest(product.dOut);
   builder.declare({ [whole]: [tokens, product.dOut] });
@@ -93,7 +93,7 @@ function cut(
       node('Split', [whole, builder.shape(widths)], before, { axis: -1 }),
       ...(product.bias ? [node('Split', [product.bias, builder.shape(widths)], biases, { axis: -1 })] : []),
     ],
-    sites: inOrder.map(({ j }) => ({
+    modules: inOrder.map(({ j }) => ({
       j,
       y: own('y', i, j),
       sum: own('sum', i, j),
@@ -103,7 +103,7 @@ function cut(
   };
 }
 
-function joined(builder: Builder, { products, dOut }: Site, i: number, j: number): Seam {
+function joined(builder: Builder, { products, dOut }: FoundModule, i: number, j: number): Seam {
   const [y, sum] = [own('y', i, j), own('sum', i, j)];
   const parts = products.map((product) => `gander.part.${product.output}`);
   builder.declare({ [sum]: [tokens, dOut] });
@@ -120,7 +120,7 @@ function joined(builder: Builder, { products, dOut }: Site, i: number, j: number
       node('Concat', parts, [y], { axis: -1 }),
       ...(biases.length > 0 ? [node('Concat', biases, [`${y}.bias`], { axis: -1 })] : []),
     ],
-    sites: [{ j, y, sum, ...(biases.length > 0 && { bias: `${y}.bias` }) }],
+    modules: [{ j, y, sum, ...(biases.length > 0 && { bias: `${y}.bias` }) }],
     close: [
       node('Split', [sum, builder.shape(products.map(({ dOut }) => dOut))], sums, { axis: -1 }),
       ...products.flatMap((product, part) => restored(builder, product, sums[part]!)),

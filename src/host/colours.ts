@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Layer } from '../trace/model/access.js';
 import { colourings, type ColourChoice, isByLayer, type Overlay, shownBy } from '../trace/figures/colouring.js';
-import { layerOf, sightOf } from '../trace/model/sight.js';
+import { layerOf, shownExpertsOf } from '../trace/model/shownExperts.js';
 import { numberOf, plain } from '../trace/text/label.js';
 import type { ExpertSet, Trace } from '../trace/model/trace.js';
 import { layerWords } from '../trace/text/whatIfWords.js';
@@ -75,7 +75,7 @@ export function expertName(set: ExpertSet, expert: number): string {
 export function colourWords(trace: Trace, choice: ColourChoice): string | undefined {
   const { by, layer: key } = shownBy(trace, choice);
   if (by === 'experts') {
-    const own = sightOf(trace, key)?.layer;
+    const own = shownExpertsOf(trace, key)?.layer;
     if (own) return layerName(own);
     return by === choice.by ? undefined : word('colour_leader');
   }

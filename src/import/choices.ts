@@ -1,16 +1,16 @@
 import { importLimits, traceLimits } from '../checks/limits.js';
 import { blank, blockColumns } from '../trace/model/columns.js';
-import { type RoutedSite, type Routing } from './reader.js';
+import { type ReadModule, type Routing } from './reader.js';
 import { unreadable } from './unreadable.js';
 
 type Numbers = Int32Array | Float32Array;
 
 /** Collects choices in any order in which a file names them, and turns them into the columns of a block. */
 export class Choices {
-  readonly #sites: RoutedSite[] = [];
+  readonly #modules: ReadModule[] = [];
   readonly #indexes = new Map<string | number, number>();
   #length = 0;
-  #site = new Int32Array(1024);
+  #module = new Int32Array(1024);
   #token = new Int32Array(1024);
   #rank = new Int32Array(1024);
   #expert = new Int32Array(1024);
@@ -21,10 +21,10 @@ export class Choices {
   }
 
   /** @param key identifies the site: its layer, if a layer has one router */
-  siteOf(key: string | number, site: RoutedSite): number {
+  moduleOf(key: string | number, module: ReadModule): number {
     let index = this.#indexes.get(key);
     if (index === undefined) {
-      index = this.#sites.push(site) - 1;
+      index = this.#modules.push(module) - 1;
       if (index >= traceLimits.modules) throw unreadable(`it has more than ${traceLimits.modules} layers`);
       this.#indexes.set(key, index);
     }
@@ -32,19 +32,19 @@ export class Choices {
   }
 
   /** @param expert −1: not known */
-  add(site: number, token: number, rank: number, expert: number, weight?: number): void {
+  add(module: number, token: number, rank: number, expert: number, weight?: number): void {
     if (token >= traceLimits.tokens) throw unreadable(`it has more than ${traceLimits.tokens} tokens`);
     if (rank >= traceLimits.experts) throw tooManyExperts();
     checkExpert(expert);
     const i = this.#length++;
     if (i >= importLimits.choices) throw unreadable(`it has more than ${importLimits.choices} choices`);
-    if (i === this.#site.length) this.#grow();
-    this.#site[i] = site;
+    if (i === this.#module.length) this.#grow();
+    this.#module[i] = module;
     this.#token[i] = token;
     this.#rank[i] = rank;
     this.#expert[i] = expert;
     if (weight === undefined) return;
-    this.#weight ??= new Float32Array(this.#site.length).fill(NaN);
+    this.#weight ??= new Float32Array(this.#module.length).fill(NaN);
     this.#weight[i] = weight;
   }
 
@@ -54,7 +54,7 @@ export class Choices {
       grown.set(old);
       return grown;
     };
-    this.#site = twice(this.#site);
+    this.#module = twice(this.#module);
     this.#token = twice(this.#token);
     this.#rank = twice(this.#rank);
     this.#expert = twice(this.#expert);
@@ -62,24 +62,24 @@ export class Choices {
   }
 
   /** Sites are sorted by layer; those of one layer stay in the order in which they came. */
-  columns(): Pick<Routing, 'sites' | 'tokens' | 'k' | 'chosen' | 'weight'> {
-    const order = [...this.#sites.keys()].sort((a, b) => this.#sites[a]!.layer - this.#sites[b]!.layer || a - b);
+  columns(): Pick<Routing, 'modules' | 'tokens' | 'k' | 'chosen' | 'weight'> {
+    const order = [...this.#modules.keys()].sort((a, b) => this.#modules[a]!.layer - this.#modules[b]!.layer || a - b);
     const row = new Int32Array(order.length);
-    order.forEach((site, s) => (row[site] = s));
+    order.forEach((module, s) => (row[module] = s));
     const tokens = 1 + this.#most(this.#token);
     const k = 1 + this.#most(this.#rank);
     checkCells(order.length, tokens, k);
     const chosen = blank(blockColumns.chosen, order.length * tokens * k);
     const weight = this.#weight && blank(blockColumns.weight, chosen.length);
     for (let i = 0; i < this.#length; i++) {
-      const cell = row[this.#site[i]!]! * tokens + this.#token[i]!;
+      const cell = row[this.#module[i]!]! * tokens + this.#token[i]!;
       const at = cell * k + this.#rank[i]!;
       if (chosen[at] !== -1) throw this.#twice(i);
       chosen[at] = this.#expert[i]!;
       if (weight) weight[at] = this.#weight![i]!;
     }
     checkCellsWhole(chosen, k);
-    return { sites: order.map((site) => this.#sites[site]!), tokens, k, chosen, ...(weight && { weight }) };
+    return { modules: order.map((module) => this.#modules[module]!), tokens, k, chosen, ...(weight && { weight }) };
   }
 
   #most(numbers: Int32Array): number {
@@ -89,7 +89,7 @@ export class Choices {
   }
 
   #twice(i: number) {
-    const { layer } = this.#sites[this.#site[i]!]!;
+    const { layer } = this.#modules[this.#module[i]!]!;
     return unreadable(
       `it gives the choices of token ${this.#token[i]!} in layer ${layer} twice`,
       'If it has several texts, split it into one file per text.',
@@ -108,9 +108,9 @@ function tooManyExperts() {
 }
 
 /** Checked before memory is allocated: a few lines can name a token and a layer with huge numbers. */
-export function checkCells(sites: number, tokens: number, width: number): void {
-  if (sites * tokens * width > importLimits.choices * 2)
-    throw unreadable(`${sites} layers of ${tokens} tokens with ${width} numbers each are more than can be shown`);
+export function checkCells(modules: number, tokens: number, width: number): void {
+  if (modules * tokens * width > importLimits.choices * 2)
+    throw unreadable(`${modules} layers of ${tokens} tokens with ${width} numbers each are more than can be shown`);
 }
 
 /** A cell has its best choices first, without gaps, and no expert twice. */

@@ -35,7 +35,7 @@ export interface Routing {
   /** The tokens' texts. */
   readonly spelled?: readonly string[];
   /** In the order of the layers. */
-  readonly sites: readonly RoutedSite[];
+  readonly modules: readonly ReadModule[];
   readonly k: number;
   /** N, if the file or the model's configuration says it. */
   readonly experts?: number;
@@ -48,7 +48,7 @@ export interface Routing {
   readonly warnings: readonly string[];
 }
 
-export interface RoutedSite {
+export interface ReadModule {
   readonly layer: number;
   /** What the file calls it, if its layer has others. */
   readonly path?: string;

@@ -4,9 +4,9 @@ import { ganderVersion } from '../product/version.js';
 import { blank, blockColumns, type ColumnArray, mapColumns, put } from '../trace/model/columns.js';
 import type { Warning } from '../requests/description.js';
 import { layerExperts } from '../trace/model/layerExperts.js';
-import type { Block, Site, Trace } from '../trace/model/trace.js';
+import type { Block, RoutedModule, Trace } from '../trace/model/trace.js';
 import type { Model } from './model.js';
-import { type RoutedSite, type Routing } from './reader.js';
+import { type ReadModule, type Routing } from './reader.js';
 import { unreadable } from './unreadable.js';
 import type { ReadTokens } from './tokens.js';
 
@@ -25,8 +25,8 @@ export function traceOf(name: string, found: Routing, { tokens, text, warnings }
     router: { ...router, k: found.k },
     interventions: [],
     sequences: [{ role: 'text', ...(text !== undefined && { text }), tokens, done: tokens.count, predictions: 0 }],
-    expertSets: found.sites.map(({ layer }) => ({ scope: 'layer', experts: layerExperts(layer, experts.count) })),
-    sites: found.sites.map(siteOf),
+    expertSets: found.modules.map(({ layer }) => ({ scope: 'layer', experts: layerExperts(layer, experts.count) })),
+    modules: found.modules.map(moduleOf),
     blocks: [blockOf(found, tokens.count, experts.count)],
     created: new Date().toISOString(),
   };
@@ -44,8 +44,8 @@ function countExperts(found: Routing, model?: Model): { readonly count: number; 
   if (count < found.k) throw unreadable(`it chooses ${found.k} of ${count} experts`);
   if (count > traceLimits.experts)
     throw unreadable(`${count} experts are more than the ${traceLimits.experts} that can be shown`);
-  if (count * found.sites.length > importLimits.experts)
-    throw unreadable(`${found.sites.length} layers of ${count} experts are more than can be shown`);
+  if (count * found.modules.length > importLimits.experts)
+    throw unreadable(`${found.modules.length} layers of ${count} experts are more than can be shown`);
   return {
     count,
     warnings:
@@ -56,13 +56,13 @@ function countExperts(found: Routing, model?: Model): { readonly count: number; 
 }
 
 /** By default where transformers' models have their routers, so that runs of a model from elsewhere can be compared. */
-function siteOf({ layer, path }: RoutedSite, expertSet: number): Site {
+function moduleOf({ layer, path }: ReadModule, expertSet: number): RoutedModule {
   return { path: path ?? `model.layers.${layer}.mlp.gate`, layer, kind: 'router', sequence: 0, expertSet };
 }
 
 /** @param tokens T: one more than the rows of the file if the last token was not run */
-function blockOf({ sites, tokens: rows, k, chosen, weight, score }: Routing, tokens: number, experts: number): Block {
-  const S = sites.length;
+function blockOf({ modules, tokens: rows, k, chosen, weight, score }: Routing, tokens: number, experts: number): Block {
+  const S = modules.length;
   const columns = { chosen, ...(weight && { weight }), ...(score && { score }) };
   const wider = (column: ColumnArray, name: keyof typeof blockColumns) => {
     if (rows === tokens) return column;
@@ -70,5 +70,5 @@ function blockOf({ sites, tokens: rows, k, chosen, weight, score }: Routing, tok
     put(out, column, S, tokens, 0, rows);
     return out;
   };
-  return { from: 0, to: S, sequence: 0, experts, k, alwaysOn: 0, ...mapColumns(blockColumns, columns, wider) };
+  return { from: 0, to: S, sequence: 0, experts, k, sharedExperts: 0, ...mapColumns(blockColumns, columns, wider) };
 }

@@ -53,8 +53,8 @@ function keptAbove({ document, visibleRanges }: vscode.TextEditor): number {
   const sticky = settings.get<boolean>('stickyScroll.enabled', true)
     ? settings.get<number>('stickyScroll.maxLineCount', 5)
     : 0;
-  const inSight = visibleRanges.reduce((sum, { start, end }) => sum + end.line - start.line + 1, 0);
-  return Math.min(Math.floor(inSight / 2), Math.max(sticky, settings.get<number>('cursorSurroundingLines', 0)));
+  const shownLayer = visibleRanges.reduce((sum, { start, end }) => sum + end.line - start.line + 1, 0);
+  return Math.min(Math.floor(shownLayer / 2), Math.max(sticky, settings.get<number>('cursorSurroundingLines', 0)));
 }
 
 /** As VS Code computes it: a setting below 8 is a multiple of the font size, 0 the platform's default. */

@@ -24,13 +24,13 @@ export class Page implements vscode.Disposable {
   readonly #outbox: (HostMessage | 'scene')[] = [];
   #sending = false;
   /** Whether the text is in sight, as last sent to the page; undefined: not sent yet. */
-  #toldInSight: boolean | undefined;
+  #toldTextVisible: boolean | undefined;
   /** What was last sent about lines, by type of message. */
   readonly #toldLines = new Map<string, string>();
   /** The last memory sent, because VS Code saves the page's state each time that one is sent. */
   #remembered: string | undefined;
   /** The tour was asked for before the page was ready. */
-  #owesTour = false;
+  #tourPending = false;
   #disposed = false;
 
   constructor(
@@ -60,7 +60,7 @@ export class Page implements vscode.Disposable {
 
   /** Starts the tour of the page. */
   startTour(): void {
-    this.#owesTour = !this.#sender;
+    this.#tourPending = !this.#sender;
     this.post({ type: 'tour' });
   }
 
@@ -97,7 +97,7 @@ export class Page implements vscode.Disposable {
   }
 
   async #sendScene(): Promise<void> {
-    this.#sendInSight();
+    this.#sendTextVisible();
     this.sendLines();
     for (const side of sides) await this.#sendSide(side);
     const memory = this.scene.memory();
@@ -106,10 +106,10 @@ export class Page implements vscode.Disposable {
   }
 
   /** Sent before the text itself, which the page then need not draw. */
-  #sendInSight(): void {
-    const is = this.scene.isTextInSight();
-    if (is !== this.#toldInSight) this.#post({ type: 'textInSight', is });
-    this.#toldInSight = is;
+  #sendTextVisible(): void {
+    const is = this.scene.isTextVisible();
+    if (is !== this.#toldTextVisible) this.#post({ type: 'textVisible', is });
+    this.#toldTextVisible = is;
   }
 
   /** Sends where the text's lines are, and which of them are visible in the editor, if that has changed. */
@@ -158,7 +158,7 @@ export class Page implements vscode.Disposable {
       (answer) => sender === this.#sender && this.#post(answer),
     );
     this.#remembered = undefined;
-    this.#toldInSight = undefined;
+    this.#toldTextVisible = undefined;
     this.#toldLines.clear();
     void this.sendPool();
     const colour = this.scene.colour();
@@ -166,7 +166,7 @@ export class Page implements vscode.Disposable {
     this.#update();
     const token = this.scene.token();
     if (token !== undefined) this.post({ type: 'select', token });
-    if (this.#owesTour) this.startTour();
+    if (this.#tourPending) this.startTour();
   }
 
   async #receive(data: unknown): Promise<void> {

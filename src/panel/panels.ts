@@ -4,7 +4,7 @@ import type { Routed } from '../routing/store.js';
 import type { PanelMemory } from './messages.js';
 import { pageIcon, pageOptions, whetherDisposed } from './html.js';
 import { Page } from './page.js';
-import { RoutedScene, type SceneParts } from './routedScene.js';
+import { RoutedScene, type SceneServices } from './routedScene.js';
 import { panelType } from './types.js';
 
 export interface RoutingPanel {
@@ -19,12 +19,12 @@ export class Panels implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
 
   constructor(
-    private readonly parts: SceneParts,
+    private readonly services: SceneServices,
     private readonly extension: vscode.Uri,
     private readonly log: vscode.LogOutputChannel,
   ) {
     this.#subscriptions = [
-      parts.colours.onDidChange((choice) => {
+      services.colours.onDidChange((choice) => {
         for (const { page } of this.#open) page.post({ type: 'colour', ...choice });
       }),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#followCursor(textEditor)),
@@ -49,7 +49,7 @@ export class Panels implements vscode.Disposable {
       { viewColumn: column, preserveFocus },
       { ...pageOptions(this.extension), enableFindWidget: true },
     );
-    return this.#adopt(panel, new RoutedScene(this.parts, routed.id));
+    return this.#adopt(panel, new RoutedScene(this.services, routed.id));
   }
 
   /** The panel that has the focus, or the one that shows the range. */
@@ -124,7 +124,7 @@ export class Panels implements vscode.Disposable {
 
   /** Moves the document's panel to the range and the token under the person's cursor. */
   #followCursor(editor: vscode.TextEditor): void {
-    const { mark, store } = this.parts;
+    const { mark, store } = this.services;
     if (mark.isEcho(editor)) return;
     mark.clear(editor);
     const uri = editor.document.uri.toString();
@@ -158,13 +158,13 @@ export class Panels implements vscode.Disposable {
     const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri, true));
     const length = document.getText().length;
     const span = { start: Math.min(start, length), end: Math.min(end, length) };
-    await this.parts.desk.route(document, span, {
+    await this.services.documentRouter.route(document, span, {
       target,
       strategy,
       interventions,
       onAdded: (routed) => {
         if (disposed()) return;
-        const open = this.#adopt(panel, new RoutedScene(this.parts, routed.id));
+        const open = this.#adopt(panel, new RoutedScene(this.services, routed.id));
         if (pinned) this.togglePin(open);
       },
     });

@@ -56,7 +56,7 @@ export class ReplayScene implements Scene {
   }
 
   /** There is no document behind it. */
-  isTextInSight(): boolean {
+  isTextVisible(): boolean {
     return false;
   }
 

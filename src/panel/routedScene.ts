@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { translated } from '../host/description.js';
 import type { Colours } from '../host/colours.js';
-import { type Desk, openDocument } from '../host/desk.js';
+import { type DocumentRouter, openDocument } from '../host/documentRouter.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { strategyLabel } from '../host/strategies.js';
 import { editorsOf, presentSelection } from '../host/texts.js';
@@ -21,12 +21,12 @@ import type { PanelMemory } from './messages.js';
 import { save, saveTrace } from './save.js';
 import type { Scene } from './scene.js';
 
-export interface SceneParts {
+export interface SceneServices {
   readonly engines: EngineHost;
   readonly service: RoutingService;
   readonly store: RoutingStore;
   readonly runs: Runs;
-  readonly desk: Desk;
+  readonly documentRouter: DocumentRouter;
   readonly mark: TokenMark;
   readonly colours: Colours;
 }
@@ -41,12 +41,12 @@ export class RoutedScene implements Scene {
   readonly #lines: EditorLines;
 
   constructor(
-    private readonly parts: SceneParts,
+    private readonly services: SceneServices,
     id: number,
   ) {
     this.#id = id;
-    this.#release = parts.store.retain(id);
-    this.#lines = new EditorLines(parts.store);
+    this.#release = services.store.retain(id);
+    this.#lines = new EditorLines(services.store);
     this.#editors = vscode.Disposable.from(
       vscode.window.onDidChangeVisibleTextEditors(() => this.#changed()),
       vscode.workspace.onDidChangeConfiguration((event) => {
@@ -56,11 +56,11 @@ export class RoutedScene implements Scene {
   }
 
   async describe(): Promise<SourceDescription> {
-    return translated(await this.parts.service.describe());
+    return translated(await this.services.service.describe());
   }
 
   get received(): Received {
-    return this.parts.engines.received;
+    return this.services.engines.received;
   }
 
   get id(): number {
@@ -68,7 +68,7 @@ export class RoutedScene implements Scene {
   }
 
   get routed(): Routed | undefined {
-    return this.parts.store.get(this.#id);
+    return this.services.store.get(this.#id);
   }
 
   /** Shows another range of the same document. */
@@ -76,11 +76,11 @@ export class RoutedScene implements Scene {
     if (id === this.#id) return;
     const release = this.#release;
     // The page draws the new range with the same overlay until it says otherwise.
-    const overlay = this.parts.colours.overlayOf(this.#id);
-    this.parts.colours.overlay(this.#id, '');
-    this.parts.colours.overlay(id, overlay);
+    const overlay = this.services.colours.overlayOf(this.#id);
+    this.services.colours.overlay(this.#id, '');
+    this.services.colours.overlay(id, overlay);
     this.#id = id;
-    this.#release = this.parts.store.retain(id);
+    this.#release = this.services.store.retain(id);
     release();
     this.#changed();
   }
@@ -116,7 +116,7 @@ export class RoutedScene implements Scene {
   }
 
   /** Text that the model wrote, an output, and the text of another document are in no editor of this document. */
-  isTextInSight(): boolean {
+  isTextVisible(): boolean {
     const { routed } = this;
     if (!routed || editorsOf(routed.uri).length === 0) return false;
     const { main, other } = routed;
@@ -134,18 +134,18 @@ export class RoutedScene implements Scene {
   }
 
   colour(): ColourChoice {
-    return this.parts.colours.choice;
+    return this.services.colours.choice;
   }
 
   token(): number | undefined {
     const { routed } = this;
     const editor = routed && editorsOf(routed.uri)[0];
-    return editor && this.parts.store.tokenAt(routed.id, editor.document.offsetAt(editor.selection.active));
+    return editor && this.services.store.tokenAt(routed.id, editor.document.offsetAt(editor.selection.active));
   }
 
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
-    const unlisten = this.parts.store.onChange(({ routed }) => {
+    const unlisten = this.services.store.onChange(({ routed }) => {
       if (routed.id === this.#id) listener();
     });
     return () => {
@@ -155,7 +155,7 @@ export class RoutedScene implements Scene {
   }
 
   async handle(message: Parameters<Scene['handle']>[0], waiting?: Waiting): Promise<unknown> {
-    const { runs } = this.parts;
+    const { runs } = this.services;
     switch (message.type) {
       case 'select':
         // An output is in no document.
@@ -194,16 +194,16 @@ export class RoutedScene implements Scene {
       case 'save':
         return this.#save(message);
       case 'colour':
-        this.parts.colours.choose(message);
+        this.services.colours.choose(message);
         return;
       case 'overlay':
-        this.parts.colours.overlay(this.#id, message.by);
+        this.services.colours.overlay(this.#id, message.by);
         return;
       case 'history':
         await vscode.commands.executeCommand('gander.history');
         return;
       case 'openCard':
-        return openCard(await this.parts.service.pool(), message.expert);
+        return openCard(await this.services.service.pool(), message.expert);
       case 'ask':
         return runs.ask(this.#id, message.name, message.more, waiting);
     }
@@ -211,7 +211,7 @@ export class RoutedScene implements Scene {
 
   dispose(): void {
     this.#editors.dispose();
-    this.parts.colours.overlay(this.#id, '');
+    this.services.colours.overlay(this.#id, '');
     this.#listeners.clear();
     this.#release();
   }
@@ -223,21 +223,21 @@ export class RoutedScene implements Scene {
   /** @param past one past the last token */
   #select(token: number, past: number): void {
     const { routed } = this;
-    const spans = this.parts.store.tokenSpans(this.#id);
+    const spans = this.services.store.tokenSpans(this.#id);
     if (!routed || !spans) return;
     // Tokens that an edit removed, or that have no text, are nowhere.
     const there = spans.start.subarray(token, past).filter((start) => start >= 0);
     if (there.length === 0) return;
-    this.parts.mark.show(routed.uri, { start: there[0]!, end: Math.max(...spans.end.subarray(token, past)) });
+    this.services.mark.show(routed.uri, { start: there[0]!, end: Math.max(...spans.end.subarray(token, past)) });
   }
 
   /** Routes the text as it is now. Runs of the old text are ended, and what-ifs for some of its tokens are dropped. */
   async #again(): Promise<void> {
     const { routed } = this;
     if (!routed) return;
-    this.parts.runs.stop(this.#id);
+    this.services.runs.stop(this.#id);
     const { strategy, isOpening, interventions, output } = routed.main;
-    await this.parts.desk.route(await openDocument(routed), routed.span, {
+    await this.services.documentRouter.route(await openDocument(routed), routed.span, {
       strategy: isOpening ? undefined : strategy,
       target: output?.target,
       interventions: interventions.filter(({ scope }) => !isOfTokens(scope)),
@@ -250,7 +250,7 @@ export class RoutedScene implements Scene {
   async #firstPart(): Promise<void> {
     const { routed } = this;
     if (!routed) return;
-    await this.parts.desk.routeFirstPart(await openDocument(routed), routed.span, {
+    await this.services.documentRouter.routeFirstPart(await openDocument(routed), routed.span, {
       onAdded: ({ id }) => {
         this.show(id);
       },
@@ -281,8 +281,8 @@ export class RoutedScene implements Scene {
     const { text, title } =
       selection === 'same'
         ? { text: main.text, title: strategyLabel(strategy) }
-        : await presentSelection((await this.parts.service.describe()).limits.tokens);
-    await this.parts.runs.compare(this.#id, { text, title, output: main.output, strategy, interventions });
+        : await presentSelection((await this.services.service.describe()).limits.tokens);
+    await this.services.runs.compare(this.#id, { text, title, output: main.output, strategy, interventions });
   }
 
   async #save(message: Extract<PageMessage, { type: 'save' }>): Promise<void> {

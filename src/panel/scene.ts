@@ -14,7 +14,7 @@ export interface Scene {
   /** What the page keeps for a restart of the window; undefined if the panel is restored in another way. */
   memory(): string | undefined;
   /** Whether all the text that it shows is in a visible editor. */
-  isTextInSight(): boolean;
+  isTextVisible(): boolean;
   /** Where the lines of its text are in the document, and which of them are visible; undefined without a document. */
   lines(): DocumentLines | undefined;
   visible(): VisibleLines | undefined;

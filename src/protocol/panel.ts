@@ -83,11 +83,11 @@ export type HostMessage =
       readonly error?: ErrorData;
     }
   /** The cursor in the editor moved to this token, of the first sequence unless another is given. */
-  | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly site?: number }
+  | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly module?: number }
   /** What colours texts was changed elsewhere. */
   | ({ readonly type: 'colour' } & ColourChoice)
   /** Whether all the text that the panel shows is in an editor that is in sight. */
-  | { readonly type: 'textInSight'; readonly is: boolean }
+  | { readonly type: 'textVisible'; readonly is: boolean }
   | { readonly type: 'lines'; readonly lines: DocumentLines | undefined }
   /** Undefined: no editor shows the document. */
   | { readonly type: 'visible'; readonly lines: VisibleLines | undefined }

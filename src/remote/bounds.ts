@@ -24,10 +24,10 @@ function tokensOf({ text, target = '', maxTokens = serverLimits.written }: Asked
 }
 
 /** The most bytes of a trace: its header, and twice the bytes of each number of each token at each site. */
-export function traceBytes(asked: Asked, { sites = [], expertSets = [] }: ServerInfo): number {
-  const cells = sites.reduce((sum, { expertSet }) => {
-    const { experts = [], alwaysOn = [] } = expertSets[expertSet] ?? {};
-    return sum + experts.length + alwaysOn.length;
+export function traceBytes(asked: Asked, { modules = [], expertSets = [] }: ServerInfo): number {
+  const cells = modules.reduce((sum, { expertSet }) => {
+    const { experts = [], sharedExperts = [] } = expertSets[expertSet] ?? {};
+    return sum + experts.length + sharedExperts.length;
   }, 0);
   return Math.min(traceLimits.header + tokensOf(asked) * (1024 + 32 * cells), traceLimits.bytes);
 }

@@ -15,7 +15,7 @@ import { isObject } from '../checks/plain.js';
 import { schemaProblem } from '../checks/schemaWords.js';
 import { type Ability, abilities } from '../requests/description.js';
 import { offersOf } from '../strategies/index.js';
-import { writtenIntervention } from '../trace/file/container.js';
+import { expertSetSchema, writtenIntervention } from '../trace/file/container.js';
 import { decodeTrace } from '../trace/file/file.js';
 import { presentStrategy } from '../trace/file/renamed.js';
 import type { Trace } from '../trace/model/trace.js';
@@ -66,9 +66,7 @@ const schema = z.object({
       }),
     )
     .max(traceLimits.modules),
-  expertSets: z
-    .array(z.object({ scope: z.enum(['pool', 'layer']), experts, alwaysOn: experts.exactOptional() }))
-    .max(traceLimits.modules),
+  expertSets: z.array(expertSetSchema(experts)).max(traceLimits.modules),
   warnings: z.array(z.object({ code: name, text: z.string().max(2000) })).max(1000),
   versions: z.record(z.string(), z.string()),
 });
@@ -88,7 +86,7 @@ function read(info: unknown, faults: Faults): Said {
 }
 
 function infoOf(said: Said, { http: { faults } }: Reach): ServerInfo {
-  const { name: called, limits, can, strategies, sites, expertSets, warnings, versions } = said;
+  const { name: called, limits, can, strategies, sites: modules, expertSets, warnings, versions } = said;
   const able = (whether: boolean): Ability => (whether ? true : no);
   return {
     kind: 'server',
@@ -114,7 +112,7 @@ function infoOf(said: Said, { http: { faults } }: Reach): ServerInfo {
     },
     experts: said.experts ?? expertSets.flatMap((set) => set.experts),
     expertSets,
-    sites,
+    modules,
     limits,
     warnings: [...encryptionWarnings(faults.address), ...warnings],
   };
@@ -311,15 +309,22 @@ class FramedRun {
   join(trace: Trace): Trace | undefined {
     const first = (this.#first ??= trace);
     if (formOf(first) !== formOf(trace)) return undefined;
-    const { source, router, interventions, expertSets, sites, created } = first;
-    return { ...trace, source, router, interventions, expertSets, sites, created };
+    const { source, router, interventions, expertSets, modules, created } = first;
+    return { ...trace, source, router, interventions, expertSets, modules, created };
   }
 }
 
-function formOf({ router, sequences, expertSets, sites, blocks }: Trace): string {
-  const columns = blocks.map(({ from, to, sequence, experts: N, k, alwaysOn }) => [from, to, sequence, N, k, alwaysOn]);
+function formOf({ router, sequences, expertSets, modules, blocks }: Trace): string {
+  const columns = blocks.map(({ from, to, sequence, experts: N, k, sharedExperts }) => [
+    from,
+    to,
+    sequence,
+    N,
+    k,
+    sharedExperts,
+  ]);
   const read = sequences.map(({ role, predictions }) => [role, predictions]);
-  return JSON.stringify([router, read, expertSets, sites, columns]);
+  return JSON.stringify([router, read, expertSets, modules, columns]);
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

@@ -4,7 +4,7 @@ import type { SourceDescription, Warning } from './description.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { AttributedExperts } from '../trace/figures/attributed.js';
 import type { Layer } from '../trace/model/access.js';
-import type { Expert, ExpertSet, Intervention, Router, Site, Trace } from '../trace/model/trace.js';
+import type { Expert, ExpertSet, Intervention, Router, RoutedModule, Trace } from '../trace/model/trace.js';
 
 /** What is known about one expert without running anything. */
 export interface ExpertInfo extends Expert {
@@ -26,7 +26,7 @@ interface AnyModelInfo {
   readonly folder: string;
   readonly hash: string;
   readonly expertSets: readonly ExpertSet[];
-  readonly sites: readonly Site[];
+  readonly modules: readonly RoutedModule[];
   /** In tokens. */
   readonly contextLength: number;
   /** Whether it is an encoder-decoder: a request may give a target, and predictions are those of the output. */

@@ -1,7 +1,7 @@
 /** What a source of traces says about itself. Panel, tree, status bar and command line go by this, never by the kind of source. */
 import { GanderError } from '../errors/errors.js';
 import type { StrategyOffer } from '../strategies/strategy.js';
-import type { Expert, ExpertSet, Site } from '../trace/model/trace.js';
+import type { Expert, ExpertSet, RoutedModule } from '../trace/model/trace.js';
 import { type RefusableName, type RequestName, requestNames, rowOf } from './table.js';
 
 /** Whether something can be done; if not, why, in words for people. */
@@ -28,7 +28,7 @@ export interface SourceDescription {
   readonly experts: readonly (Expert & { readonly description?: string; readonly card?: boolean })[];
   /** Its experts as a trace names them, and where they are chosen, as far as that is known before a run. */
   readonly expertSets?: readonly ExpertSet[];
-  readonly sites?: readonly Site[];
+  readonly modules?: readonly RoutedModule[];
   readonly limits: {
     /** Context length, in tokens. */
     readonly tokens?: number;

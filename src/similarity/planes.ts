@@ -24,15 +24,15 @@ export class PlanesOf {
   readonly #layers: readonly (Layer & { readonly means: Means })[];
 
   /** @param sites all that will be added, in any order */
-  constructor(experts: number, sites: readonly Layer[]) {
+  constructor(experts: number, modules: readonly Layer[]) {
     this.#all = new Means(experts * experts);
-    this.#layers = layersIn(sites).map((layer) => ({ ...layer, means: new Means(experts * experts) }));
+    this.#layers = layersIn(modules).map((layer) => ({ ...layer, means: new Means(experts * experts) }));
   }
 
   /** @param cosines [N, N] at the site */
-  add(site: Layer, cosines: Float32Array): void {
+  add(module: Layer, cosines: Float32Array): void {
     this.#all.add(cosines);
-    const own = this.#layers.find(({ stack, layer }) => stack === site.stack && layer === site.layer);
+    const own = this.#layers.find(({ stack, layer }) => stack === module.stack && layer === module.layer);
     own?.means.add(cosines);
   }
 

@@ -65,7 +65,7 @@ function describe(info: ModelInfo): SourceDescription {
 
 /** It can do everything, with the strategies that it has files for. */
 function describePool(pool: PoolInfo): SourceDescription {
-  const { name, strategies, experts, expertSets, sites, contextLength, topK, warnings, hasTarget } = pool;
+  const { name, strategies, experts, expertSets, modules, contextLength, topK, warnings, hasTarget } = pool;
   return {
     name,
     can: {
@@ -80,7 +80,7 @@ function describePool(pool: PoolInfo): SourceDescription {
       ...(card !== undefined && { card: true }),
     })),
     expertSets,
-    sites,
+    modules,
     limits: { tokens: contextLength, k: topK },
     warnings,
   };
@@ -90,7 +90,15 @@ function describePool(pool: PoolInfo): SourceDescription {
 const { similarity, examine } = abilities({});
 
 /** It has its own routers, whose scores can be changed. */
-function describeMoe({ name, router, mostK, expertSets, sites, contextLength, warnings }: MoeInfo): SourceDescription {
+function describeMoe({
+  name,
+  router,
+  mostK,
+  expertSets,
+  modules,
+  contextLength,
+  warnings,
+}: MoeInfo): SourceDescription {
   return {
     name,
     can: {
@@ -100,7 +108,7 @@ function describeMoe({ name, router, mostK, expertSets, sites, contextLength, wa
     },
     experts: expertSets.flatMap(({ experts }) => experts),
     expertSets,
-    sites,
+    modules,
     limits: {
       tokens: contextLength,
       ...(router.k !== undefined && { k: router.k }),

@@ -28,7 +28,7 @@ function isFrame(value: unknown): boolean {
     isObject(value) &&
     isObject(value['source']) &&
     isObject(value['router']) &&
-    [value['interventions'], value['expertSets'], value['sites']].every(Array.isArray) &&
+    [value['interventions'], value['expertSets'], value['modules']].every(Array.isArray) &&
     isListOf(value['sequences'], (sequence) => isObject(sequence) && isCount(sequence['predictions'])) &&
     isListOf(value['blocks'], isBlock)
   );
@@ -36,8 +36,8 @@ function isFrame(value: unknown): boolean {
 
 function isBlock(value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { from, to, sequence, experts, k, alwaysOn } = value;
-  return [from, to, sequence, experts, k, alwaysOn].every(isCount) && (from as number) <= (to as number);
+  const { from, to, sequence, experts, k, sharedExperts } = value;
+  return [from, to, sequence, experts, k, sharedExperts].every(isCount) && (from as number) <= (to as number);
 }
 
 function isTokensPiece({ sequence, kept, tokens, text }: Readonly<Record<string, unknown>>): boolean {
@@ -52,7 +52,7 @@ function isTokensPiece({ sequence, kept, tokens, text }: Readonly<Record<string,
 
 function isCellsPiece({ sent, sequence, from, count, columns, blocks }: Readonly<Record<string, unknown>>): boolean {
   return (
-    (sent === 'first' || sent === 'late') &&
+    (sent === 'first' || sent === 'deferred') &&
     [sequence, from, count].every(isCount) &&
     isColumns(columns) &&
     isListOf(blocks, (one) => isObject(one) && isCount(one['block']) && isColumns(one['columns']))

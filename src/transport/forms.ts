@@ -14,7 +14,7 @@ class TraceCutter implements Cutter {
 
   *pieces(trace: Trace): Iterable<unknown> {
     yield* this.#sender.first(trace);
-    yield* this.#sender.late(trace);
+    yield* this.#sender.deferred(trace);
   }
 
   head(trace: Trace): unknown {

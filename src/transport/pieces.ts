@@ -85,7 +85,7 @@ export function doneOf({ done }: TraceHead): number {
 export class TraceSender {
   #frame: TraceFrame | undefined;
   readonly #sequences: Sequence[] = [];
-  readonly #done: Record<Sent, number[]> = { first: [], late: [] };
+  readonly #done: Record<Sent, number[]> = { first: [], deferred: [] };
 
   /** @param received pieces of the run that are sent on as they arrived */
   constructor(private readonly received?: Received) {}
@@ -110,19 +110,19 @@ export class TraceSender {
   }
 
   /** The large columns: most of a trace, but not needed for what is drawn first. */
-  late(trace: Trace): Generator<TracePiece> {
-    return this.#cells(trace, 'late');
+  deferred(trace: Trace): Generator<TracePiece> {
+    return this.#cells(trace, 'deferred');
   }
 
   /** Whether some of the large columns is still to be sent. */
-  lacksLate(trace: Trace): boolean {
-    return trace.sequences.some(({ done }, i) => hasLate(trace, i) && (this.#done.late[i] ?? -1) < done);
+  lacksDeferred(trace: Trace): boolean {
+    return trace.sequences.some(({ done }, i) => hasDeferred(trace, i) && (this.#done.deferred[i] ?? -1) < done);
   }
 
   *#cells(trace: Trace, sent: Sent): Generator<TracePiece> {
     const known = this.#done[sent];
     for (const [sequence, { done }] of trace.sequences.entries()) {
-      if (sent === 'late' && !hasLate(trace, sequence)) continue;
+      if (sent === 'deferred' && !hasDeferred(trace, sequence)) continue;
       // Even without tokens a piece is sent: it says which columns there are.
       while ((known[sequence] ?? -1) < done) {
         const from = known[sequence] ?? 0;
@@ -140,13 +140,13 @@ export function frameOf({ sequences, blocks, ...rest }: Trace): TraceFrame {
   return {
     ...rest,
     sequences: sequences.map(({ role, predictions }) => ({ role, predictions })),
-    blocks: blocks.map(({ from, to, sequence, experts, k, alwaysOn }) => ({
+    blocks: blocks.map(({ from, to, sequence, experts, k, sharedExperts }) => ({
       from,
       to,
       sequence,
       experts,
       k,
-      alwaysOn,
+      sharedExperts,
     })),
   };
 }
@@ -159,7 +159,7 @@ function sameFrame(a: TraceFrame, b: TraceFrame): boolean {
     a.router === b.router &&
     a.interventions === b.interventions &&
     a.expertSets === b.expertSets &&
-    a.sites === b.sites &&
+    a.modules === b.modules &&
     shape(a) === shape(b)
   );
 }
@@ -212,8 +212,8 @@ function commonLength(a: ArrayLike<unknown>, b: ArrayLike<unknown>, most = Math.
   return same;
 }
 
-function hasLate({ blocks }: Trace, sequence: number): boolean {
-  return blocks.some((block) => block.sequence === sequence && Object.keys(columnsOf(block, 'late')).length > 0);
+function hasDeferred({ blocks }: Trace, sequence: number): boolean {
+  return blocks.some((block) => block.sequence === sequence && Object.keys(columnsOf(block, 'deferred')).length > 0);
 }
 
 function columnsOf(block: Block, sent: Sent): Partial<BlockColumns> {
@@ -236,7 +236,7 @@ function cellsPiece(trace: Trace, sent: Sent, sequence: number, from: number, co
     from,
     count,
     columns:
-      sent === 'late'
+      sent === 'deferred'
         ? {}
         : {
             ...mapColumns(sequenceColumns, own, (array) => cut(array, 1, total, from, count)),

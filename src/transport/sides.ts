@@ -25,7 +25,7 @@ export class SideSender {
   /** What the page shows, and until when it gets no further partial result. */
   readonly #told = new Map<Side, { readonly state: SideState; readonly until: number }>();
   /** Sides whose last message is still to be sent: that all has arrived. */
-  readonly #owed = new Set<Side>();
+  readonly #due = new Set<Side>();
   /** By the source, an object that only the partial traces of one run share. */
   readonly #known = new Map<Source, Known>();
   #keys = 0;
@@ -44,7 +44,7 @@ export class SideSender {
     const told = this.#told.get(side);
     if (!state) {
       this.#told.delete(side);
-      this.#owed.delete(side);
+      this.#due.delete(side);
       this.#forget();
       if (told) yield { type: 'side', side, state };
       return;
@@ -67,7 +67,7 @@ export class SideSender {
         for (const trace of tracesOf(state)) if (this.#known.has(trace.source)) yield* this.#first(trace);
         return;
       }
-      if (sameResult(before, state) && (isGrowing(state) || !this.#owed.has(side))) {
+      if (sameResult(before, state) && (isGrowing(state) || !this.#due.has(side))) {
         this.#told.set(side, { state, until: told.until });
         return;
       }
@@ -79,7 +79,7 @@ export class SideSender {
   }
 
   *#whole(side: Side, state: SideState): Generator<HostMessage> {
-    this.#owed.add(side);
+    this.#due.add(side);
     const traces = tracesOf(state);
     for (const trace of traces) yield* this.#first(trace);
     const lacking = this.#lacking(state);
@@ -90,14 +90,14 @@ export class SideSender {
     }
     for (const trace of lacking) {
       const { key, sender } = this.#knownOf(trace);
-      for (const piece of sender.late(trace)) yield { type: 'piece', key, piece };
+      for (const piece of sender.deferred(trace)) yield { type: 'piece', key, piece };
     }
-    this.#owed.delete(side);
+    this.#due.delete(side);
     yield this.#side(side, state);
   }
 
   #lacking(state: SideState): Trace[] {
-    return tracesOf(state).filter((trace) => this.#knownOf(trace).sender.lacksLate(trace));
+    return tracesOf(state).filter((trace) => this.#knownOf(trace).sender.lacksDeferred(trace));
   }
 
   *#first(trace: Trace): Generator<HostMessage> {

@@ -37,9 +37,9 @@ export const lessonWords = {
     'The entropy of the router distribution p over all experts. It tells how decided the router was, not whether it was right.',
   rangeEntropy: 'From 0, one expert has all, to 1, all have the same.',
   chanceEntropy: '1',
-  whatMass: 'The part of the router distribution p that the chosen experts have.',
-  rangeMass: 'From k / E to 100 %.',
-  chanceMass: 'k / E, if all E experts had the same probability.',
+  whatTopKProbability: 'The part of the router distribution p that the chosen experts have.',
+  rangeTopKProbability: 'From k / E to 100 %.',
+  chanceTopKProbability: 'k / E, if all E experts had the same probability.',
 
   // Shares
   whatShareOfWeight:
@@ -121,7 +121,7 @@ export const lessonWords = {
   rangeKl: '0 nats, no change, or more.',
   whatDirect: 'The share of a layer’s choices that the what-if itself changed: an expert that it names came or went.',
   whatDownstream: 'The share of a layer’s choices that changed only because earlier ones did.',
-  whatOwed:
+  whatAttribution:
     'The change of the token’s log-probability when the expert i is knocked out everywhere: ln p₋ᵢ instead of ln p. Below 0: the expert makes the token likelier. The effects of several experts do not add up.',
 
   // The tour
@@ -137,12 +137,12 @@ export const lessonWords = {
   tourStrategy: 'How experts are chosen',
   tourStrategyText:
     'The strategy decides which experts each token goes to, and how many. Choose another, and the text is routed again.',
-  tourStrategyOwn: 'This model’s native router chooses: there is no strategy to set.',
+  tourStrategyNative: 'This model’s native router chooses: there is no strategy to set.',
   tourStrategyFixed: 'A saved run keeps its strategy, because there is no model behind it to route with another.',
   tourLegend: 'Who is who',
   tourLegendText:
     'Each expert has a colour and a short label. Choose some to see their choices alone. “Colour by” shows a number in place of the experts.',
-  tourLegendOwn:
+  tourLegendLayer:
     'Each layer has experts of its own, so the legend names those of one layer. “Colour by” chooses the layer, or a number in place of the experts.',
   tourMap: 'The map',
   tourMapGrid:

@@ -69,14 +69,14 @@ const shown = (cwd: string, atlas: string) => JSON.parse(gander(cwd, 'atlas', 's
 /** Direct counts over saved traces: choices by layer and expert, of all text tokens. */
 function countedIn(traces: readonly Trace[]): Map<string, { count: number; weight: number }> {
   const found = new Map<string, { count: number; weight: number }>();
-  for (const { sites, blocks, sequences } of traces)
+  for (const { modules, blocks, sequences } of traces)
     for (const { from, to, k, chosen, weight, sequence } of blocks) {
       const { tokens } = sequences[sequence]!;
       for (let s = from; s < to; s++)
         for (let i = 0; i < tokens.count * k; i++) {
           const at = (s - from) * tokens.count * k + i;
           if (chosen[at]! < 0 || tokens.special?.[Math.floor(i / k)]) continue;
-          const unit = `${sites[s]!.layer}.${chosen[at]!}`;
+          const unit = `${modules[s]!.layer}.${chosen[at]!}`;
           const { count, weight: sum } = found.get(unit) ?? { count: 0, weight: 0 };
           found.set(unit, { count: count + 1, weight: sum + weight![at]! });
         }
@@ -391,7 +391,7 @@ describe('gander atlas', () => {
       expect(change).not.toBe(0);
       expect(Number(difference)).toBeCloseTo(Number(change) - Number(matched), 9);
     }
-    const agreed = gander(folder, 'atlas', 'agree', 'corpus', '--with', 'own:1', '--json', ...of);
+    const agreed = gander(folder, 'atlas', 'agree', 'corpus', '--with', 'native:1', '--json', ...of);
     // One of the two experts that are chosen otherwise is still chosen, and it is the first.
     expect(JSON.parse(agreed.stdout)).toMatchObject({
       documents: 4,

@@ -131,7 +131,7 @@ describe('gander route', () => {
     expect(read.text).toBe(sample);
     const lines = (name: string) => readFileSync(name, 'utf8').trimEnd().split('\r\n').length;
     expect(lines(csv)).toBe(1 + read.done);
-    expect(lines(cells)).toBe(1 + read.done * read.sites.length * read.k);
+    expect(lines(cells)).toBe(1 + read.done * read.modules.length * read.k);
     expect(readFileSync(html, 'utf8')).toContain('<!DOCTYPE html>');
     expect(readFileSync(markdown, 'utf8')).toContain('| # | token |');
   });

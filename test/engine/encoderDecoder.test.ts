@@ -104,7 +104,9 @@ it('says that it takes a target, and which modules see which sequence', async ()
   const info = asPool(await engine.info());
   expect(info.hasTarget).toBe(true);
   const over = (kind: string, stack = 'decoder') =>
-    new Set(info.sites.filter((site) => site.kind === kind && site.stack === stack).map(({ sequence }) => sequence));
+    new Set(
+      info.modules.filter((module) => module.kind === kind && module.stack === stack).map(({ sequence }) => sequence),
+    );
   expect(over('q', 'encoder')).toEqual(new Set([0]));
   expect(over('cross-k')).toEqual(new Set([0]));
   expect(over('cross-v')).toEqual(new Set([0]));
@@ -227,8 +229,8 @@ it('refuses a target for a model that continues its text', async () => {
 
 it('places the modules of a T5 and no others', () => {
   const self = 'decoder.block.0.layer.0.SelfAttention.q';
-  const { sites, missing } = findInPair(readPool(folder), [self, 'model.decoder.layers.0.self_attn.q_proj']);
-  expect([...sites.keys()]).toEqual([self]);
+  const { modules, missing } = findInPair(readPool(folder), [self, 'model.decoder.layers.0.self_attn.q_proj']);
+  expect([...modules.keys()]).toEqual([self]);
   expect([...missing]).toEqual([['model.decoder.layers.0.self_attn.q_proj', 'it is not a module of a T5']]);
 });
 

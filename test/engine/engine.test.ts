@@ -93,7 +93,7 @@ it('a knock-out for some tokens changes these directly, and others only downstre
   const alpha = before.expertSets[0]!.experts.findIndex(({ id }) => id === 'alpha');
   const tokens = after.sequences[0]!.done;
   let outside = 0;
-  for (let s = 0; s < after.sites.length; s++) {
+  for (let s = 0; s < after.modules.length; s++) {
     const [was, is] = [rowsAt(before, s), rowsAt(after, s)];
     for (let t = 0; t < tokens; t++) {
       const [old, now] = [chosenAt(was, t), chosenAt(is, t)];
@@ -316,7 +316,7 @@ it('places the modules that it can, and names those that it cannot', async () =>
     readFileSync(file, 'latin1').replaceAll('layers.1.mlp.up_proj', 'layers.9.mlp.up_proj'),
     'latin1',
   );
-  const { warnings, sites } = await (await open({ pool })).info();
+  const { warnings, modules } = await (await open({ pool })).info();
   expect(warnings.map(({ text: told }) => told)).toEqual([
     expect.stringMatching(
       /"alpha": 1 of 14 vectors in gate\.safetensors are for modules that it does not adapt: .*layers\.1\.mlp\.up_proj/,
@@ -330,7 +330,7 @@ it('places the modules that it can, and names those that it cannot', async () =>
     { code: 'vectors-unused', expert: 'alpha', module: up(1) },
     { code: 'modules-not-placed', expert: 'alpha', module: up(9) },
   ]);
-  expect(sites).toHaveLength(14);
+  expect(modules).toHaveLength(14);
 });
 
 describe('the cache', () => {

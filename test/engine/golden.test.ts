@@ -39,7 +39,7 @@ describe('the tiny pool', () => {
     const engine = await engineFor(tinyPool);
     const trace = await engine.route(requestOf(golden));
     expect(trace.router).toEqual(golden.router);
-    expect(trace.sites).toEqual(golden.sites);
+    expect(trace.modules).toEqual(golden.modules);
     expectLike(trace, golden, exact);
   });
 
@@ -82,7 +82,7 @@ describe('the tiny pool', () => {
     const engine = await engineFor(pool);
     const info = await engine.info();
     expect(info.warnings).toEqual([]);
-    expect(info.sites).toHaveLength(14);
+    expect(info.modules).toHaveLength(14);
     const trace = await engine.route({ text: 'the model', strategy: { name: 'phatgoose', k: 2 } });
     expect(pooled(trace).contribution!.every((c) => c > 0)).toBe(true);
   });

@@ -40,7 +40,7 @@ describe('the mixture of experts that ships', () => {
     const wanted = golden(name);
     const text = wanted.sequences[0]!.text!;
     const got = await whole.route({ text });
-    expect(got.sites.map((site) => site.path)).toEqual(wanted.sites.map((site) => site.path));
+    expect(got.modules.map((module) => module.path)).toEqual(wanted.modules.map((module) => module.path));
     expect([...got.sequences[0]!.tokens.start!]).toEqual([...wanted.sequences[0]!.tokens.start!]);
     expectMixture(got, wanted, bounds);
     expectMixture(await (await engineFor(7)).route({ text }), wanted, bounds);

@@ -154,9 +154,9 @@ describe('a child that', () => {
   };
   const head = `{ done: [0] }`;
   const piece = (what: string) => `process.send({ type: 'piece', id: m.id, piece: ${what} });`;
-  const block = `{ from: 0, to: 1, sequence: 0, experts: 1, k: 1, alwaysOn: 0 }`;
+  const block = `{ from: 0, to: 1, sequence: 0, experts: 1, k: 1, sharedExperts: 0 }`;
   const frame = piece(
-    `{ part: 'frame', frame: { source: {}, router: {}, interventions: [], expertSets: [], sites: [{}], sequences: [{ predictions: 0 }], blocks: [${block}] } }`,
+    `{ part: 'frame', frame: { source: {}, router: {}, interventions: [], expertSets: [], modules: [{}], sequences: [{ predictions: 0 }], blocks: [${block}] } }`,
   );
   const tokens = (count: string) => piece(`{ part: 'tokens', sequence: 0, kept: 0, tokens: { count: ${count} } }`);
   const cells = (chosen: string) =>

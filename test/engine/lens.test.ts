@@ -71,7 +71,7 @@ describe('of a pool', () => {
   it.each([256, 7])('ends with the predictions of the run, in chunks of %i', async (chunk) => {
     const engine = await engineFor(tinyPool, chunk);
     const [first] = await expectLens(engine, { text, strategy });
-    const layers = new Set(((await engine.info()) as PoolInfo).sites.map(({ layer }) => layer));
+    const layers = new Set(((await engine.info()) as PoolInfo).modules.map(({ layer }) => layer));
     expect(first!.layers).toEqual([...layers].sort((a, b) => a - b));
   });
 });

@@ -38,7 +38,7 @@ const scorings: Readonly<Record<string, string | undefined>> = {
 /** Sites are matched by position, because exporters give them different names. */
 export function expectMixture(got: Trace, wanted: Trace, bounds: Bounds): void {
   expect([...got.sequences[0]!.tokens.ids!]).toEqual([...wanted.sequences[0]!.tokens.ids!]);
-  expect(got.sites.map(({ layer }) => layer)).toEqual(wanted.sites.map(({ layer }) => layer));
+  expect(got.modules.map(({ layer }) => layer)).toEqual(wanted.modules.map(({ layer }) => layer));
   expect(got.router.k).toBe(wanted.router.k);
   expect(got.router.scoring ?? 'none').toBe(scorings[wanted.router.name] ?? 'softmax');
   expect(got.blocks).toHaveLength(wanted.blocks.length);
@@ -48,7 +48,7 @@ export function expectMixture(got: Trace, wanted: Trace, bounds: Bounds): void {
     expect({ from, to, experts, k }).toEqual({ from: other.from, to: other.to, experts: other.experts, k: other.k });
     expectNear(block, other, 'score', bounds.score);
     expectNear(block, other, 'selection', bounds.score);
-    if (block.alwaysOnWeight) expectNear(block, other, 'alwaysOnWeight', bounds.weight);
+    if (block.sharedWeight) expectNear(block, other, 'sharedWeight', bounds.weight);
     expectChosen(block, other, bounds);
   }
   expect(largestDifference(got.sequences[0]!.logProb!, wanted.sequences[0]!.logProb!)).toBeLessThan(bounds.logProb);
@@ -81,7 +81,7 @@ function smallestLead(scores: Float32Array, k: number): number {
   return Math.min(...best.slice(0, k).map((score, i) => score - (best[i + 1] ?? -Infinity)));
 }
 
-function expectNear(block: Block, other: Block, column: 'score' | 'selection' | 'alwaysOnWeight', bound: number): void {
+function expectNear(block: Block, other: Block, column: 'score' | 'selection' | 'sharedWeight', bound: number): void {
   expect(block[column] === undefined, `${column} is told`).toBe(other[column] === undefined);
   if (!other[column]) return;
   // Older code compares 0 where newer code leaves a group out.

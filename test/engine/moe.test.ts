@@ -75,11 +75,13 @@ describe('a mixture of experts', () => {
   it('is described with the experts of each layer and what it can do', async () => {
     const info = asLocal(await (await engineFor('qwen2-moe-transformers')).info());
     expect(info).toMatchObject({ kind: 'moe', router: { name: 'qwen2_moe', k: 2 }, warnings: [] });
-    expect(info.expertSets.map(({ scope, experts, alwaysOn }) => [scope, experts[3]?.id, alwaysOn?.[0]?.id])).toEqual([
+    expect(
+      info.expertSets.map(({ scope, experts, sharedExperts }) => [scope, experts[3]?.id, sharedExperts?.[0]?.id]),
+    ).toEqual([
       ['layer', '0.3', '0.shared'],
       ['layer', '1.3', '1.shared'],
     ]);
-    expect(info.sites.map(({ path: name, kind }) => [name, kind])).toEqual([
+    expect(info.modules.map(({ path: name, kind }) => [name, kind])).toEqual([
       ['model.layers.0.mlp.gate', 'router'],
       ['model.layers.1.mlp.gate', 'router'],
     ]);
@@ -88,11 +90,11 @@ describe('a mixture of experts', () => {
   it('as a source, offers its own router with another k, and ignores strategies', async () => {
     const engine = await engineFor('mixtral-transformers');
     const source = new ChildSource(engine);
-    const { can, experts, expertSets, sites, limits } = await source.describe();
+    const { can, experts, expertSets, modules, limits } = await source.describe();
     expect(can).toMatchObject({ route: true, whatIf: true, attribute: true, k: true });
     expect(can.strategies.map(({ name, takes }) => [name, takes])).toEqual([['native', ['k']]]);
     expect(experts.map(({ id }) => id)).toEqual(expertSets!.flatMap((set) => set.experts.map(({ id }) => id)));
-    expect([sites?.length, limits]).toEqual([2, { tokens: 256, k: 2, mostK: 8 }]);
+    expect([modules?.length, limits]).toEqual([2, { tokens: 256, k: 2, mostK: 8 }]);
     await expect(source.pool()).rejects.toMatchObject({ code: 'request-invalid' });
     const trace = await source.route({ text: 'the', strategy: { name: 'base' } });
     expect(trace.router).toMatchObject({ name: 'mixtral', k: 2 });

@@ -8,7 +8,7 @@ import { asLocal } from '../../src/requests/modelInfo.js';
 import { type NodeProto, parseModel, setInternal, writeModel } from '../../src/graph/model.js';
 import { findRouters } from '../../src/graph/moe/routers.js';
 import { integerOf, walkOf } from '../../src/graph/walk.js';
-import { changed, fixtures } from './mixtureTwins.js';
+import { changed, fixtures } from './mixtureVariants.js';
 import { copyOfTinyPool, root, temporaryFolder, tinyPool } from './support.js';
 
 const fixture = path.join(root, 'test/fixtures/moe/mixtral-transformers');

@@ -7,7 +7,7 @@ import { createEngine } from '../../src/engine/local.js';
 import { rowsAt } from '../../src/trace/model/access.js';
 import { softmax } from '../../src/trace/figures/distribution.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
-import { fixtures, groupLimited, groups, scale, withOtherExperts } from './mixtureTwins.js';
+import { fixtures, groupLimited, groups, scale, withOtherExperts } from './mixtureVariants.js';
 import { largestDifference, temporaryFolder } from './support.js';
 
 const cache = temporaryFolder();
@@ -55,10 +55,10 @@ describe.each(forms)('$name', ({ make }) => {
     const out = all.filter((e) => !stay.includes(e));
     const interventions = asked(before, action, 'experts' in given ? given.experts : out);
     const after = await engine.route({ text, interventions });
-    for (const s of after.sites.keys()) expectSound(after, s, stay);
+    for (const s of after.modules.keys()) expectSound(after, s, stay);
     // The results of the experts left out make no difference.
-    const twin = await open(withOtherExperts(folder, out));
-    const there = await twin.route({ text, interventions });
+    const variant = await open(withOtherExperts(folder, out));
+    const there = await variant.route({ text, interventions });
     expect([...there.sequences[0]!.logProb!]).toEqual([...after.sequences[0]!.logProb!]);
     expect([...rowsAt(there, 1).score!]).toEqual([...rowsAt(after, 1).score!]);
     // The results of the remaining experts do.
@@ -69,8 +69,8 @@ describe.each(forms)('$name', ({ make }) => {
 });
 
 /** The remaining experts come first, as far as there are any, and have all the weight. */
-function expectSound(trace: Trace, site: number, left: readonly number[]): void {
-  const { chosen, weight, k, tokens } = rowsAt(trace, site);
+function expectSound(trace: Trace, module: number, left: readonly number[]): void {
+  const { chosen, weight, k, tokens } = rowsAt(trace, module);
   for (let t = 0; t < tokens; t++) {
     const [row, weights] = [chosen, weight!].map((column) => [...column.subarray(t * k, (t + 1) * k)]);
     const some = row!.filter((e) => e >= 0);

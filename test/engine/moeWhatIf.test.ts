@@ -3,10 +3,10 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
-import { ownLayers } from '../../src/explorer/own.js';
-import { layersOf, rowsAt, sharedSites } from '../../src/trace/model/access.js';
+import { expertLayers } from '../../src/explorer/layerExperts.js';
+import { layersOf, rowsAt, sharedModules } from '../../src/trace/model/access.js';
 import { layerText } from '../../src/trace/text/label.js';
-import { scopeOf, sightOf } from '../../src/trace/model/sight.js';
+import { scopeOf, shownExpertsOf } from '../../src/trace/model/shownExperts.js';
 import type { Intervention, Scope, Trace } from '../../src/trace/model/trace.js';
 import { root, temporaryFolder } from './support.js';
 
@@ -55,7 +55,7 @@ const change = (action: 'knock-out' | 'force', expert: string, scope: Scope = {}
 describe.each(forms)('%s', (name) => {
   it('never chooses a knocked-out expert, and changes nothing before its layer', async () => {
     const before = await run(name);
-    const last = before.sites.length - 1;
+    const last = before.modules.length - 1;
     const id = favourite(before, last, 3);
     const after = await run(name, change('knock-out', id));
     const e = Number(id.split('.')[1]);
@@ -110,8 +110,8 @@ describe('a layer with two routers', () => {
   const [attention, mlp] = [2, 3];
 
   it('has separate experts for each, with different names', async () => {
-    const { sites, expertSets } = await run(name);
-    expect(sites.map(({ layer, kind }) => `${layer} ${kind}`)).toEqual([
+    const { modules, expertSets } = await run(name);
+    expect(modules.map(({ layer, kind }) => `${layer} ${kind}`)).toEqual([
       '0 self_attention',
       '0 mlp',
       '1 self_attention',
@@ -132,9 +132,9 @@ describe('a layer with two routers', () => {
     const after = await run(name, change('knock-out', id));
     const e = Number(id.split('.')[2]);
     for (let t = 0; t < after.sequences[0]!.done; t++) expect(chosen(after, mlp, t)).not.toContain(e);
-    for (const site of [0, 1, attention]) {
-      expect([...rowsAt(after, site).chosen]).toEqual([...rowsAt(before, site).chosen]);
-      expect([...rowsAt(after, site).weight!]).toEqual([...rowsAt(before, site).weight!]);
+    for (const module of [0, 1, attention]) {
+      expect([...rowsAt(after, module).chosen]).toEqual([...rowsAt(before, module).chosen]);
+      expect([...rowsAt(after, module).weight!]).toEqual([...rowsAt(before, module).weight!]);
     }
     const forced = await run(name, change('force', '1.self_attention.4'));
     expect(chosen(forced, attention, 2)).toEqual([4, -1]);
@@ -152,9 +152,12 @@ describe('a layer with two routers', () => {
     const trace = await run(name);
     const layers = layersOf(trace);
     expect(layers.map(layerText)).toEqual(['0 self_attention', '0 mlp', '1 self_attention', '1 mlp']);
-    expect(sightOf(trace, '1 mlp')).toMatchObject({ layer: { layer: 1, router: 'mlp' }, set: trace.expertSets[mlp] });
-    expect(layers.map((layer) => sharedSites(trace, { ...layer, sequence: 0 })?.set)).toEqual(trace.expertSets);
-    expect(ownLayers(trace)).toHaveLength(4);
+    expect(shownExpertsOf(trace, '1 mlp')).toMatchObject({
+      layer: { layer: 1, router: 'mlp' },
+      set: trace.expertSets[mlp],
+    });
+    expect(layers.map((layer) => sharedModules(trace, { ...layer, sequence: 0 })?.set)).toEqual(trace.expertSets);
+    expect(expertLayers(trace)).toHaveLength(4);
     expect(layers.map(scopeOf)[1]).toEqual({ layer: 0, kind: 'mlp' });
     const scoped = await run(name, change('knock-out', favourite(trace, attention, 3), scopeOf(layers[attention]!)));
     expect(chosen(scoped, attention, 3)).not.toEqual(chosen(trace, attention, 3));

@@ -13,8 +13,8 @@ export const target = 'because the gate was open and the cold wind moves it.';
 /** The same scores, weights and choices at each site; arrow's scores are closer than float32 can distinguish. */
 export function expectAlike(got: Trace, wanted: Trace): void {
   const near = wanted.router.name === 'arrow' ? 1e-6 : 0;
-  expect(got.sites).toEqual(wanted.sites);
-  got.sites.forEach(({ path: module }, s) => {
+  expect(got.modules).toEqual(wanted.modules);
+  got.modules.forEach(({ path: module }, s) => {
     const [mine, theirs] = [rowsAt(got, s), rowsAt(wanted, s)];
     expect(largestDifference(mine.score!, theirs.score!), module).toBeLessThan(bound);
     expect(largestDifference(mine.weight!, theirs.weight!), module).toBeLessThan(bound);

@@ -72,12 +72,12 @@ function giveArrow({ entry, plan }: Composed): void {
     let row = from;
     const vectors = plan.routers.slice(first, last).map(({ dIn, columns }) => {
       const out = new Float32Array(dIn * columns);
-      for (let site = 0; site < columns / n; site++, row++) {
-        const module = plan.modules[plan.rows[row]!]!.path;
+      for (let module = 0; module < columns / n; module++, row++) {
+        const name = plan.modules[plan.rows[row]!]!.path;
         for (let e = 0; e < n; e++)
           variants
-            .floats(`arrow.${module}._addons.router.expert_embeddings__${e}`)
-            .forEach((x, d) => (out[d * columns + site * n + e] = x / (10 * Math.sqrt(dIn))));
+            .floats(`arrow.${name}._addons.router.expert_embeddings__${e}`)
+            .forEach((x, d) => (out[d * columns + module * n + e] = x / (10 * Math.sqrt(dIn))));
       }
       return out;
     });
@@ -133,7 +133,7 @@ describe.each(Object.keys(strategies))('%s', (name) => {
   it.each([0, 1, 2])('gives the authors’ logits for text %i', async (t) => {
     const { trace, logits } = await run(name, t);
     expect(largestDifference(logits, golden.floats(`${name}.t${t}.logits`))).toBeLessThan(bound);
-    if (golden.has(`${name}.t${t}.${trace.sites[0]!.path}.scores`)) expectSameChoices(trace, `${name}.t${t}`);
+    if (golden.has(`${name}.t${t}.${trace.modules[0]!.path}.scores`)) expectSameChoices(trace, `${name}.t${t}`);
   });
 });
 
@@ -149,8 +149,8 @@ it('gives the same whether the output is read in one piece or several', async ()
 /** At every module, scores and weights within the bound and the same indexes; only arrow has scores closer than float32 can distinguish. */
 function expectSameChoices(trace: Trace, prefix: string): void {
   const near = prefix.startsWith('arrow') ? 1e-6 : 0;
-  expect(trace.sites).toHaveLength(36);
-  trace.sites.forEach(({ path: module }, s) => {
+  expect(trace.modules).toHaveLength(36);
+  trace.modules.forEach(({ path: module }, s) => {
     const { score, chosen, weight, experts, k, tokens } = rowsAt(trace, s);
     const [scores, wanted] = [
       golden.floats(`${prefix}.${module}.scores`),

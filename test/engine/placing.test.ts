@@ -190,7 +190,7 @@ describe('a packed projection', () => {
     const trace = pooled(await route(base, modules));
     const tolerance = base === 'half' ? 0.05 : 2e-5;
     expect(largestDifference(trace.logProb!, wanted.logProb!)).toBeLessThan(tolerance);
-    expect(trace.sites.map((site) => site.path)).toEqual(
+    expect(trace.modules.map((module) => module.path)).toEqual(
       layers.flatMap((layer) =>
         modules === whole ? [`${layer}.qkv_proj`] : ['q', 'k', 'v'].map((kind) => `${layer}.${kind}_proj`),
       ),

@@ -250,7 +250,7 @@ describe('the process that asks a server', () => {
     process.kill(client.pid!, 'SIGKILL');
     await expect(running).rejects.toMatchObject({ code: 'engine-died' });
     hold.silent = false;
-    expect((await client.route({ text: 'a' })).sites).toHaveLength(2);
+    expect((await client.route({ text: 'a' })).modules).toHaveLength(2);
     client.dispose();
   });
 

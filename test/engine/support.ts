@@ -20,14 +20,14 @@ export const tinyPool = path.join(root, 'test/fixtures/tiny-pool');
 /** A pool's trace as one table, with its one text and one block; `router` in the form of a request. */
 export function pooled(trace: Trace) {
   const [sequence, block, set] = [trace.sequences[0]!, trace.blocks[0]!, trace.expertSets[0]!];
-  const { sites, interventions } = trace;
+  const { modules, interventions } = trace;
   const strategy = strategyOfRouter(trace.router);
   return {
     ...block,
     ...sequence,
     tokens: sequence.tokens as TextTokens,
     experts: set.experts,
-    sites,
+    modules,
     interventions,
     strategy,
   };
@@ -108,7 +108,7 @@ export function expectLike(got: Trace, wanted: Trace, tolerance: Tolerance): voi
   expect(trace.done).toBe(trace.tokens.count);
   expect(trace.k).toBe(golden.k);
   const [t, n, k] = [golden.tokens.ids.length, golden.experts.length, golden.k];
-  const rows = golden.sites.map(({ path: name }) => trace.sites.findIndex((site) => site.path === name));
+  const rows = golden.modules.map(({ path: name }) => trace.modules.findIndex((module) => module.path === name));
   expect(rows).not.toContain(-1);
   let compared = 0;
   let closeCalls = 0;
@@ -118,7 +118,7 @@ export function expectLike(got: Trace, wanted: Trace, tolerance: Tolerance): voi
     if (golden.score) {
       expect(
         largestDifference(of(trace.score!, row, n), of(golden.score, module, n)),
-        `score at ${golden.sites[module]!.path}`,
+        `score at ${golden.modules[module]!.path}`,
       ).toBeLessThan(tolerance.score);
     }
     for (let token = 0; token < t; token++) {
@@ -132,7 +132,7 @@ export function expectLike(got: Trace, wanted: Trace, tolerance: Tolerance): voi
       }
       expect(
         [...trace.chosen.subarray(mine, mine + k)],
-        `choice at ${golden.sites[module]!.path}, token ${token}`,
+        `choice at ${golden.modules[module]!.path}, token ${token}`,
       ).toEqual([...golden.chosen.subarray(theirs, theirs + k)]);
       compared++;
       expect(

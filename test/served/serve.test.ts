@@ -76,8 +76,8 @@ function expectAlike(got: Trace, wanted: Trace): void {
     expect(told.logProb === undefined).toBe(own.logProb === undefined);
     if (own.logProb) expect(largestDifference(told.logProb!, own.logProb)).toBeLessThan(1e-3);
   }
-  expect(got.sites.map(({ path: at, stack, sequence }) => [at, stack, sequence])).toEqual(
-    wanted.sites.map(({ path: at, stack, sequence }) => [at, stack, sequence]),
+  expect(got.modules.map(({ path: at, stack, sequence }) => [at, stack, sequence])).toEqual(
+    wanted.modules.map(({ path: at, stack, sequence }) => [at, stack, sequence]),
   );
   expect(got.blocks.map(({ from, to, sequence }) => [from, to, sequence])).toEqual(
     wanted.blocks.map(({ from, to, sequence }) => [from, to, sequence]),

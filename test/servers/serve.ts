@@ -1,4 +1,5 @@
 /** gander-serve according to its protocol (python/gander-serve). Instead of running a model, it answers with a given trace. */
+import { writtenExpertSet } from '../../src/trace/file/container.js';
 import { encodeTrace } from '../../src/trace/file/file.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { type Handler, json } from './http.js';
@@ -19,7 +20,7 @@ export const framesType = 'application/x-gander-frames';
 export function ganderServe(options: ServeOptions): Handler {
   const { trace, token, streams = true, strategies = [], target = false } = options;
   const scores = 'scores' in options ? options.scores : true;
-  const { expertSets, sites, source } = trace('a');
+  const { expertSets, modules, source } = trace('a');
   return async ({ path, headers, body = {} }, response) => {
     if (path === '/health') return json(response, { status: 'ok' });
     if (token !== undefined && headers.authorization !== `Bearer ${token}`)
@@ -34,8 +35,8 @@ export function ganderServe(options: ServeOptions): Handler {
         limits: { tokens: 256 },
         can: { generate: true, whatIf: true, attribute: true, score: scores, stream: streams, target },
         strategies,
-        sites,
-        expertSets,
+        sites: modules,
+        expertSets: expertSets.map(writtenExpertSet),
         warnings: [{ code: 'dtype', text: 'The model runs in bfloat16.' }],
         versions: { 'gander-serve': '0.1.0', transformers: '5.24.0' },
       });

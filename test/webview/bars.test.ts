@@ -22,8 +22,8 @@ testMany([12, 24, 64], 'bars, chance and zero are in the same places for all of 
   await panel.show(wide(7));
   await panel.page.locator('#tab-summary').click();
   await panel.page.locator('[data-figure=usage] .badge').first().waitFor();
-  const signs = await panel.page.locator('[data-figure=usage] .badge').allInnerTexts();
-  expect(new Set(signs.map((sign) => sign.length)).size).toBeGreaterThan(1);
+  const shortLabels = await panel.page.locator('[data-figure=usage] .badge').allInnerTexts();
+  expect(new Set(shortLabels.map((shortLabel) => shortLabel.length)).size).toBeGreaterThan(1);
   for (const part of ['.badge', '.name', '.track', '.fill', '.reference'])
     await expect.poll(() => edges(panel, 'usage', part), { message: part }).toHaveLength(1);
 

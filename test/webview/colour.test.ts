@@ -215,7 +215,7 @@ describe('a map whose cells are too small to be seen', { tags: ['slow'] }, () =>
     await open({ width: 700, height: 780 });
     const trace = fabricate();
     await panel.show(trace);
-    await panel.post({ type: 'select', token: 200, site: 100 });
+    await panel.post({ type: 'select', token: 200, module: 100 });
     await panel.page.locator('[data-focus=grid-zoomRead]').click();
     await panel.settled();
     const [cell, plot] = [

@@ -5,7 +5,7 @@ import { abilities, type SourceDescription } from '../../src/requests/descriptio
 import type { Strategy } from '../../src/strategies/strategy.js';
 import { random } from '../../src/statistics/random.js';
 import { strategiesFor } from '../../src/strategies/index.js';
-import type { Block, ExpertSet, Intervention, Router, Site, Trace } from '../../src/trace/model/trace.js';
+import type { Block, ExpertSet, Intervention, Router, RoutedModule, Trace } from '../../src/trace/model/trace.js';
 
 export const kinds = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 
@@ -48,7 +48,7 @@ export const sample: readonly (readonly [Name, string])[] = [
   ['shell', '$ grep -c honk night.log | tee count.txt\n'],
 ];
 
-export function sitesOf(layers: number): Site[] {
+export function modulesOf(layers: number): RoutedModule[] {
   const place = (kind: string) => (['q', 'k', 'v', 'o'].includes(kind) ? 'self_attn' : 'mlp');
   return Array.from({ length: layers }, (_, layer) =>
     kinds.map((kind) => ({
@@ -129,7 +129,7 @@ export interface Fabrication {
   words?: readonly string[];
 }
 
-function holds(i: Intervention, module: Site, token: number): boolean {
+function holds(i: Intervention, module: RoutedModule, token: number): boolean {
   const s = i.scope;
   return (
     (s.layer === undefined || s.layer === module.layer) &&
@@ -153,7 +153,7 @@ export function fabricateAnew(options: Fabrication = {}): Trace {
   const { seed = 7, strategy = { name: 'phatgoose', k: 2 }, interventions = [] } = options;
   const made = options.words ? fromWords(options.words) : pieces(options.tokens);
   const list = made.pieces;
-  const mods = sitesOf(options.layers ?? 30);
+  const mods = modulesOf(options.layers ?? 30);
   const [M, T, N, P] = [mods.length, list.length, names.length, 5];
   const k = strategy.k ?? 1;
   const layers = options.layers ?? 30;
@@ -330,7 +330,7 @@ export function fabricateAnew(options: Fabrication = {}): Trace {
       },
     ],
     expertSets: [{ scope: 'pool', experts: names.map((name) => ({ id: name, name })) }],
-    sites: mods,
+    modules: mods,
     blocks: [
       {
         from: 0,
@@ -338,7 +338,7 @@ export function fabricateAnew(options: Fabrication = {}): Trace {
         sequence: 0,
         experts: N,
         k,
-        alwaysOn: 0,
+        sharedExperts: 0,
         chosen,
         weight,
         ...(options.bare ? {} : { score: affinity, contribution }),
@@ -380,11 +380,11 @@ export function partsOf(trace: Trace) {
     words: sequence.tokens.text!,
     count,
     experts: trace.expertSets[0]!.experts,
-    chosen: (site: number, token: number) => {
-      const at = (site * count + token) * block.k;
+    chosen: (module: number, token: number) => {
+      const at = (module * count + token) * block.k;
       return block.chosen.subarray(at, at + block.k);
     },
-    weight: (site: number, token: number) => block.weight![(site * count + token) * block.k]!,
+    weight: (module: number, token: number) => block.weight![(module * count + token) * block.k]!,
   };
 }
 
@@ -406,17 +406,17 @@ export function fabricateIds({ seed = 3, layers = 6, input = 60, output = 40 } =
   const [N, k, dense] = [256, 8, 2];
   const next = random(seed);
   const experts = Array.from({ length: N }, (_, e) => ({ id: String(e), name: String(e) }));
-  const sites: Site[] = [];
+  const modules: RoutedModule[] = [];
   const expertSets: ExpertSet[] = [];
   const lengths = [input, output];
   const blocks = (['encoder', 'decoder'] as const).map((stack, sequence): Block => {
     const T = lengths[sequence]!;
-    const from = sites.length;
+    const from = modules.length;
     const chosen = new Int16Array(layers * T * k).fill(-1);
     for (let l = 0; l < layers; l++) {
       const layer = dense + l;
       const path = `${stack}.layers.${layer}.mlp.gate`;
-      sites.push({ path, layer, stack, kind: 'router', sequence, expertSet: expertSets.length });
+      modules.push({ path, layer, stack, kind: 'router', sequence, expertSet: expertSets.length });
       expertSets.push({ scope: 'layer', experts });
       for (let t = 0; t < T; t++) {
         // The last token of the output did not go through any router.
@@ -426,7 +426,7 @@ export function fabricateIds({ seed = 3, layers = 6, input = 60, output = 40 } =
         chosen.set([...drawn], (l * T + t) * k);
       }
     }
-    return { from, to: sites.length, sequence, experts: N, k, alwaysOn: 0, chosen };
+    return { from, to: modules.length, sequence, experts: N, k, sharedExperts: 0, chosen };
   });
   return {
     source: { kind: 'server', name: 'A server', versions: {} },
@@ -439,7 +439,7 @@ export function fabricateIds({ seed = 3, layers = 6, input = 60, output = 40 } =
       predictions: 0,
     })),
     expertSets,
-    sites,
+    modules,
     blocks,
     created: '2026-01-01T00:00:00.000Z',
   };

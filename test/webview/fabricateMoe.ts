@@ -2,7 +2,7 @@
 import { random } from '../../src/statistics/random.js';
 import { softmax } from '../../src/trace/figures/distribution.js';
 import { abilities, type SourceDescription } from '../../src/requests/description.js';
-import type { Block, Site, Trace } from '../../src/trace/model/trace.js';
+import type { Block, RoutedModule, Trace } from '../../src/trace/model/trace.js';
 import { fabricate } from './fabricate.js';
 
 export interface MoeRecipe {
@@ -41,23 +41,23 @@ export function fabricateMoe(recipe: MoeRecipe = {}): Trace {
       weight.set(p, (l * T + t) * k);
     }
   }
-  const sites = Array.from({ length: layers }, (_, layer): Site => ({
+  const modules = Array.from({ length: layers }, (_, layer): RoutedModule => ({
     path: `model.layers.${layer}.mlp.gate`,
     layer,
     kind: 'router',
     sequence: 0,
     expertSet: layer,
   }));
-  const block: Block = { from: 0, to: layers, sequence: 0, experts: N, k, alwaysOn: 0, chosen, weight, score };
+  const block: Block = { from: 0, to: layers, sequence: 0, experts: N, k, sharedExperts: 0, chosen, weight, score };
   return {
     ...base,
     source: { kind: 'moe', name: moeDescription.name, versions: {} },
     router: { name: 'mixtral', k, scoring: 'softmax' },
-    expertSets: sites.map(({ layer }) => ({
+    expertSets: modules.map(({ layer }) => ({
       scope: 'layer',
       experts: Array.from({ length: N }, (_, e) => ({ id: `${layer}.${e}`, name: `Layer ${layer} expert ${e}` })),
     })),
-    sites,
+    modules,
     blocks: [block],
   };
 }

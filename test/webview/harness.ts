@@ -75,14 +75,14 @@ function pageOf({ theme, words, name, visit }: Asked, origin: string): string {
   });
 }
 
-export interface Site {
+export interface RoutedModule {
   readonly url: string;
   /** Keeps something until it is fetched. Returns its path. */
   give(body: Buffer): string;
   close(): Promise<void>;
 }
 
-export async function serve(): Promise<Site> {
+export async function serve(): Promise<RoutedModule> {
   const kept = new Map<string, Buffer>();
   let count = 0;
   const server: Server = createServer((request, response) => {
@@ -185,19 +185,19 @@ export class Panel {
 
   private constructor(
     readonly page: Page,
-    private readonly site: Site,
+    private readonly module: RoutedModule,
   ) {
     page.on('pageerror', this.heardError);
     page.on('console', this.heardMessage);
   }
 
   /** Opens a page in a window of its own. */
-  static async open(browser: Browser, site: Site, setup: Setup = {}): Promise<Panel> {
-    return Panel.openIn(await openPage(browser, setup.scale), site, setup);
+  static async open(browser: Browser, module: RoutedModule, setup: Setup = {}): Promise<Panel> {
+    return Panel.openIn(await openPage(browser, setup.scale), module, setup);
   }
 
   /** Opens a page in one that may have shown another, of which nothing is left. */
-  static async openIn(page: Page, site: Site, setup: Setup = {}): Promise<Panel> {
+  static async openIn(page: Page, module: RoutedModule, setup: Setup = {}): Promise<Panel> {
     const { script: name = 'panel', theme = 'dark', width = 1200, height = 800 } = setup;
     await throttle(page);
     await page.mouse.move(-1, -1);
@@ -207,10 +207,10 @@ export class Panel {
       colorScheme: theme.includes('light') ? 'light' : 'dark',
       forcedColors: 'none',
     });
-    const panel = new Panel(page, site);
+    const panel = new Panel(page, module);
     const visit = String(visits++);
     const asked: Asked = { name, theme, words: JSON.stringify(setup.words ?? {}), visit };
-    await page.goto(`${site.url}?${new URLSearchParams({ ...asked }).toString()}`);
+    await page.goto(`${module.url}?${new URLSearchParams({ ...asked }).toString()}`);
     return panel;
   }
 
@@ -246,7 +246,7 @@ export class Panel {
         );
         await (window as unknown as Harnessed).settled();
       },
-      this.site.give(pack(messages)),
+      this.module.give(pack(messages)),
     );
   }
 

@@ -35,7 +35,7 @@ async function showTab(name: string): Promise<string> {
 }
 
 async function select(sequence: number, token: number, s?: number): Promise<void> {
-  await panel.post({ type: 'select', sequence, token, ...(s !== undefined && { site: s }) });
+  await panel.post({ type: 'select', sequence, token, ...(s !== undefined && { module: s }) });
 }
 
 const label = async () => {

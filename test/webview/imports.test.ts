@@ -13,7 +13,7 @@ test.each(['vllm.npy', 'pairs.csv', 'moe_topk.jsonl', 'onnxruntime.log', 'router
   panel = await openPage();
   await panel.post({ type: 'pool', description: { ...serverDescription, warnings } });
   await panel.side('main', { title: name, strategy: { name: 'unknown' }, interventions: [], stale: false, trace });
-  await panel.post({ type: 'select', sequence: 0, token: 2, site: 1 });
+  await panel.post({ type: 'select', sequence: 0, token: 2, module: 1 });
   const tabs = panel.page.getByRole('tab');
   await expect.poll(() => tabs.count()).toBeGreaterThan(2);
   for (const tab of await tabs.all()) {

@@ -26,13 +26,13 @@ const changed = fabricate({ interventions });
 const loads = {
   plain: async () => {
     await panel.show(main);
-    await panel.post({ type: 'textInSight', is: true });
-    await panel.post({ type: 'select', token: 60, site: 100 });
+    await panel.post({ type: 'textVisible', is: true });
+    await panel.post({ type: 'select', token: 60, module: 100 });
   },
   full: async () => {
     await panel.show(changed, { before: main, stale: true });
     await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), { title: 'Arrow' }, 'other');
-    await panel.post({ type: 'select', token: 60, site: 100 });
+    await panel.post({ type: 'select', token: 60, module: 100 });
   },
 } as const;
 type Load = keyof typeof loads;
@@ -134,21 +134,21 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await open(beside);
     await panel.show(main);
     await expect.poll(() => panel.page.locator('.tokens').count()).toBe(1);
-    await panel.post({ type: 'textInSight', is: true });
+    await panel.post({ type: 'textVisible', is: true });
     await expect.poll(() => panel.page.locator('.tokens').count()).toBe(0);
     await expect.poll(() => panel.page.locator('.folded').innerText()).toContain('Text: shown in geese.md');
     // A selection in the editor still selects in the map.
-    await panel.post({ type: 'select', token: 40, site: 3 });
+    await panel.post({ type: 'select', token: 40, module: 3 });
     await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 41 of 266');
     await panel.page.locator('[data-focus=text-show]').click();
     await panel.settled();
     await expect.poll(() => panel.page.locator('.t.selected').getAttribute('data-i')).toBe('40');
     await panel.reload();
     await panel.show(main);
-    await panel.post({ type: 'textInSight', is: true });
+    await panel.post({ type: 'textVisible', is: true });
     await expect.poll(() => panel.page.locator('.t').count()).toBe(266);
     await panel.page.locator('[data-focus=text-fold]').click();
-    await panel.post({ type: 'textInSight', is: false });
+    await panel.post({ type: 'textVisible', is: false });
     await expect.poll(() => panel.page.locator('.tokens').count()).toBe(0);
     await expect.poll(() => panel.page.locator('.folded').innerText()).toContain('Text: folded');
   });

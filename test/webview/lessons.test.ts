@@ -24,7 +24,7 @@ async function openFull(setup: Setup): Promise<void> {
   panel = await openPage(setup);
   await panel.show(changed, { before: main });
   await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), { title: 'Arrow' }, 'other');
-  await panel.post({ type: 'select', token: 60, site: 100 });
+  await panel.post({ type: 'select', token: 60, module: 100 });
 }
 
 const inWindow = (selector: string) =>
@@ -209,7 +209,7 @@ describe('the tour', { tags: ['slow'] }, () => {
   test('leaves focus and view as they were when it is skipped', async () => {
     await open({ width: 720, height: 680 });
     await goToTab('predictions', false);
-    await panel.post({ type: 'select', token: 33, site: 12 });
+    await panel.post({ type: 'select', token: 33, module: 12 });
     await panel.page.locator('[data-focus=grid-filter]').focus();
     await panel.post({ type: 'tour' });
     await panel.page.locator('.tour').waitFor();

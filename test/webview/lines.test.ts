@@ -1,7 +1,7 @@
 /** The map of a text's lines: beside the editor's own, or as an overview of a long file. */
 import { describe, expect, test } from 'vitest';
 import { measured } from '../../src/trace/figures/colouring.js';
-import { sharedSites } from '../../src/trace/model/access.js';
+import { sharedModules } from '../../src/trace/model/access.js';
 import { allTokenShares, tokenLeaders } from '../../src/trace/figures/leaders.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { fabricate, fabricateIds, fabricateAttribution, names } from './fabricate.js';
@@ -27,7 +27,7 @@ async function press(segment: string): Promise<void> {
 /** Like a host with an editor beside it that shows a text beginning at its tenth line. */
 async function besideEditor(trace: Trace, lines = { from: 0, to: 12 }): Promise<void> {
   await panel.show(trace);
-  await panel.post({ type: 'textInSight', is: true });
+  await panel.post({ type: 'textVisible', is: true });
   await panel.post({ type: 'lines', lines: { runs: [[0, 9]], height: 20 } });
   await panel.post({ type: 'visible', lines });
 }
@@ -67,7 +67,7 @@ describe('a line', () => {
     await expect.poll(() => caption()).toContain('Lines down, layers across');
     await panel.goTo(14, 2);
     const tokens = tokensOf(trace, 2);
-    const { expert } = tokenLeaders(trace, sharedSites(trace, { layer: 14 })!);
+    const { expert } = tokenLeaders(trace, sharedModules(trace, { layer: 14 })!);
     const counts = names.map((_, e) => tokens.filter((t) => expert[t] === e).length);
     const most = Math.max(...counts);
     const share = Math.round((100 * most) / tokens.length);
@@ -95,7 +95,7 @@ describe('a line', () => {
     await expect
       .poll(() => detail.locator('.detailTitle').innerText())
       .toContain(`tokens ${first + 1} to ${last + 1} of ${trace.sequences[0]!.tokens.count} · layer 0`);
-    const part = sharedSites(trace, { layer: 0 })!;
+    const part = sharedModules(trace, { layer: 0 })!;
     const all = allTokenShares(trace, part);
     const sums = names.map((_, e) => tokens.reduce((sum, t) => sum + all[t * names.length + e]!, 0) / tokens.length);
     const best = sums.indexOf(Math.max(...sums));

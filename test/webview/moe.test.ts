@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { load } from '../../src/statistics/load.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
-import { rowsAt, sharedSites } from '../../src/trace/model/access.js';
+import { rowsAt, sharedModules } from '../../src/trace/model/access.js';
 import { slotsIn } from '../../src/trace/figures/colours.js';
 import { measured } from '../../src/trace/figures/colouring.js';
 import { coactivation, usage } from '../../src/trace/figures/usage.js';
@@ -110,7 +110,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
       await expect.poll(() => panel.page.locator('[data-focus=segment-Modules]').count()).toBe(0);
       await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('48');
       const summary = await showTab('summary');
-      const share = usage(trace, sharedSites(trace, { layer: 0 })!).share;
+      const share = usage(trace, sharedModules(trace, { layer: 0 })!).share;
       expect(summary).toContain(`${load(share).effective.toFixed(1)} of 128`);
       expect(summary).toContain(load(share).cv.toFixed(2));
       expect(summary).toContain(`${load(share).dead.length} experts`);
@@ -119,7 +119,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
         await showTab(tab);
         expect(await panel.serious(), tab).toEqual([]);
       }
-      await panel.post({ type: 'select', token: 60, site: 12 });
+      await panel.post({ type: 'select', token: 60, module: 12 });
       await showTab('cell');
       await shot('cell');
       await choose('colour-by', 'entropy');
@@ -171,7 +171,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     const at = measured(trace, 0, 'weight', { layer: 46 }).strength;
     await expect.poll(async () => (await dressed('^s\\d'))[40]).toBe(`s${Math.min(4, Math.floor(at[40]! * 5))}`);
     // Looking at another row does not measure another layer.
-    await panel.post({ type: 'select', token: 40, site: 3 });
+    await panel.post({ type: 'select', token: 40, module: 3 });
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('ArrowDown');
     await expect.poll(() => label()).toContain('layer 4, ');
@@ -185,7 +185,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     const row = 20;
     const y = box.y + 18 + ((box.height - 24) / 48) * (row + 0.5);
     await panel.page.mouse.move(box.x + 40, y);
-    const own = usage(trace, sharedSites(trace, { layer: row })!).share;
+    const own = usage(trace, sharedModules(trace, { layer: row })!).share;
     await expect.poll(() => text('.tip')).toContain(`layer ${row}`);
     const tip = await text('.tip');
     expect(tip).toContain(`${load(own).effective.toFixed(1)} of 128`);
@@ -193,7 +193,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await panel.page.mouse.click(box.x + 40, y);
     await expect.poll(() => dressed('^x')).toEqual(expertsOf(row));
     // A cell is the router's own, with no module in between.
-    await panel.post({ type: 'select', token: 60, site: row });
+    await panel.post({ type: 'select', token: 60, module: row });
     const first = rowsAt(trace, row).chosen[60 * 8]!;
     await expect.poll(() => label()).toContain(`layer ${row}, expert ${first} `);
     await panel.page.locator('.cell').focus();
@@ -210,13 +210,13 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await panel.page.locator('[data-focus=table-loadByLayer]').click();
     await panel.settled();
     const cells = panel.page.locator('[data-figure=loadByLayer] tbody tr').nth(46).locator('td');
-    const { effective, dead, cv, entropyRatio } = load(usage(trace, sharedSites(trace, { layer: 46 })!).share);
+    const { effective, dead, cv, entropyRatio } = load(usage(trace, sharedModules(trace, { layer: 46 })!).share);
     await expect
       .poll(() => cells.allInnerTexts())
       .toEqual([`${effective.toFixed(1)} of 128`, String(dead.length), cv.toFixed(2), entropyRatio.toFixed(2)]);
     await panel.page.locator('[data-focus="load-46"]').click();
     await expect.poll(() => valueOf('colour-layer')).toBe('46');
-    const [best] = pairsOf(coactivation(trace, sharedSites(trace, { layer: 46 })!));
+    const [best] = pairsOf(coactivation(trace, sharedModules(trace, { layer: 46 })!));
     const pair = panel.page.locator('.pairs > span').first();
     await expect
       .poll(async () => (await pair.innerText()).split(/\s+/))

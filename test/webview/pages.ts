@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterEach, expect, inject, test } from 'vitest';
 import { rest } from '../workbench/harness/throttle.mjs';
-import { openPage, Panel, serve, type Setup, type Site } from './harness.js';
+import { openPage, Panel, serve, type Setup, type RoutedModule } from './harness.js';
 
 const pictures = join(import.meta.dirname, '../../artifacts/webview');
 
@@ -12,7 +12,7 @@ export async function picture(page: Page, name: string, options: { readonly full
 }
 
 // This worker's connection to the shared browser, and the server of its pages. Both end with the worker.
-let begun: Promise<readonly [Browser, Site]> | undefined;
+let begun: Promise<readonly [Browser, RoutedModule]> | undefined;
 
 /** Pages that no test is using, by their scale, which cannot change. A new page costs a window and a process. */
 const free = new Map<number, Page[]>();
@@ -38,9 +38,9 @@ export function pages(): (setup?: Setup) => Promise<Panel> {
     expect(trouble).toEqual([]);
   });
   return async (setup = {}) => {
-    const [browser, site] = await (begun ??= Promise.all([chromium.connect(inject('browser')), serve()]));
+    const [browser, module] = await (begun ??= Promise.all([chromium.connect(inject('browser')), serve()]));
     const { scale = 1 } = setup;
-    const panel = await Panel.openIn(await pageOf(browser, scale), site, setup);
+    const panel = await Panel.openIn(await pageOf(browser, scale), module, setup);
     opened.push({ panel, scale });
     return panel;
   };

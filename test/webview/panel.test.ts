@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
-import { sharedSites } from '../../src/trace/model/access.js';
+import { sharedModules } from '../../src/trace/model/access.js';
 import { coactivation } from '../../src/trace/figures/usage.js';
 import { colourCount, expertStyle } from '../../src/look/palette.js';
 import {
@@ -344,7 +344,7 @@ describe('the tabs', () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
-    await panel.post({ type: 'select', token: 20, site: 100 });
+    await panel.post({ type: 'select', token: 20, module: 100 });
     await expect.poll(() => panel.page.locator('[data-figure=affinities] .bar').count()).toBe(12);
     await expect.poll(() => panel.page.locator('[data-figure=affinities] .mark:not(:empty)').count()).toBe(2);
     const { experts, chosen, weight } = partsOf(trace);
@@ -358,7 +358,7 @@ describe('the tabs', () => {
     await open();
     await panel.show(fabricate());
     await showTab('summary');
-    await panel.post({ type: 'select', token: 20, site: 100 });
+    await panel.post({ type: 'select', token: 20, module: 100 });
     await expect.poll(() => text('.strip')).toMatch(/token 21 of 266, layer 14, /);
     await panel.page.locator('[data-focus=grid-strip]').click();
     await expect.poll(() => text('.tabBody')).toContain('module sends it to');
@@ -402,7 +402,7 @@ describe('the tabs', () => {
     await open();
     const before = fabricate();
     await panel.show(before);
-    await panel.post({ type: 'select', token: 30, site: 100 });
+    await panel.post({ type: 'select', token: 30, module: 100 });
     await showTab('whatIf');
     // Before an expert is chosen, it is the leader in the selected cell.
     const leader = names[partsOf(before).chosen(100, 30)[0]!]!;
@@ -419,12 +419,12 @@ describe('the tabs', () => {
 
     await panel.page.locator('[data-focus=whatif-action]').selectOption('logit-bias');
     await panel.page.locator('[data-focus=whatif-amount]').fill('-2.5');
-    await panel.page.locator('[data-focus=whatif-where]').selectOption(`module:${before.sites[100]!.path}`);
+    await panel.page.locator('[data-focus=whatif-where]').selectOption(`module:${before.modules[100]!.path}`);
     await panel.page.locator('[data-focus=whatif-token]').uncheck();
     await panel.page.locator('[data-focus=whatif-apply]').click();
     await expect
       .poll(async () => (await panel.sent('route')).at(-1)!.interventions)
-      .toEqual([{ action: 'logit-bias', expert: 'prose', amount: -2.5, scope: { module: before.sites[100]!.path } }]);
+      .toEqual([{ action: 'logit-bias', expert: 'prose', amount: -2.5, scope: { module: before.modules[100]!.path } }]);
 
     const everywhere: Intervention = { action: 'knock-out', expert: 'prose', scope: {} };
     const after = fabricate({ interventions: [everywhere] });
@@ -446,7 +446,7 @@ describe('the tabs', () => {
     await open();
     const before = fabricate({ tokens: 60 });
     const interventions: Intervention[] = [
-      { action: 'knock-out', expert: 'prose', scope: { module: before.sites[0]!.path } },
+      { action: 'knock-out', expert: 'prose', scope: { module: before.modules[0]!.path } },
     ];
     const after = fabricate({ tokens: 60, interventions });
     await panel.show(after, { before });
@@ -683,7 +683,7 @@ describe('running', () => {
       return disabled !== 'true';
     };
     await panel.show(cut(whole, 100), { running: { what: 'route', done: 100, total: 266 } });
-    await panel.post({ type: 'select', token: 20, site: 100 });
+    await panel.post({ type: 'select', token: 20, module: 100 });
     await expect.poll(() => text('.tabBody')).toContain('The affinities come when the run is done.');
     await showTab('summary');
     await expect.poll(() => panel.page.locator('[data-figure=entropy]').count()).toBe(0);
@@ -887,15 +887,15 @@ describe('a picture compared with its trace, cell by cell', { tags: ['slow'] }, 
     await panel.show(trace);
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     await panel.page.locator('[data-focus=grid-zoomIn]').click();
-    await panel.post({ type: 'select', token: 70, site: 200 });
+    await panel.post({ type: 'select', token: 70, module: 200 });
     await panel.post({ type: 'filter', expert: 'go' });
     const cells = await cellsOf(await saved('Picture (SVG)'));
     expect(Object.keys(cells)).toHaveLength(80 * 210);
-    for (let site = 0; site < 210; site++) {
+    for (let module = 0; module < 210; module++) {
       for (let token = 0; token < 80; token++) {
-        const cell = cells[`${site} ${token}`]!;
-        const leader = parts.experts[parts.chosen(site, token)[0]!]!.name;
-        if (!cell.said.endsWith(`: ${leader}`)) expect(cell.said, `${site} ${token}`).toContain(leader);
+        const cell = cells[`${module} ${token}`]!;
+        const leader = parts.experts[parts.chosen(module, token)[0]!]!.name;
+        if (!cell.said.endsWith(`: ${leader}`)) expect(cell.said, `${module} ${token}`).toContain(leader);
       }
     }
     expect(cells['0 0']!.said).toMatch(/^layer 0, query, token/);
@@ -954,7 +954,7 @@ describe('what is remembered', { tags: ['slow'] }, () => {
     const trace = fabricate();
     await panel.show(trace);
     await panel.post({ type: 'remember', memory: 'file:///geese.md#1' });
-    await panel.post({ type: 'select', token: 25, site: 50 });
+    await panel.post({ type: 'select', token: 25, module: 50 });
     await showTab('predictions');
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     await panel.page.locator('[data-focus=legend-sql]').click();
@@ -1006,7 +1006,7 @@ describe('sizes', { tags: ['slow'] }, () => {
     const made = fabricate({ tokens: 40, bare: true, strategy: { name: 'base' } });
     const { logProb: _l, topIds: _i, topLogProb: _p, topTokens: _t, ...sequence } = made.sequences[0]!;
     await panel.show({ ...made, sequences: [{ ...sequence, predictions: 0 }] });
-    await panel.post({ type: 'select', token: 3, site: 7 });
+    await panel.post({ type: 'select', token: 3, module: 7 });
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) await showTab(tab);
     await showTab('cell');
     await expect.poll(() => text('.tabBody')).toContain('This trace holds no affinities.');
@@ -1019,7 +1019,7 @@ describe('sizes', { tags: ['slow'] }, () => {
     // Two layers, because sending the bytes to the page is the slow part here.
     await panel.show(fabricate({ tokens: 10_000, layers: 2, bare: true }));
     await expect.poll(() => panel.page.locator('.t').count()).toBe(10_000);
-    await panel.post({ type: 'select', token: 9_990, site: 3 });
+    await panel.post({ type: 'select', token: 9_990, module: 3 });
     await expect.poll(() => panel.page.locator('.t.selected').isVisible()).toBe(true);
     await panel.page.locator('[data-focus=grid-zoomFit]').click();
     await panel.settled();
@@ -1061,7 +1061,7 @@ describe('many experts', { tags: ['slow'] }, () => {
     // Instead of as many columns as experts, there is a list of the pairs.
     await panel.page.locator('[data-focus=table-coactivation]').click();
     await panel.settled();
-    const pairs = pairsOf(coactivation(trace, sharedSites(trace)!)).length;
+    const pairs = pairsOf(coactivation(trace, sharedModules(trace)!)).length;
     const rows = await panel.page.locator('[data-figure=coactivation] table').getAttribute('aria-rowcount');
     expect(rows).toBe(String(pairs + 1));
   });
@@ -1154,11 +1154,11 @@ describe('what the system’s settings ask for', () => {
       .first()
       .evaluate((token) => getComputedStyle(token).backgroundImage);
     expect(band).toContain('gradient');
-    const paper = canvas!.match(/\d+/g)!.map(Number);
+    const content = canvas!.match(/\d+/g)!.map(Number);
     const expected = partsOf(trace).chosen(0, 12)[0]!;
     await panel.page.locator('[data-focus="segment-Modules"]').click();
     await panel.goTo(12, 0);
-    await expect.poll(async () => nearestExpert(await cellColour(), paper, light)).toBe(expected);
+    await expect.poll(async () => nearestExpert(await cellColour(), content, light)).toBe(expected);
     await picture(panel.page, `forced-${colorScheme}`);
   });
 });
@@ -1169,7 +1169,7 @@ describe('axe finds nothing serious', () => {
     const before = fabricate({ tokens: 80 });
     const after = fabricate({ tokens: 80, interventions: [{ action: 'force', expert: 'go', scope: { layer: 3 } }] });
     await panel.show(after, { before, attribution: fabricateAttribution(after) });
-    await panel.post({ type: 'select', token: 20, site: 30 });
+    await panel.post({ type: 'select', token: 20, module: 30 });
     await panel.page.locator('[data-focus=grid-filter]').click();
     await panel.page.locator('[data-focus=head-generate]').click();
     for (const tab of ['cell', 'summary', 'predictions', 'whatIf', 'compare']) {
@@ -1195,7 +1195,7 @@ describe('pictures to look at', { tags: ['slow'] }, () => {
       };
       await panel.show(trace);
       await shot('first');
-      await panel.post({ type: 'select', token: 60, site: 100 });
+      await panel.post({ type: 'select', token: 60, module: 100 });
       for (const tab of ['cell', 'summary', 'predictions']) {
         await showTab(tab);
         await shot(tab);

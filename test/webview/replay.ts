@@ -21,7 +21,7 @@ async function replay(): Promise<void> {
   try {
     const trace = decodeTrace(new Uint8Array(await (await fetch(url)).arrayBuffer()));
     post({ type: 'pool', description: await new FileSource(name).describe() });
-    post({ type: 'textInSight', is: false });
+    post({ type: 'textVisible', is: false });
     for (const message of new SideSender().messages('main', sideOfFile(name, trace))) post(message);
   } catch (thrown) {
     post({ type: 'pool', description: undefined, error: GanderError.from(thrown).toData() });

@@ -1,6 +1,6 @@
 /** A scope: a part of the text, looked at by itself. */
 import { expect, test } from 'vitest';
-import { sharedSites } from '../../src/trace/model/access.js';
+import { sharedModules } from '../../src/trace/model/access.js';
 import { contrast } from '../../src/trace/figures/contrast.js';
 import { difference } from '../../src/trace/figures/difference.js';
 import { regionScopes } from '../../src/trace/text/scopes.js';
@@ -101,7 +101,7 @@ test('fades lines outside it, too', async () => {
 test('the summary describes it and compares it with the rest', { tags: ['slow'] }, async () => {
   await open();
   await choose();
-  const found = contrast(main, sharedSites(main)!, fence.ranges);
+  const found = contrast(main, sharedModules(main)!, fence.ranges);
   await panel.page.locator('[data-figure=scopeChange] tbody tr').first().waitFor();
   const rows = await panel.page.locator('[data-figure=scopeChange] tbody tr').allInnerTexts();
   expect(rows).toHaveLength(names.length);
@@ -183,7 +183,7 @@ test('a comparison is of its tokens only', { tags: ['slow'] }, async () => {
   const tokens = to - from;
   const whole = difference(main, other);
   const found = difference(main, other, {}, whole.alignment, fence.ranges);
-  expect(found.all.cells).toBe(tokens * main.sites.length);
+  expect(found.all.cells).toBe(tokens * main.modules.length);
   const numbers = (await panel.page.locator('.tabBody .numbers').innerText()).replace(/\s+/g, ' ');
   expect(numbers).toContain(`${Math.round(found.all.topKOverlap * 100)}%`);
   expect(numbers).toContain(`${tokens} of ${tokens}`);

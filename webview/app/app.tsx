@@ -2,7 +2,7 @@
 import { useEffect } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { WhenHere } from '../components/late.js';
+import { WhenHere } from '../components/lazy.js';
 import { LessonsProvider } from '../components/explain.js';
 import { Splitter } from '../components/splitter.js';
 import type { GridScene } from '../map/scene.js';
@@ -12,12 +12,12 @@ import { Header, News } from '../header/header.js';
 import { Legend } from '../legend/legend.js';
 import type { Saver } from '../header/save.js';
 import { Texts } from '../text/text.js';
-import { late } from '../store/late.js';
+import { lazy } from '../store/lazy.js';
 import { reasonAgainst } from '../store/reasons.js';
 import { Refusal } from './refusal.js';
 import { Views } from './views.js';
 
-const lessons = late(() => import('./lessons.js'));
+const lessons = lazy(() => import('./lessons.js'));
 
 export function App({ scene, saver }: { readonly scene: GridScene; readonly saver: Saver }) {
   const store = useStore();

@@ -1,9 +1,9 @@
 import type { ComponentType } from 'preact';
 import { useStore } from '../components/context.js';
-import { WhenHere } from '../components/late.js';
+import { WhenHere } from '../components/lazy.js';
 import { Tabs } from '../components/tabs.js';
 import { t } from '../look/strings.js';
-import { late } from '../store/late.js';
+import { lazy } from '../store/lazy.js';
 import type { Tab } from '../store/state.js';
 import { Compare } from '../tabs/compare/compare.js';
 import { Detail } from '../tabs/detail/detail.js';
@@ -11,7 +11,7 @@ import { Predictions } from '../tabs/predictions/predictions.js';
 import { Summary } from '../tabs/summary/summary.js';
 import { WhatIf } from '../tabs/whatIf/whatIf.js';
 
-const lens = late(() => import('../tabs/lens/lens.js'));
+const lens = lazy(() => import('../tabs/lens/lens.js'));
 
 /** The views beside the map, in the order of their tabs. */
 export const views: Readonly<Record<Tab, ComponentType>> = {

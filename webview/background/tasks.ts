@@ -74,7 +74,7 @@ export const tokensOf = (trace: Trace): number => trace.sequences.reduce((sum, {
 
 /** How much work a task is, in tokens or cells. */
 export function sizeOf({ task, a, b }: Task): number {
-  return task === 'partners' ? tokensOf(a) + tokensOf(b) : tokensOf(a) * a.sites.length;
+  return task === 'partners' ? tokensOf(a) + tokensOf(b) : tokensOf(a) * a.modules.length;
 }
 
 /** From this size on, a task would block the page for longer than a frame or a few, so the worker does it. */

@@ -1,6 +1,6 @@
 /** An expert as all views show it: its short label on its colour, and its name. */
 import { plainName } from '../look/names.js';
-import { classOf, signOf, type Looks } from '../look/looks.js';
+import { classOf, shortLabelOf, type Looks } from '../look/looks.js';
 
 interface Props {
   readonly looks: Looks;
@@ -10,7 +10,7 @@ interface Props {
 export function Badge({ looks, expert }: Props) {
   return (
     <span class={`badge ${classOf(looks.slots[expert]!)}`} aria-hidden="true">
-      {signOf(looks.set, expert)}
+      {shortLabelOf(looks.set, expert)}
     </span>
   );
 }

@@ -4,10 +4,10 @@ import { useContext, useRef, useState } from 'preact/hooks';
 import type { Explanation } from '../lessons/explanation.js';
 import type { FigureName } from '../lessons/explanations.js';
 import { t } from '../look/strings.js';
-import type { Late } from '../store/late.js';
+import type { Lazy } from '../store/lazy.js';
 import { Button } from './controls.js';
 
-const lessons = createContext<Late<{ readonly Explanation: typeof Explanation }> | undefined>(undefined);
+const lessons = createContext<Lazy<{ readonly Explanation: typeof Explanation }> | undefined>(undefined);
 
 export const LessonsProvider = lessons.Provider;
 

@@ -44,7 +44,7 @@ export function Figure({ name, title, caption, chart, table, control, foot }: Fi
   const store = useStore();
   const tables = store.view.tables.value;
   const isTable = tables.includes(name);
-  const twin = table();
+  const rows = table();
   return (
     <Part
       name={name}
@@ -68,7 +68,7 @@ export function Figure({ name, title, caption, chart, table, control, foot }: Fi
       {caption !== undefined && <p class="caption">{caption}</p>}
       {isTable ? (
         <>
-          <TableBox rows={twin} caption={title} />
+          <TableBox rows={rows} caption={title} />
           {foot}
         </>
       ) : (
@@ -76,9 +76,9 @@ export function Figure({ name, title, caption, chart, table, control, foot }: Fi
           <div class="chart" aria-hidden="true">
             {chart()}
           </div>
-          {twin.count * twin.head.length <= small && (
+          {rows.count * rows.head.length <= small && (
             <div class="unseen">
-              <Table rows={twin} caption={title} />
+              <Table rows={rows} caption={title} />
             </div>
           )}
         </>

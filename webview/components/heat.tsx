@@ -1,7 +1,7 @@
 /** Rows × experts, shaded by value. A few are drawn as cells that show their value on hovering, many as one image. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { max, range } from 'd3-array';
-import { classOf, signOf, type Looks } from '../look/looks.js';
+import { classOf, shortLabelOf, type Looks } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { channels, colourOf, theme } from '../look/theme.js';
 
@@ -87,8 +87,8 @@ interface LetterProps {
 
 /** An expert's short label in its colour, squeezed if it is too wide. */
 function Letter({ looks, expert, x, y, room }: LetterProps) {
-  const sign = signOf(looks.set, expert);
-  const needed = Math.max(12, 4 + sign.length * unitsOfLetter);
+  const shortLabel = shortLabelOf(looks.set, expert);
+  const needed = Math.max(12, 4 + shortLabel.length * unitsOfLetter);
   const wide = Math.min(needed, room);
   return (
     <g class={classOf(looks.slots[expert]!)}>
@@ -100,9 +100,9 @@ function Letter({ looks, expert, x, y, room }: LetterProps) {
         class="letter"
         text-anchor="middle"
         dominant-baseline="central"
-        {...(needed > wide && sign.length > 1 && { textLength: wide - 2, lengthAdjust: 'spacingAndGlyphs' })}
+        {...(needed > wide && shortLabel.length > 1 && { textLength: wide - 2, lengthAdjust: 'spacingAndGlyphs' })}
       >
-        {sign}
+        {shortLabel}
       </text>
     </g>
   );
@@ -154,7 +154,7 @@ function HeatImage({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
       <svg viewBox={`0 0 ${width} ${top + high + 2}`} class="heat">
         {ticks.map((e) => (
           <text key={e} x={left + (e + 0.5) * cell} y={11} class="axisText" text-anchor="middle">
-            {signOf(looks.set, e)}
+            {shortLabelOf(looks.set, e)}
           </text>
         ))}
         {rows.map((r) => (
@@ -166,7 +166,7 @@ function HeatImage({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
             text-anchor="end"
             dominant-baseline="central"
           >
-            {rowExperts ? signOf(looks.set, r) : rowLabels[r]}
+            {rowExperts ? shortLabelOf(looks.set, r) : rowLabels[r]}
           </text>
         ))}
       </svg>

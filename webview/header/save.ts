@@ -57,17 +57,17 @@ export function saver(scene: GridScene): Saver {
 
 /** What the map shows; a picture of the other run has that run's title. */
 function pictureOf(scene: GridScene, part: Part): Picture | undefined {
-  const paper = part === 'whole' ? scene.whole() : scene.paper.peek();
+  const content = part === 'whole' ? scene.whole() : scene.content.peek();
   const seen = scene.frame();
   const trace = scene.trace.peek();
   const frame =
     part === 'whole'
-      ? paper && wholeFrame(extentOf(paper.raster))
+      ? content && wholeFrame(extentOf(content.raster))
       : seen && { ...seen, ratio: Math.max(2, seen.ratio) };
-  if (!paper || !frame || !trace) return undefined;
-  const { title, sight } = scene.store.side(scene.side.peek());
+  if (!content || !frame || !trace) return undefined;
+  const { title, shownExperts } = scene.store.side(scene.side.peek());
   const parts = [title.peek(), strategyTitle(scene.store, trace.router.name)];
-  return { title: parts.filter(Boolean).join(' · '), trace, set: sight.peek()?.set, paper, frame };
+  return { title: parts.filter(Boolean).join(' · '), trace, set: shownExperts.peek()?.set, content, frame };
 }
 
 function drawnFor(store: Store, svg: string, part: Part) {

@@ -15,9 +15,9 @@ export function StrategySwitch() {
   const [own] = itself ? offers(store) : [];
   const offered = itself ? [] : offers(store).map(({ name }) => name);
   const busy = reasonAgainst(store, 'route');
-  const reason = busy ?? (itself ? t('strategyOwn') : undefined);
+  const reason = busy ?? (itself ? t('strategyNative') : undefined);
   const names = offered.includes(now.name) ? offered : [now.name, ...offered];
-  const experts = store.main.sight.value?.set.experts ?? store.description.value?.experts ?? [];
+  const experts = store.main.shownExperts.value?.set.experts ?? store.description.value?.experts ?? [];
   const mostK = store.description.value?.limits.mostK ?? experts.length;
   const hint = offers(store).find(({ name }) => name === now.name)?.hint;
   return (

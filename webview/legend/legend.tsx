@@ -12,53 +12,53 @@ import {
   type Colouring,
   type TextMeasure,
 } from '../../src/trace/figures/colouring.js';
-import type { Sight } from '../../src/trace/model/sight.js';
-import { layerOf } from '../../src/trace/model/sight.js';
+import type { ShownExperts } from '../../src/trace/model/shownExperts.js';
+import { layerOf } from '../../src/trace/model/shownExperts.js';
 import type { Store } from '../store/store.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
 import { OneLine } from '../components/oneLine.js';
 import type { GridScene } from '../map/scene.js';
-import { layerKey } from '../../src/trace/model/sight.js';
+import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { scoreName } from '../../src/trace/text/label.js';
-import { classOf, signOf } from '../look/looks.js';
+import { classOf, shortLabelOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { ends, percent, signed, t } from '../look/strings.js';
 import { measuredOf, sharesOf } from '../store/sums.js';
 
 export function Legend({ scene }: { readonly scene: GridScene }) {
   const store = useStore();
-  const [trace, sight] = [store.main.choices.value, store.main.sight.value];
-  if (!trace || !sight) return null;
+  const [trace, shownExperts] = [store.main.choices.value, store.main.shownExperts.value];
+  if (!trace || !shownExperts) return null;
   const by = store.colouredBy.value;
   // Attribution names experts of all layers, which one layer's legend does not have. With lines, a number colours only the
   // margin and experts colour the cells.
-  const isLed = by === 'experts' || (by === 'attribution' && !sight.layer);
+  const isLed = by === 'experts' || (by === 'attribution' && !shownExperts.layer);
   const hasChips = isLed || (scene.isLines.value && by !== 'change' && by !== 'attribution');
   return (
     <div class="legend" role="group" aria-label={t('legend')}>
-      <ColourBy sight={sight} />
+      <ColourBy shownExperts={shownExperts} />
       {isMeasure(by) && <MeasureScale by={by} />}
-      {hasChips && <Chips trace={trace} sight={sight} />}
+      {hasChips && <Chips trace={trace} shownExperts={shownExperts} />}
       {by === 'change' && <ChangeScale />}
-      {by === 'attribution' && <Of what={t('scaleOwed')} />}
+      {by === 'attribution' && <Of what={t('scaleAttribution')} />}
     </div>
   );
 }
 
 /** One choice for text and map. If each layer has its own experts, the layer is chosen too: no colours apply to all. */
-function ColourBy({ sight }: { readonly sight: Sight }) {
+function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
   const store = useStore();
   // The trace with its scores, once they have arrived.
   const trace = store.main.trace.value!;
   const { measureLayer } = store.view;
   const by = store.colouredBy.value;
-  const isOwn = sight.layer !== undefined;
+  const hasLayerExperts = shownExperts.layer !== undefined;
   const scores = scoreName(trace);
   const options = [
     ...colourings.map((name): Option => {
-      const title = t(name === 'experts' && !isOwn ? 'colour_leader' : `colour_${name}`);
+      const title = t(name === 'experts' && !hasLayerExperts ? 'colour_leader' : `colour_${name}`);
       const lack = lackFor(trace, name);
       const isToCome = lack === `${scores}None` && store.main.scoresFollow.value;
       return lack === undefined ? [name, title] : [name, title, t(isToCome ? `${scores}Later` : lack)];
@@ -69,13 +69,13 @@ function ColourBy({ sight }: { readonly sight: Sight }) {
   const layers = layersOf(trace).map((layer): Option => [layerKey(layer), layerName(layer)]);
   const layerFor = (name: Colouring) =>
     name === 'experts'
-      ? sight.layer
-        ? layerKey(sight.layer)
+      ? shownExperts.layer
+        ? layerKey(shownExperts.layer)
         : store.view.colourLayer.value
       : layerOf(trace, measureLayer.value)
         ? measureLayer.value
         : '';
-  const layered = (by === 'experts' ? isOwn : isMeasure(by) && isByLayer(by)) ? (by as Colouring) : undefined;
+  const layered = (by === 'experts' ? hasLayerExperts : isMeasure(by) && isByLayer(by)) ? (by as Colouring) : undefined;
   return (
     <span class="field colourBy">
       {t('colourBy')}
@@ -160,11 +160,11 @@ function Of({ what }: { readonly what: string }) {
   );
 }
 
-function Chips({ trace, sight }: { readonly trace: Trace; readonly sight: Sight }) {
+function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownExperts: ShownExperts }) {
   const store = useStore();
-  const { set } = sight;
+  const { set } = shownExperts;
   const looks = store.main.looks.value(set);
-  const share = sharesOf(trace, sight);
+  const share = sharesOf(trace, shownExperts);
   const chosen = store.view.filter.value.experts;
   // Most used first: these are on the one line that is shown until all are opened.
   const coloured = sort(
@@ -263,7 +263,7 @@ function Rest({
   const rest = sum(share) - sum(coloured, (e) => share[e]);
   const query = sought.value.trim().toLowerCase();
   const isFound = (e: number) =>
-    query !== '' && (signOf(set, e) === sought.value.trim() || plainName(set, e).toLowerCase().includes(query));
+    query !== '' && (shortLabelOf(set, e) === sought.value.trim() || plainName(set, e).toLowerCase().includes(query));
   const found = sort([...set.experts.keys()].filter(isFound), (e) => -share[e]!);
   return (
     <>

@@ -67,12 +67,12 @@ export const numbers = {
     chance: 'chanceEntropy',
     source: shannon,
   },
-  mass: {
-    title: 'topMass',
-    what: 'whatMass',
+  topKProbability: {
+    title: 'topKProbability',
+    what: 'whatTopKProbability',
     formula: ['Σ pᵢ, i ∈ S'],
-    range: 'rangeMass',
-    chance: 'chanceMass',
+    range: 'rangeTopKProbability',
+    chance: 'chanceTopKProbability',
   },
   shareOfWeight: {
     title: 'share',
@@ -218,9 +218,9 @@ export const numbers = {
   },
   direct: { title: 'effectDirect', what: 'whatDirect', range: 'rangeFlipped' },
   downstream: { title: 'effectDownstream', what: 'whatDownstream', range: 'rangeFlipped' },
-  owed: {
+  attribution: {
     title: 'attributeChange',
-    what: 'whatOwed',
+    what: 'whatAttribution',
     formula: ['ln p₋ᵢ − ln p'],
     range: 'rangeChange',
   },
@@ -239,12 +239,12 @@ export const figures = {
   map_surprise: ['surprise'],
   map_nothing: ['leader'],
   map_change: ['change', 'logProbChange'],
-  map_attribution: ['owed'],
+  map_attribution: ['attribution'],
   // Detail
   shares: ['shareOfWeight'],
   layers: ['leader'],
   modules: ['weight'],
-  cell: ['margin', 'entropy', 'mass', 'contribution'],
+  cell: ['margin', 'entropy', 'topKProbability', 'contribution'],
   affinities: ['affinity', 'weight'],
   routerLogits: ['routerLogit', 'weight'],
   // Summary
@@ -265,7 +265,7 @@ export const figures = {
   // What if
   effect: ['flipped', 'logProb', 'kl'],
   effectByLayer: ['direct', 'downstream'],
-  attribution: ['owed'],
+  attribution: ['attribution'],
   lens: ['lens'],
   // Compare
   agreement: ['topKOverlap', 'flipped', 'divergence', 'logProb'],

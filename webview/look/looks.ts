@@ -1,6 +1,6 @@
 /** How each expert of a set looks: the class with its colour and pattern, and the text of its badge. */
 import { quiet } from '../../src/look/palette.js';
-import { signsOf } from '../../src/look/signs.js';
+import { shortLabelsOf } from '../../src/look/shortLabels.js';
 import { slotsIn } from '../../src/trace/figures/colours.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 
@@ -20,6 +20,6 @@ export function classOf(slot: number): string {
 }
 
 /** The text on an expert's colour: its short label in a pool, or its number if each layer has its own experts. */
-export function signOf({ scope, experts }: ExpertSet, expert: number): string {
-  return scope === 'pool' ? signsOf(experts)[expert]! : String(expert);
+export function shortLabelOf({ scope, experts }: ExpertSet, expert: number): string {
+  return scope === 'pool' ? shortLabelsOf(experts)[expert]! : String(expert);
 }

@@ -1,8 +1,8 @@
 /** Names of experts, layers, routed modules and tokens. */
 import { numberOf } from '../../src/trace/text/label.js';
 import type { Layer } from '../../src/trace/model/access.js';
-import type { ExpertSet, Sequence, Site } from '../../src/trace/model/trace.js';
-import { layerWords, siteWords } from '../../src/trace/text/whatIfWords.js';
+import type { ExpertSet, Sequence, RoutedModule } from '../../src/trace/model/trace.js';
+import { layerWords, moduleWords } from '../../src/trace/text/whatIfWords.js';
 import { t } from './strings.js';
 
 /** For a view that says which layer's experts it shows. */
@@ -20,7 +20,7 @@ export function expertName(set: ExpertSet, expert: number, layer: Layer): string
 
 export const layerName = (layer: Layer): string => layerWords(layer, t);
 
-export const siteName = (site: Site): string => siteWords(site, t);
+export const moduleName = (module: RoutedModule): string => moduleWords(module, t);
 
 /** A token's position, counted from 1, and which text it is in if there are two. */
 export function tokenPlace(sequences: readonly Sequence[], sequence: number, token: number): string {

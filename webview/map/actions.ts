@@ -4,7 +4,7 @@ import { layersOf } from '../../src/trace/model/access.js';
 import { onToken, tokenAt } from './columns.js';
 import { hit, type Hit, type Place, type Point } from './geometry.js';
 import { keyAction, type Action, type PointerActions } from './input.js';
-import { layerKey } from '../../src/trace/model/sight.js';
+import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { turn, type Raster } from './model.js';
 import { extentOf } from './paint.js';
 import type { GridScene } from './scene.js';
@@ -36,7 +36,7 @@ export function perform(scene: GridScene, stage: Stage, action: Action): void {
       break;
     case 'leave':
       if (store.view.maximised.peek() || store.view.selection.peek().layer === '') store.leave();
-      else store.select({ layer: '', site: -1 });
+      else store.select({ layer: '', module: -1 });
       break;
   }
 }
@@ -112,7 +112,7 @@ function placeOf(raster: Raster, found: Hit): Place {
 }
 
 function go(
-  { store, side, sight, place, expert, isByExpert }: GridScene,
+  { store, side, shownExperts, place, expert, isByExpert }: GridScene,
   { rows, columns, isTurned }: Raster,
   to: Place,
 ): void {
@@ -122,11 +122,11 @@ function go(
   const { sequence, token, end } = found;
   const line = { sequence, token, ...(isTurned && { end }) };
   // A line's number selects it for the whole model; an expert's column selects the layer that the expert belongs to, if any.
-  const own = to.row < 0 ? undefined : isByExpert.peek() ? sight.peek()?.layer : row;
+  const own = to.row < 0 ? undefined : isByExpert.peek() ? shownExperts.peek()?.layer : row;
   const layer = own ? layerKey(own) : '';
   batch(() => {
     expert.value = to.row < 0 ? -1 : (row.expert ?? -1);
-    store.selectIn(side.peek(), line, { layer, site: own === row ? row.site : -1 });
+    store.selectIn(side.peek(), line, { layer, module: own === row ? row.module : -1 });
     if (layer) store.lookAtLayer(layer);
   });
 }
@@ -153,6 +153,6 @@ function toggle({ store, trace: shown, isFlat }: GridScene, { rows }: Raster, at
   batch(() => {
     store.set({ expanded: next.length === layers.length ? 'all' : next });
     // The selected module is now part of its layer's row.
-    if (isOpen && selection.peek().layer === key) store.select({ site: -1 });
+    if (isOpen && selection.peek().layer === key) store.select({ module: -1 });
   });
 }

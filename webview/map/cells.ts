@@ -1,6 +1,6 @@
 /** How each cell of the map is drawn; if cells are too small to be seen, how each window of them is drawn. Pure. */
 import { colourCount, quiet } from '../../src/look/palette.js';
-import type { SharedSites } from '../../src/trace/model/access.js';
+import type { SharedModules } from '../../src/trace/model/access.js';
 import type { Place } from './geometry.js';
 import { cellAt, hidden, type Raster, type Row } from './model.js';
 
@@ -120,7 +120,7 @@ export function condensed(cells: Cells, step: Step): Cells {
 }
 
 interface Share {
-  readonly part: SharedSites;
+  readonly part: SharedModules;
   readonly row: Row;
   readonly expert: number;
   readonly count: number;

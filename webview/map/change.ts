@@ -1,7 +1,7 @@
 /** How two runs differ, cell by cell and token by token. Pure. */
 import { ChoicePairs, type Change } from '../../src/trace/alignment/change.js';
 import type { Trace } from '../../src/trace/model/trace.js';
-import type { Partners } from '../background/work.js';
+import type { Partners } from '../background/background.js';
 import type { Columns } from './columns.js';
 import { blank, type Raster, type Row } from './model.js';
 
@@ -17,9 +17,9 @@ export function differenceRaster(
   const pairs = new ChoicePairs(main, other);
   for (const { sequence, from } of columns.spans)
     rows.forEach(({ parts }, r) => {
-      const sites = parts[sequence]?.sites;
-      if (!sites) return;
-      pairs.shares(sites, sequence, partners[sequence]!).forEach((share, t) => {
+      const modules = parts[sequence]?.modules;
+      if (!modules) return;
+      pairs.shares(modules, sequence, partners[sequence]!).forEach((share, t) => {
         if (Number.isNaN(share)) return;
         const cell = r * columns.count + from + t;
         raster.expert[cell] = 0;

@@ -57,9 +57,9 @@ export class Following {
   /** If the user scrolled the map, tells the editor which line to show. */
   scrolled(): void {
     const { scrollTop } = this.scroller;
-    const isOwn = this.#own !== undefined && Math.abs(scrollTop - this.#own) < 1;
+    const hasLayerExperts = this.#own !== undefined && Math.abs(scrollTop - this.#own) < 1;
     const [lines, frame] = [this.#lines(), this.scene.frame()];
-    if (isOwn || !lines || !frame || !this.scene.store.visible.peek()) return;
+    if (hasLayerExperts || !lines || !frame || !this.scene.store.visible.peek()) return;
     this.#own = undefined;
     const line = lines.line[Math.round(scrollTop / frame.cell.height)];
     if (line === undefined || line === this.#told) return;

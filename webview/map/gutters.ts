@@ -1,13 +1,13 @@
 /** Draws what is beside and above the cells: layers and kinds of modules, tokens or their numbers. */
-import { layerKey } from '../../src/trace/model/sight.js';
+import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { labelFrom, xOf, yOf, type Frame, type Window } from './geometry.js';
 import type { Row } from './model.js';
 import { css, mix, type Theme } from '../look/theme.js';
 import type { RowLoad } from './loads.js';
-import type { Drawing, Paper } from './paper.js';
+import type { Drawing, MapContent } from './content.js';
 
-export function gutters(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
-  const { raster, theme, labels, heads, inSight } = paper;
+export function gutters(context: Drawing, content: MapContent, frame: Frame, view: Window): void {
+  const { raster, theme, labels, heads, shownLayer } = content;
   const { left, top } = frame.gutter;
   const { cell } = frame;
   context.fillStyle = theme.background;
@@ -36,11 +36,11 @@ export function gutters(context: Drawing, paper: Paper, frame: Frame, view: Wind
     if (isNew) nth++;
     if (r < begin) continue;
     const y = yOf(frame, r) + cell.height / 2;
-    const isInSight = seen === inSight;
-    context.fillStyle = isInSight ? theme.foreground : theme.faint;
-    if (isInSight) pointer(context, left - 1, y);
+    const isLayerShown = seen === shownLayer;
+    context.fillStyle = isLayerShown ? theme.foreground : theme.faint;
+    if (isLayerShown) pointer(context, left - 1, y);
     if (isNew || r === begin) {
-      if (nth % every === 0 || isInSight) {
+      if (nth % every === 0 || isLayerShown) {
         context.textAlign = 'right';
         // The layer's name stays in view as long as the layer does.
         const end = yOf(frame, lastOf(raster.rows, r) + 1);
@@ -49,9 +49,9 @@ export function gutters(context: Drawing, paper: Paper, frame: Frame, view: Wind
           context.fillText(layerMark(row), 30, Math.max(high, Math.min(Math.max(y, high), end - cell.height / 2)));
       }
       if (heads) loadBar(context, theme, heads[r], y, cell.height);
-      else if (cell.height >= 9) disclosure(context, 7, y, row.site >= 0);
+      else if (cell.height >= 9) disclosure(context, 7, y, row.module >= 0);
     }
-    if (row.site >= 0 && cell.height >= 9) {
+    if (row.module >= 0 && cell.height >= 9) {
       context.textAlign = 'left';
       context.fillText(row.kind, 36, y, left - 38);
     }

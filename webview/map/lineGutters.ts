@@ -1,19 +1,19 @@
 /** Draws what is beside and above lines: their numbers, what colours the text, and the layers, modules or experts. */
-import { layerKey } from '../../src/trace/model/sight.js';
-import { signOf } from '../look/looks.js';
+import { layerKey } from '../../src/trace/model/shownExperts.js';
+import { shortLabelOf } from '../look/looks.js';
 import type { Theme } from '../look/theme.js';
 import { stepFor } from './cells.js';
 import { labelFrom, ofTokens, xOf, yOf, type Frame, type Gutters, type Window } from './geometry.js';
 import { layerMark, tick } from './gutters.js';
 import type { Raster, Row } from './model.js';
-import type { Drawing, Paper } from './paper.js';
+import type { Drawing, MapContent } from './content.js';
 import { drawTiles } from './tiles.js';
 
 const { left } = ofTokens;
 /** Width of the column in which the margin is drawn. */
 const wide = 10;
 
-const isNamed = ({ site, expert }: Row): boolean => site >= 0 || expert !== undefined;
+const isNamed = ({ module, expert }: Row): boolean => module >= 0 || expert !== undefined;
 
 export const ofLines = (rows: readonly Row[]): Gutters => ({
   left,
@@ -21,8 +21,8 @@ export const ofLines = (rows: readonly Row[]): Gutters => ({
   top: (width) => (width >= labelFrom && rows.some(isNamed) ? 44 : 18),
 });
 
-export function lineGutters(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
-  const { raster, theme, labels, margin, inSight } = paper;
+export function lineGutters(context: Drawing, content: MapContent, frame: Frame, view: Window): void {
+  const { raster, theme, labels, margin, shownLayer } = content;
   const { top } = frame.gutter;
   const { cell } = frame;
   context.fillStyle = theme.background;
@@ -62,7 +62,7 @@ export function lineGutters(context: Drawing, paper: Paper, frame: Frame, view: 
     if (isNew) nth++;
     if (c < view.c0) continue;
     const x = xOf(frame, c) + cell.width / 2;
-    context.fillStyle = key === inSight ? theme.foreground : theme.faint;
+    context.fillStyle = key === shownLayer ? theme.foreground : theme.faint;
     if (isNamed(row) && cell.width >= labelFrom) {
       context.save();
       context.translate(x, top - 4);
@@ -73,7 +73,7 @@ export function lineGutters(context: Drawing, paper: Paper, frame: Frame, view: 
     }
     if (row.expert !== undefined || !isNew) continue;
     context.textAlign = 'center';
-    if (nth % apart === 0 || key === inSight || row.site >= 0) context.fillText(layerMark(row), x, 9);
+    if (nth % apart === 0 || key === shownLayer || row.module >= 0) context.fillText(layerMark(row), x, 9);
   }
   context.restore();
 }
@@ -81,7 +81,7 @@ export function lineGutters(context: Drawing, paper: Paper, frame: Frame, view: 
 function nameOf({ kind, expert, parts }: Row): string {
   if (expert === undefined) return kind;
   const { set } = parts.find((part) => part !== undefined)!;
-  return set.scope === 'pool' ? set.experts[expert]!.name : signOf(set, expert);
+  return set.scope === 'pool' ? set.experts[expert]!.name : shortLabelOf(set, expert);
 }
 
 /** A rule between the lines of an input and those of its output. */

@@ -1,8 +1,8 @@
 /** What a map of lines shows: a summary of each line's tokens, or each expert's share of the lines. Pure. */
 import { mean } from 'd3-array';
-import type { SharedSites } from '../../src/trace/model/access.js';
+import type { SharedModules } from '../../src/trace/model/access.js';
 import { allTokenShares } from '../../src/trace/figures/leaders.js';
-import type { Sight } from '../../src/trace/model/sight.js';
+import type { ShownExperts } from '../../src/trace/model/shownExperts.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import type { Columns } from './columns.js';
 import { blank, hidden, nothing, unknown, type Raster, type Row } from './model.js';
@@ -90,10 +90,10 @@ function sumUp(
 }
 
 /** One row per expert in sight. @param wanted ids; none: all */
-export function expertRows({ set, layer, parts }: Sight, wanted: readonly string[]): Row[] {
+export function expertRows({ set, layer, parts }: ShownExperts, wanted: readonly string[]): Row[] {
   const some = set.experts.some(({ id }) => wanted.includes(id));
   return set.experts.flatMap(({ id }, expert) =>
-    some && !wanted.includes(id) ? [] : [{ ...(layer ?? { layer: 0 }), site: -1, kind: '', parts, expert }],
+    some && !wanted.includes(id) ? [] : [{ ...(layer ?? { layer: 0 }), module: -1, kind: '', parts, expert }],
   );
 }
 
@@ -103,7 +103,7 @@ export function expertRaster(trace: Trace, rows: readonly Row[], columns: Column
   const share = new Float32Array(rows.length * columns.count).fill(NaN);
   let most = 1e-6;
   for (const { sequence, from, lines } of columns.spans) {
-    const part: SharedSites | undefined = rows[0]?.parts[sequence];
+    const part: SharedModules | undefined = rows[0]?.parts[sequence];
     if (!part || !lines) continue;
     const all = allTokenShares(trace, part);
     const N = part.experts.length;

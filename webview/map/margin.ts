@@ -1,10 +1,10 @@
 /** The margin beside lines: what colours the text, as a raster with one row over its tokens. */
 import type { Side } from '../../src/protocol/panel.js';
 import { isMeasure } from '../../src/trace/figures/colouring.js';
-import { layerOf } from '../../src/trace/model/sight.js';
+import { layerOf } from '../../src/trace/model/shownExperts.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import type { Store } from '../store/store.js';
-import { owedIn } from '../store/owed.js';
+import { attributionIn } from '../store/attribution.js';
 import { measuredOf } from '../store/sums.js';
 import type { Columns } from './columns.js';
 import { blank, rasterOf, type Raster, type Row } from './model.js';
@@ -12,15 +12,15 @@ import { blank, rasterOf, type Raster, type Row } from './model.js';
 /** Undefined if nothing colours the text, or while its colours are being computed. */
 export function marginOf(store: Store, name: Side, trace: Trace, columns: Columns): Raster | undefined {
   const side = store.side(name);
-  const sight = side.sight.value;
-  const row: Row = { layer: 0, site: -1, kind: '', parts: sight?.parts ?? [] };
+  const shownExperts = side.shownExperts.value;
+  const row: Row = { layer: 0, module: -1, kind: '', parts: shownExperts?.parts ?? [] };
   const by = store.colouredBy.value;
   if (by === 'nothing') return undefined;
   if (isMeasure(by)) {
     // Numbers need scores, which come last.
-    const late = side.trace.value ?? trace;
+    const lazy = side.trace.value ?? trace;
     const layer = layerOf(trace, store.view.measureLayer.value);
-    const found = columns.spans.map(({ sequence }) => measuredOf(late, sequence, by, layer));
+    const found = columns.spans.map(({ sequence }) => measuredOf(lazy, sequence, by, layer));
     const made = blank(by, [row], columns);
     const value = new Float32Array(columns.count).fill(NaN);
     columns.spans.forEach(({ from }, i) => {
@@ -49,17 +49,17 @@ export function marginOf(store: Store, name: Side, trace: Trace, columns: Column
   }
   const attribution = side.attribution.value;
   const last = columns.spans.at(-1);
-  if (by === 'attribution' && attribution && last && sight && !sight.layer) {
+  if (by === 'attribution' && attribution && last && shownExperts && !shownExperts.layer) {
     // Attribution names experts of all layers, which are in the set in sight.
-    const { expert, nats } = owedIn(attribution);
-    const places = attribution.experts.map(({ id }) => sight.set.experts.findIndex((one) => one.id === id));
+    const { expert, nats } = attributionIn(attribution);
+    const places = attribution.experts.map(({ id }) => shownExperts.set.experts.findIndex((one) => one.id === id));
     const made = blank('experts', [row], columns);
     expert.forEach((e, t) => {
       if (e >= 0 && places[e]! >= 0) mark(made, last.from + t, places[e]!, nats[t]!);
     });
     return made;
   }
-  return sight && rasterOf(trace, [row], columns, store.view.filter.value, sight.set);
+  return shownExperts && rasterOf(trace, [row], columns, store.view.filter.value, shownExperts.set);
 }
 
 function mark({ expert, strength }: Raster, cell: number, which: number, strong: number): void {

@@ -8,11 +8,11 @@ import {
   kindsOf,
   layersOf,
   rowsAt,
-  sharedSites,
-  sitesOf,
+  sharedModules,
+  modulesOf,
   type Layer,
   type Rows,
-  type SharedSites,
+  type SharedModules,
 } from '../../src/trace/model/access.js';
 import { certaintyAt } from '../../src/trace/figures/distribution.js';
 import { disagreement, usualSize } from '../../src/trace/alignment/change.js';
@@ -21,16 +21,16 @@ import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '..
 import type { Filter, View } from '../store/state.js';
 import { tokenAt, type Columns } from './columns.js';
 import type { Place } from './geometry.js';
-import { layerKey } from '../../src/trace/model/sight.js';
+import { layerKey } from '../../src/trace/model/shownExperts.js';
 
 /** A layer as a whole, or one routed module. */
 export interface Row extends Layer {
   /** Index in the trace's `sites`; −1: the layer as a whole. */
-  readonly site: number;
+  readonly module: number;
   /** The module's kind; empty for a layer. */
   readonly kind: string;
   /** For each sequence, what the row sums up over its tokens; undefined if the row does not apply to them. */
-  readonly parts: readonly (SharedSites | undefined)[];
+  readonly parts: readonly (SharedModules | undefined)[];
   /** If the row is about this expert alone: an index in its parts' set. */
   readonly expert?: number;
 }
@@ -82,28 +82,28 @@ export function rowsOf(trace: Trace, filter: Filter, expanded: View['expanded'])
   const rows: Row[] = [];
   for (const layer of layersOf(trace)) {
     if (filter.layers && (layer.layer < filter.layers[0] || layer.layer > filter.layers[1])) continue;
-    const sites = [...sitesOf(trace, { ...layer, kind: kinds })];
-    if (sites.length === 0) continue;
+    const modules = [...modulesOf(trace, { ...layer, kind: kinds })];
+    if (modules.length === 0) continue;
     const parts = partsOf(trace, { ...layer, kind: kinds });
-    const isMixed = sites.some((s) => parts[trace.sites[s]!.sequence] === undefined);
+    const isMixed = modules.some((s) => parts[trace.modules[s]!.sequence] === undefined);
     const isOpen = expanded === 'all' || expanded.includes(layerKey(layer));
-    if (!isOpen && !isMixed) rows.push({ ...layer, site: -1, kind: '', parts });
+    if (!isOpen && !isMixed) rows.push({ ...layer, module: -1, kind: '', parts });
     else
-      for (const s of sites) {
-        const { kind, path } = trace.sites[s]!;
-        rows.push({ ...layer, site: s, kind, parts: partsOf(trace, { module: path }) });
+      for (const s of modules) {
+        const { kind, path } = trace.modules[s]!;
+        rows.push({ ...layer, module: s, kind, parts: partsOf(trace, { module: path }) });
       }
   }
   return rows;
 }
 
-function partsOf(trace: Trace, filter: Parameters<typeof sharedSites>[1]): Row['parts'] {
-  return trace.sequences.map((_, sequence) => sharedSites(trace, { ...filter, sequence }));
+function partsOf(trace: Trace, filter: Parameters<typeof sharedModules>[1]): Row['parts'] {
+  return trace.sequences.map((_, sequence) => sharedModules(trace, { ...filter, sequence }));
 }
 
 /** The row that contains a routed module; −1: none. If the module's layer is closed, that is the layer's row. */
-export function rowAt(rows: readonly Row[], layer: string, site: number): number {
-  const exact = rows.findIndex((row) => row.site === site && (site >= 0 || layerKey(row) === layer));
+export function rowAt(rows: readonly Row[], layer: string, module: number): number {
+  const exact = rows.findIndex((row) => row.module === module && (module >= 0 || layerKey(row) === layer));
   return exact >= 0 ? exact : rows.findIndex((row) => layerKey(row) === layer);
 }
 
@@ -113,14 +113,14 @@ export function rasterOf(
   rows: readonly Row[],
   columns: Columns,
   filter: Filter,
-  inSight: ExpertSet | undefined,
+  shownLayer: ExpertSet | undefined,
   before?: Trace,
 ): Raster {
   const raster = blank('experts', rows, columns, before && changes(trace, before, rows, columns));
   for (const { sequence, from } of columns.spans) {
     rows.forEach((row, r) => {
       const part = row.parts[sequence];
-      if (part) fill(raster, r * columns.count + from, trace, part, filter, part.set === inSight);
+      if (part) fill(raster, r * columns.count + from, trace, part, filter, part.set === shownLayer);
     });
   }
   return raster;
@@ -148,8 +148,8 @@ export function measureRaster(trace: Trace, rows: readonly Row[], columns: Colum
     rows.forEach(({ parts }, r) => {
       const part = parts[sequence];
       if (!part) return;
-      whole ??= isByLayer(by) ? undefined : valuesOf(trace, sequence, by, part.sites);
-      value.set(whole ?? valuesOf(trace, sequence, by, part.sites), r * columns.count + from);
+      whole ??= isByLayer(by) ? undefined : valuesOf(trace, sequence, by, part.modules);
+      value.set(whole ?? valuesOf(trace, sequence, by, part.modules), r * columns.count + from);
     });
   }
   const measured = scaled(by, value);
@@ -166,22 +166,22 @@ function fill(
   { expert, strength }: Raster,
   start: number,
   trace: Trace,
-  part: SharedSites,
+  part: SharedModules,
   filter: Filter,
-  isInSight: boolean,
+  isLayerShown: boolean,
 ): void {
-  const wanted = isInSight ? wantedOf(part, filter) : undefined;
-  const sites = Array.from(part.sites, (s) => rowsAt(trace, s));
-  const isSingle = sites.length === 1;
+  const wanted = isLayerShown ? wantedOf(part, filter) : undefined;
+  const modules = Array.from(part.modules, (s) => rowsAt(trace, s));
+  const isSingle = modules.length === 1;
   const shares = new Float64Array(part.experts.length);
-  const evenly = isSingle && sites[0]!.k > 1 ? 1 / sites[0]!.k : 0;
-  const strongest = part.set.scope === 'layer' && evenly > 0 ? mostDecided(sites[0]!, evenly) : 1;
+  const evenly = isSingle && modules[0]!.k > 1 ? 1 / modules[0]!.k : 0;
+  const strongest = part.set.scope === 'layer' && evenly > 0 ? mostDecided(modules[0]!, evenly) : 1;
   for (let t = 0; t < part.sequence.done; t++) {
     let total = 0;
     let touched = 0;
     let anyKnown = false;
     let anyHidden = false;
-    for (const rows of sites) {
+    for (const rows of modules) {
       if (!isKnown(rows, t)) continue;
       anyKnown = true;
       if (filter.margin !== null && !isCloser(trace, rows, t, filter.margin)) {
@@ -202,7 +202,7 @@ function fill(
       }
     }
     if (!anyKnown) continue;
-    const best = leading(sites, shares, t);
+    const best = leading(modules, shares, t);
     const most = best < 0 ? 0 : shares[best]!;
     const isEven = touched > 1 && touched === shares.length && shares.every((share) => share === most);
     shares.fill(0);
@@ -216,7 +216,7 @@ function fill(
     // A second choice that the filter leaves is below an even split, so it keeps its own share. Without weights, all single
     // choices are equally sure.
     if (!isSingle || wanted) strength[cell] = share;
-    else strength[cell] = sites[0]!.weight ? strengthOf(share, evenly, strongest) : 1;
+    else strength[cell] = modules[0]!.weight ? strengthOf(share, evenly, strongest) : 1;
   }
 }
 
@@ -224,15 +224,15 @@ function fill(
  * Of the experts with the largest share: the one with the lowest index or, at a single routed module, the one ranked best. −1:
  * none has any.
  */
-function leading(sites: readonly Rows[], shares: Float64Array, t: number): number {
+function leading(modules: readonly Rows[], shares: Float64Array, t: number): number {
   let best = -1;
   let most = 0;
-  for (const { chosen, k } of sites) {
+  for (const { chosen, k } of modules) {
     for (let i = t * k; i < (t + 1) * k; i++) {
       const e = chosen[i]!;
       if (e < 0) continue;
       const share = shares[e]!;
-      if (share > most || (share === most && best > e && sites.length > 1)) [best, most] = [e, share];
+      if (share > most || (share === most && best > e && modules.length > 1)) [best, most] = [e, share];
     }
   }
   return most > 0 ? best : -1;
@@ -263,7 +263,7 @@ function mostDecided({ weight, k, done }: Rows, evenly: number): number {
   return Math.min(1, Math.max(2 * evenly, usualSize(shares)));
 }
 
-function wantedOf({ experts }: SharedSites, filter: Filter): boolean[] | undefined {
+function wantedOf({ experts }: SharedModules, filter: Filter): boolean[] | undefined {
   const wanted = experts.map(({ id }) => filter.experts.includes(id));
   // Experts of another pool filter nothing.
   return wanted.some(Boolean) ? wanted : undefined;
@@ -278,13 +278,13 @@ function isCloser(trace: Trace, rows: Rows, t: number, limit: number): boolean {
 /** Share of a row's routed modules whose chosen set has changed. Both runs are of the same text. */
 function changes(trace: Trace, before: Trace, rows: readonly Row[], columns: Columns): Float32Array {
   const out = new Float32Array(rows.length * columns.count);
-  const earlier = new Map(before.sites.map(({ path }, s) => [path, s]));
+  const earlier = new Map(before.modules.map(({ path }, s) => [path, s]));
   for (const { sequence, from } of columns.spans) {
     rows.forEach((row, r) => {
       const part = row.parts[sequence];
       if (!part) return;
-      const pairs = Array.from(part.sites, (s): [Rows, Rows] | undefined => {
-        const was = earlier.get(trace.sites[s]!.path);
+      const pairs = Array.from(part.modules, (s): [Rows, Rows] | undefined => {
+        const was = earlier.get(trace.modules[s]!.path);
         return was === undefined ? undefined : [rowsAt(trace, s), rowsAt(before, was)];
       }).filter((pair) => pair !== undefined);
       const done = Math.min(part.sequence.done, before.sequences[sequence]?.done ?? 0);
@@ -305,12 +305,12 @@ export interface Choice {
 }
 
 /** The experts chosen at a row's cell, the largest first. */
-export function choicesAt(trace: Trace, part: SharedSites, token: number): Choice[] {
+export function choicesAt(trace: Trace, part: SharedModules, token: number): Choice[] {
   const sums = new Map<number, number>();
-  const sites = Array.from(part.sites, (s) => rowsAt(trace, s));
-  const isWeighed = sites.every(({ weight }) => weight !== undefined);
+  const modules = Array.from(part.modules, (s) => rowsAt(trace, s));
+  const isWeighed = modules.every(({ weight }) => weight !== undefined);
   let total = 0;
-  for (const { chosen, weight, k } of sites) {
+  for (const { chosen, weight, k } of modules) {
     for (let i = token * k; i < (token + 1) * k; i++) {
       const e = chosen[i]!;
       if (e < 0) continue;
@@ -319,7 +319,7 @@ export function choicesAt(trace: Trace, part: SharedSites, token: number): Choic
       total += w;
     }
   }
-  const isSum = sites.length > 1;
+  const isSum = modules.length > 1;
   const list = [...sums].map(([expert, sum]): Choice => {
     if (!isWeighed && !isSum) return { expert, weight: undefined };
     return { expert, weight: isSum && total > 0 ? sum / total : sum };

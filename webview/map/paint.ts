@@ -1,14 +1,14 @@
 /** Draws a raster to a canvas. Cells are painted once into tiles, one pixel each; a frame then only scales what is in view. */
-import { signOf } from '../look/looks.js';
+import { shortLabelOf } from '../look/looks.js';
 import { colourOf, css, mix, type Theme } from '../look/theme.js';
 import { stepFor } from './cells.js';
 import { sequencesOf } from './columns.js';
 import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
-import { layerKey } from '../../src/trace/model/sight.js';
+import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { gutters } from './gutters.js';
 import { divide, lineGutters, ofLines } from './lineGutters.js';
 import { turn, type Raster } from './model.js';
-import { slotAt, type Drawing, type Paper } from './paper.js';
+import { slotAt, type Drawing, type MapContent } from './content.js';
 import { drawTiles } from './tiles.js';
 
 export const extentOf = ({ rows, columns, isTurned }: Raster): Extent =>
@@ -16,8 +16,8 @@ export const extentOf = ({ rows, columns, isTurned }: Raster): Extent =>
     ? { rows: columns.count, columns: rows.length, gutters: ofLines(rows) }
     : { rows: rows.length, columns: columns.count };
 
-export function paint(context: Drawing, paper: Paper, frame: Frame): void {
-  const { raster, theme } = paper;
+export function paint(context: Drawing, content: MapContent, frame: Frame): void {
+  const { raster, theme } = content;
   const { cell, ratio } = frame;
   const view = windowOf(frame, extentOf(raster));
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -25,16 +25,16 @@ export function paint(context: Drawing, paper: Paper, frame: Frame): void {
   context.fillRect(0, 0, frame.width, frame.height);
 
   const step = stepFor(cell);
-  drawTiles(context, paper.tilesFor(step), step, frame, view);
+  drawTiles(context, content.tilesFor(step), step, frame, view);
 
   if (cell.width >= 5 && cell.height >= 5) gaps(context, theme, frame, view);
   layerLines(context, theme, frame, view, raster);
-  if (cell.width >= 11 && cell.height >= 11 && !paper.hues) signs(context, paper, frame, view);
+  if (cell.width >= 11 && cell.height >= 11 && !content.hues) shortLabels(context, content, frame, view);
   if (raster.changed && cell.width >= 5 && cell.height >= 5) corners(context, raster, theme, frame, view);
   if (raster.isTurned) {
     divide(context, theme, raster, frame);
-    lineGutters(context, paper, frame, view);
-  } else gutters(context, paper, frame, view);
+    lineGutters(context, content, frame, view);
+  } else gutters(context, content, frame, view);
 }
 
 function gaps(context: Drawing, theme: Theme, frame: Frame, view: Window): void {
@@ -55,18 +55,18 @@ function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, 
   const [right, bottom] = [xOf(frame, view.c1), yOf(frame, view.r1)];
   for (let r = Math.max(1, isTurned ? view.c0 : view.r0); r < (isTurned ? view.c1 : view.r1); r++) {
     const [above, row] = [rows[r - 1]!, rows[r]!];
-    if (layerKey(above) === layerKey(row) || (above.site < 0 && row.site < 0)) continue;
+    if (layerKey(above) === layerKey(row) || (above.module < 0 && row.module < 0)) continue;
     if (isTurned) context.fillRect(Math.round(xOf(frame, r)) - 0.5, top, 1, bottom - top);
     else context.fillRect(left, Math.round(yOf(frame, r)) - 0.5, right - left, 1);
   }
 }
 
 /** Each short label is drawn once and then copied: thousands of fillText calls would cost frames. */
-function signs(context: Drawing, paper: Paper, frame: Frame, view: Window): void {
-  const { raster, theme } = paper;
+function shortLabels(context: Drawing, content: MapContent, frame: Frame, view: Window): void {
+  const { raster, theme } = content;
   const { rows, columns } = raster;
-  const atlas = signAtlas(theme, frame.cell, frame.ratio);
-  const slotOf = slotAt(paper);
+  const atlas = labelAtlas(theme, frame.cell, frame.ratio);
+  const slotOf = slotAt(content);
   const sequenceOf = sequencesOf(columns);
   context.imageSmoothingEnabled = true;
   for (let down = view.r0; down < view.r1; down++) {
@@ -77,11 +77,12 @@ function signs(context: Drawing, paper: Paper, frame: Frame, view: Window): void
       const cell = row * columns.count + column;
       const e = raster.expert[cell]!;
       if (e < 0 || !set) continue;
-      const isStrong = raster.strength[cell]! > 0.45 && !paper.isOutdated?.(column);
+      const isStrong = raster.strength[cell]! > 0.45 && !content.isOutdated?.(column);
       const x = xOf(frame, across) + (frame.cell.width - atlas.width) / 2;
       const ink = isStrong ? colourOf(slotOf(row, column), theme).ink : theme.foreground;
-      const sign = signOf(set, e);
-      if (frame.cell.width >= roomFor(sign)) context.drawImage(atlas.of(sign, ink), x, y, atlas.width, atlas.height);
+      const shortLabel = shortLabelOf(set, e);
+      if (frame.cell.width >= roomFor(shortLabel))
+        context.drawImage(atlas.of(shortLabel, ink), x, y, atlas.width, atlas.height);
     }
   }
 }
@@ -89,15 +90,15 @@ function signs(context: Drawing, paper: Paper, frame: Frame, view: Window): void
 interface Atlas {
   readonly width: number;
   readonly height: number;
-  of(sign: string, ink: string): OffscreenCanvas;
+  of(shortLabel: string, ink: string): OffscreenCanvas;
 }
 
 let atlasKept: { key: string; atlas: Atlas } | undefined;
 
 /** How wide a cell must be for a short label to be readable, in pixels. */
-const roomFor = (sign: string): number => 6 * sign.length + 3;
+const roomFor = (shortLabel: string): number => 6 * shortLabel.length + 3;
 
-function signAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
+function labelAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   const size = Math.min(12, cell.width - 3, cell.height - 3);
   const width = Math.ceil(Math.min(cell.width, 3 * size));
   const key = `${theme.font} ${size} ${width} ${ratio}`;
@@ -107,8 +108,8 @@ function signAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   const atlas: Atlas = {
     width,
     height,
-    of(sign, ink) {
-      const name = `${sign} ${ink}`;
+    of(shortLabel, ink) {
+      const name = `${shortLabel} ${ink}`;
       let glyph = made.get(name);
       if (!glyph) {
         made.set(name, (glyph = new OffscreenCanvas(Math.ceil(width * ratio), Math.ceil(height * ratio))));
@@ -118,7 +119,7 @@ function signAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
         g.textAlign = 'center';
         g.textBaseline = 'middle';
         g.fillStyle = ink;
-        g.fillText(sign, width / 2, height / 2 + 0.5, width);
+        g.fillText(shortLabel, width / 2, height / 2 + 0.5, width);
       }
       return glyph;
     },

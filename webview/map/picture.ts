@@ -2,7 +2,7 @@
 import { range } from 'd3-array';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import { quiet } from '../../src/look/palette.js';
-import { signOf } from '../look/looks.js';
+import { shortLabelOf } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { t } from '../look/strings.js';
 import { colourOf, css, type Theme } from '../look/theme.js';
@@ -10,7 +10,7 @@ import { sequencesOf, tokenAt } from './columns.js';
 import { labelFrom, windowOf, xOf, yOf, type Frame, type Window } from './geometry.js';
 import { layerMark } from './gutters.js';
 import { extentOf, paint } from './paint.js';
-import { tint, toneAt, type Paper } from './paper.js';
+import { tint, toneAt, type MapContent } from './content.js';
 import { turn, type Row } from './model.js';
 import { svg as s } from './svg.js';
 import { cellWords, columnName, differs, measureAt, rowName } from './words.js';
@@ -28,7 +28,11 @@ interface Entry {
 }
 
 /** Where to put the entries of the experts that have a colour, on as many lines as the width requires. */
-function legend({ looks }: Paper, set: ExpertSet | undefined, width: number): { entries: Entry[]; height: number } {
+function legend(
+  { looks }: MapContent,
+  set: ExpertSet | undefined,
+  width: number,
+): { entries: Entry[]; height: number } {
   let [x, y] = [pad, 0];
   const slots = set ? looks(set).slots : [];
   const coloured = [...slots.keys()].filter((e) => slots[e] !== quiet);
@@ -36,7 +40,7 @@ function legend({ looks }: Paper, set: ExpertSet | undefined, width: number): { 
     const name = plainName(set!, e);
     const wide = 26 + name.length * 7;
     if (x + wide > width - pad && x > pad) [x, y] = [pad, y + 20];
-    const entry = { x, y, slot: slots[e]!, letter: signOf(set!, e), name };
+    const entry = { x, y, slot: slots[e]!, letter: shortLabelOf(set!, e), name };
     x += wide;
     return entry;
   });
@@ -48,15 +52,15 @@ export interface Picture {
   readonly title: string;
   readonly trace: Trace;
   readonly set: ExpertSet | undefined;
-  readonly paper: Paper;
+  readonly content: MapContent;
   readonly frame: Frame;
 }
 
 export function svgOf(picture: Picture): string {
-  const { title, set, paper, frame } = picture;
-  const { theme, raster } = paper;
+  const { title, set, content, frame } = picture;
+  const { theme, raster } = content;
   const { left, top } = frame.gutter;
-  const { entries, height } = legend(paper, set, frame.width);
+  const { entries, height } = legend(content, set, frame.width);
   const [width, whole] = [frame.width, frame.height + 28 + height];
   const view = windowOf(frame, extentOf(raster));
   const root = s(
@@ -82,8 +86,8 @@ export function svgOf(picture: Picture): string {
       'g',
       { transform: `translate(0 ${28 + height})` },
       s('g', { 'clip-path': 'url(#plot)', 'shape-rendering': 'crispEdges' }, ...cellsOf(picture, view)),
-      ...besideRows(paper, frame, view),
-      s('g', { 'clip-path': 'url(#head)' }, ...aboveColumns(paper, frame, view)),
+      ...besideRows(content, frame, view),
+      s('g', { 'clip-path': 'url(#head)' }, ...aboveColumns(content, frame, view)),
     ),
   );
   return new XMLSerializer().serializeToString(root);
@@ -104,10 +108,10 @@ function entryOf({ x, y, slot, letter, name }: Entry, theme: Theme): SVGElement[
 }
 
 /** Neighbours that look the same and have the same words become one rectangle, so that a picture of a large map stays small. */
-function cellsOf({ trace, paper, frame }: Picture, view: Window): SVGElement[] {
-  const { raster, labels } = paper;
-  const colourAt = colours(paper);
-  const says = sayings(paper);
+function cellsOf({ trace, content, frame }: Picture, view: Window): SVGElement[] {
+  const { raster, labels } = content;
+  const colourAt = colours(content);
+  const says = sayings(content);
   const cells: SVGElement[] = [];
   for (let r = view.r0; r < view.r1; r++) {
     for (let c = view.c0; c < view.c1;) {
@@ -116,7 +120,7 @@ function cellsOf({ trace, paper, frame }: Picture, view: Window): SVGElement[] {
       while (!raster.isTurned && end < view.c1 && colourAt(r, end) === fill && says(r, end) === said) end++;
       const at = turn(raster, { row: r, column: c });
       if (fill !== undefined) {
-        const of = raster.isTurned ? t('lineOf', columnName(raster, at.column, labels)) : tokensFrom(paper, c, end);
+        const of = raster.isTurned ? t('lineOf', columnName(raster, at.column, labels)) : tokensFrom(content, c, end);
         const box = { x: round(xOf(frame, c)), y: round(yOf(frame, r)) };
         const size = { width: round((end - c) * frame.cell.width), height: round(frame.cell.height) };
         const name = s('title', {}, `${rowName(trace, raster.rows[at.row]!)}, ${of}: ${said}`);
@@ -128,7 +132,7 @@ function cellsOf({ trace, paper, frame }: Picture, view: Window): SVGElement[] {
   return cells;
 }
 
-function besideRows({ raster, labels, theme }: Paper, frame: Frame, view: Window): SVGElement[] {
+function besideRows({ raster, labels, theme }: MapContent, frame: Frame, view: Window): SVGElement[] {
   const drawn: SVGElement[] = [];
   let shown = -Infinity;
   for (let r = view.r0; r < view.r1; r++) {
@@ -142,7 +146,7 @@ function besideRows({ raster, labels, theme }: Paper, frame: Frame, view: Window
   return drawn;
 }
 
-function aboveColumns({ raster, labels, theme }: Paper, frame: Frame, view: Window): SVGElement[] {
+function aboveColumns({ raster, labels, theme }: MapContent, frame: Frame, view: Window): SVGElement[] {
   if (frame.cell.width < labelFrom) return [];
   return range(view.c0, view.c1).map((c) => {
     const x = round(xOf(frame, c) + frame.cell.width / 2);
@@ -157,13 +161,13 @@ function aboveColumns({ raster, labels, theme }: Paper, frame: Frame, view: Wind
 
 const markOf = (row: Row): string =>
   row.expert !== undefined
-    ? signOf(row.parts.find((part) => part !== undefined)!.set, row.expert)
-    : row.site >= 0
+    ? shortLabelOf(row.parts.find((part) => part !== undefined)!.set, row.expert)
+    : row.module >= 0
       ? `${layerMark(row)} ${row.kind}`
       : layerMark(row);
 
 /** The words for a cell, by its place on the screen, without the tokens that it stands for. */
-function sayings({ raster, hues }: Paper): (down: number, across: number) => string {
+function sayings({ raster, hues }: MapContent): (down: number, across: number) => string {
   const { rows, columns, expert, isTurned } = raster;
   const sequenceOf = sequencesOf(columns);
   return (down, across) => {
@@ -178,35 +182,35 @@ function sayings({ raster, hues }: Paper): (down: number, across: number) => str
 }
 
 /** Names the tokens of adjacent columns in one text. */
-function tokensFrom({ raster: { columns }, labels }: Paper, from: number, end: number): string {
+function tokensFrom({ raster: { columns }, labels }: MapContent, from: number, end: number): string {
   const first = tokenAt(columns, from)!.token + 1;
   const words = labels.slice(from, end).join('');
   const shown = words.length > longest ? `${words.slice(0, longest)}…` : words;
   return end - from === 1 ? t('pictureToken', first, shown) : t('pictureTokens', first, first + end - from - 1, shown);
 }
 
-function colours(paper: Paper): (row: number, column: number) => string | undefined {
-  const { raster } = paper;
-  const toneOf = toneAt(paper);
+function colours(content: MapContent): (row: number, column: number) => string | undefined {
+  const { raster } = content;
+  const toneOf = toneAt(content);
   return (down, across) => {
     const { row, column } = turn(raster, { row: down, column: across });
     const cell = row * raster.columns.count + column;
     if (raster.expert[cell]! < 0) return undefined;
     // In the same steps as on the canvas, so that neighbours can have the same colour.
     const strength = Math.round(raster.strength[cell]! * 16) / 16;
-    return css(tint(paper, toneOf(row, column), strength));
+    return css(tint(content, toneOf(row, column), strength));
   };
 }
 
 const round = (n: number): number => Math.round(n * 100) / 100;
 
-export async function pngOf({ title, set, paper, frame }: Picture): Promise<ArrayBuffer> {
-  const { theme } = paper;
-  const { entries, height } = legend(paper, set, frame.width);
+export async function pngOf({ title, set, content, frame }: Picture): Promise<ArrayBuffer> {
+  const { theme } = content;
+  const { entries, height } = legend(content, set, frame.width);
   const top = 28 + height;
   const { ratio } = frame;
   const grid = new OffscreenCanvas(Math.ceil(frame.width * ratio), Math.ceil(frame.height * ratio));
-  paint(grid.getContext('2d')!, paper, { ...frame, ratio });
+  paint(grid.getContext('2d')!, content, { ...frame, ratio });
   const canvas = new OffscreenCanvas(grid.width, Math.ceil((frame.height + top) * ratio));
   const c = canvas.getContext('2d')!;
   c.scale(ratio, ratio);

@@ -6,7 +6,7 @@ import type { Trace } from '../../src/trace/model/trace.js';
 import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import { layersOf } from '../../src/trace/model/access.js';
 import { documentLine } from '../../src/trace/text/lines.js';
-import { layerKey } from '../../src/trace/model/sight.js';
+import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { initial, type Filter, type Zoom } from '../store/state.js';
 import type { Store } from '../store/store.js';
 import { isNarrow } from '../look/room.js';
@@ -19,7 +19,7 @@ import type { Lines } from './lines.js';
 import { loadsOf } from './loads.js';
 import { marginOf } from './margin.js';
 import { measureRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
-import { makePaper, type Paper } from './paper.js';
+import { makeContent, type MapContent } from './content.js';
 
 export class GridScene {
   /** The map shows how two runs differ. */
@@ -37,7 +37,7 @@ export class GridScene {
     const isByScores = this.measure.value !== undefined || this.store.view.filter.value.margin !== null;
     return isByScores ? side.trace.value : side.choices.value;
   });
-  readonly sight = computed(() => this.store.side(this.side.value).sight.value);
+  readonly shownExperts = computed(() => this.store.side(this.side.value).shownExperts.value);
   readonly before = computed(() => (this.side.value === 'main' ? this.store.main.before.value : undefined));
   private readonly tokens = computed(() => this.trace.value && columnsOf(this.trace.value));
   /** Undefined if the text of the tokens is unknown. */
@@ -52,15 +52,15 @@ export class GridScene {
     () =>
       this.isLines.value &&
       !this.isChange.value &&
-      this.sight.value !== undefined &&
+      this.shownExperts.value !== undefined &&
       this.store.view.lineColumns.value === 'experts',
   );
   readonly columns = computed(() => (this.isLines.value ? this.lines.value : this.tokens.value));
   readonly zoom = computed<Zoom | null>(() => this.store.view[this.zoomField()].value);
   /** Each layer has its own experts and one router, so that there is nothing to open. */
   readonly isFlat = computed(() => {
-    const [trace, sight] = [this.trace.value, this.sight.value];
-    return trace !== undefined && sight?.layer !== undefined && layersOf(trace).length === trace.sites.length;
+    const [trace, shownExperts] = [this.trace.value, this.shownExperts.value];
+    return trace !== undefined && shownExperts?.layer !== undefined && layersOf(trace).length === trace.modules.length;
   });
   readonly rows = computed(() => this.rowsFor(this.store.view.filter.value));
   readonly raster = computed(() => this.rasterFor(this.rows.value, this.store.view.filter.value));
@@ -72,8 +72,8 @@ export class GridScene {
     return lines.value !== undefined && own === main.choices.value?.sequences[0]?.text;
   });
   readonly loads = computed(() => loadsOf(this.trace.value!, this.rows.value ?? []));
-  readonly paper = computed(
-    () => this.raster.value && this.paperFor(this.raster.value, this.labels.value, this.margin.value),
+  readonly content = computed(
+    () => this.raster.value && this.contentFor(this.raster.value, this.labels.value, this.margin.value),
   );
   /** What colours the text, line by line. */
   readonly margin = computed(() => {
@@ -101,7 +101,7 @@ export class GridScene {
       column: columnOf(raster.columns, sequence, token),
       row: this.isByExpert.value
         ? raster.rows.findIndex(({ expert }) => expert === this.expert.value)
-        : rowAt(raster.rows, this.store.view.selection.value.layer, this.store.siteIn[side].value),
+        : rowAt(raster.rows, this.store.view.selection.value.layer, this.store.moduleIn[side].value),
     };
   });
 
@@ -119,12 +119,12 @@ export class GridScene {
   }
 
   /** All tokens of the trace, regardless of the map's form, its filter and where it is scrolled to. */
-  whole(): Paper | undefined {
+  whole(): MapContent | undefined {
     const [trace, tokens] = [this.trace.value, this.tokens.value];
     if (!trace || !tokens) return undefined;
-    const rows = this.sitesFor(trace, initial.filter);
+    const rows = this.modulesFor(trace, initial.filter);
     const raster = this.tokenRaster(trace, rows, tokens, initial.filter, this.measure.value);
-    return raster && this.paperFor(raster, this.labelsFor(tokens));
+    return raster && this.contentFor(raster, this.labelsFor(tokens));
   }
 
   private labelsFor(columns: Columns | undefined): string[] {
@@ -150,11 +150,13 @@ export class GridScene {
   }
 
   private rowsFor(filter: Filter): readonly Row[] | undefined {
-    const [trace, sight] = [this.trace.value, this.sight.value];
-    return trace && (this.isByExpert.value ? expertRows(sight!, filter.experts) : this.sitesFor(trace, filter));
+    const [trace, shownExperts] = [this.trace.value, this.shownExperts.value];
+    return (
+      trace && (this.isByExpert.value ? expertRows(shownExperts!, filter.experts) : this.modulesFor(trace, filter))
+    );
   }
 
-  private sitesFor(trace: Trace, filter: Filter): Row[] {
+  private modulesFor(trace: Trace, filter: Filter): Row[] {
     return rowsOf(trace, filter, this.isFlat.value ? [] : this.store.view.expanded.value);
   }
 
@@ -176,7 +178,8 @@ export class GridScene {
     measure: TextMeasure | undefined,
   ): Raster | undefined {
     if (measure) return measureRaster(trace, rows, columns, measure);
-    if (!this.isChange.value) return rasterOf(trace, rows, columns, filter, this.sight.value?.set, this.before.value);
+    if (!this.isChange.value)
+      return rasterOf(trace, rows, columns, filter, this.shownExperts.value?.set, this.before.value);
     const { against, changes, partners } = this.store;
     if (!against.value || !changes.value || !partners.value) return undefined;
     return changes.value[0]?.by === 'logProb'
@@ -184,19 +187,19 @@ export class GridScene {
       : differenceRaster(trace, against.value, rows, columns, partners.value);
   }
 
-  private paperFor(raster: Raster, labels: readonly string[], margin?: Raster): Paper {
+  private contentFor(raster: Raster, labels: readonly string[], margin?: Raster): MapContent {
     const isFading = this.store.view.fadeUnchanged.value && raster.changed !== undefined;
     const looks = this.store.side(this.side.value).looks.value;
     const heads = this.isFlat.value && !raster.isTurned ? this.loads.value : undefined;
-    const layer = this.sight.value?.layer;
-    const inSight = layer && layerKey(layer);
+    const layer = this.shownExperts.value?.layer;
+    const shownLayer = layer && layerKey(layer);
     const { difference, gain } = theme.value;
     const huesOf = ({ shows }: Raster) => (shows === 'experts' ? undefined : [difference, gain]);
     const fresh = this.side.value === 'main' ? this.store.main.fresh.value : Infinity;
     const isOutdated = (column: number): boolean =>
       raster.isTurned && (tokenAt(raster.columns, column)?.end ?? 0) > fresh;
-    const same = { theme: theme.value, looks, labels, heads, inSight, isOutdated };
-    const beside = margin && makePaper({ ...same, raster: margin, hues: huesOf(margin) }, false);
-    return makePaper({ ...same, raster, hues: huesOf(raster), margin: beside }, isFading);
+    const same = { theme: theme.value, looks, labels, heads, shownLayer, isOutdated };
+    const beside = margin && makeContent({ ...same, raster: margin, hues: huesOf(margin) }, false);
+    return makeContent({ ...same, raster, hues: huesOf(raster), margin: beside }, isFading);
   }
 }

@@ -81,7 +81,7 @@ export class Stage {
     this.#end.push(
       () => resized.disconnect(),
       // Only these signals: drawing reads more, and must not start again because of those.
-      whenever([scene.paper, scene.zoom], () => this.#frames.ask()),
+      whenever([scene.content, scene.zoom], () => this.#frames.ask()),
       whenever([scene.store.visible, scene.isLines], () => {
         this.#following.editorMoved();
         this.#frames.ask();
@@ -197,8 +197,8 @@ export class Stage {
   }
 
   #draw(): void {
-    const paper = this.scene.paper.peek();
-    if (!paper) return;
+    const content = this.scene.content.peek();
+    if (!content) return;
     this.#layOut();
     this.#scrollToKept();
     if (this.#revealing) this.#reveal();
@@ -207,7 +207,7 @@ export class Stage {
     if (laidOut) this.#following.follow(laidOut);
     const frame = this.frame();
     if (!frame) return;
-    paint(this.#base.getContext('2d', { alpha: false })!, paper, frame);
+    paint(this.#base.getContext('2d', { alpha: false })!, content, frame);
     this.#drawOver();
   }
 

@@ -57,7 +57,7 @@ export function Tip({
               ? undefined
               : scene.isFlat.value
                 ? 'rowHint'
-                : row.site < 0
+                : row.module < 0
                   ? 'rowOpen'
                   : 'rowClose'
           }
@@ -170,7 +170,7 @@ function CellTip({
   if (raster.isTurned) return <div>{describe(trace, raster, at, labels)}</div>;
   const { row, part, sequence, token } = cell;
   const list = part && !isChange(raster) ? choicesAt(trace, part, token) : [];
-  const isSum = (part?.sites.length ?? 0) > 1;
+  const isSum = (part?.modules.length ?? 0) > 1;
   return (
     <>
       <div class="tipTitle">
@@ -219,7 +219,7 @@ function WindowTip({
       </div>
       {known === 0 && <div>{t('noChoice')}</div>}
       {shares.slice(0, 4).map(({ part, row, expert, count }) => (
-        <div key={`${row.layer} ${row.site} ${expert}`} class="tipRow">
+        <div key={`${row.layer} ${row.module} ${expert}`} class="tipRow">
           <Badge looks={looks(part.set)} expert={expert} />
           <span class="name">{expertName(part.set, expert, row)}</span>
           <span class="value">{percent(count / known)}</span>

@@ -100,7 +100,7 @@ function RowSwitch({ scene }: Props) {
     on: showsLayers && (scene.isFlat.value || expanded.value.length === 0),
     press: () => {
       show({ expanded: [], lineColumns: 'layers' });
-      store.select({ site: -1 });
+      store.select({ module: -1 });
     },
   };
   const modules = {
@@ -114,7 +114,7 @@ function RowSwitch({ scene }: Props) {
     reason: scene.isChange.value ? t('mapExpertsNone') : undefined,
     press: () => show({ lineColumns: 'experts' }),
   };
-  const parts = [layers, !scene.isFlat.value && modules, isLines && scene.sight.value !== undefined && experts];
+  const parts = [layers, !scene.isFlat.value && modules, isLines && scene.shownExperts.value !== undefined && experts];
   return <Segmented label={t(isLines ? 'columns' : 'rows')} parts={parts.filter((part) => part !== false)} />;
 }
 
@@ -203,19 +203,19 @@ export function GridCaption({ scene }: { readonly scene: GridScene }) {
   const isAll = scene.store.view.expanded.value === 'all' && !scene.isFlat.value;
   const rows = t(isAll ? 'gridCaptionModules' : 'gridCaptionLayers');
   const isLines = scene.isLines.value;
-  const isOwn = scene.sight.value?.layer && !scene.isChange.value && !scene.isByExpert.value;
+  const hasLayerExperts = scene.shownExperts.value?.layer && !scene.isChange.value && !scene.isByExpert.value;
   const caption = isLines ? lineCaption(scene, rows) : captionOf(trace, scene.raster.value, rows);
   return (
     <p class="caption" id="grid-caption">
       {caption}
-      {isOwn && (isLines || !scene.measure.value) && ` ${t(isLines ? 'lineCaptionOwn' : 'gridCaptionOwn')}`}
+      {hasLayerExperts && (isLines || !scene.measure.value) && ` ${t(isLines ? 'lineCaptionOwn' : 'gridCaptionOwn')}`}
     </p>
   );
 }
 
-function lineCaption({ isByExpert, sight, raster, margin }: GridScene, columns: string): string {
+function lineCaption({ isByExpert, shownExperts, raster, margin }: GridScene, columns: string): string {
   const { shows } = raster.value ?? {};
-  const layer = sight.value?.layer;
+  const layer = shownExperts.value?.layer;
   const cells = isByExpert.value
     ? layer
       ? t('lineCaptionExpertsOf', layerName(layer))

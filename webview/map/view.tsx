@@ -15,9 +15,9 @@ import type { GridScene } from './scene.js';
 import { Stage } from './stage.js';
 import { Tip } from './tip.js';
 import { GridCaption, Toolbar } from './toolbar.js';
-import { Twin } from './twin.js';
+import { GridTable } from './gridTable.js';
 import { describe, describeToken } from './words.js';
-import { LinesTwin } from './linesTwin.js';
+import { LinesTable } from './linesTable.js';
 
 export function Grid({ scene }: { readonly scene: GridScene }) {
   const store = useStore();
@@ -94,7 +94,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
         )}
         {isEmpty && <p class="empty">{t('nothingLeft')}</p>}
       </div>
-      {asTable && (scene.isLines.value ? <LinesTwin scene={scene} /> : <Twin scene={scene} />)}
+      {asTable && (scene.isLines.value ? <LinesTable scene={scene} /> : <GridTable scene={scene} />)}
       <Strip scene={scene} />
       <div class="unseen" role="status" aria-live="polite">
         {said}

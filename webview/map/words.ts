@@ -1,8 +1,8 @@
 /** The map in words: its rows, columns and cells. */
 import { isMeasure } from '../../src/trace/figures/colouring.js';
-import type { SharedSites } from '../../src/trace/model/access.js';
+import type { SharedModules } from '../../src/trace/model/access.js';
 import type { Trace } from '../../src/trace/model/trace.js';
-import { expertName, layerName, plainName, siteName, tokenPlace } from '../look/names.js';
+import { expertName, layerName, plainName, moduleName, tokenPlace } from '../look/names.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
 import { tokenAt } from './columns.js';
@@ -12,7 +12,7 @@ import { cellAt, choicesAt, hidden, nothing, unknown, type Choice, type Raster, 
 export function rowName(trace: Trace, row: Row): string {
   const set = row.parts.find((part) => part !== undefined)?.set;
   if (row.expert !== undefined && set) return expertName(set, row.expert, row);
-  return row.site >= 0 ? siteName(trace.sites[row.site]!) : layerName(row);
+  return row.module >= 0 ? moduleName(trace.modules[row.module]!) : layerName(row);
 }
 
 /** The number that colours a cell; empty if none does. */
@@ -33,7 +33,7 @@ export function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): 
   const measure = measureAt(raster, cell);
   if (measure) said.push(measure);
   const changed = raster.changed?.[cell] ?? 0;
-  if (changed > 0) said.push(row.site >= 0 ? t('changedCell') : t('changedShare', percent(changed)));
+  if (changed > 0) said.push(row.module >= 0 ? t('changedCell') : t('changedShare', percent(changed)));
   return said;
 }
 
@@ -63,7 +63,7 @@ export function columnName({ columns, isTurned }: Raster, column: number, labels
 }
 
 /** The expert that leads most of a line's tokens, or their mean. */
-export function lineCell(raster: Raster, at: Place, row: Row, part: SharedSites | undefined): string {
+export function lineCell(raster: Raster, at: Place, row: Row, part: SharedModules | undefined): string {
   const cell = at.row * raster.columns.count + at.column;
   const e = raster.expert[cell]!;
   if (!part || e < 0) return remarks(raster, at, row, part !== undefined).join(', ');

@@ -1,4 +1,4 @@
 /** How a text is divided into parts, and what is said about one: loaded late, because few people look at one. */
-import { late } from '../store/late.js';
+import { lazy } from '../store/lazy.js';
 
-export const parts = late(() => import('./parts.js'));
+export const scopeCode = lazy(() => import('./code.js'));

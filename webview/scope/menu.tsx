@@ -4,7 +4,7 @@ import { Chip, Chips } from '../components/chips.js';
 import { Icon } from '../components/controls.js';
 import { Menu } from '../components/menu.js';
 import { t } from '../look/strings.js';
-import { parts } from './load.js';
+import { scopeCode } from './load.js';
 
 export function ScopeMenu() {
   const store = useStore();
@@ -12,8 +12,10 @@ export function ScopeMenu() {
     <Menu
       label={t('scope')}
       face={<Icon name="scope" />}
-      items={parts.code.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }]}
-      opened={() => void parts.want()}
+      items={
+        scopeCode.code.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }]
+      }
+      opened={() => void scopeCode.want()}
       name="grid-scope"
     />
   );
@@ -23,7 +25,7 @@ export function ScopeChip() {
   const store = useStore();
   const scope = store.scope.value;
   if (!scope) return null;
-  const name = parts.code.value!.scopeName(store, scope);
+  const name = scopeCode.code.value!.scopeName(store, scope);
   return (
     <Chips label={t('scope')} now={t('scopeNow')}>
       <Chip

@@ -1,6 +1,6 @@
 /** A part of the text in a few charts, compared with the rest. */
 import { sort } from 'd3-array';
-import type { SharedSites } from '../../src/trace/model/access.js';
+import type { SharedModules } from '../../src/trace/model/access.js';
 import { contrast, type Contrast } from '../../src/trace/figures/contrast.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
 import type { Trace } from '../../src/trace/model/trace.js';
@@ -18,17 +18,17 @@ import { scopeName } from './names.js';
 
 interface Props {
   readonly trace: Trace;
-  readonly sites: SharedSites;
+  readonly modules: SharedModules;
   readonly scope: TextScope;
 }
 
 /** Nobody reads more bars than this; the tables have everything. */
 const most = 12;
 
-export function ScopeSummary({ trace, sites, scope }: Props) {
+export function ScopeSummary({ trace, modules, scope }: Props) {
   const store = useStore();
-  const found = once(trace, `contrast ${sites.sites.join(' ')} ${scope.key} ${scope.ranges.join(' ')}`, () =>
-    contrast(trace, sites, scope.ranges),
+  const found = once(trace, `contrast ${modules.modules.join(' ')} ${scope.key} ${scope.ranges.join(' ')}`, () =>
+    contrast(trace, modules, scope.ranges),
   );
   const { inside, outside } = found;
   const name = scopeName(store, scope);
@@ -38,9 +38,9 @@ export function ScopeSummary({ trace, sites, scope }: Props) {
       <p class="caption about">{t('scopeAbout', name, inside.tokens, outside.tokens)}</p>
       {isSmallSample(inside.tokens) && <Small text={t('small', inside.tokens)} />}
       {outside.tokens > 0 && isSmallSample(outside.tokens) && <Small text={t('scopeSmallRest', outside.tokens)} />}
-      <Inside sites={sites} found={found} name={name} />
-      {outside.choices > 0 && <Change sites={sites} found={found} name={name} />}
-      <Loads sites={sites} found={found} name={name} />
+      <Inside modules={modules} found={found} name={name} />
+      {outside.choices > 0 && <Change modules={modules} found={found} name={name} />}
+      <Loads modules={modules} found={found} name={name} />
       <p class="hint">{t('scopeOnly')}</p>
     </>
   );
@@ -55,7 +55,7 @@ function Small({ text }: { readonly text: string }) {
 }
 
 interface Told {
-  readonly sites: SharedSites;
+  readonly modules: SharedModules;
   readonly found: Contrast;
   readonly name: string;
 }
@@ -66,7 +66,7 @@ const points = (x: number) => signed(x * 100, 1);
 /** Experts by the size of their value, largest first. */
 const largest = (values: Float64Array) => sort(values.keys(), (e) => -Math.abs(values[e]!));
 
-function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {
+function Inside({ modules, found: { inside, outside, intervals }, name }: Told) {
   const store = useStore();
   const order = largest(inside.share);
   return (
@@ -76,9 +76,9 @@ function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {
       caption={t(outside.choices > 0 ? 'scopeUsageCaption' : 'usageCaption')}
       chart={() => (
         <Bars
-          looks={store.main.looks.value(sites.set)}
+          looks={store.main.looks.value(modules.set)}
           least={0.1}
-          press={(e) => store.setFilter({ experts: [sites.experts[e]!.id] })}
+          press={(e) => store.setFilter({ experts: [modules.experts[e]!.id] })}
           list={order.slice(0, most).map((e) => ({
             expert: e,
             value: inside.share[e]!,
@@ -92,7 +92,7 @@ function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {
         rowsOf(
           [t('expert'), t('share'), t('interval'), t('scopeRest'), t('chance')],
           order.map((e) => [
-            plainName(sites.set, e),
+            plainName(modules.set, e),
             percent(inside.share[e]!),
             range(intervals[e]!, percent),
             outside.choices > 0 ? percent(outside.share[e]!) : '–',
@@ -104,7 +104,7 @@ function Inside({ sites, found: { inside, outside, intervals }, name }: Told) {
   );
 }
 
-function Change({ sites, found: { change, changeIntervals }, name }: Told) {
+function Change({ modules, found: { change, changeIntervals }, name }: Told) {
   const store = useStore();
   const order = largest(change);
   return (
@@ -114,7 +114,7 @@ function Change({ sites, found: { change, changeIntervals }, name }: Told) {
       caption={t('scopeChangeCaption')}
       chart={() => (
         <Bars
-          looks={store.main.looks.value(sites.set)}
+          looks={store.main.looks.value(modules.set)}
           least={0.02}
           list={order.slice(0, most).map((e) => {
             const { low, high } = changeIntervals[e]!;
@@ -132,14 +132,14 @@ function Change({ sites, found: { change, changeIntervals }, name }: Told) {
       table={() =>
         rowsOf(
           [t('expert'), t('scopeDifference'), t('interval')],
-          order.map((e) => [plainName(sites.set, e), points(change[e]!), range(changeIntervals[e]!, points)]),
+          order.map((e) => [plainName(modules.set, e), points(change[e]!), range(changeIntervals[e]!, points)]),
         )
       }
     />
   );
 }
 
-function Loads({ sites, found: { inside, outside }, name }: Told) {
+function Loads({ modules, found: { inside, outside }, name }: Told) {
   const [here, there, chance] = [load(inside.share), load(outside.share), chanceLoad(inside)];
   const row = (title: string, text: (x: typeof here) => string, even: string) => [
     title,
@@ -158,7 +158,7 @@ function Loads({ sites, found: { inside, outside }, name }: Told) {
             row(t('loadCv'), (x) => fixed(x.cv, 2), fixed(chance.cv, 2)),
             row(t('loadMaxVio'), (x) => fixed(x.maxVio, 2), '–'),
             row(t('loadEntropy'), (x) => fixed(x.entropyRatio, 2), fixed(chance.entropyRatio, 2)),
-            row(t('loadDead'), (x) => t('of', x.dead.length, sites.experts.length), '–'),
+            row(t('loadDead'), (x) => t('of', x.dead.length, modules.experts.length), '–'),
           ],
         )}
       />

@@ -1,6 +1,6 @@
 /** Experts × experts. The chart is its own table: its cells contain the numbers as long as there is room. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { signsOf } from '../../src/look/signs.js';
+import { shortLabelsOf } from '../../src/look/shortLabels.js';
 import type { Expert } from '../../src/trace/model/trace.js';
 import { HeatText } from '../components/heatText.js';
 import { ScrollBox } from '../components/table.js';
@@ -33,7 +33,7 @@ const highestOf = (plane: Float32Array, n: number): number =>
 
 function Cells({ experts, plane, caption }: Props) {
   const n = experts.length;
-  const signs = signsOf(experts);
+  const shortLabels = shortLabelsOf(experts);
   const highest = highestOf(plane, n);
   return (
     <ScrollBox label={caption}>
@@ -44,7 +44,7 @@ function Cells({ experts, plane, caption }: Props) {
             <td />
             {experts.map(({ id, name }, i) => (
               <th key={id} scope="col" title={name} aria-label={name}>
-                {signs[i]}
+                {shortLabels[i]}
               </th>
             ))}
           </tr>

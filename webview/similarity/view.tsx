@@ -3,7 +3,7 @@ import { isObject } from '../../src/checks/plain.js';
 import type { SimilarityMessage } from '../../src/protocol/similarity.js';
 import { closestPairs } from '../../src/similarity/pairs.js';
 import { type Measure, measures, planeOf } from '../../src/similarity/planes.js';
-import { layerKey } from '../../src/trace/model/sight.js';
+import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { Field, Segmented, Select } from '../components/controls.js';
 import { rowsOf, TableBox } from '../components/table.js';
 import { layerName } from '../look/names.js';

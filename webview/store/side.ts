@@ -3,7 +3,7 @@ import { computed, signal, type ReadonlySignal, type Signal } from '@preact/sign
 import type { Lens } from '../../src/requests/api.js';
 import type { SideState } from '../../src/protocol/panel.js';
 import { isFixed } from '../../src/trace/figures/overlap.js';
-import { sightOf } from '../../src/trace/model/sight.js';
+import { shownExpertsOf } from '../../src/trace/model/shownExperts.js';
 import type { ExpertSet, Intervention, Trace } from '../../src/trace/model/trace.js';
 import { looksOf, type Looks } from '../look/looks.js';
 import type { View } from './state.js';
@@ -35,10 +35,12 @@ export class SideSignals {
   readonly choices: ReadonlySignal<Trace | undefined>;
   /** Nothing was chosen in it: no expert, or the same ones for all tokens. */
   readonly isFixed = computed(() => this.choices.value !== undefined && isFixed(this.choices.value));
-  readonly sight = computed(() => this.choices.value && sightOf(this.choices.value, this.view.colourLayer.value));
+  readonly shownExperts = computed(
+    () => this.choices.value && shownExpertsOf(this.choices.value, this.view.colourLayer.value),
+  );
   readonly looks = computed(() => {
     const trace = this.choices.value;
-    const inSight = this.sight.value?.set;
+    const shownLayer = this.shownExperts.value?.set;
     const pinned = [...this.view.pinned.value, ...this.view.filter.value.experts];
     const made = new Map<ExpertSet, Looks>();
     return (set: ExpertSet): Looks => {
@@ -46,7 +48,7 @@ export class SideSignals {
       if (!looks)
         made.set(
           set,
-          (looks = trace ? looksOf(trace, set, set === inSight ? pinned : []) : { set, slots: new Int16Array() }),
+          (looks = trace ? looksOf(trace, set, set === shownLayer ? pinned : []) : { set, slots: new Int16Array() }),
         );
       return looks;
     };

@@ -33,7 +33,7 @@ export interface Selection {
   /** Key of a layer (`layerKey`); empty: all layers. */
   readonly layer: string;
   /** Index in the trace's `sites`; −1: the layer as a whole, or all layers. */
-  readonly site: number;
+  readonly module: number;
 }
 
 export interface Filter {
@@ -125,7 +125,7 @@ export interface View {
 export const initial: View = {
   version: 2,
   tab: 'cell',
-  selection: { sequence: 0, token: -1, layer: '', site: -1 },
+  selection: { sequence: 0, token: -1, layer: '', module: -1 },
   filter: { experts: [], layers: null, kinds: [], weight: 0, margin: null },
   scope: '',
   filterOpen: false,

@@ -27,12 +27,12 @@ import { SideReceiver } from '../../src/transport/sides.js';
 import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
 import { choiceChanges, logProbChanges, type Change } from '../../src/trace/alignment/change.js';
 import { layerAt } from '../../src/trace/model/access.js';
-import { layerKey, layerOf } from '../../src/trace/model/sight.js';
+import { layerKey, layerOf } from '../../src/trace/model/shownExperts.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { rangeOfKey } from '../../src/trace/model/ranges.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
-import type { Partners, Work } from '../background/work.js';
-import type { Late } from './late.js';
+import type { Partners, Background } from '../background/background.js';
+import type { Lazy } from './lazy.js';
 import { SideSignals, type ViewSignals } from './side.js';
 import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
 
@@ -55,7 +55,7 @@ export interface Place {
 export const nowhere: Place = { sequence: 0, token: -1 };
 
 /** Finds the parts of a text, once the code is loaded. */
-type Scopes = Late<{ readonly scopeOf: (trace: Trace, title: string, key: string) => TextScope | undefined }>;
+type Scopes = Lazy<{ readonly scopeOf: (trace: Trace, title: string, key: string) => TextScope | undefined }>;
 
 export class Store {
   readonly description = signal<SourceDescription | undefined>(undefined);
@@ -63,7 +63,7 @@ export class Store {
   /** The host has described its source, or has said that there is none. */
   readonly ready = signal(false);
   /** All the text that there is to show is visible in an editor. */
-  readonly isTextInSight = signal(false);
+  readonly isTextVisible = signal(false);
   /** Where the text's lines are in its document; undefined if there is none. */
   readonly lines = signal<DocumentLines | undefined>(undefined);
   /** The lines that are visible in its editor. */
@@ -94,7 +94,7 @@ export class Store {
   readonly tour = signal(false);
   readonly isTextFolded = computed(() => {
     const choice = this.view.textPane.value;
-    return choice === 'auto' ? this.isTextInSight.value : choice === 'folded';
+    return choice === 'auto' ? this.isTextVisible.value : choice === 'folded';
   });
   /** How two runs differ: in their choices or, if one of them chooses nothing, in their predictions. */
   readonly differBy = computed<Change['by']>(() =>
@@ -104,7 +104,7 @@ export class Store {
   /** The selected token of either run. The selection is in the main run, if its token has a partner there. */
   readonly placeIn: Readonly<Record<Side, ReadonlySignal<Place>>>;
   /** The index of the selected routed module in either run; runs of two sources may have different ones. −1: none. */
-  readonly siteIn: Readonly<Record<Side, ReadonlySignal<number>>>;
+  readonly moduleIn: Readonly<Record<Side, ReadonlySignal<number>>>;
 
   private readonly refusal = signal<ErrorData | undefined>(undefined);
   /** Why the host did not do what was last asked, unless a side already shows the error. */
@@ -125,7 +125,7 @@ export class Store {
 
   constructor(
     private readonly host: Host,
-    readonly work: Work,
+    readonly background: Background,
     private readonly scopes: Scopes,
   ) {
     const kept = host.getState();
@@ -151,13 +151,13 @@ export class Store {
         return { sequence: at.sequence, token: of?.[at.token] ?? -1 };
       }),
     };
-    const site = computed(() => this.view.selection.value.site);
-    this.siteIn = {
-      main: site,
+    const module = computed(() => this.view.selection.value.module);
+    this.moduleIn = {
+      main: module,
       other: computed(() => {
         const [main, other] = [this.main.choices.value, this.other.choices.value];
-        if (site.value < 0 || !main || !other) return site.value;
-        return siteLike(main, site.value, other);
+        if (module.value < 0 || !main || !other) return module.value;
+        return moduleLike(main, module.value, other);
       }),
     };
 
@@ -182,7 +182,7 @@ export class Store {
   /** For each sequence, the partners of its tokens in `against`; undefined while they are being computed, or if there is no such run. */
   readonly partners = computed<readonly Partners[] | undefined>(() => {
     const [main, against] = [this.main.choices.value, this.against.value];
-    return main && against && this.work.partners(main, against);
+    return main && against && this.background.partners(main, against);
   });
 
   /** For each sequence, how its tokens changed; undefined while this is being computed, or if there is nothing to compare. */
@@ -278,7 +278,7 @@ export class Store {
           {
             sequence: message.sequence ?? 0,
             token: message.token,
-            ...(message.site === undefined ? {} : this.spot(message.site)),
+            ...(message.module === undefined ? {} : this.spot(message.module)),
           },
           'host',
         );
@@ -286,8 +286,8 @@ export class Store {
       case 'colour':
         this.colour(message, 'host');
         break;
-      case 'textInSight':
-        this.isTextInSight.value = message.is;
+      case 'textVisible':
+        this.isTextVisible.value = message.is;
         break;
       case 'lines':
         this.lines.value = message.lines;
@@ -366,9 +366,9 @@ export class Store {
   selectIn(
     side: Side,
     place: Place,
-    row: Pick<Selection, 'layer' | 'site'> = {
+    row: Pick<Selection, 'layer' | 'module'> = {
       layer: this.view.selection.peek().layer,
-      site: this.siteIn[side].peek(),
+      module: this.moduleIn[side].peek(),
     },
   ): void {
     const [main, other] = [this.main.trace.peek(), this.other.trace.peek()];
@@ -383,17 +383,17 @@ export class Store {
       const beside = back?.subarray(token, end ?? token + 1).filter((own) => own >= 0) ?? [];
       const own = beside[0] ?? -1;
       if (own < 0) this.lone.value = place;
-      const site = row.site < 0 ? -1 : siteLike(other, row.site, main);
+      const module = row.module < 0 ? -1 : moduleLike(other, row.module, main);
       const line = end !== undefined && own >= 0 ? { end: beside.at(-1)! + 1 } : {};
-      this.select({ layer: row.layer, site, sequence, token: own, ...line });
+      this.select({ layer: row.layer, module, sequence, token: own, ...line });
     });
   }
 
   /** A routed module and its layer, as a selection. */
-  spot(site: number): Pick<Selection, 'layer' | 'site'> {
+  spot(module: number): Pick<Selection, 'layer' | 'module'> {
     const trace = this.main.trace.peek();
-    const found = trace?.sites[site];
-    return { site, layer: trace && found ? layerKey(layerAt(trace, found)) : '' };
+    const found = trace?.modules[module];
+    return { module, layer: trace && found ? layerKey(layerAt(trace, found)) : '' };
   }
 
   /** Sets what colours text and map, here and in the text's editor. */
@@ -417,8 +417,8 @@ export class Store {
 
   /** Brings a layer's experts into sight. In a pool there is nothing to choose: its experts are the same in all layers. */
   lookAtLayer(layer: string): void {
-    const sight = this.main.sight.peek();
-    if (!sight?.layer || layerKey(sight.layer) === layer) return;
+    const shownExperts = this.main.shownExperts.peek();
+    if (!shownExperts?.layer || layerKey(shownExperts.layer) === layer) return;
     const [chosen, seen] = [this.view.colouring.peek(), this.colouredBy.peek()];
     if (chosen === 'experts' && seen === 'experts') this.colour({ by: 'experts', layer });
     else this.bringOut(layer);
@@ -458,8 +458,8 @@ export class Store {
     if (was !== undefined && !is?.startsWith(was) && (is === undefined || !was.startsWith(is))) this.set({ scope: '' });
     this.texts = texts.map((text, s) => (text !== undefined && this.texts[s]?.startsWith(text) ? this.texts[s] : text));
     const selection = this.view.selection.peek();
-    const { layer, site } = selection;
-    const fits = site < trace.sites.length && (layer === '' || layerOf(trace, layer) !== undefined);
+    const { layer, module } = selection;
+    const fits = module < trace.modules.length && (layer === '' || layerOf(trace, layer) !== undefined);
     const sequence = selection.sequence < trace.sequences.length ? selection.sequence : 0;
     this.set({
       selection: {
@@ -467,7 +467,7 @@ export class Store {
         token: Math.min(selection.token, trace.sequences[sequence]!.tokens.count - 1),
         ...(selection.end !== undefined &&
           selection.end <= trace.sequences[sequence]!.tokens.count && { end: selection.end }),
-        ...(fits ? { layer, site } : { layer: '', site: -1 }),
+        ...(fits ? { layer, module } : { layer: '', module: -1 }),
       },
     });
   }
@@ -490,9 +490,9 @@ function isNotice(message: PageMessage): message is PageNotice {
 }
 
 /** The routed module of another trace with the same path; −1: it has none. */
-function siteLike(trace: Trace, site: number, other: Trace): number {
-  const path = trace.sites[site]?.path;
-  return other.sites.findIndex((one) => one.path === path);
+function moduleLike(trace: Trace, module: number, other: Trace): number {
+  const path = trace.modules[module]?.path;
+  return other.modules.findIndex((one) => one.path === path);
 }
 
 function same(a: unknown, b: unknown): boolean {

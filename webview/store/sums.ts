@@ -1,5 +1,5 @@
 /** What views sum up, each computed once per trace: the host sends a new object whenever anything in it changes. */
-import type { Layer, SharedSites } from '../../src/trace/model/access.js';
+import type { Layer, SharedModules } from '../../src/trace/model/access.js';
 import { entropyByLayer } from '../../src/trace/figures/distribution.js';
 import { shownLeaders, type Leaders } from '../../src/trace/figures/leaders.js';
 import { vocabularySpecialisation, type Vocabulary } from '../../src/trace/figures/specialisation.js';
@@ -7,7 +7,7 @@ import type { Trace } from '../../src/trace/model/trace.js';
 import type { Coactivation } from '../../src/statistics/pairs.js';
 import { coactivation, usage, usageByLayer, usageIntervals, type Usage } from '../../src/trace/figures/usage.js';
 import { measured, type Measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
-import { layerKey, type Sight } from '../../src/trace/model/sight.js';
+import { layerKey, type ShownExperts } from '../../src/trace/model/shownExperts.js';
 
 const kept = new WeakMap<Trace, Map<string, unknown>>();
 
@@ -19,22 +19,22 @@ export function once<T>(trace: Trace, key: string, make: () => T): T {
 }
 
 /** The routed modules as a key: the same ones are asked for again and again. */
-const nameOf = ({ sites }: SharedSites): string => sites.join(' ');
+const nameOf = ({ modules }: SharedModules): string => modules.join(' ');
 
-export const usageOf = (trace: Trace, sites: SharedSites): Usage =>
-  once(trace, `usage ${nameOf(sites)}`, () => usage(trace, sites));
+export const usageOf = (trace: Trace, modules: SharedModules): Usage =>
+  once(trace, `usage ${nameOf(modules)}`, () => usage(trace, modules));
 
-export const intervalsOf = (trace: Trace, sites: SharedSites) =>
-  once(trace, `intervals ${nameOf(sites)}`, () => usageIntervals(trace, sites));
+export const intervalsOf = (trace: Trace, modules: SharedModules) =>
+  once(trace, `intervals ${nameOf(modules)}`, () => usageIntervals(trace, modules));
 
-export const togetherOf = (trace: Trace, sites: SharedSites): Coactivation =>
-  once(trace, `together ${nameOf(sites)}`, () => coactivation(trace, sites));
+export const togetherOf = (trace: Trace, modules: SharedModules): Coactivation =>
+  once(trace, `together ${nameOf(modules)}`, () => coactivation(trace, modules));
 
-export const vocabularyOf = (trace: Trace, sites: SharedSites): Vocabulary =>
-  once(trace, `vocabulary ${nameOf(sites)}`, () => vocabularySpecialisation([{ trace, sites }]));
+export const vocabularyOf = (trace: Trace, modules: SharedModules): Vocabulary =>
+  once(trace, `vocabulary ${nameOf(modules)}`, () => vocabularySpecialisation([{ trace, modules }]));
 
-export const leadersOf = (trace: Trace, sites: SharedSites): Leaders =>
-  once(trace, `leaders ${nameOf(sites)}`, () => shownLeaders(trace, sites));
+export const leadersOf = (trace: Trace, modules: SharedModules): Leaders =>
+  once(trace, `leaders ${nameOf(modules)}`, () => shownLeaders(trace, modules));
 
 export const usageByLayerOf = (trace: Trace, sequence: number): readonly (Usage | undefined)[] =>
   once(trace, `usageByLayer ${sequence}`, () => usageByLayer(trace, { sequence }));
@@ -50,7 +50,7 @@ export const measuredOf = (trace: Trace, sequence: number, by: TextMeasure, laye
   once(trace, `measured ${sequence} ${by} ${layer ? layerKey(layer) : ''}`, () => measured(trace, sequence, by, layer));
 
 /** [N] each expert's share of all choices in sight, over all sequences, since these have the same set. */
-export const sharesOf = (trace: Trace, { set, parts }: Sight): Float64Array =>
+export const sharesOf = (trace: Trace, { set, parts }: ShownExperts): Float64Array =>
   once(trace, `shares ${parts.map((part) => (part ? nameOf(part) : '')).join('|')}`, () => {
     const counts = new Float64Array(set.experts.length);
     let choices = 0;

@@ -1,7 +1,7 @@
 /** What-ifs in words. */
 import { documentLine } from '../../src/trace/text/lines.js';
 import type { Intervention, TokenRange, Trace } from '../../src/trace/model/trace.js';
-import { inSiteWords, rangesWords, whatIfWords } from '../../src/trace/text/whatIfWords.js';
+import { inModuleWords, rangesWords, whatIfWords } from '../../src/trace/text/whatIfWords.js';
 import type { Store } from './store.js';
 import { signed, t } from '../look/strings.js';
 
@@ -22,8 +22,8 @@ function writer(store: Store, sequence: number) {
   return { word: t, lineNumber: (line: number) => (runs ? documentLine(runs, line) : line) + 1 };
 }
 
-export function inSite(trace: Trace | undefined, path: string): string {
-  return inSiteWords(trace, path, t);
+export function inModule(trace: Trace | undefined, path: string): string {
+  return inModuleWords(trace, path, t);
 }
 
 export function expertNames(store: Store): (id: string) => string {

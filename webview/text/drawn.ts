@@ -4,16 +4,16 @@ import { quiet } from '../../src/look/palette.js';
 import type { Layer } from '../../src/trace/model/access.js';
 import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import { isRankOnly } from '../../src/trace/figures/leaders.js';
-import { layerOf, type Sight } from '../../src/trace/model/sight.js';
+import { layerOf, type ShownExperts } from '../../src/trace/model/shownExperts.js';
 import type { Sequence, Trace } from '../../src/trace/model/trace.js';
 import type { Store } from '../store/store.js';
 import { classes } from '../components/controls.js';
 import { changeWords } from '../map/words.js';
-import { classOf, signOf, type Looks } from '../look/looks.js';
+import { classOf, shortLabelOf, type Looks } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
-import { owedIn, placesOf } from '../store/owed.js';
+import { attributionIn, placesOf } from '../store/attribution.js';
 import { leadersOf, measuredOf } from '../store/sums.js';
 import { kindsOfToken, textOf, type TokenStyle } from './tokenSpans.js';
 
@@ -40,15 +40,15 @@ function coloured(store: Store, name: Side, trace: Trace, index: number): Drawn 
   const by = store.colouredBy.value;
   if (by === 'change') return byChange(store, name, trace, index);
   // An input has no predictions, and the other run has no attribution.
-  const owes = by === 'attribution' && name === 'main' && index === trace.sequences.length - 1;
-  if (owes) return byAttribution(trace, index, side.attribution.value!, side.looks.value);
+  const attributed = by === 'attribution' && name === 'main' && index === trace.sequences.length - 1;
+  if (attributed) return byAttribution(trace, index, side.attribution.value!, side.looks.value);
   if (by === 'nothing' || isMeasure(by)) {
     // Numbers need scores, which come last.
-    const late = side.trace.value ?? trace;
-    return byMeasure(late, index, isMeasure(by) ? by : undefined, layerOf(trace, store.view.measureLayer.value));
+    const lazy = side.trace.value ?? trace;
+    return byMeasure(lazy, index, isMeasure(by) ? by : undefined, layerOf(trace, store.view.measureLayer.value));
   }
-  const sight = side.sight.value;
-  return byExperts(trace, index, sight, sight && side.looks.value(sight.set));
+  const shownExperts = side.shownExperts.value;
+  return byExperts(trace, index, shownExperts, shownExperts && side.looks.value(shownExperts.set));
 }
 
 /** What follows an edit is no longer what the model would say. */
@@ -81,7 +81,7 @@ interface Lead {
   /** Identifies the expert: the same number is the same expert. */
   readonly expert: number;
   readonly slot: number;
-  readonly sign: string;
+  readonly shortLabel: string;
   /** 0..1 */
   readonly strength: number;
 }
@@ -101,7 +101,7 @@ function ledStyles(sequence: Sequence, leadOf: (i: number) => Lead | undefined):
     return {
       names: classes('t', ...own, begins && 'lead', ...kindsOfToken(sequence, i)),
       // A number of three digits under a token of one character would overlap the next one's.
-      letter: begins && lead.sign.length <= textOf(sequence, i).length ? lead.sign : '',
+      letter: begins && lead.shortLabel.length <= textOf(sequence, i).length ? lead.shortLabel : '',
     };
   });
 }
@@ -112,9 +112,14 @@ function strongest(share: Float32Array): number {
   return sorted[Math.floor((sorted.length - 1) * 0.95)] ?? 1;
 }
 
-function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks: Looks | undefined): Drawn {
+function byExperts(
+  trace: Trace,
+  index: number,
+  shownExperts: ShownExperts | undefined,
+  looks: Looks | undefined,
+): Drawn {
   const sequence = trace.sequences[index]!;
-  const part = sight?.parts[index];
+  const part = shownExperts?.parts[index];
   const leaders = part && leadersOf(trace, part);
   const most = leaders ? strongest(leaders.share) : 1;
   const leader = (i: number) => leaders?.expert[i] ?? -1;
@@ -128,7 +133,7 @@ function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks:
         : {
             expert: e,
             slot: looks?.slots[e] ?? quiet,
-            sign: signOf(part!.set, e),
+            shortLabel: shortLabelOf(part!.set, e),
             strength: leaders!.share[i]! / most,
           };
     }),
@@ -138,7 +143,7 @@ function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks:
       if (i >= sequence.done) return t('tokenPending', text, i + 1);
       if (!part) return t('tokenElsewhere', text, i + 1);
       if (e < 0) return t('tokenPlain', text, i + 1);
-      const name = sight.layer ? expertName(part.set, e, sight.layer) : plainName(part.set, e);
+      const name = shownExperts.layer ? expertName(part.set, e, shownExperts.layer) : plainName(part.set, e);
       return isRankOnly(trace, part)
         ? t('tokenFirst', text, i + 1, name)
         : t('tokenSpoken', text, i + 1, name, percent(leaders!.share[i]!));
@@ -150,11 +155,11 @@ function byExperts(trace: Trace, index: number, sight: Sight | undefined, looks:
 function byAttribution(
   trace: Trace,
   index: number,
-  found: Parameters<typeof owedIn>[0],
+  found: Parameters<typeof attributionIn>[0],
   looks: (set: Looks['set']) => Looks,
 ): Drawn {
   const sequence = trace.sequences[index]!;
-  const { expert, nats } = owedIn(found);
+  const { expert, nats } = attributionIn(found);
   const places = placesOf(trace, found.experts, looks);
   const most = strongest(nats);
   return {
@@ -166,7 +171,7 @@ function byAttribution(
         place && {
           expert: expert[i]!,
           slot: place.looks.slots[place.expert]!,
-          sign: signOf(place.looks.set, place.expert),
+          shortLabel: shortLabelOf(place.looks.set, place.expert),
           strength: nats[i]! / most,
         }
       );
@@ -175,8 +180,8 @@ function byAttribution(
       const e = expert[i] ?? -1;
       const text = spoken(sequence, i);
       return e < 0
-        ? t('tokenOwesNone', text, i + 1)
-        : t('tokenOwes', text, i + 1, fixed(nats[i]!), places[e]?.name ?? found.experts[e]!.name);
+        ? t('tokenAttributionNone', text, i + 1)
+        : t('tokenAttribution', text, i + 1, fixed(nats[i]!), places[e]?.name ?? found.experts[e]!.name);
     },
     isLedBy: (i, experts) => experts.includes(found.experts[expert[i] ?? -1]?.id ?? ''),
   };

@@ -65,7 +65,7 @@ function Folded() {
   const store = useStore();
   return (
     <div class="folded" role="group" aria-label={t('text')}>
-      <span class="faint">{store.isTextInSight.value ? t('textShown', store.main.title.value) : t('textFolded')}</span>
+      <span class="faint">{store.isTextVisible.value ? t('textShown', store.main.title.value) : t('textFolded')}</span>
       <span aria-hidden="true">·</span>
       <Button press={() => store.set({ textPane: 'shown' })} class="link" data-focus="text-show">
         {t('textShow')}

@@ -48,8 +48,8 @@ export const steps: readonly Step[] = [
   {
     title: 'tourStrategy',
     text: ({ store }) =>
-      store.main.sight.value?.layer
-        ? 'tourStrategyOwn'
+      store.main.shownExperts.value?.layer
+        ? 'tourStrategyNative'
         : inability(store, 'route') === undefined
           ? 'tourStrategyText'
           : 'tourStrategyFixed',
@@ -57,7 +57,7 @@ export const steps: readonly Step[] = [
   },
   {
     title: 'tourLegend',
-    text: ({ store }) => (store.main.sight.value?.layer ? 'tourLegendOwn' : 'tourLegendText'),
+    text: ({ store }) => (store.main.shownExperts.value?.layer ? 'tourLegendLayer' : 'tourLegendText'),
     at: ['.legend'],
   },
   {
@@ -109,11 +109,11 @@ export function prepare({ tab, isOfCell }: Step, { store }: Panel): void {
 
 function selectCell(store: Store): void {
   const trace = store.main.trace.peek();
-  const { token, end, site, sequence } = store.view.selection.peek();
+  const { token, end, module, sequence } = store.view.selection.peek();
   const own = trace?.sequences[sequence];
-  if (!trace || !own || (token >= 0 && end === undefined && site >= 0)) return;
-  const sites = trace.sites.flatMap((one, s) => (one.sequence === sequence ? [s] : []));
-  const middle = sites[Math.floor(sites.length / 2)];
+  if (!trace || !own || (token >= 0 && end === undefined && module >= 0)) return;
+  const modules = trace.modules.flatMap((one, s) => (one.sequence === sequence ? [s] : []));
+  const middle = modules[Math.floor(modules.length / 2)];
   const at = token >= 0 && token < own.done ? token : Math.floor(own.done / 2);
   // As if from the host: the editor stays where it is.
   store.select({ token: at, ...(middle !== undefined && store.spot(middle)) }, 'host');

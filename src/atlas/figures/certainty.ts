@@ -18,15 +18,15 @@ export class Certainty implements Figure {
     [this.entropy, this.margin, this.mass] = [new ExactMeans(length), new ExactMeans(length), new ExactMeans(length)];
   }
 
-  add({ trace, sites, layout }: Piece): void {
-    sites.forEach((at, l) => {
+  add({ trace, modules, layout }: Piece): void {
+    modules.forEach((at, l) => {
       // Over all layers it would only be the mean of the layers' figures.
       if (layout.layers[l]!.layer === null) return;
       const tokens = textTokens(at.sequence);
-      for (const s of at.sites) {
+      for (const s of at.modules) {
         const rows = rowsAt(trace, s);
         for (const t of tokens) {
-          const { entropy, margin, mass } = certaintyAt(trace, rows, t);
+          const { entropy, margin, topKProbability: mass } = certaintyAt(trace, rows, t);
           this.entropy.add(l, entropy);
           this.margin.add(l, margin);
           this.mass.add(l, mass);

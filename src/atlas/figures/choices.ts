@@ -82,9 +82,9 @@ export class Choices implements Figure {
     this.#document = new Float64Array(layout.units + layout.layers.length);
   }
 
-  add({ trace, sites }: Piece): void {
+  add({ trace, modules }: Piece): void {
     const { layout } = this;
-    sites.forEach((at, l) => {
+    modules.forEach((at, l) => {
       const { counts, chance, cells, choices } = usage(trace, at);
       addTo(layout.of(this.#document, l), counts);
       this.#document[layout.units + l]! += choices;

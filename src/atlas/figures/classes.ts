@@ -23,17 +23,17 @@ export class Classes implements Figure {
     this.byPlace = new Float64Array(places * layout.units);
   }
 
-  add({ trace, sites, before }: Piece): void {
+  add({ trace, modules, before }: Piece): void {
     const { units, starts } = this.layout;
-    sites.forEach((at, l) => {
-      const rows = Array.from(at.sites, (s) => rowsAt(trace, s));
+    modules.forEach((at, l) => {
+      const rows = Array.from(at.modules, (s) => rowsAt(trace, s));
       const earlier = before[trace.sequences.indexOf(at.sequence)]!.tokens;
       for (const t of textTokens(at.sequence)) {
         const inClass = classOf(at.sequence, t) * units + starts[l]!;
         const inPlace = placeOf(earlier + t) * units + starts[l]!;
-        for (const site of rows) {
-          if (!isKnown(site, t)) continue;
-          for (const e of chosenAt(site, t)) {
+        for (const module of rows) {
+          if (!isKnown(module, t)) continue;
+          for (const e of chosenAt(module, t)) {
             if (e < 0) continue;
             this.byClass[inClass + e]!++;
             this.byPlace[inPlace + e]!++;

@@ -60,8 +60,8 @@ export class Contexts implements Figure {
   }
 
   add(piece: Piece): void {
-    piece.sites.forEach((at, l) => {
-      const rows = Array.from(at.sites, (s) => rowsAt(piece.trace, s));
+    piece.modules.forEach((at, l) => {
+      const rows = Array.from(at.modules, (s) => rowsAt(piece.trace, s));
       const weights = new Float64Array(at.experts.length);
       for (const t of textTokens(at.sequence))
         for (const e of chosenOver(rows, t, weights)) this.#offer(piece, l, t, e, weights[e]!);
@@ -69,13 +69,13 @@ export class Contexts implements Figure {
   }
 
   #offer(piece: Piece, l: number, t: number, e: number, weight: number): void {
-    const { document, before, trace, sites } = piece;
+    const { document, before, trace, modules } = piece;
     const unit = this.layout.starts[l]! + e;
-    const sequence = trace.sequences.indexOf(sites[l]!.sequence);
+    const sequence = trace.sequences.indexOf(modules[l]!.sequence);
     const token = before[sequence]!.tokens + t;
     const hash = mixed(parseInt(document.hash.slice(0, 8), 16), parseInt(document.hash.slice(8, 16), 16), token, unit);
     const bare = { document: document.id, sequence, token, weight: Number.isNaN(weight) ? null : weight, hash };
-    const make = () => ({ ...bare, ...textAbout(sites[l]!.sequence, t, before[sequence]!.text) });
+    const make = () => ({ ...bare, ...textAbout(modules[l]!.sequence, t, before[sequence]!.text) });
     if (bare.weight !== null) this.#insert('top', unit, mostOfDocument, bare, make);
     this.#insert('random', unit, most, bare, make);
   }
@@ -116,11 +116,11 @@ export class Contexts implements Figure {
 /** The experts that any site of a layer chose for a token, with each one's largest weight in `weights`; NaN if unknown. */
 function chosenOver(rows: readonly Rows[], t: number, weights: Float64Array): Set<number> {
   const found = new Set<number>();
-  for (const site of rows) {
-    if (!isKnown(site, t)) continue;
-    chosenAt(site, t).forEach((e, i) => {
+  for (const module of rows) {
+    if (!isKnown(module, t)) continue;
+    chosenAt(module, t).forEach((e, i) => {
       if (e < 0) return;
-      const weight = site.weight?.[t * site.k + i] ?? NaN;
+      const weight = module.weight?.[t * module.k + i] ?? NaN;
       weights[e] = found.has(e) && !(weight > weights[e]!) ? weights[e]! : weight;
       found.add(e);
     });

@@ -29,7 +29,10 @@ export class PairCounts implements Figure {
     this.following = layers.map((layer, l) => {
       const next = layers[l + 1];
       const follows =
-        next?.stack === layer.stack && layer.layer !== null && next.layer !== null && layer.sites * next.sites === 1;
+        next?.stack === layer.stack &&
+        layer.layer !== null &&
+        next.layer !== null &&
+        layer.modules * next.modules === 1;
       return table(follows ? layer.experts.length * next.experts.length : 0);
     });
     this.cells = new Float64Array(layers.length);
@@ -37,7 +40,7 @@ export class PairCounts implements Figure {
   }
 
   add(piece: Piece): void {
-    piece.sites.forEach((at, l) => {
+    piece.modules.forEach((at, l) => {
       if (this.together[l]!.length > 0) {
         const { counts, cells } = coactivation(piece.trace, at);
         addTo(this.together[l]!, counts);
@@ -47,11 +50,11 @@ export class PairCounts implements Figure {
     });
   }
 
-  #addSteps({ trace, sites }: Piece, l: number): void {
-    const [here, there] = [sites[l]!, sites[l + 1]!].map(({ sites: [s] }) => rowsAt(trace, s!));
+  #addSteps({ trace, modules }: Piece, l: number): void {
+    const [here, there] = [modules[l]!, modules[l + 1]!].map(({ modules: [s] }) => rowsAt(trace, s!));
     const counts = this.following[l]!;
-    const width = sites[l + 1]!.experts.length;
-    for (const t of textTokens(sites[l]!.sequence)) {
+    const width = modules[l + 1]!.experts.length;
+    for (const t of textTokens(modules[l]!.sequence)) {
       if (!isKnown(here!, t) || !isKnown(there!, t)) continue;
       this.steps[l]!++;
       for (const a of chosenAt(here!, t))

@@ -30,8 +30,8 @@ export class Vocabulary implements Figure {
     this.apart = Math.floor(budget / layout.units);
   }
 
-  add({ trace, sites }: Piece): void {
-    sites.forEach((at, l) => {
+  add({ trace, modules }: Piece): void {
+    modules.forEach((at, l) => {
       const start = this.layout.starts[l]!;
       const tokens = textTokens(at.sequence);
       for (const kind of tokenKinds) {
@@ -41,7 +41,7 @@ export class Vocabulary implements Figure {
           const id = idOf(t);
           if (id < 0) continue;
           const counts = this.#countsOf(kind, id, () => spelled(kind, at.sequence, t));
-          for (const s of at.sites) {
+          for (const s of at.modules) {
             const rows = rowsAt(trace, s);
             if (isKnown(rows, t)) for (const e of chosenAt(rows, t)) if (e >= 0) counts[start + e]!++;
           }

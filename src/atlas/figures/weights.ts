@@ -20,15 +20,15 @@ export class Weights implements Figure {
     this.first = new Float64Array(layout.units);
   }
 
-  add({ trace, sites }: Piece): void {
-    sites.forEach((at, l) => {
+  add({ trace, modules }: Piece): void {
+    modules.forEach((at, l) => {
       const tokens = textTokens(at.sequence);
       const start = this.layout.starts[l]!;
-      for (const s of at.sites) this.#addSite(rowsAt(trace, s), tokens, start);
+      for (const s of at.modules) this.#addModule(rowsAt(trace, s), tokens, start);
     });
   }
 
-  #addSite(rows: Rows, tokens: Int32Array, start: number): void {
+  #addModule(rows: Rows, tokens: Int32Array, start: number): void {
     const { chosen, weight, score, k, experts } = rows;
     for (const t of tokens) {
       if (!isKnown(rows, t)) continue;

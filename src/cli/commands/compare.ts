@@ -15,7 +15,7 @@ import {
 } from '../../trace/text/label.js';
 import type { Warning } from '../../requests/description.js';
 import { words } from '../../words/words.js';
-import { ownExperts } from '../../trace/figures/summary.js';
+import { layerExpertsNote } from '../../trace/figures/summary.js';
 import type { Trace } from '../../trace/model/trace.js';
 import type { Command, Context, Opened, Options } from '../command.js';
 import { readInput, readText, readTrace } from '../input.js';
@@ -201,7 +201,7 @@ function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, pa
     const rows = byUsage.map((e) => [expertName(experts, e), signed(100 * change[e]!, 1)]);
     parts.push(table(['expert', 'load, b − a, % points'], rows, 'lr', paint));
   }
-  if (!d.usage) parts.push(`${ownExperts}\n`);
+  if (!d.usage) parts.push(`${layerExpertsNote}\n`);
   const changed = strongest(d.logProb);
   if (changed.length > 0) {
     const rows = changed.map((c) => {
@@ -227,7 +227,7 @@ function differenceJson(a: Trace, b: Trace, d: Difference, sequence: number): ob
     const [ta, tb] = [d.alignment.a[c]!, d.alignment.b[c]!];
     let flipped = 0;
     // −1: a source says nothing about the token there.
-    if (same) for (let s = 0; s < d.sites.length; s++) flipped += Math.max(0, d.flips[s * C + c]!);
+    if (same) for (let s = 0; s < d.modules.length; s++) flipped += Math.max(0, d.flips[s * C + c]!);
     return {
       a: ta < 0 ? null : ta,
       b: tb < 0 ? null : tb,

@@ -37,7 +37,7 @@ export const importFile: Command = {
     const { trace, warnings } = await importInChild(jobOf(file, args), { entry });
     await write(target, encodeTrace(trace));
     const [sequence] = trace.sequences;
-    const facts = { tokens: sequence!.done, layers: trace.sites.length, experts: trace.blocks[0]?.experts ?? 0 };
+    const facts = { tokens: sequence!.done, layers: trace.modules.length, experts: trace.blocks[0]?.experts ?? 0 };
     if (args.flag('json')) {
       out(json({ ...runJson(trace), ...facts, k: trace.router.k, ...warningsJson(warnings) }));
       return;

@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs';
 import type { ModelInfo, MoeInfo, PoolInfo, ServerInfo } from '../../requests/api.js';
 import { slotsOf } from '../../look/palette.js';
-import { signsOf } from '../../look/signs.js';
+import { shortLabelsOf } from '../../look/shortLabels.js';
 import { columns, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
 import { kindsOf, layersOf } from '../../trace/model/access.js';
 import { interventionText, layerText, plain, routerText } from '../../trace/text/label.js';
 import { absentParts, partsOf } from '../../trace/figures/summary.js';
-import type { Site, Source, Trace } from '../../trace/model/trace.js';
+import type { RoutedModule, Source, Trace } from '../../trace/model/trace.js';
 import { frameOf } from '../../transport/pieces.js';
 import type { Arguments } from '../command.js';
 import { type Command, type Options } from '../command.js';
@@ -42,13 +42,13 @@ export const inspect: Command = {
 };
 
 /** The facts about a model, for scripts. */
-function modelFacts({ sites = [], warnings, expertSets, ...model }: ModelInfo): object {
+function modelFacts({ modules = [], warnings, expertSets, ...model }: ModelInfo): object {
   const own = model.kind === 'pool' ? {} : { expertSets };
   return {
     ...model,
     ...own,
     ...warningsJson(warnings),
-    modules: sites.map(({ path, layer, kind }) => ({ path, layer, kind })),
+    modules: modules.map(({ path, layer, kind }) => ({ path, layer, kind })),
   };
 }
 
@@ -69,9 +69,9 @@ function facts(lines: readonly (readonly [string, string | undefined])[]): strin
 
 function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
   const slots = slotsOf(pool.experts.length, []);
-  const signs = signsOf(pool.experts);
+  const shortLabels = shortLabelsOf(pool.experts);
   const experts = pool.experts.map((e, i) => [
-    `${paint.slot(slots[i]!, signs[i]!)} ${plain(e.id)}`,
+    `${paint.slot(slots[i]!, shortLabels[i]!)} ${plain(e.id)}`,
     plain(e.name),
     String(e.rank),
     megabytes(e.bytes),
@@ -94,7 +94,7 @@ function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
     '\n',
     table(['expert', 'name', 'rank', 'size', 'licence', 'data'], experts, 'llrrll', paint),
     '\n',
-    placement(pool.sites, paint, args),
+    placement(pool.modules, paint, args),
     ...pool.warnings.map(({ text }) => paint.warn(`warning: ${plain(text)}`) + '\n'),
   ].join('');
 }
@@ -111,7 +111,7 @@ function modelText(model: ModelInfo, paint: Paint, args: Arguments): string {
 }
 
 function serverText(model: ServerInfo, paint: Paint, args: Arguments): string {
-  const { can, limits, versions, sites } = model;
+  const { can, limits, versions, modules } = model;
   const { strategies, k: _k, target: _target, ...abilities } = can;
   const able = Object.entries(abilities).flatMap(([what, ability]) => (ability === true ? [what] : []));
   return [
@@ -124,7 +124,7 @@ function serverText(model: ServerInfo, paint: Paint, args: Arguments): string {
       ['strategies', strategies.map(({ name }) => name).join(', ') || undefined],
       ['context', limits.tokens === undefined ? undefined : `${limits.tokens} tokens`],
     ]),
-    ...(sites ? ['\n', placement(sites, paint, args)] : []),
+    ...(modules ? ['\n', placement(modules, paint, args)] : []),
     ...model.warnings.map(({ text }) => paint.warn(`warning: ${plain(text)}`) + '\n'),
   ].join('');
 }
@@ -143,13 +143,13 @@ function moeText(model: MoeInfo, paint: Paint, args: Arguments): string {
       ['context', `${model.contextLength} tokens`],
     ]),
     '\n',
-    placement(model.sites, paint, args),
+    placement(model.modules, paint, args),
     ...model.warnings.map(({ text }) => paint.warn(`warning: ${plain(text)}`) + '\n'),
   ].join('');
 }
 
 /** How many layers have which kinds, or each module's name. */
-function placement(modules: readonly Site[], paint: Paint, args: Arguments): string {
+function placement(modules: readonly RoutedModule[], paint: Paint, args: Arguments): string {
   if (args.flag('modules')) return modules.map((m) => `${plain(m.path)}\n`).join('');
   const layers = new Set(modules.map(layerText));
   // In the order in which the model computes them.
@@ -166,7 +166,7 @@ function megabytes(bytes: number): string {
 }
 
 function traceText(trace: Trace, paint: Paint, args: Arguments): string {
-  const { source, sequences, expertSets, sites, blocks } = trace;
+  const { source, sequences, expertSets, modules, blocks } = trace;
   const marks = [source.id, source.hash].filter((mark) => mark !== undefined);
   const sets = new Set(expertSets.map(({ experts }) => experts.map(({ id }) => id).join(', ')));
   const own = expertSets.length > 1 ? ` (${expertSets.length} routers have experts of their own)` : '';
@@ -180,13 +180,13 @@ function traceText(trace: Trace, paint: Paint, args: Arguments): string {
         'tokens',
         sequences.map(({ role, done }) => (sequences.length > 1 ? `${done} (${role})` : `${done}`)).join(', '),
       ],
-      ['modules', `${sites.length} in ${layers.size} layers (${kindsOf(trace).join(' ')})`],
+      ['modules', `${modules.length} in ${layers.size} layers (${kindsOf(trace).join(' ')})`],
       ['experts', [...sets].slice(0, 1).join('') + own],
       ['chosen', `${[...new Set(blocks.map(({ k }) => k))].join(', ')} a cell`],
       ['holds', given(trace).join(', ')],
       ['made', [trace.created, versionsOf(source)].filter((part) => part !== undefined).join(' by ')],
     ]),
-    ...(args.flag('modules') ? [placement(sites, paint, args)] : []),
+    ...(args.flag('modules') ? [placement(modules, paint, args)] : []),
   ].join('');
 }
 
@@ -202,12 +202,12 @@ function given(trace: Trace): string[] {
 }
 
 function traceFacts(trace: Trace): object {
-  const { sequences, expertSets, sites, blocks } = trace;
+  const { sequences, expertSets, modules, blocks } = trace;
   return {
     ...runJson(trace),
     text: sequences[0]!.text,
     tokens: sequences[0]!.done,
-    modules: sites,
+    modules: modules,
     experts: expertSets[0]?.experts ?? [],
     k: blocks[0]?.k ?? 0,
     predictions: sequences[0]!.predictions,

@@ -1,11 +1,11 @@
 import type { Similarity } from '../../requests/api.js';
-import { signsOf } from '../../look/signs.js';
+import { shortLabelsOf } from '../../look/shortLabels.js';
 import { asPool } from '../../requests/modelInfo.js';
 import { closestPairs } from '../../similarity/pairs.js';
 import { type Measure, measures, planeOf } from '../../similarity/planes.js';
 import { fit, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
-import { layerKey } from '../../trace/model/sight.js';
+import { layerKey } from '../../trace/model/shownExperts.js';
 import { decimal, plain } from '../../trace/text/label.js';
 import type { Arguments, Command, Options } from '../command.js';
 import { json, warningsJson } from '../json.js';
@@ -113,11 +113,11 @@ function text(found: Similarity, most: number, layer: number | undefined, paint:
 
 function squareOf(found: Similarity, by: Measure, layer: number | undefined, paint: Paint): string {
   const { experts } = found;
-  const signs = signsOf(experts).map(plain);
+  const shortLabels = shortLabelsOf(experts).map(plain);
   const plane = planeOf(found[by], layer);
   const rows = experts.map((_, i) => [
-    signs[i]!,
+    shortLabels[i]!,
     ...experts.map((_, j) => (j > i ? '' : decimal(plane[i * experts.length + j]!, 2))),
   ]);
-  return table([by, ...signs], rows, `l${'r'.repeat(experts.length)}`, paint);
+  return table([by, ...shortLabels], rows, `l${'r'.repeat(experts.length)}`, paint);
 }

@@ -31,10 +31,10 @@ export const llamaPairs: Reader = {
     for (const batch of batchesOf(runs)) {
       const tokens = batch.reduce((most, { length }) => Math.max(most, length / k), 0);
       for (const { layer, from, length } of batch) {
-        const site = choices.siteOf(layer, { layer });
+        const module = choices.moduleOf(layer, { layer });
         const lacking = tokens - length / k;
         for (let i = 0; i < length; i++)
-          choices.add(site, base + lacking + Math.floor(i / k), i % k, experts[from + i]!);
+          choices.add(module, base + lacking + Math.floor(i / k), i % k, experts[from + i]!);
       }
       base += tokens;
     }

@@ -32,8 +32,8 @@ export const llamaRanks: Reader = {
       if (before === 'decode' && phase === 'prefill') texts++;
       before = phase;
       if (Math.max(1, texts) !== part) continue;
-      const site = choices.siteOf(Number(layer), { layer: Number(layer) });
-      choices.add(site, Number(token), Number(rank), Number(expert));
+      const module = choices.moduleOf(Number(layer), { layer: Number(layer) });
+      choices.add(module, Number(token), Number(rank), Number(expert));
     }
     if (choices.isEmpty) throw noText(texts, part);
     return {

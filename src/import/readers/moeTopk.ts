@@ -99,8 +99,8 @@ class Text {
       [generation, prefill.tokens],
     ] as const)
       for (const { token_index: token, layer, experts, weights, token_id: id, token_text: text } of phase.events) {
-        const site = choices.siteOf(layer, { layer });
-        experts.forEach((expert, rank) => choices.add(site, from + token, rank, expert, weights?.[rank]));
+        const module = choices.moduleOf(layer, { layer });
+        experts.forEach((expert, rank) => choices.add(module, from + token, rank, expert, weights?.[rank]));
         weighted ||= Boolean(weights);
         if (typeof id === 'number') ids[from + token] = id;
         if (typeof text === 'string') spelled[from + token] = text;

@@ -84,15 +84,15 @@ class Runs {
   add({ node_name, node_index, expert_ids, router_weights, num_rows, top_k }: Logged): void {
     const key = `${node_index ?? ''} ${node_name}`;
     const number = layerNumber.exec(node_name)?.[1];
-    const site = this.choices.siteOf(key, {
+    const module = this.choices.moduleOf(key, {
       // If names have no layer number, the graph's order counts.
       layer: number === undefined ? (node_index ?? this.#done.size) : Number(number),
       ...(number === undefined && node_name !== '' && { path: node_name }),
     });
-    const from = this.#done.get(site) ?? 0;
-    this.#done.set(site, from + num_rows);
+    const from = this.#done.get(module) ?? 0;
+    this.#done.set(module, from + num_rows);
     expert_ids.forEach((expert, i) =>
-      this.choices.add(site, from + Math.floor(i / top_k), i % top_k, expert, router_weights?.[i]),
+      this.choices.add(module, from + Math.floor(i / top_k), i % top_k, expert, router_weights?.[i]),
     );
   }
 }

@@ -11,7 +11,7 @@ import { type DType, tensorArray } from '../../formats/safetensors.js';
 import { blank, blockColumns } from '../../trace/model/columns.js';
 import { checkCells } from '../choices.js';
 import type { Model } from '../model.js';
-import { type Reader, type RoutedSite, type Routing } from '../reader.js';
+import { type Reader, type ReadModule, type Routing } from '../reader.js';
 import { unreadable } from '../unreadable.js';
 
 const whole: readonly DType[] = ['U8', 'I8', 'U16', 'I16', 'U32', 'I32', 'U64', 'I64'];
@@ -41,7 +41,7 @@ export function routingOf(
   shape: readonly number[],
   numbers: ArrayLike<number | bigint>,
   model?: Pick<Model, 'sparse' | 'layers'>,
-): Pick<Routing, 'tokens' | 'k' | 'sites' | 'chosen' | 'warnings'> {
+): Pick<Routing, 'tokens' | 'k' | 'modules' | 'chosen' | 'warnings'> {
   const [tokens = 0, layers = 0, k = 0] = shape;
   if (shape.length !== 3 || tokens * layers * k === 0)
     throw unreadable(
@@ -68,7 +68,7 @@ export function routingOf(
   return {
     tokens,
     k,
-    sites: numbered.map(({ layer }): RoutedSite => ({ layer })),
+    modules: numbered.map(({ layer }): ReadModule => ({ layer })),
     chosen: kept,
     warnings:
       numbered.length < layers

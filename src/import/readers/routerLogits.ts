@@ -171,7 +171,7 @@ function routingOf({ layers, tokens, experts, ids }: Logits, { model, k: said }:
     ...(known && { router: { name: model!.type, scoring: known.scoring } }),
     tokens,
     ...(ids && { ids }),
-    sites: numbers.map((layer) => ({ layer })),
+    modules: numbers.map((layer) => ({ layer })),
     k,
     experts,
     ...decide(score, experts, k, known?.renormalised),

@@ -1,6 +1,6 @@
 /** How the choices of two runs differ, token by token, for page and editor alike. */
 import { topKOverlapOf, shared } from '../../statistics/sets.js';
-import { chosenCount, isKnown, type Rows, rowsAt, sitesOf } from '../model/access.js';
+import { chosenCount, isKnown, type Rows, rowsAt, modulesOf } from '../model/access.js';
 import { isCutAlike, type Alignment } from './align.js';
 import type { Trace } from '../model/trace.js';
 
@@ -24,16 +24,16 @@ export class ChoicePairs {
     private readonly main: Trace,
     private readonly other: Trace,
   ) {
-    this.#there = new Map(other.sites.map(({ path }, s) => [path, s]));
+    this.#there = new Map(other.modules.map(({ path }, s) => [path, s]));
   }
 
   /**
    * [T] for each token, the mean over some sites of the share of its choices that the other run did not make at the aligned
    * token; NaN if no token is aligned with it, or if the choices are unknown.
    */
-  shares(sites: Int32Array, sequence: number, { of }: Beside): Float32Array {
-    const pairs = Array.from(sites, (s) => {
-      const at = this.#there.get(this.main.sites[s]!.path);
+  shares(modules: Int32Array, sequence: number, { of }: Beside): Float32Array {
+    const pairs = Array.from(modules, (s) => {
+      const at = this.#there.get(this.main.modules[s]!.path);
       return at === undefined ? undefined : pairOf(rowsAt(this.main, s), rowsAt(this.other, at));
     }).filter((pair) => pair !== undefined);
     const doneThere = this.other.sequences[sequence]?.done ?? 0;
@@ -73,7 +73,7 @@ export function choiceChanges(main: Trace, other: Trace, partners: readonly Besi
   const pairs = new ChoicePairs(main, other);
   return partners.map((one, sequence) => ({
     by: 'choices',
-    value: pairs.shares(sitesOf(main, { sequence }), sequence, one),
+    value: pairs.shares(modulesOf(main, { sequence }), sequence, one),
     most: 1,
   }));
 }

@@ -4,10 +4,10 @@ import {
   isSpecial,
   type Rows,
   rowsAt,
-  type SharedSites,
-  sharedSites,
-  type SiteFilter,
-  sitesOf,
+  type SharedModules,
+  sharedModules,
+  type ModuleFilter,
+  modulesOf,
 } from '../model/access.js';
 import { certaintyAt, certaintyByToken } from '../figures/distribution.js';
 import { scoreName, shown, tokenText } from '../text/label.js';
@@ -69,39 +69,39 @@ export function* tokenLines(trace: Trace): Generator<string> {
   const own = ['expert', 'share', 'second', 'second_share', 'third', 'third_share'];
   yield `${[...tokenColumns, 'entropy', 'margin', ...own, 'sequence'].join(',')}\r\n`;
   for (const [i, sequence] of trace.sequences.entries()) {
-    const sites = sharedSites(trace, { sequence: i });
+    const modules = sharedModules(trace, { sequence: i });
     const { entropy, margin } = certaintyByToken(trace, { sequence: i });
     for (let t = 0; t < sequence.done; t++) {
       const cells = [tokenCells(sequence, t), number(entropy[t]), number(margin[t])];
-      yield `${[...cells, ...leadingCells(trace, sites, t), sequence.role].join(',')}\r\n`;
+      yield `${[...cells, ...leadingCells(trace, modules, t), sequence.role].join(',')}\r\n`;
     }
   }
 }
 
-function leadingCells(trace: Trace, sites: SharedSites | undefined, t: number): string[] {
-  const shares = sites && tokenShares(trace, sites, t);
+function leadingCells(trace: Trace, modules: SharedModules | undefined, t: number): string[] {
+  const shares = modules && tokenShares(trace, modules, t);
   const leading = shares ? ranked(shares) : [];
   return [0, 1, 2].flatMap((i) => {
     const e = leading[i];
-    return e === undefined ? ['', ''] : [csvText(sites!.experts[e]!.id), number(shares![e])];
+    return e === undefined ? ['', ''] : [csvText(modules!.experts[e]!.id), number(shares![e])];
   });
 }
 
 /** Lines with line ends, the column names first. A cell in which no expert was chosen gets one row without an expert. */
-export function* cellLines(trace: Trace, filter: SiteFilter = {}): Generator<string> {
+export function* cellLines(trace: Trace, filter: ModuleFilter = {}): Generator<string> {
   yield `${columnsOf(trace).join(',')}\r\n`;
   for (const [i, sequence] of trace.sequences.entries()) {
     if (filter.sequence !== undefined && filter.sequence !== i) continue;
-    const sites = Array.from(sitesOf(trace, { ...filter, sequence: i }), (s) => rowsAt(trace, s));
-    for (let t = 0; t < sequence.done; t++) yield* linesOfToken(trace, sequence, sites, t);
+    const modules = Array.from(modulesOf(trace, { ...filter, sequence: i }), (s) => rowsAt(trace, s));
+    for (let t = 0; t < sequence.done; t++) yield* linesOfToken(trace, sequence, modules, t);
   }
 }
 
-function* linesOfToken(trace: Trace, sequence: Sequence, sites: readonly Rows[], t: number): Generator<string> {
+function* linesOfToken(trace: Trace, sequence: Sequence, modules: readonly Rows[], t: number): Generator<string> {
   const { role } = sequence;
   const token = tokenCells(sequence, t);
-  for (const rows of sites) {
-    const { path, layer, kind, stack } = rows.site;
+  for (const rows of modules) {
+    const { path, layer, kind, stack } = rows.module;
     const { entropy, margin } = certaintyAt(trace, rows, t);
     const cell = [csvText(path), layer, csvText(kind), number(entropy), number(margin)].join(',');
     const place = [role, stack ?? ''].join(',');

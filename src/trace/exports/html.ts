@@ -1,9 +1,15 @@
 /** A trace as one self-contained HTML file: the text coloured by leading expert, tables, no script. */
 import { escapeHtml } from '../../formats/html.js';
 import { type Colour, expertStyle, quiet } from '../../look/palette.js';
-import { signsOf } from '../../look/signs.js';
+import { shortLabelsOf } from '../../look/shortLabels.js';
 import { decimal, interventionText, layerText, percent, routerText, shown, visible } from '../text/label.js';
-import { type ExpertsSummary, ownExperts, summaries, type Summary, type TokenSummary } from '../figures/summary.js';
+import {
+  type ExpertsSummary,
+  layerExpertsNote,
+  summaries,
+  type Summary,
+  type TokenSummary,
+} from '../figures/summary.js';
 import { byUse, certaintyCells, certaintyHead, usageCells, usageHead } from './tables.js';
 import type { Trace } from '../model/trace.js';
 
@@ -101,7 +107,7 @@ function tables(summary: Summary, _: number, all: readonly Summary[]): string {
   const { shared } = summary;
   const named = of(summary, all);
   return `<h2>Experts${named}</h2>
-${shared ? usageTable(shared) : `<p>${ownExperts}</p>`}
+${shared ? usageTable(shared) : `<p>${layerExpertsNote}</p>`}
 <h2>Layers${named}</h2>
 ${layerTable(summary)}
 <h2>Tokens${named}</h2>
@@ -137,7 +143,7 @@ function figures(summary: Summary, named: string): [string, string][] {
 }
 
 function keyOf({ experts, slots }: ExpertsSummary, e: number): string {
-  return `<span class="key k${nameOf(slots[e]!)}">${signsOf(experts)[e]!}</span> ${safe(experts[e]!.name)}`;
+  return `<span class="key k${nameOf(slots[e]!)}">${shortLabelsOf(experts)[e]!}</span> ${safe(experts[e]!.name)}`;
 }
 
 /** The original text, with each token's characters underlined in its leading expert's colour. */
@@ -161,7 +167,7 @@ function text({ sequence, tokens, shared }: Summary): string {
 function marked(shared: ExpertsSummary | undefined, { experts }: TokenSummary, own: string): string {
   const lead = experts?.[0];
   if (!own || !shared || !lead) return safe(own);
-  const tip = `${signsOf(shared.experts)[lead.index]!} ${shared.experts[lead.index]!.name} ${percent(lead.share)}`;
+  const tip = `${shortLabelsOf(shared.experts)[lead.index]!} ${shared.experts[lead.index]!.name} ${percent(lead.share)}`;
   return `<span class="e${nameOf(shared.slots[lead.index]!)}" title="${safe(tip)}">${safe(own)}</span>`;
 }
 

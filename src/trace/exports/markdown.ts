@@ -1,6 +1,12 @@
 /** A trace as Markdown (GFM), for “copy as Markdown”. */
 import { decimal, interventionText, percent, plain, routerText, visible } from '../text/label.js';
-import { type ExpertsSummary, ownExperts, summaries, type Summary, type TokenSummary } from '../figures/summary.js';
+import {
+  type ExpertsSummary,
+  layerExpertsNote,
+  summaries,
+  type Summary,
+  type TokenSummary,
+} from '../figures/summary.js';
 import { byUse, certaintyCells, certaintyHead, layerCells, layerHead, usageCells, usageHead } from './tables.js';
 import type { Trace } from '../model/trace.js';
 
@@ -50,7 +56,7 @@ function sequenceMarkdown(summary: Summary, named: boolean): string[] {
     ...(named ? [`**${sequence.role}**`] : []),
     `${textTokens} tokens${few}, mean log-probability ${decimal(meanLogProb)}`,
     ...(absent.length > 0 ? [`Not given by the source: ${absent.join(', ')}`] : []),
-    ...(shared ? [usageTable(shared)] : [ownExperts, table(layerHead, layers.map(layerCells))]),
+    ...(shared ? [usageTable(shared)] : [layerExpertsNote, table(layerHead, layers.map(layerCells))]),
     table(
       ['#', 'token', ...(shared ? ['leading experts'] : []), ...certaintyHead],
       tokens.map((token) => [

@@ -1,5 +1,5 @@
 /** Which experts an attribution knocks out, one run each, and what the runs show. */
-import { chosenAt, rowsAt, sitesOf, textTokens } from '../model/access.js';
+import { chosenAt, rowsAt, modulesOf, textTokens } from '../model/access.js';
 import type { Expert, Trace } from '../model/trace.js';
 
 /** Which experts to knock out if each layer has its own: these are too many for a run each. */
@@ -16,10 +16,10 @@ const usual = 16;
 export function attributedExperts(trace: Trace, { layer, most = usual }: AttributedExperts): readonly Expert[] {
   const shared = trace.expertSets.flatMap(({ scope, experts }) => (scope === 'pool' ? experts : []));
   if (shared.length > 0) return shared;
-  const counted = [...sitesOf(trace, { layer })].flatMap((s) => {
+  const counted = [...modulesOf(trace, { layer })].flatMap((s) => {
     const rows = rowsAt(trace, s);
     const counts = new Int32Array(rows.experts);
-    for (const t of textTokens(trace.sequences[rows.site.sequence]!))
+    for (const t of textTokens(trace.sequences[rows.module.sequence]!))
       for (const e of chosenAt(rows, t)) if (e >= 0) counts[e]!++;
     return rows.set.experts.map((expert, e) => ({ expert, count: counts[e]! }));
   });
@@ -31,7 +31,7 @@ export function attributedExperts(trace: Trace, { layer, most = usual }: Attribu
 }
 
 /** What a text owes to each expert, from an attribution: the [T, N] changes of log-probability when the expert is knocked out. */
-export interface Owed {
+export interface TokenAttributions {
   /** [T] the expert whose knock-out makes the token least likely; −1: none lowers its log-probability by more than `least`. */
   readonly expert: Int16Array;
   /** [T] by how much, in nats; 0 if `expert` is −1. */
@@ -43,13 +43,13 @@ export interface Owed {
 /** In nats; a smaller effect is not attributed to any expert. */
 const least = 0.01;
 
-export function owedOf({
+export function attributionOf({
   experts,
   change,
 }: {
   readonly experts: readonly Expert[];
   readonly change: Float32Array;
-}): Owed {
+}): TokenAttributions {
   const n = experts.length;
   const count = n > 0 ? change.length / n : 0;
   const expert = new Int16Array(count).fill(-1);

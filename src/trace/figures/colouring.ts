@@ -4,7 +4,7 @@
  */
 import { quantile } from '../../statistics/quantile.js';
 import { Mean } from '../../statistics/mean.js';
-import { type Layer, type Rows, rowsAt, sitesOf } from '../model/access.js';
+import { type Layer, type Rows, rowsAt, modulesOf } from '../model/access.js';
 import { certaintyAt } from './distribution.js';
 import type { Trace } from '../model/trace.js';
 import { scoreName } from '../text/label.js';
@@ -80,7 +80,7 @@ export interface Measured {
 
 /** For one sequence. @param layer whose routers are measured; default: the mean over all */
 export function measured(trace: Trace, sequence: number, by: TextMeasure, layer?: Layer): Measured {
-  return scaled(by, valuesOf(trace, sequence, by, sitesOf(trace, { ...layer, sequence })));
+  return scaled(by, valuesOf(trace, sequence, by, modulesOf(trace, { ...layer, sequence })));
 }
 
 /** Scales values to the range of the usual ones. */
@@ -95,7 +95,7 @@ export function scaled(by: TextMeasure, value: Float32Array): Measured {
 }
 
 /** [T] the mean over some sites of a sequence; a figure of the whole model ignores them. NaN if unknown. */
-export function valuesOf(trace: Trace, sequence: number, by: TextMeasure, sites: Int32Array): Float32Array {
+export function valuesOf(trace: Trace, sequence: number, by: TextMeasure, modules: Int32Array): Float32Array {
   const { logProb, tokens } = trace.sequences[sequence]!;
   const of = (value: (logProb: number) => number) =>
     Float32Array.from({ length: tokens.count }, (_, i) => value(logProb?.[i] ?? NaN));
@@ -108,7 +108,7 @@ export function valuesOf(trace: Trace, sequence: number, by: TextMeasure, sites:
     case 'entropy':
     case 'margin': {
       const means = Array.from({ length: tokens.count }, () => new Mean());
-      for (const s of sites) valuesAt(trace, s, by).forEach((x, t) => means[t]!.add(x));
+      for (const s of modules) valuesAt(trace, s, by).forEach((x, t) => means[t]!.add(x));
       return Float32Array.from(means, (mean) => mean.value);
     }
   }

@@ -22,7 +22,7 @@ function usedOf(trace: Trace, set: ExpertSet): Float64Array {
   let counts = kept.get(set);
   if (!counts) {
     kept.set(set, (counts = new Float64Array(set.experts.length)));
-    trace.sites.forEach(({ expertSet }, s) => {
+    trace.modules.forEach(({ expertSet }, s) => {
       if (trace.expertSets[expertSet] === set) for (const e of rowsAt(trace, s).chosen) if (e >= 0) counts![e]!++;
     });
   }

@@ -14,17 +14,17 @@ export interface Consequences {
 export function consequences(
   before: Trace,
   after: Trace,
-  { alignment, sites, flips, layers }: Difference,
+  { alignment, modules, flips, layers }: Difference,
 ): Consequences {
   const counts = layers.map(() => ({ cells: 0, direct: 0, downstream: 0 }));
   const columns = alignment.a.length;
-  sites.forEach(({ site, a, b }, row) => {
+  modules.forEach(({ module, a, b }, row) => {
     const [was, is] = [rowsAt(before, a), rowsAt(after, b)];
-    const count = counts[layers.findIndex((layer) => matches(site, layer))]!;
+    const count = counts[layers.findIndex((layer) => matches(module, layer))]!;
     for (let c = 0; c < columns; c++) {
       const flipped = flips[row * columns + c]!;
       const [ta, tb] = [alignment.a[c]!, alignment.b[c]!];
-      if (flipped < 0 || isSpecial(after.sequences[site.sequence]!, tb)) continue;
+      if (flipped < 0 || isSpecial(after.sequences[module.sequence]!, tb)) continue;
       count.cells++;
       if (flipped === 0) continue;
       const bias = is.whatIf?.at(tb);

@@ -1,6 +1,6 @@
 /** Expert usage in a part of a text, compared with the rest of it. */
 import { bootstrapContrast, type BootstrapOptions, type Interval } from '../../statistics/bootstrap.js';
-import type { SharedSites } from '../model/access.js';
+import type { SharedModules } from '../model/access.js';
 import { parted } from '../text/scopes.js';
 import type { TokenRange, Trace } from '../model/trace.js';
 import { choicesByToken, usage, type Usage } from './usage.js';
@@ -18,17 +18,17 @@ export interface Contrast {
 
 export function contrast(
   trace: Trace,
-  sites: SharedSites,
+  modules: SharedModules,
   ranges: readonly TokenRange[],
   options?: BootstrapOptions,
 ): Contrast {
-  const { inside, outside } = parted(sites.sequence, ranges);
-  const [here, there] = [usage(trace, sites, inside), usage(trace, sites, outside)];
+  const { inside, outside } = parted(modules.sequence, ranges);
+  const [here, there] = [usage(trace, modules, inside), usage(trace, modules, outside)];
   const isKnown = here.choices > 0 && there.choices > 0;
   const drawn = bootstrapContrast(
-    choicesByToken(trace, sites, inside),
-    choicesByToken(trace, sites, outside),
-    sites.experts.length,
+    choicesByToken(trace, modules, inside),
+    choicesByToken(trace, modules, outside),
+    modules.experts.length,
     options,
   );
   return {

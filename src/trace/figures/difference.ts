@@ -7,17 +7,17 @@ import {
   layersAmong,
   type Rows,
   rowsAt,
-  type SharedSites,
-  sharedSites,
-  type SiteFilter,
-  sitesOf,
+  type SharedModules,
+  sharedModules,
+  type ModuleFilter,
+  modulesOf,
 } from '../model/access.js';
 import { alignTraces, type Alignment } from '../alignment/align.js';
 import { distribution } from './distribution.js';
 import { Mean } from '../../statistics/mean.js';
 import { chanceJaccard, chanceTopKOverlap, jaccardOf, topKOverlapOf, shared } from '../../statistics/sets.js';
 import { tokensWithin } from '../model/ranges.js';
-import type { Expert, Sequence, Site, TokenRange, Trace } from '../model/trace.js';
+import type { Expert, Sequence, RoutedModule, TokenRange, Trace } from '../model/trace.js';
 import { usage } from './usage.js';
 
 /** How far the choices of two runs agree: means over cells whose token is the same, without special tokens. */
@@ -43,7 +43,7 @@ export interface Agreement {
 export interface Difference {
   readonly alignment: Alignment;
   /** The sites over the aligned tokens that both runs have, with their index in each run. */
-  readonly sites: readonly { readonly site: Site; readonly a: number; readonly b: number }[];
+  readonly modules: readonly { readonly module: RoutedModule; readonly a: number; readonly b: number }[];
   /** [sites, C] how many of a's experts b did not choose; −1 if the column's tokens differ, or a source says nothing about one. */
   readonly flips: Int16Array;
   readonly all: Agreement;
@@ -73,33 +73,33 @@ export interface UsageDifference {
 export function difference(
   a: Trace,
   b: Trace,
-  filter: SiteFilter = {},
+  filter: ModuleFilter = {},
   aligned = alignTraces(a, b, filter.sequence),
   within?: readonly TokenRange[],
 ): Difference {
   const alignment = within ? narrowed(aligned, tokensWithin(within, tokensOf(a, filter.sequence))) : aligned;
   const about = { ...filter, sequence: filter.sequence ?? 0 };
-  const inB = new Map(Array.from(sitesOf(b, about), (s) => [b.sites[s]!.path, s]));
-  const sites = Array.from(sitesOf(a, about)).flatMap((s) => {
-    const site = a.sites[s]!;
-    const other = inB.get(site.path);
-    return other === undefined ? [] : [{ site, a: s, b: other }];
+  const inB = new Map(Array.from(modulesOf(b, about), (s) => [b.modules[s]!.path, s]));
+  const modules = Array.from(modulesOf(a, about)).flatMap((s) => {
+    const module = a.modules[s]!;
+    const other = inB.get(module.path);
+    return other === undefined ? [] : [{ module, a: s, b: other }];
   });
   const columns = alignment.a.length;
-  const flips = new Int16Array(sites.length * columns).fill(-1);
+  const flips = new Int16Array(modules.length * columns).fill(-1);
   const layers = layersAmong(
     a,
-    Int32Array.from(sites, (s) => s.a),
+    Int32Array.from(modules, (s) => s.a),
   );
   const total = new Tally();
   const tallies = layers.map(() => new Tally());
   const [textA, textB] = [a.sequences[about.sequence], b.sequences[about.sequence]];
   const pairOf = pairing();
 
-  sites.forEach(({ site, a: sa, b: sb }, row) => {
+  modules.forEach(({ module, a: sa, b: sb }, row) => {
     const [rowsA, rowsB] = [rowsAt(a, sa), rowsAt(b, sb)];
     const { toB, experts } = pairOf(rowsA, rowsB);
-    const ofLayer = tallies[layers.findIndex(({ stack, layer }) => stack === site.stack && layer === site.layer)]!;
+    const ofLayer = tallies[layers.findIndex(({ stack, layer }) => stack === module.stack && layer === module.layer)]!;
     for (let c = 0; c < columns; c++) {
       if (!alignment.same[c]) continue;
       const [ta, tb] = [alignment.a[c]!, alignment.b[c]!];
@@ -118,10 +118,10 @@ export function difference(
     Float32Array.from(alignment.a, (ta, c) =>
       alignment.same[c] && textA && textB ? value(textA, ta, textB, alignment.b[c]!) : NaN,
     );
-  const [sharedA, sharedB] = [sharedSites(a, about), sharedSites(b, about)];
+  const [sharedA, sharedB] = [sharedModules(a, about), sharedModules(b, about)];
   return {
     alignment,
-    sites,
+    modules,
     flips,
     all: total.value,
     layers,
@@ -213,22 +213,22 @@ export function jensenShannon(p: Float32Array | undefined, q: Float32Array | und
 /** @param only if given, only the columns that it marks as the same */
 function usageDifference(
   a: Trace,
-  sitesA: SharedSites,
+  modulesA: SharedModules,
   b: Trace,
-  sitesB: SharedSites,
+  modulesB: SharedModules,
   only: Alignment | undefined,
 ): UsageDifference {
   const tokens = (sequence: Sequence, side: Int32Array) =>
     only && side.filter((t, c) => only.same[c] === 1 && !isSpecial(sequence, t));
-  const inA = sharesById(a, sitesA, only && tokens(sitesA.sequence, only.a));
-  const inB = sharesById(b, sitesB, only && tokens(sitesB.sequence, only.b));
-  const experts = [...sitesA.experts, ...sitesB.experts.filter(({ id }) => !inA.has(id))];
+  const inA = sharesById(a, modulesA, only && tokens(modulesA.sequence, only.a));
+  const inB = sharesById(b, modulesB, only && tokens(modulesB.sequence, only.b));
+  const experts = [...modulesA.experts, ...modulesB.experts.filter(({ id }) => !inA.has(id))];
   return { experts, change: Float64Array.from(experts, ({ id }) => (inB.get(id) ?? 0) - (inA.get(id) ?? 0)) };
 }
 
-function sharesById(trace: Trace, sites: SharedSites, tokens?: Int32Array): Map<string, number> {
-  const { share } = usage(trace, sites, tokens);
-  return new Map(sites.experts.map(({ id }, e) => [id, share[e]!]));
+function sharesById(trace: Trace, modules: SharedModules, tokens?: Int32Array): Map<string, number> {
+  const { share } = usage(trace, modules, tokens);
+  return new Map(modules.experts.map(({ id }, e) => [id, share[e]!]));
 }
 
 /**

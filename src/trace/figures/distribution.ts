@@ -1,5 +1,5 @@
 /** How certain the router was at a cell: the distribution over all experts, its entropy, the margin, the top-k probability. */
-import { layersOf, type Rows, rowsAt, type SiteFilter, sitesOf, textTokens } from '../model/access.js';
+import { layersOf, type Rows, rowsAt, type ModuleFilter, modulesOf, textTokens } from '../model/access.js';
 import { Mean } from '../../statistics/mean.js';
 import { biasedScores, forcedAt, selectionScores } from '../model/selection.js';
 import type { Router, Trace } from '../model/trace.js';
@@ -45,7 +45,7 @@ export interface Certainty {
    */
   readonly margin: number;
   /** Top-k probability: Σ of p over the k best. Chance: k/E. NaN if p is unknown, and under fixed weights or a forced expert. */
-  readonly mass: number;
+  readonly topKProbability: number;
 }
 
 /**
@@ -78,7 +78,7 @@ export function certainty(
     places[i] = e;
   }
   const margin = k !== undefined && experts > k ? best[k - 1]! - best[k]! : NaN;
-  if (!scores || !scoring || most === -Infinity) return { entropy: NaN, margin, mass: NaN };
+  if (!scores || !scoring || most === -Infinity) return { entropy: NaN, margin, topKProbability: NaN };
   // For p = x / z: H = ln z − Σ x ln x / z; under softmax, ln x is a − max.
   let z = 0;
   let moment = 0;
@@ -90,16 +90,16 @@ export function certainty(
     if (x > 0) moment += x * (scoring === 'softmax' ? a - most : Math.log(x));
   }
   const entropy = experts === 1 ? 0 : (Math.log(z) - moment / z) / Math.log(experts);
-  if (k === undefined) return { entropy, margin, mass: NaN };
-  let mass = 0;
-  for (let i = 0; i < Math.min(k, experts); i++) mass += likelihood(scoring, scores[places[i]!]!, most) / z;
-  return { entropy, margin, mass };
+  if (k === undefined) return { entropy, margin, topKProbability: NaN };
+  let topKProbability = 0;
+  for (let i = 0; i < Math.min(k, experts); i++) topKProbability += likelihood(scoring, scores[places[i]!]!, most) / z;
+  return { entropy, margin, topKProbability };
 }
 
 const likelihood = (scoring: Scoring, a: number, most: number) =>
   scoring === 'softmax' ? Math.exp(a - most) : sigmoid(a);
 
-const unknown: Certainty = { entropy: NaN, margin: NaN, mass: NaN };
+const unknown: Certainty = { entropy: NaN, margin: NaN, topKProbability: NaN };
 
 /** The router's certainty at one cell; NaN for what is unknown there. */
 export function certaintyAt({ router }: Trace, rows: Rows, t: number): Certainty {
@@ -113,13 +113,13 @@ export function certaintyAt({ router }: Trace, rows: Rows, t: number): Certainty
 export interface Certainties {
   readonly entropy: Float32Array;
   readonly margin: Float32Array;
-  readonly mass: Float32Array;
+  readonly topKProbability: Float32Array;
 }
 
 /** One token's certainty in a sequence, the mean over the sites that match a filter. */
-export function certaintyOfToken(trace: Trace, t: number, filter: SiteFilter = {}): Certainty {
+export function certaintyOfToken(trace: Trace, t: number, filter: ModuleFilter = {}): Certainty {
   const mean = new MeanCertainty();
-  for (const s of sitesOf(trace, { sequence: 0, ...filter })) mean.add(certaintyAt(trace, rowsAt(trace, s), t));
+  for (const s of modulesOf(trace, { sequence: 0, ...filter })) mean.add(certaintyAt(trace, rowsAt(trace, s), t));
   return mean.value;
 }
 
@@ -127,10 +127,10 @@ export function certaintyOfToken(trace: Trace, t: number, filter: SiteFilter = {
  * [T] each token's certainty in one sequence (the first, unless the filter names another), the mean over the sites; NaN
  * if undefined.
  */
-export function certaintyByToken(trace: Trace, filter: SiteFilter = {}): Certainties {
+export function certaintyByToken(trace: Trace, filter: ModuleFilter = {}): Certainties {
   const inSequence = { ...filter, sequence: filter.sequence ?? 0 };
   const means = Array.from({ length: trace.sequences[inSequence.sequence]!.tokens.count }, () => new MeanCertainty());
-  for (const s of sitesOf(trace, inSequence)) {
+  for (const s of modulesOf(trace, inSequence)) {
     const rows = rowsAt(trace, s);
     for (let t = 0; t < rows.done; t++) means[t]!.add(certaintyAt(trace, rows, t));
   }
@@ -138,36 +138,37 @@ export function certaintyByToken(trace: Trace, filter: SiteFilter = {}): Certain
 }
 
 /** Each layer's certainty, the mean over its sites and the text's tokens; in the order of `layersOf(trace, filter)`. */
-export function certaintyByLayer(trace: Trace, filter: SiteFilter = {}): Certainties {
+export function certaintyByLayer(trace: Trace, filter: ModuleFilter = {}): Certainties {
   const layers = layersOf(trace, filter);
   const means = layers.map(() => new MeanCertainty());
   const tokens = trace.sequences.map(textTokens);
-  for (const s of sitesOf(trace, filter)) {
+  for (const s of modulesOf(trace, filter)) {
     const rows = rowsAt(trace, s);
-    const mean = means[layers.findIndex(({ stack, layer }) => rows.site.stack === stack && rows.site.layer === layer)]!;
-    for (const t of tokens[rows.site.sequence]!) mean.add(certaintyAt(trace, rows, t));
+    const mean =
+      means[layers.findIndex(({ stack, layer }) => rows.module.stack === stack && rows.module.layer === layer)]!;
+    for (const t of tokens[rows.module.sequence]!) mean.add(certaintyAt(trace, rows, t));
   }
   return gather(means);
 }
 
 /** [L] mean normalised entropy by layer, in the order of `layersOf(trace, filter)`. Chance: 1. */
-export function entropyByLayer(trace: Trace, filter: SiteFilter = {}): Float32Array {
+export function entropyByLayer(trace: Trace, filter: ModuleFilter = {}): Float32Array {
   return certaintyByLayer(trace, filter).entropy;
 }
 
 class MeanCertainty {
   readonly #entropy = new Mean();
   readonly #margin = new Mean();
-  readonly #mass = new Mean();
+  readonly #topKProbability = new Mean();
 
-  add({ entropy, margin, mass }: Certainty): void {
+  add({ entropy, margin, topKProbability }: Certainty): void {
     this.#entropy.add(entropy);
     this.#margin.add(margin);
-    this.#mass.add(mass);
+    this.#topKProbability.add(topKProbability);
   }
 
   get value(): Certainty {
-    return { entropy: this.#entropy.value, margin: this.#margin.value, mass: this.#mass.value };
+    return { entropy: this.#entropy.value, margin: this.#margin.value, topKProbability: this.#topKProbability.value };
   }
 }
 
@@ -176,6 +177,6 @@ function gather(means: readonly MeanCertainty[]): Certainties {
   return {
     entropy: Float32Array.from(values, ({ entropy }) => entropy),
     margin: Float32Array.from(values, ({ margin }) => margin),
-    mass: Float32Array.from(values, ({ mass }) => mass),
+    topKProbability: Float32Array.from(values, ({ topKProbability }) => topKProbability),
   };
 }

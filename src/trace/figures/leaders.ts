@@ -1,5 +1,5 @@
 /** The leading expert of each token, over sites that share their experts, for the text view, the hover and the decorations. */
-import { blockOf, rowsAt, type SharedSites } from '../model/access.js';
+import { blockOf, rowsAt, type SharedModules } from '../model/access.js';
 import { isEven, type Measure, measureOf } from './measure.js';
 import type { Trace } from '../model/trace.js';
 
@@ -14,33 +14,33 @@ export interface Leaders {
  * [N] each expert's share of a token's routing weight (or of what `measureOf` puts in its place), summed over the sites. The
  * shares add up to 1, or are all 0 if no expert was applied.
  */
-export function tokenShares(trace: Trace, sites: SharedSites, t: number, asked: Measure = 'weight'): Float32Array {
-  if (t >= sites.sequence.done) return new Float32Array(sites.experts.length);
-  return normalised(sumsOf(trace, sites, t, t + 1, asked));
+export function tokenShares(trace: Trace, modules: SharedModules, t: number, asked: Measure = 'weight'): Float32Array {
+  if (t >= modules.sequence.done) return new Float32Array(modules.experts.length);
+  return normalised(sumsOf(trace, modules, t, t + 1, asked));
 }
 
 /** [N] the same for the tokens [from, to) together: their weights are added up. */
-export function shareOfTokens(trace: Trace, sites: SharedSites, from: number, to: number): Float32Array {
-  const n = sites.experts.length;
-  const sums = sumsOf(trace, sites, from, Math.max(from, Math.min(to, sites.sequence.done)), 'weight');
+export function shareOfTokens(trace: Trace, modules: SharedModules, from: number, to: number): Float32Array {
+  const n = modules.experts.length;
+  const sums = sumsOf(trace, modules, from, Math.max(from, Math.min(to, modules.sequence.done)), 'weight');
   const total = new Float32Array(n);
   sums.forEach((x, i) => (total[i % n]! += x));
   return normalised(total);
 }
 
 /** [done, N] `tokenShares` of every token that is routed. */
-export function allTokenShares(trace: Trace, sites: SharedSites, asked: Measure = 'weight'): Float32Array {
-  const n = sites.experts.length;
-  const sums = sumsOf(trace, sites, 0, sites.sequence.done, asked);
-  for (let t = 0; t < sites.sequence.done; t++) normalised(sums.subarray(t * n, (t + 1) * n));
+export function allTokenShares(trace: Trace, modules: SharedModules, asked: Measure = 'weight'): Float32Array {
+  const n = modules.experts.length;
+  const sums = sumsOf(trace, modules, 0, modules.sequence.done, asked);
+  for (let t = 0; t < modules.sequence.done; t++) normalised(sums.subarray(t * n, (t + 1) * n));
   return sums;
 }
 
 /** The leading expert of every token, special ones included; the lower expert index wins a tie. */
-export function tokenLeaders(trace: Trace, sites: SharedSites, asked: Measure = 'weight'): Leaders {
-  const n = sites.experts.length;
-  const { done, tokens } = sites.sequence;
-  const all = allTokenShares(trace, sites, asked);
+export function tokenLeaders(trace: Trace, modules: SharedModules, asked: Measure = 'weight'): Leaders {
+  const n = modules.experts.length;
+  const { done, tokens } = modules.sequence;
+  const all = allTokenShares(trace, modules, asked);
   const expert = new Int16Array(tokens.count).fill(-1);
   const share = new Float32Array(tokens.count);
   for (let t = 0; t < done; t++) {
@@ -52,15 +52,15 @@ export function tokenLeaders(trace: Trace, sites: SharedSites, asked: Measure = 
 }
 
 /** Whether only the order of a token's experts is known: one site, and no weights. */
-export function isRankOnly(trace: Trace, { sites }: SharedSites): boolean {
-  return sites.length === 1 && measureOf(trace, sites, 'weight') === 'choice';
+export function isRankOnly(trace: Trace, { modules }: SharedModules): boolean {
+  return modules.length === 1 && measureOf(trace, modules, 'weight') === 'choice';
 }
 
 /** The experts that a text shows: the leading one of every token; if only their order is known, the first one. */
-export function shownLeaders(trace: Trace, sites: SharedSites): Leaders {
-  if (!isRankOnly(trace, sites)) return tokenLeaders(trace, sites);
-  const { chosen, k } = rowsAt(trace, sites.sites[0]!);
-  const expert = Int16Array.from({ length: sites.sequence.tokens.count }, (_, t) => chosen[t * k]!);
+export function shownLeaders(trace: Trace, modules: SharedModules): Leaders {
+  if (!isRankOnly(trace, modules)) return tokenLeaders(trace, modules);
+  const { chosen, k } = rowsAt(trace, modules.modules[0]!);
+  const expert = Int16Array.from({ length: modules.sequence.tokens.count }, (_, t) => chosen[t * k]!);
   return { expert, share: Float32Array.from(expert, (e) => (e < 0 ? 0 : 1)) };
 }
 
@@ -74,16 +74,16 @@ export function ranked(shares: ArrayLike<number>): number[] {
 /** [tokens, N] each expert's part of the tokens [from, to), summed over sites. Reads the arrays in their own order, for the CPU cache. */
 function sumsOf(
   trace: Trace,
-  { sites, sequence, experts }: SharedSites,
+  { modules, sequence, experts }: SharedModules,
   from: number,
   to: number,
   asked: Measure,
 ): Float32Array {
   const n = experts.length;
   const T = sequence.tokens.count;
-  const measure = measureOf(trace, sites, asked);
+  const measure = measureOf(trace, modules, asked);
   const sums = new Float32Array((to - from) * n);
-  for (const s of sites) {
+  for (const s of modules) {
     const block = blockOf(trace, s);
     const { chosen, k } = block;
     const parts = measure === 'choice' ? undefined : block[measure];

@@ -12,8 +12,8 @@ export type Measure = 'weight' | 'contribution' | 'choice';
  * The measure that all the sites have and that is closest to the one asked for: contribution falls back to weight, weight to
  * choice. A view says which one it shows.
  */
-export function measureOf(trace: Trace, sites: Int32Array, asked: Measure): Measure {
-  const all = (column: 'weight' | 'contribution') => sites.every((s) => blockOf(trace, s)[column] !== undefined);
+export function measureOf(trace: Trace, modules: Int32Array, asked: Measure): Measure {
+  const all = (column: 'weight' | 'contribution') => modules.every((s) => blockOf(trace, s)[column] !== undefined);
   if (asked === 'contribution' && all('contribution')) return 'contribution';
   return asked !== 'choice' && all('weight') ? 'weight' : 'choice';
 }

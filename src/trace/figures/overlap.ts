@@ -8,12 +8,12 @@ import type { Trace } from '../model/trace.js';
  * how far another run's choices agree.
  */
 export function isFixed(trace: Trace): boolean {
-  return trace.sites.every((_, s) => isFixedAt(rowsAt(trace, s), trace));
+  return trace.modules.every((_, s) => isFixedAt(rowsAt(trace, s), trace));
 }
 
 function isFixedAt(rows: Rows, { sequences }: Trace): boolean {
-  const { chosen, k, site } = rows;
-  const done = sequences[site.sequence]?.done ?? 0;
+  const { chosen, k, module } = rows;
+  const done = sequences[module.sequence]?.done ?? 0;
   let first = -1;
   for (let t = 0; t < done; t++) {
     if (!isKnown(rows, t)) continue;

@@ -1,6 +1,6 @@
 /** Which tokens an expert is chosen for. */
 import { GanderError } from '../../errors/errors.js';
-import { isKnown, rowsAt, type SharedSites, textTokens } from '../model/access.js';
+import { isKnown, rowsAt, type SharedModules, textTokens } from '../model/access.js';
 import { tokenText } from '../text/label.js';
 import type { Expert, Trace } from '../model/trace.js';
 import type { Indexes } from './usage.js';
@@ -8,7 +8,7 @@ import type { Indexes } from './usage.js';
 /** One trace's part of a statistic over several traces. */
 export interface Run {
   readonly trace: Trace;
-  readonly sites: SharedSites;
+  readonly modules: SharedModules;
   /** Default: all text tokens. */
   readonly tokens?: Indexes | undefined;
 }
@@ -34,12 +34,12 @@ export const leastOccurrences = 3;
  */
 export function vocabularySpecialisation(runs: readonly Run[], least = leastOccurrences): Vocabulary {
   const n = expertsOf(runs).length;
-  const byId = runs.every(({ sites }) => sites.sequence.tokens.ids !== undefined);
+  const byId = runs.every(({ modules }) => modules.sequence.tokens.ids !== undefined);
   const seen = new Map<number | string, { text: string; count: number; cells: number; chosen: Float64Array }>();
   let cells = 0;
   let choices = 0;
   for (const run of runs) {
-    const { sequence } = run.sites;
+    const { sequence } = run.modules;
     const keyOf = (t: number) => (byId ? sequence.tokens.ids![t]! : spelled(run, t));
     for (const t of tokensOf(run)) {
       const key = keyOf(t);
@@ -105,13 +105,13 @@ export function mostAttracted(
     .slice(0, limit);
 }
 
-const tokensOf = ({ sites, tokens }: Run) => tokens ?? textTokens(sites.sequence);
+const tokensOf = ({ modules, tokens }: Run) => tokens ?? textTokens(modules.sequence);
 
-const spelled = ({ sites: { sequence } }: Run, t: number) => sequence.tokens.text?.[t] ?? tokenText(sequence, t);
+const spelled = ({ modules: { sequence } }: Run, t: number) => sequence.tokens.text?.[t] ?? tokenText(sequence, t);
 
 /** The runs' experts. Two traces may have different sets, so everything that is added up over runs is checked here. */
 function expertsOf(runs: readonly Run[]): readonly Expert[] {
-  const [first, ...others] = runs.map(({ sites }) => sites.experts);
+  const [first, ...others] = runs.map(({ modules }) => modules.experts);
   const alike = others.every(
     (experts) => experts.length === first!.length && experts.every((e, i) => e.id === first![i]!.id),
   );
@@ -125,7 +125,7 @@ function expertsOf(runs: readonly Run[]): readonly Expert[] {
 
 function forEachCell(run: Run, visit: (t: number, chosen: Int16Array, at: number, k: number) => void): void {
   const tokens = tokensOf(run);
-  for (const s of run.sites.sites) {
+  for (const s of run.modules.modules) {
     const rows = rowsAt(run.trace, s);
     for (const t of tokens) if (isKnown(rows, t)) visit(t, rows.chosen, t * rows.k, rows.k);
   }

@@ -3,9 +3,9 @@ import {
   isSpecial,
   type Layer,
   layersOf,
-  type SharedSites,
-  sharedSites,
-  type SiteFilter,
+  type SharedModules,
+  sharedModules,
+  type ModuleFilter,
   textTokens,
 } from '../model/access.js';
 import type { Interval } from '../../statistics/bootstrap.js';
@@ -33,7 +33,7 @@ export interface ExpertSummary {
 
 /** Figures of the experts, for sites that all have the same ones. */
 export interface ExpertsSummary {
-  readonly sites: SharedSites;
+  readonly modules: SharedModules;
   readonly experts: readonly ExpertSummary[];
   /** [N] colours, from `slotsIn`. */
   readonly slots: Int16Array;
@@ -102,18 +102,18 @@ export function summaries(trace: Trace): Summary[] {
 }
 
 /** For one sequence: the first, unless the filter names another. */
-export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
+export function summarise(trace: Trace, filter: ModuleFilter = {}): Summary {
   const about = { ...filter, sequence: filter.sequence ?? 0 };
   const sequence = trace.sequences[about.sequence]!;
-  const sites = sharedSites(trace, about);
-  const shares = sites && allTokenShares(trace, sites);
+  const modules = sharedModules(trace, about);
+  const shares = modules && allTokenShares(trace, modules);
   const certainty = certaintyByToken(trace, about);
   const text = textTokens(sequence);
   const { tokens, logProb } = sequence;
   return {
     sequence,
     absent: absentParts(trace, about),
-    ...(sites && { shared: expertsSummary(trace, sites) }),
+    ...(modules && { shared: expertsSummary(trace, modules) }),
     tokens: Array.from({ length: sequence.done }, (_, t) => ({
       index: t,
       ...(tokens.ids && { id: tokens.ids[t]! }),
@@ -124,7 +124,9 @@ export function summarise(trace: Trace, filter: SiteFilter = {}): Summary {
       logProb: logProb?.[t] ?? NaN,
       entropy: certainty.entropy[t]!,
       margin: certainty.margin[t]!,
-      ...(shares && { experts: leading(shares.subarray(t * sites.experts.length, (t + 1) * sites.experts.length)) }),
+      ...(shares && {
+        experts: leading(shares.subarray(t * modules.experts.length, (t + 1) * modules.experts.length)),
+      }),
     })),
     layers: layerSummaries(trace, about),
     textTokens: text.length,
@@ -140,12 +142,12 @@ export function meanLogProbOf(sequence: Sequence): number {
 
 const leading = (shares: Float32Array) => ranked(shares).map((index) => ({ index, share: shares[index]! }));
 
-function expertsSummary(trace: Trace, sites: SharedSites): ExpertsSummary {
-  const u = usage(trace, sites);
-  const intervals = usageIntervals(trace, sites);
+function expertsSummary(trace: Trace, modules: SharedModules): ExpertsSummary {
+  const u = usage(trace, modules);
+  const intervals = usageIntervals(trace, modules);
   return {
-    sites,
-    experts: sites.experts.map(({ id, name }, index) => ({
+    modules,
+    experts: modules.experts.map(({ id, name }, index) => ({
       index,
       id,
       name,
@@ -154,15 +156,15 @@ function expertsSummary(trace: Trace, sites: SharedSites): ExpertsSummary {
       chance: u.chance[index]!,
       ...(u.weightShare && { weightShare: u.weightShare[index]! }),
     })),
-    slots: slotsIn(trace, sites.set),
+    slots: slotsIn(trace, modules.set),
     choices: u.choices,
     load: load(u.share),
     chanceLoad: chanceLoad(u),
-    measure: measureOf(trace, sites.sites, 'weight'),
+    measure: measureOf(trace, modules.modules, 'weight'),
   };
 }
 
-function layerSummaries(trace: Trace, filter: SiteFilter): LayerSummary[] {
+function layerSummaries(trace: Trace, filter: ModuleFilter): LayerSummary[] {
   const { entropy, margin } = certaintyByLayer(trace, filter);
   const usages = usageByLayer(trace, filter);
   return layersOf(trace, filter).map((layer, i) => {
@@ -177,7 +179,7 @@ function layerSummaries(trace: Trace, filter: SiteFilter): LayerSummary[] {
 }
 
 /** What the source did not give for one sequence and its sites. */
-export function absentParts(trace: Trace, filter: SiteFilter = {}): Part[] {
+export function absentParts(trace: Trace, filter: ModuleFilter = {}): Part[] {
   const { text, tokens, logProb, topIds } = trace.sequences[filter.sequence ?? 0]!;
   const blocks = trace.blocks.filter(({ sequence }) => sequence === (filter.sequence ?? 0));
   const scores = blocks.every(({ score }) => score);
@@ -194,4 +196,4 @@ export function absentParts(trace: Trace, filter: SiteFilter = {}): Part[] {
 }
 
 /** Why there are no shares over all layers. */
-export const ownExperts = 'Each layer has experts of its own; shares are not added up over layers.';
+export const layerExpertsNote = 'Each layer has experts of its own; shares are not added up over layers.';

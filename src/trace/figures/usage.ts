@@ -5,9 +5,9 @@ import {
   type Layer,
   layersOf,
   rowsAt,
-  type SharedSites,
-  sharedSites,
-  type SiteFilter,
+  type SharedModules,
+  sharedModules,
+  type ModuleFilter,
   textTokens,
 } from '../model/access.js';
 import { sum } from '../../statistics/mean.js';
@@ -36,13 +36,13 @@ export interface Usage {
 }
 
 /** @param tokens default: all text tokens */
-export function usage(trace: Trace, sites: SharedSites, tokens: Indexes = textTokens(sites.sequence)): Usage {
-  const n = sites.experts.length;
+export function usage(trace: Trace, modules: SharedModules, tokens: Indexes = textTokens(modules.sequence)): Usage {
+  const n = modules.experts.length;
   const counts = new Float64Array(n);
   const chance = new Float64Array(n);
-  const weights = measureOf(trace, sites.sites, 'weight') === 'weight' ? new Float64Array(n) : undefined;
+  const weights = measureOf(trace, modules.modules, 'weight') === 'weight' ? new Float64Array(n) : undefined;
   let cells = 0;
-  for (const s of sites.sites) {
+  for (const s of modules.modules) {
     const rows = rowsAt(trace, s);
     const { chosen, k, weight } = rows;
     let choices = 0;
@@ -76,20 +76,20 @@ export function usage(trace: Trace, sites: SharedSites, tokens: Indexes = textTo
 /** An interval for each expert's usage. Whole tokens are resampled: the sites of one token are not independent. */
 export function usageIntervals(
   trace: Trace,
-  sites: SharedSites,
-  tokens: Indexes = textTokens(sites.sequence),
+  modules: SharedModules,
+  tokens: Indexes = textTokens(modules.sequence),
   options?: BootstrapOptions,
 ): Interval[] {
-  const { parts, wholes } = choicesByToken(trace, sites, tokens);
-  return bootstrapRatios(parts, wholes, sites.experts.length, options);
+  const { parts, wholes } = choicesByToken(trace, modules, tokens);
+  return bootstrapRatios(parts, wholes, modules.experts.length, options);
 }
 
 /** How often each token chose each expert, and how often it chose at all. */
-export function choicesByToken(trace: Trace, sites: SharedSites, tokens: Indexes): Units {
-  const n = sites.experts.length;
+export function choicesByToken(trace: Trace, modules: SharedModules, tokens: Indexes): Units {
+  const n = modules.experts.length;
   const counts = new Float64Array(tokens.length * n);
   const choices = new Float64Array(tokens.length);
-  for (const s of sites.sites) {
+  for (const s of modules.modules) {
     const { chosen, k } = rowsAt(trace, s);
     tokens.forEach((t, i) => {
       for (let c = t * k; c < (t + 1) * k; c++) {
@@ -110,23 +110,23 @@ export function isSmallSample(tokens: number): boolean {
 }
 
 /** One usage for each layer, in the order of `layersOf(trace, filter)`; undefined if the layer's sites differ in experts or tokens. */
-export function usageByLayer(trace: Trace, filter: SiteFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
+export function usageByLayer(trace: Trace, filter: ModuleFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
   return layersOf(trace, filter).map((layer: Layer) => usageOf(trace, { ...filter, ...layer }, tokens));
 }
 
-function usageOf(trace: Trace, filter: SiteFilter, tokens?: Indexes): Usage | undefined {
-  const sites = sharedSites(trace, filter);
-  return sites && usage(trace, sites, tokens);
+function usageOf(trace: Trace, filter: ModuleFilter, tokens?: Indexes): Usage | undefined {
+  const modules = sharedModules(trace, filter);
+  return modules && usage(trace, modules, tokens);
 }
 
 /** Over all pairs in S_t, not only neighbours in rank. */
 export function coactivation(
   trace: Trace,
-  sites: SharedSites,
-  tokens: Indexes = textTokens(sites.sequence),
+  modules: SharedModules,
+  tokens: Indexes = textTokens(modules.sequence),
 ): Coactivation {
-  const pairs = new Pairs(sites.experts.length);
-  for (const s of sites.sites) {
+  const pairs = new Pairs(modules.experts.length);
+  for (const s of modules.modules) {
     const rows = rowsAt(trace, s);
     for (const t of tokens) if (isKnown(rows, t)) pairs.add(chosenAt(rows, t));
   }

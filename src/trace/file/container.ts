@@ -14,7 +14,7 @@ import {
 } from '../../formats/safetensors.js';
 import { schemaProblem } from '../../checks/schemaWords.js';
 import { z } from 'zod';
-import type { Intervention } from '../model/trace.js';
+import type { ExpertSet, Intervention } from '../model/trace.js';
 
 export const metadataKey = 'gander-trace';
 
@@ -193,3 +193,13 @@ export function writtenIntervention(intervention: Intervention): WrittenInterven
 }
 
 export const expertsSchema = z.array(z.object({ id: z.string(), name: z.string() }));
+
+/** Files and servers call shared experts always-on. */
+export const expertSetSchema = (experts: typeof expertsSchema) =>
+  z
+    .object({ scope: z.enum(['pool', 'layer']), experts, alwaysOn: experts.exactOptional() })
+    .transform(({ alwaysOn, ...set }) => ({ ...set, ...(alwaysOn && { sharedExperts: alwaysOn }) }));
+
+export function writtenExpertSet({ scope, experts, sharedExperts }: ExpertSet) {
+  return { scope, experts: [...experts], ...(sharedExperts && { alwaysOn: [...sharedExperts] }) };
+}

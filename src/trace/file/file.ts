@@ -22,6 +22,7 @@ import {
   Container,
   type Counts,
   defined,
+  expertSetSchema,
   expertsSchema,
   interventionSchema,
   invalid,
@@ -32,10 +33,20 @@ import {
   sizeOf,
   tooLarge,
   tooMany,
+  writtenExpertSet,
   writtenIntervention,
 } from './container.js';
 import { finished } from '../model/finished.js';
-import type { Block, BlockColumns, ExpertSet, Sequence, SequenceColumns, Site, Tokens, Trace } from '../model/trace.js';
+import type {
+  Block,
+  BlockColumns,
+  ExpertSet,
+  Sequence,
+  SequenceColumns,
+  RoutedModule,
+  Tokens,
+  Trace,
+} from '../model/trace.js';
 import { presentStrategy } from './renamed.js';
 import { readVersion1 } from './version1.js';
 
@@ -72,13 +83,7 @@ const schema = z.object({
   }),
   interventions: z.array(interventionSchema),
   sequences: z.array(sequenceSchema).min(1),
-  expertSets: z.array(
-    z.object({
-      scope: z.enum(['pool', 'layer']),
-      experts: expertsSchema,
-      alwaysOn: expertsSchema.exactOptional(),
-    }),
-  ),
+  expertSets: z.array(expertSetSchema(expertsSchema)),
   sites: z.array(
     z.object({
       path: z.string(),
@@ -114,7 +119,7 @@ function countOf(header: unknown): Counts {
  */
 export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
   const trace = finished(given);
-  const { source, router, interventions, sequences, expertSets, sites, blocks, created } = trace;
+  const { source, router, interventions, sequences, expertSets, modules, blocks, created } = trace;
   const tensors: TensorInput[] = [];
   const add = <Name extends string>(
     prefix: string,
@@ -152,8 +157,8 @@ export function encodeTrace(given: Trace): Uint8Array<ArrayBuffer> {
         topTokens: Array.from({ length: tokens.count }, (_, t) => topTokens.slice(t * P, (t + 1) * P)),
       }),
     })),
-    expertSets: expertSets as Header['expertSets'],
-    sites: [...sites],
+    expertSets: expertSets.map(writtenExpertSet),
+    sites: [...modules],
     blocks: blocks.map(({ from, to, k }) => ({ from, to, k })),
     created,
   };
@@ -187,20 +192,26 @@ export function decodeTrace(bytes: Uint8Array): Trace {
 }
 
 function readVersion2(container: Container): Trace {
-  const { source, router, interventions, sequences, expertSets, sites, blocks, created } = container.parse(
-    schema,
-    countOf,
-  );
+  const {
+    source,
+    router,
+    interventions,
+    sequences,
+    expertSets,
+    sites: modules,
+    blocks,
+    created,
+  } = container.parse(schema, countOf);
   const read = sequences.map((sequence, i) => readSequence(container, sequence, i));
-  checkSites(sites, read, expertSets);
+  checkModules(modules, read, expertSets);
   return {
     source,
     router: { ...router, name: presentStrategy(router.name) },
     interventions,
     sequences: read,
     expertSets,
-    sites,
-    blocks: readBlocks(container, blocks, sites, read, expertSets),
+    modules,
+    blocks: readBlocks(container, blocks, modules, read, expertSets),
     created,
   };
 }
@@ -256,8 +267,12 @@ function sequenceShape(name: keyof typeof sequenceColumns, T: number, prediction
   return sequenceColumns[name].width === 'one' ? [T] : [T, predictions];
 }
 
-function checkSites(sites: readonly Site[], sequences: readonly Sequence[], sets: readonly ExpertSet[]): void {
-  for (const { path, sequence, expertSet } of sites)
+function checkModules(
+  modules: readonly RoutedModule[],
+  sequences: readonly Sequence[],
+  sets: readonly ExpertSet[],
+): void {
+  for (const { path, sequence, expertSet } of modules)
     if (!sequences[sequence] || !sets[expertSet])
       throw invalid(`site ${path} names a sequence or experts that do not exist`);
 }
@@ -265,22 +280,22 @@ function checkSites(sites: readonly Site[], sequences: readonly Sequence[], sets
 function readBlocks(
   container: Container,
   headers: Header['blocks'],
-  sites: readonly Site[],
+  modules: readonly RoutedModule[],
   sequences: readonly Sequence[],
   sets: readonly ExpertSet[],
 ): Block[] {
   let at = 0;
   const blocks = headers.map(({ from, to, k }, i): Block => {
-    if (from !== at || to <= from || to > sites.length) throw invalid(`block ${i} does not follow the one before it`);
+    if (from !== at || to <= from || to > modules.length) throw invalid(`block ${i} does not follow the one before it`);
     at = to;
-    const shapes = sites.slice(from, to).map(({ sequence, expertSet }) => ({
+    const shapes = modules.slice(from, to).map(({ sequence, expertSet }) => ({
       sequence,
       experts: sets[expertSet]!.experts.length,
-      alwaysOn: sets[expertSet]!.alwaysOn?.length ?? 0,
+      sharedExperts: sets[expertSet]!.sharedExperts?.length ?? 0,
     }));
     const shape = { ...shapes[0]!, k };
-    const { sequence, experts, alwaysOn } = shape;
-    if (!shapes.every((s) => s.sequence === sequence && s.experts === experts && s.alwaysOn === alwaysOn))
+    const { sequence, experts, sharedExperts } = shape;
+    if (!shapes.every((s) => s.sequence === sequence && s.experts === experts && s.sharedExperts === sharedExperts))
       throw invalid(`the sites of block ${i} are not alike`);
     const T = sequences[sequence]!.tokens.count;
     const columns = readColumns(container, `block.${i}`, blockColumns, (name) => [
@@ -292,6 +307,6 @@ function readBlocks(
     checkChosen(columns.chosen as Int16Array, k, experts);
     return { from, to, ...shape, ...(columns as unknown as BlockColumns) };
   });
-  if (at !== sites.length) throw invalid(`sites from ${at} on are in no block`);
+  if (at !== modules.length) throw invalid(`sites from ${at} on are in no block`);
   return blocks;
 }

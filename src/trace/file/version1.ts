@@ -82,7 +82,7 @@ export function readVersion1(container: Container): Trace {
     sequence: 0,
     experts: experts.length,
     k: K,
-    alwaysOn: 0,
+    sharedExperts: 0,
     chosen,
     weight: container.required('weight', 'F32', [M, T, K]),
     ...defined({
@@ -120,7 +120,7 @@ export function readVersion1(container: Container): Trace {
       },
     ],
     expertSets: [{ scope: 'pool', experts }],
-    sites: modules.map((module) => ({ ...module, sequence: 0, expertSet: 0 })),
+    modules: modules.map((module) => ({ ...module, sequence: 0, expertSet: 0 })),
     blocks: M > 0 ? [block] : [],
     created: header.created,
   };

@@ -1,13 +1,13 @@
 /** Access to a trace: the rows of a site, and the sites and tokens that a view shows. */
-import { matches, type SiteFilter } from './filter.js';
-import type { Block, Expert, ExpertSet, Sequence, Site, Stack, Trace } from './trace.js';
-import { type SiteWhatIf, whatIfAt } from './whatIf.js';
+import { matches, type ModuleFilter } from './filter.js';
+import type { Block, Expert, ExpertSet, Sequence, RoutedModule, Stack, Trace } from './trace.js';
+import { type ModuleWhatIf, whatIfAt } from './whatIf.js';
 
-export { matches, type SiteFilter };
+export { matches, type ModuleFilter };
 
 /** The rows of one site: views of the trace's arrays, row-major, over the T tokens of the site's sequence. */
 export interface Rows {
-  readonly site: Site;
+  readonly module: RoutedModule;
   /** The set that the site's N experts belong to. */
   readonly set: ExpertSet;
   readonly tokens: number;
@@ -23,9 +23,9 @@ export interface Rows {
   readonly score: Float32Array | undefined;
   readonly selection: Float32Array | undefined;
   /** [T, A] */
-  readonly alwaysOnWeight: Float32Array | undefined;
+  readonly sharedWeight: Float32Array | undefined;
   /** What the run's interventions do here; undefined if none applies. */
-  readonly whatIf: SiteWhatIf | undefined;
+  readonly whatIf: ModuleWhatIf | undefined;
 }
 
 export function blockOf(trace: Trace, s: number): Block {
@@ -37,15 +37,15 @@ export function blockOf(trace: Trace, s: number): Block {
 export function rowsAt(trace: Trace, s: number): Rows {
   const block = blockOf(trace, s);
   const { tokens, done } = trace.sequences[block.sequence]!;
-  const site = trace.sites[s]!;
-  const set = trace.expertSets[site.expertSet]!;
+  const module = trace.modules[s]!;
+  const set = trace.expertSets[module.expertSet]!;
   const T = tokens.count;
   const row = s - block.from;
   const part = <A extends Float32Array | Int16Array>(array: A, width: number): A =>
     array.subarray(row * T * width, (row + 1) * T * width) as A;
-  const { k, experts, alwaysOn } = block;
+  const { k, experts, sharedExperts } = block;
   return {
-    site,
+    module,
     set,
     tokens: T,
     done,
@@ -56,8 +56,8 @@ export function rowsAt(trace: Trace, s: number): Rows {
     contribution: block.contribution && part(block.contribution, k),
     score: block.score && part(block.score, experts),
     selection: block.selection && part(block.selection, experts),
-    alwaysOnWeight: block.alwaysOnWeight && part(block.alwaysOnWeight, alwaysOn),
-    whatIf: whatIfAt(trace.interventions, set.experts, site),
+    sharedWeight: block.sharedWeight && part(block.sharedWeight, sharedExperts),
+    whatIf: whatIfAt(trace.interventions, set.experts, module),
   };
 }
 
@@ -79,8 +79,8 @@ export function isKnown({ chosen, weight, k }: Rows, t: number): boolean {
 }
 
 /** Indexes of the sites that match a filter, ascending. */
-export function sitesOf(trace: Trace, filter: SiteFilter = {}): Int32Array {
-  return Int32Array.from(trace.sites.keys()).filter((s) => matches(trace.sites[s]!, filter));
+export function modulesOf(trace: Trace, filter: ModuleFilter = {}): Int32Array {
+  return Int32Array.from(trace.modules.keys()).filter((s) => matches(trace.modules[s]!, filter));
 }
 
 declare const oneSet: unique symbol;
@@ -89,30 +89,30 @@ declare const oneSet: unique symbol;
  * Sites over the same tokens at which an expert's index means the same expert, so that choices may be added up, averaged or
  * coloured by expert. Only `sharedSites` makes one: code that counts experts cannot be given sites with unrelated experts.
  */
-export interface SharedSites {
+export interface SharedModules {
   readonly [oneSet]: true;
   /** Ascending. */
-  readonly sites: Int32Array;
+  readonly modules: Int32Array;
   readonly sequence: Sequence;
   readonly set: ExpertSet;
   readonly experts: readonly Expert[];
 }
 
 /** The sites that match a filter; undefined if none does, or if they differ in their experts or their sequence. */
-export function sharedSites(trace: Trace, filter: SiteFilter = {}): SharedSites | undefined {
-  const sites = sitesOf(trace, filter);
-  if (sites.length === 0) return undefined;
-  const first = trace.sites[sites[0]!]!;
+export function sharedModules(trace: Trace, filter: ModuleFilter = {}): SharedModules | undefined {
+  const modules = modulesOf(trace, filter);
+  if (modules.length === 0) return undefined;
+  const first = trace.modules[modules[0]!]!;
   const set = trace.expertSets[first.expertSet]!;
   // A source may list experts of several layers in one set, because their names are equal. They are different experts all the same.
   const isLocal = set.scope === 'layer';
-  const alike = sites.every((s) => {
-    const { expertSet, sequence, stack, layer } = trace.sites[s]!;
+  const alike = modules.every((s) => {
+    const { expertSet, sequence, stack, layer } = trace.modules[s]!;
     const isNear = !isLocal || (layer === first.layer && stack === first.stack);
     return expertSet === first.expertSet && sequence === first.sequence && isNear;
   });
   return alike
-    ? ({ sites, sequence: trace.sequences[first.sequence]!, set, experts: set.experts } as unknown as SharedSites)
+    ? ({ modules, sequence: trace.sequences[first.sequence]!, set, experts: set.experts } as unknown as SharedModules)
     : undefined;
 }
 
@@ -131,10 +131,10 @@ function dividedLayers(trace: Trace): ReadonlySet<string> {
   const known = divided.get(trace);
   if (known) return known;
   const sets = new Map<string, Map<string, Set<number>>>();
-  for (const site of trace.sites) {
-    if (trace.expertSets[site.expertSet]!.scope !== 'layer') continue;
-    const kinds = sets.get(placeOf(site)) ?? new Map<string, Set<number>>();
-    sets.set(placeOf(site), kinds.set(site.kind, (kinds.get(site.kind) ?? new Set()).add(site.expertSet)));
+  for (const module of trace.modules) {
+    if (trace.expertSets[module.expertSet]!.scope !== 'layer') continue;
+    const kinds = sets.get(placeOf(module)) ?? new Map<string, Set<number>>();
+    sets.set(placeOf(module), kinds.set(module.kind, (kinds.get(module.kind) ?? new Set()).add(module.expertSet)));
   }
   const isDivided = (kinds: ReadonlyMap<string, ReadonlySet<number>>) =>
     new Set([...kinds.values()].flatMap((one) => [...one])).size > 1 &&
@@ -147,26 +147,26 @@ function dividedLayers(trace: Trace): ReadonlySet<string> {
 const placeOf = ({ stack, layer }: Layer): string => `${stack ?? ''} ${layer}`;
 
 /** The layer of a site; if that layer has several routers, with the site's own. */
-export function layerAt(trace: Trace, site: Site): Layer {
-  const { stack, layer, kind } = site;
-  const isDivided = dividedLayers(trace).has(placeOf(site));
+export function layerAt(trace: Trace, module: RoutedModule): Layer {
+  const { stack, layer, kind } = module;
+  const isDivided = dividedLayers(trace).has(placeOf(module));
   return { layer, ...(stack && { stack }), ...(isDivided && { router: kind }) };
 }
 
 /** The layers that have sites, in the order of the site axis. */
-export function layersOf(trace: Trace, filter: SiteFilter = {}): Layer[] {
-  return layersAmong(trace, sitesOf(trace, filter));
+export function layersOf(trace: Trace, filter: ModuleFilter = {}): Layer[] {
+  return layersAmong(trace, modulesOf(trace, filter));
 }
 
 /** The layers of some sites, in the order of the sites. */
-export function layersAmong(trace: Trace, sites: Int32Array): Layer[] {
-  return layersIn(Array.from(sites, (s) => layerAt(trace, trace.sites[s]!)));
+export function layersAmong(trace: Trace, modules: Int32Array): Layer[] {
+  return layersIn(Array.from(modules, (s) => layerAt(trace, trace.modules[s]!)));
 }
 
 /** Each layer once, in the order given. */
-export function layersIn(sites: Iterable<Layer>): Layer[] {
+export function layersIn(modules: Iterable<Layer>): Layer[] {
   const seen = new Map<string, Layer>();
-  for (const { stack, layer, router } of sites) {
+  for (const { stack, layer, router } of modules) {
     const key = `${placeOf({ layer, ...(stack && { stack }) })} ${router ?? ''}`;
     if (!seen.has(key)) seen.set(key, { layer, ...(stack && { stack }), ...(router !== undefined && { router }) });
   }
@@ -174,8 +174,8 @@ export function layersIn(sites: Iterable<Layer>): Layer[] {
 }
 
 /** The kinds of the trace's sites, in the order of the site axis. */
-export function kindsOf(trace: Trace, filter: SiteFilter = {}): string[] {
-  return [...new Set(Array.from(sitesOf(trace, filter), (s) => trace.sites[s]!.kind))];
+export function kindsOf(trace: Trace, filter: ModuleFilter = {}): string[] {
+  return [...new Set(Array.from(modulesOf(trace, filter), (s) => trace.modules[s]!.kind))];
 }
 
 export function isSpecial({ tokens }: Sequence, t: number): boolean {

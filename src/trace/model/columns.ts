@@ -15,12 +15,12 @@ export interface Column {
   /** The value that means "unknown", or "not known yet". */
   readonly unknown: number;
   /** `late`: large, and not needed for the first drawing, so a page gets it when the run is done. */
-  readonly sent: 'first' | 'late';
+  readonly sent: 'first' | 'deferred';
 }
 
 export interface BlockColumn extends Column {
   /** The last axis of [S, T, ·]. */
-  readonly width: 'k' | 'experts' | 'alwaysOn';
+  readonly width: 'k' | 'experts' | 'sharedExperts';
 }
 
 export interface SequenceColumn extends Column {
@@ -32,9 +32,9 @@ export const blockColumns = {
   chosen: { tensor: 'chosen', type: 'I16', width: 'k', unknown: -1, sent: 'first' },
   weight: { tensor: 'weight', type: 'F32', width: 'k', unknown: NaN, sent: 'first' },
   contribution: { tensor: 'contribution', type: 'F32', width: 'k', unknown: NaN, sent: 'first' },
-  alwaysOnWeight: { tensor: 'always_on_weight', type: 'F32', width: 'alwaysOn', unknown: NaN, sent: 'first' },
-  score: { tensor: 'score', type: 'F32', width: 'experts', unknown: NaN, sent: 'late' },
-  selection: { tensor: 'selection', type: 'F32', width: 'experts', unknown: NaN, sent: 'late' },
+  sharedWeight: { tensor: 'always_on_weight', type: 'F32', width: 'sharedExperts', unknown: NaN, sent: 'first' },
+  score: { tensor: 'score', type: 'F32', width: 'experts', unknown: NaN, sent: 'deferred' },
+  selection: { tensor: 'selection', type: 'F32', width: 'experts', unknown: NaN, sent: 'deferred' },
 } as const satisfies { readonly [Name in keyof Required<BlockColumns>]: BlockColumn };
 
 /** `topTokens` is missing here: it is text, and is sent beside `topIds`. */
@@ -106,7 +106,7 @@ export function put(
 }
 
 /** Length of a block's column along its last axis. */
-export function blockWidth(block: Pick<Block, 'experts' | 'k' | 'alwaysOn'>, name: BlockColumnName): number {
+export function blockWidth(block: Pick<Block, 'experts' | 'k' | 'sharedExperts'>, name: BlockColumnName): number {
   return block[blockColumns[name].width];
 }
 

@@ -1,8 +1,8 @@
 /** Which sites a view or a what-if applies to. */
-import type { Site, Stack } from './trace.js';
+import type { RoutedModule, Stack } from './trace.js';
 
 /** An absent field means all. */
-export interface SiteFilter {
+export interface ModuleFilter {
   readonly stack?: Stack | undefined;
   readonly layer?: number | undefined;
   /** The kind of one router, in a layer with several. */
@@ -14,13 +14,13 @@ export interface SiteFilter {
   readonly sequence?: number | undefined;
 }
 
-export function matches(site: Site, filter: SiteFilter): boolean {
+export function matches(module: RoutedModule, filter: ModuleFilter): boolean {
   return (
-    (filter.stack === undefined || filter.stack === site.stack) &&
-    (filter.layer === undefined || filter.layer === site.layer) &&
-    (filter.router === undefined || filter.router === site.kind) &&
-    (filter.kind === undefined || [filter.kind].flat().includes(site.kind)) &&
-    (filter.module === undefined || filter.module === site.path) &&
-    (filter.sequence === undefined || filter.sequence === site.sequence)
+    (filter.stack === undefined || filter.stack === module.stack) &&
+    (filter.layer === undefined || filter.layer === module.layer) &&
+    (filter.router === undefined || filter.router === module.kind) &&
+    (filter.kind === undefined || [filter.kind].flat().includes(module.kind)) &&
+    (filter.module === undefined || filter.module === module.path) &&
+    (filter.sequence === undefined || filter.sequence === module.sequence)
   );
 }

@@ -19,11 +19,11 @@ export interface ExpertSet {
   readonly scope: 'pool' | 'layer';
   readonly experts: readonly Expert[];
   /** Shared experts, which every token goes to. They are never counted as choices. */
-  readonly alwaysOn?: readonly Expert[];
+  readonly sharedExperts?: readonly Expert[];
 }
 
 /** A routed module: an adapted linear layer of a pool, or the router of a mixture's layer. */
-export interface Site {
+export interface RoutedModule {
   /** Hugging Face path, e.g. `model.layers.7.self_attn.q_proj` or `model.layers.7.mlp.gate`. */
   readonly path: string;
   readonly layer: number;
@@ -48,7 +48,7 @@ export interface Block extends BlockColumns {
   /** N, k, A: the widths of the axes. */
   readonly experts: number;
   readonly k: number;
-  readonly alwaysOn: number;
+  readonly sharedExperts: number;
 }
 
 export interface BlockColumns {
@@ -66,7 +66,7 @@ export interface BlockColumns {
   /** [S, T, k] ‖w s B A u‖ ÷ ‖W u‖; 0 if none was chosen. */
   readonly contribution?: Float32Array;
   /** [S, T, A] the factors on the shared experts' outputs. */
-  readonly alwaysOnWeight?: Float32Array;
+  readonly sharedWeight?: Float32Array;
 }
 
 /** The tokens that a model reads or writes. */
@@ -165,7 +165,7 @@ export interface Trace {
   readonly sequences: readonly Sequence[];
   readonly expertSets: readonly ExpertSet[];
   /** Ordered by stack, layer, and kind in the order of computation. */
-  readonly sites: readonly Site[];
+  readonly modules: readonly RoutedModule[];
   /** In the order of the sites; each site is in exactly one. */
   readonly blocks: readonly Block[];
   /** ISO 8601. */

@@ -1,7 +1,7 @@
 /** What interventions do at a site. The only place that says so: the engine applies it, and the figures explain traces by it. */
 import { matches } from './filter.js';
 import { type Acting, Latest } from './latest.js';
-import type { Intervention, Scope, Site } from './trace.js';
+import type { Intervention, Scope, RoutedModule } from './trace.js';
 
 /** What the interventions do at one cell. */
 export interface CellBias {
@@ -17,14 +17,14 @@ export function isOfTokens({ token, tokens }: Scope): boolean {
 }
 
 /** Whether a scope applies to any token of a site. */
-function isAbout(scope: Scope, site: Site): boolean {
+function isAbout(scope: Scope, module: RoutedModule): boolean {
   // A token's index means nothing in another sequence.
   const sequence = scope.sequence ?? (isOfTokens(scope) ? 0 : undefined);
-  return matches(site, { ...scope, sequence });
+  return matches(module, { ...scope, sequence });
 }
 
 /** The interventions that apply at one site, with the indexes of their experts. */
-export class SiteWhatIf {
+export class ModuleWhatIf {
   /** Whether the result depends on the token; if not, it is the same for all cells of the site. */
   readonly byToken: boolean;
   readonly #acting: readonly Acting[];
@@ -81,32 +81,32 @@ function byExpert(acting: readonly Acting[]): Map<number, Latest> {
 /** Cached by what distinguishes sites under these interventions: every view asks for every site, again and again. */
 class WhatIfs {
   readonly #interventions: readonly Intervention[];
-  readonly #axes: readonly (readonly [keyof Scope, keyof Site])[];
-  readonly #made = new Map<object, Map<string, SiteWhatIf | undefined>>();
+  readonly #axes: readonly (readonly [keyof Scope, keyof RoutedModule])[];
+  readonly #made = new Map<object, Map<string, ModuleWhatIf | undefined>>();
 
   constructor(interventions: readonly Intervention[]) {
     this.#interventions = interventions;
     this.#axes = axes.filter(([axis]) => interventions.some(({ scope }) => scope[axis] !== undefined));
   }
 
-  at(experts: readonly { readonly id: string }[], site: Site): SiteWhatIf | undefined {
+  at(experts: readonly { readonly id: string }[], module: RoutedModule): ModuleWhatIf | undefined {
     let made = this.#made.get(experts);
-    if (!made) this.#made.set(experts, (made = new Map<string, SiteWhatIf | undefined>()));
-    const key = JSON.stringify([site.sequence, ...this.#axes.map(([, of]) => site[of])]);
-    if (!made.has(key)) made.set(key, this.#make(experts, site));
+    if (!made) this.#made.set(experts, (made = new Map<string, ModuleWhatIf | undefined>()));
+    const key = JSON.stringify([module.sequence, ...this.#axes.map(([, of]) => module[of])]);
+    if (!made.has(key)) made.set(key, this.#make(experts, module));
     return made.get(key);
   }
 
-  #make(experts: readonly { readonly id: string }[], site: Site): SiteWhatIf | undefined {
+  #make(experts: readonly { readonly id: string }[], module: RoutedModule): ModuleWhatIf | undefined {
     const places = new Map<string, number>();
     experts.forEach(({ id }, e) => places.has(id) || places.set(id, e));
     const acting = this.#interventions
-      .filter(({ scope }) => isAbout(scope, site))
+      .filter(({ scope }) => isAbout(scope, module))
       .flatMap((intervention) => {
         const expert = places.get(intervention.expert);
         return expert === undefined ? [] : [{ intervention, expert }];
       });
-    return acting.length > 0 ? new SiteWhatIf(acting, experts.length) : undefined;
+    return acting.length > 0 ? new ModuleWhatIf(acting, experts.length) : undefined;
   }
 }
 
@@ -127,10 +127,10 @@ const kept = new WeakMap<readonly Intervention[], WhatIfs>();
 export function whatIfAt(
   interventions: readonly Intervention[],
   experts: readonly { readonly id: string }[],
-  site: Site,
-): SiteWhatIf | undefined {
+  module: RoutedModule,
+): ModuleWhatIf | undefined {
   if (interventions.length === 0) return undefined;
   let all = kept.get(interventions);
   if (!all) kept.set(interventions, (all = new WhatIfs(interventions)));
-  return all.at(experts, site);
+  return all.at(experts, module);
 }

@@ -3,7 +3,7 @@ import { words, type PlainWord } from '../../words/words.js';
 import type { Layer } from '../model/access.js';
 import { tokenLabel } from './label.js';
 import { wholeLines } from './lines.js';
-import type { Intervention, Scope, Sequence, Site, TokenRange, Trace } from '../model/trace.js';
+import type { Intervention, Scope, Sequence, RoutedModule, TokenRange, Trace } from '../model/trace.js';
 
 /** Writes words and numbers in the reader's language. */
 export interface Writer {
@@ -24,7 +24,7 @@ export function whatIfWords(
   const { scope } = intervention;
   const where =
     scope.module !== undefined
-      ? inSiteWords(trace, scope.module, word)
+      ? inModuleWords(trace, scope.module, word)
       : scope.layer !== undefined
         ? word('inPlace', layerWords(scopedLayer(scope.layer, scope), word))
         : scope.kind !== undefined
@@ -65,19 +65,19 @@ export function rangesWords(
 }
 
 /** Falls back to the path itself if the trace has no such site. */
-export function inSiteWords(trace: Trace | undefined, path: string, word: Writer['word']): string {
-  const site = trace?.sites.find((one) => one.path === path);
-  return site ? word('inSite', siteWords(site, word)) : path;
+export function inModuleWords(trace: Trace | undefined, path: string, word: Writer['word']): string {
+  const module = trace?.modules.find((one) => one.path === path);
+  return module ? word('inModule', moduleWords(module, word)) : path;
 }
 
-export function siteWords(site: Site, word: Writer['word']): string {
-  const { stack, layer, kind } = site;
+export function moduleWords(module: RoutedModule, word: Writer['word']): string {
+  const { stack, layer, kind } = module;
   return layerWords({ layer, ...(stack && { stack }), router: kind }, word);
 }
 
 export function layerWords({ stack, layer, router }: Layer, word: Writer['word']): string {
   const whole = stack ? word('layerOfStack', word(stack), String(layer)) : word('layer', String(layer));
-  return router === undefined ? whole : word('siteOfLayer', whole, kindWords(router, word));
+  return router === undefined ? whole : word('moduleOfLayer', whole, kindWords(router, word));
 }
 
 /** A kind that Gander has no word for keeps its source's name. */

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { affordable } from '../../../src/engine/families/lora-pool/budget.js';
-import type { Site } from '../../../src/graph/find.js';
+import type { FoundModule } from '../../../src/graph/find.js';
 import type { PoolExpert } from '../../../src/pool/pool.js';
 
-const site = (path: string, dIn: number, dOut: number) => ({ path, dIn, dOut, input: 'x' }) as Site;
-const q = site('q_proj', 4096, 4096);
+const module = (path: string, dIn: number, dOut: number) => ({ path, dIn, dOut, input: 'x' }) as FoundModule;
+const q = module('q_proj', 4096, 4096);
 
 /** Only what a header says: its tensors must not be read. */
-const expert = (id: string, rank: number, { path, dIn, dOut }: Site = q) =>
+const expert = (id: string, rank: number, { path, dIn, dOut }: FoundModule = q) =>
   ({ id, adapter: { rank, modules: new Map([[path, { rank, dIn, dOut }]]) } }) as unknown as PoolExpert;
 const many = (count: number, rank: number) => Array.from({ length: count }, (_, i) => expert(`e${i}`, rank));
 
@@ -33,7 +33,7 @@ it('takes different ranks if the padding is small, or at most a few times their 
 });
 
 it('counts a rank above the narrower side as the narrower side', () => {
-  const narrow = site('k_proj', 32, 64);
+  const narrow = module('k_proj', 32, 64);
   const wide = expert('wide', 4096, narrow);
   expect(
     affordable([[narrow]], [...Array.from({ length: 300 }, (_, i) => expert(`e${i}`, 1, narrow)), wide]).tooLarge.size,
@@ -41,11 +41,11 @@ it('counts a rank above the narrower side as the narrower side', () => {
 });
 
 it('refuses a pool that would fill the machine even without such experts', () => {
-  const large = (count: number) => Array.from({ length: count }, (_, i) => site(`m${i}`, 16_384, 16_384));
-  const wide = (sites: readonly Site[]) =>
+  const large = (count: number) => Array.from({ length: count }, (_, i) => module(`m${i}`, 16_384, 16_384));
+  const wide = (modules: readonly FoundModule[]) =>
     Array.from({ length: 500 }, (_, i) => ({
       id: `e${i}`,
-      adapter: { rank: 16, modules: new Map(sites.map(({ path, dIn, dOut }) => [path, { rank: 16, dIn, dOut }])) },
+      adapter: { rank: 16, modules: new Map(modules.map(({ path, dIn, dOut }) => [path, { rank: 16, dIn, dOut }])) },
     })) as unknown as PoolExpert[];
   const one = large(2);
   expect(() => affordable([one], wide(one))).toThrow(/2\.3 GB at modules that share one input; at most 2\.1 GB/);

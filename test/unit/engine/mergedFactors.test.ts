@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mergedFactors, rounded } from '../../../src/engine/families/lora-pool/mergedFactors.js';
-import type { Site } from '../../../src/graph/find.js';
+import type { FoundModule } from '../../../src/graph/find.js';
 import type { AdaptedModule } from '../../../src/pool/adapter.js';
 import type { PoolExpert } from '../../../src/pool/pool.js';
 
@@ -23,8 +23,8 @@ describe('a number with fewer bits', () => {
 });
 
 describe('the mean of factors', () => {
-  const site = (path: string): Site => ({ path, input: 'u', dIn: 2, dOut: 2, products: [] });
-  const module = (rank: number, scale: number, a: number[], b: number[]): AdaptedModule => {
+  const module = (path: string): FoundModule => ({ path, input: 'u', dIn: 2, dOut: 2, products: [] });
+  const adapted = (rank: number, scale: number, a: number[], b: number[]): AdaptedModule => {
     const [A, B] = [Float32Array.from(a), Float32Array.from(b)];
     return { rank, dIn: 2, dOut: 2, scale, stored: 'F32', a: () => A, b: () => B };
   };
@@ -32,9 +32,9 @@ describe('the mean of factors', () => {
     ({ id, adapter: { modules: new Map(Object.entries(modules)) } }) as unknown as PoolExpert;
 
   it('pads smaller ranks with zeros, and counts a missing matrix as zeros', () => {
-    const one = expert('one', { both: module(1, 1, [2, 4], [6, 8]), alone: module(1, 3, [2, 2], [2, 2]) });
-    const two = expert('two', { both: module(2, 2, [2, 0, 0, 2], [2, 0, 0, 2]) });
-    const { adapter } = mergedFactors([one, two], [site('both'), site('alone')]);
+    const one = expert('one', { both: adapted(1, 1, [2, 4], [6, 8]), alone: adapted(1, 3, [2, 2], [2, 2]) });
+    const two = expert('two', { both: adapted(2, 2, [2, 0, 0, 2], [2, 0, 0, 2]) });
+    const { adapter } = mergedFactors([one, two], [module('both'), module('alone')]);
     const [both, alone] = [adapter.modules.get('both')!, adapter.modules.get('alone')!];
     expect(both).toMatchObject({ rank: 2, scale: 1.5 });
     // A is [rank, dIn], B [dOut, rank].

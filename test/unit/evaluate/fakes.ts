@@ -27,7 +27,7 @@ export const pool: PoolInfo = {
   contextLength: 512,
   topK: 2,
   experts: ['a', 'b', 'c'].map(expert),
-  sites: [
+  modules: [
     { path: 'layers.0.q', layer: 0, kind: 'q', sequence: 0, expertSet: 0 },
     { path: 'layers.1.up', layer: 1, kind: 'up', sequence: 0, expertSet: 0 },
   ],
@@ -40,10 +40,10 @@ export function doc(kind: string, text: string, part: Part = 'heldout', path = `
 }
 
 /** One token per character, k = 1; `choose` returns the expert of each token. Score 4 for the chosen, 0 for the others. */
-export function traceOf(text: string, choose: (t: number, site: number) => number): Trace {
+export function traceOf(text: string, choose: (t: number, module: number) => number): Trace {
   const T = text.length;
   const N = pool.experts.length;
-  const S = pool.sites.length;
+  const S = pool.modules.length;
   const chosen = Int16Array.from({ length: S * T }, (_, i) => choose(i % T, Math.floor(i / T)));
   return {
     source: { kind: 'pool', id: pool.id, name: pool.name, hash: pool.hash, versions: { onnxruntime: '1.0.0' } },
@@ -65,7 +65,7 @@ export function traceOf(text: string, choose: (t: number, site: number) => numbe
       },
     ],
     expertSets: [{ scope: 'pool', experts: pool.experts }],
-    sites: pool.sites,
+    modules: pool.modules,
     blocks: [
       {
         from: 0,
@@ -73,7 +73,7 @@ export function traceOf(text: string, choose: (t: number, site: number) => numbe
         sequence: 0,
         experts: N,
         k: 1,
-        alwaysOn: 0,
+        sharedExperts: 0,
         chosen,
         weight: new Float32Array(S * T).fill(1),
         score: Float32Array.from({ length: S * T * N }, (_, i) => (chosen[Math.floor(i / N)] === i % N ? 4 : 0)),

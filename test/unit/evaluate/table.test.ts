@@ -60,7 +60,7 @@ describe('the table', () => {
   it('has the kind’s own expert if kinds are experts', () => {
     const own = [doc('a', 'x1'), doc('b', 'x2')];
     const { rows } = tabulate(own, ['phatgoose:2'], singles, 2, resultsOf(complete), 1, true);
-    expect(rows.find((r) => r.key === 'own-expert')!.overall!.bitsPerByte).toBeCloseTo((8 / 10 + 40 / 30) / 2);
+    expect(rows.find((r) => r.key === 'layer-expert')!.overall!.bitsPerByte).toBeCloseTo((8 / 10 + 40 / 30) / 2);
   });
 
   it('has no row for what was not measured', () => {

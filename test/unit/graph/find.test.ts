@@ -36,15 +36,15 @@ it.each([
   ['data flow', 'bases/optimised/model.onnx', 'MatMul'],
   ['data flow, in a packed product', 'bases/packed/model.onnx', 'MatMul'],
 ])('finds every module by %s', (_, file, opType) => {
-  const { sites, missing } = findModules(parseModel(fixture(file)).graph, paths);
+  const { modules, missing } = findModules(parseModel(fixture(file)).graph, paths);
   expect([...missing]).toEqual([]);
   for (const path of paths) {
-    const site = sites.get(path)!;
-    expect(site.products.map((product) => product.node.opType)).toEqual([opType]);
-    expect([site.dIn, site.dOut]).toEqual(sizes[path.replace(/^model\.layers\.\d\./, '')]);
+    const module = modules.get(path)!;
+    expect(module.products.map((product) => product.node.opType)).toEqual([opType]);
+    expect([module.dIn, module.dOut]).toEqual(sizes[path.replace(/^model\.layers\.\d\./, '')]);
   }
   // Modules with the same input form one group: 4 per layer.
-  expect(new Set([...sites.values()].map(({ input }) => input)).size).toBe(8);
+  expect(new Set([...modules.values()].map(({ input }) => input)).size).toBe(8);
 });
 
 it('finds modules under the short scope that other exporters write', () => {
@@ -73,19 +73,19 @@ it('does not take an encoder for a decoder', () => {
 
 it('distinguishes the modules of a layer by data flow, in any order', () => {
   const { graph } = parseModel(fixture('bases/optimised/model.onnx'));
-  const { sites } = findModules(graph, paths);
+  const { modules } = findModules(graph, paths);
   const named = parseModel(fixture('bases/dynamo/model.onnx')).graph;
-  const wanted = findModules(named, paths).sites;
+  const wanted = findModules(named, paths).modules;
   // The optimiser keeps node names, which do not name modules but allow comparing the two graphs.
-  const names = (of: typeof sites) => paths.map((path) => of.get(path)!.products.map(({ node: n }) => n.name));
-  expect(names(sites)).toEqual(names(wanted));
+  const names = (of: typeof modules) => paths.map((path) => of.get(path)!.products.map(({ node: n }) => n.name));
+  expect(names(modules)).toEqual(names(wanted));
   graph.node.reverse();
-  expect(names(findModules(graph, paths).sites)).toEqual(names(wanted));
+  expect(names(findModules(graph, paths).modules)).toEqual(names(wanted));
 });
 
 it('finds the head by the logits, and none if two products flow into them', () => {
   const { graph } = parseModel(fixture('bases/optimised/model.onnx'));
-  expect(findModules(graph, ['lm_head']).sites.get('lm_head')).toMatchObject({ dIn: 32, dOut: 320 });
+  expect(findModules(graph, ['lm_head']).modules.get('lm_head')).toMatchObject({ dIn: 32, dOut: 320 });
   const head = graph.node.find((n) => n.output.includes('logits'))!;
   graph.node.push({ ...head, output: ['more'] }, node('Add', ['logits.once', 'more'], ['logits']));
   head.output[0] = 'logits.once';
@@ -103,9 +103,9 @@ it('takes the widths of a packed product from the attention that reads it', () =
   const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
   graph.initializer = [weight('a', [32, 64]), weight('b', [32, 32])];
   graph.node = [node('MatMul', ['u', 'a'], ['whole']), attention, node('MatMul', ['mixed', 'b'], ['o'])];
-  const { sites } = findModules(graph, paths);
+  const { modules } = findModules(graph, paths);
   const at = (kind: string) => {
-    const { from, dOut } = sites.get(`model.layers.0.self_attn.${kind}_proj`)!;
+    const { from, dOut } = modules.get(`model.layers.0.self_attn.${kind}_proj`)!;
     return [from, dOut];
   };
   expect([at('q'), at('k'), at('v'), at('o')]).toEqual([
@@ -130,7 +130,7 @@ describe("an expert of the base's own mixture", () => {
   };
 
   it('is placed if it runs over all tokens', () => {
-    expect(moe([], 'states').sites.size).toBe(1);
+    expect(moe([], 'states').modules.size).toBe(1);
   });
 
   it('is not placed if its tokens are gathered', () => {
@@ -149,18 +149,18 @@ describe("an expert of the base's own mixture", () => {
       node('Gather', ['states', 'where'], ['few'], { axis: 0 }),
       node('ScatterND', ['states', 'where', 'few'], ['all']),
     ];
-    expect(moe(scattered, 'all').sites.size).toBe(1);
+    expect(moe(scattered, 'all').modules.size).toBe(1);
   });
 });
 
 it('places a product only once', () => {
   const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
-  const { sites, missing } = findModules(graph, [
+  const { modules, missing } = findModules(graph, [
     'model.layers.0.mlp.up_proj',
     'layers.0.mlp.up_proj',
     'model.layers.0.mlp.gate_up_proj',
   ]);
-  expect([...sites.keys()]).toEqual(['model.layers.0.mlp.up_proj']);
+  expect([...modules.keys()]).toEqual(['model.layers.0.mlp.up_proj']);
   expect([...missing.values()].map((why) => why.includes('same multiplication as model'))).toEqual([true, true]);
 });
 
@@ -182,12 +182,12 @@ it.each([
 it('recognises a MatMul of two axes', () => {
   const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
   const path = 'model.layers.0.mlp.down_proj';
-  expect(findModules(graph, [path]).sites.get(path)!.products[0]!.flat).toBe(false);
+  expect(findModules(graph, [path]).modules.get(path)!.products[0]!.flat).toBe(false);
   const product = graph.node.find(({ name }) => name === '/model/layers.0/mlp/down_proj/MatMul')!;
   graph.initializer.push(int64s('two', [-1, 64]));
   graph.node.push(node('Reshape', [product.input[0]!, 'two'], ['rows']));
   product.input[0] = 'rows';
-  expect(findModules(graph, [path]).sites.get(path)!.products[0]!.flat).toBe(true);
+  expect(findModules(graph, [path]).modules.get(path)!.products[0]!.flat).toBe(true);
 });
 
 it('reports what it cannot place and what it looked for', () => {

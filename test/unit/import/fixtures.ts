@@ -34,7 +34,7 @@ export function read(bytes: Uint8Array | string, given: Partial<Given> = {}): Pr
 
 /** [layers][tokens][width], as nested lists. */
 export function nested(trace: Trace, column: 'chosen' | 'weight'): number[][][] {
-  return trace.sites.map((_, s) => {
+  return trace.modules.map((_, s) => {
     const rows = rowsAt(trace, s);
     return Array.from({ length: rows.tokens }, (__, t) => [...rows[column]!.subarray(t * rows.k, (t + 1) * rows.k)]);
   });

@@ -139,14 +139,16 @@ describe('files of other programs', () => {
 
   it('layers without experts are left out, by their content or by the configuration', async () => {
     const { trace, warnings } = await read(fixture('sglang.npy'));
-    expect(trace.sites.map(({ layer }) => layer)).toEqual([1, 2]);
+    expect(trace.modules.map(({ layer }) => layer)).toEqual([1, 2]);
     expect(warnings.map(({ text }) => text)).toContain('1 of its 3 layers have no choices and are left out.');
     const sparse = { type: 'deepseek_v2', layers: 3, sparse: [1, 2], experts: 8 };
-    expect((await read(fixture('sglang.npy'), { model: sparse })).trace.sites.map(({ layer }) => layer)).toEqual([
+    expect((await read(fixture('sglang.npy'), { model: sparse })).trace.modules.map(({ layer }) => layer)).toEqual([
       1, 2,
     ]);
     // vLLM has rows only for the layers with experts.
-    expect((await read(fixture('vllm.npy'), { model: sparse })).trace.sites.map(({ layer }) => layer)).toEqual([1, 2]);
+    expect((await read(fixture('vllm.npy'), { model: sparse })).trace.modules.map(({ layer }) => layer)).toEqual([
+      1, 2,
+    ]);
   });
 
   it('the number of experts is the one that is given, or else as many as were seen', async () => {
@@ -197,7 +199,7 @@ describe('traces that cross between Python and TypeScript', () => {
     const python = decodeTrace(fixture('python.gander.safetensors'));
     const { trace } = await read(fixture('router_logits.npy'), { model });
     expect(trace.blocks).toEqual(python.blocks);
-    expect(trace.sites).toEqual(python.sites);
+    expect(trace.modules).toEqual(python.modules);
     expect(trace.expertSets).toEqual(python.expertSets);
   });
 

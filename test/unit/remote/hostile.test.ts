@@ -217,7 +217,7 @@ describe('a server that sends requests on', () => {
 describe('a server that is busy', () => {
   it.each([429, 503])('is asked again, with status %d', async (status) => {
     const { engine, asked } = await connect(atRun(good, busy(3, good, status)));
-    expect((await engine.route({ text: knownText })).sites).toHaveLength(2);
+    expect((await engine.route({ text: knownText })).modules).toHaveLength(2);
     expect(asked.filter(({ path }) => path === '/v1/completions')).toHaveLength(4);
   });
 
@@ -288,7 +288,7 @@ describe('a token', () => {
     });
     expect(JSON.stringify(said)).not.toContain('wrong');
     const right = await connect(guarded, { token: 'right' });
-    expect((await right.engine.route({ text: knownText })).sites).toHaveLength(2);
+    expect((await right.engine.route({ text: knownText })).modules).toHaveLength(2);
   });
 
   it.each<[string, (token: string) => Handler]>([

@@ -33,7 +33,7 @@ describe('gander-serve', () => {
     expect(said.can.score).toBe(true);
     expect(said.can.target).toBeUndefined();
     expect(said.experts).toHaveLength(16);
-    expect(said.sites).toHaveLength(2);
+    expect(said.modules).toHaveLength(2);
   });
 
   it('does not recommend itself when it refuses a request', async () => {
@@ -128,14 +128,14 @@ describe('a malicious server in its place', () => {
     (one: Trace): Handler =>
     (asked, response) =>
       ganderServe({ trace: () => one })(asked, response);
-  const other = { ...trace('a'), sites: [...imported.sites].reverse() };
+  const other = { ...trace('a'), modules: [...imported.modules].reverse() };
 
   const spoilt: readonly [string, Handler, string, RegExp][] = [
     ['frames that end too early', framed(frame(1, { done: 1, total: 2 })), 'server-unreachable', /broke off/],
     ['half a frame', framed(frame(3, fixture).subarray(0, 500)), 'server-unreachable', /broke off/],
     ['a frame of four gigabytes', framed(huge), 'server-invalid', /answers with more than \d+ MB/],
     ['a frame of an unknown kind', framed(frame(9, {})), 'server-invalid', /kind 9/],
-    ['something that is not a trace', framed(frame(3, { sites: [] })), 'server-invalid', /its trace cannot be read/],
+    ['something that is not a trace', framed(frame(3, { modules: [] })), 'server-invalid', /its trace cannot be read/],
     ['a trace of another text', whole(trace('the duck')), 'server-invalid', /of another text/],
     ['invalid progress', framed(frame(1, { done: -1 })), 'server-invalid', /how far it is/],
     [

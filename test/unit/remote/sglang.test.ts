@@ -17,9 +17,9 @@ const config = new TextEncoder().encode(
     first_k_dense_replace: 1,
   }),
 );
-const bySite = (rows: readonly (readonly (readonly number[])[])[]) =>
+const byModule = (rows: readonly (readonly (readonly number[])[])[]) =>
   [0, 1].map((layer) => rows.map((row) => [...row[layer]!]));
-const layersOf = (trace: { sites: readonly { layer: number }[] }) => trace.sites.map(({ layer }) => layer);
+const layersOf = (trace: { modules: readonly { layer: number }[] }) => trace.modules.map(({ layer }) => layer);
 const parts = (asked: readonly { path: string; body: object | undefined }[]) =>
   asked
     .filter(({ path: asking }) => asking === '/generate')
@@ -29,7 +29,7 @@ describe('SGLang', () => {
   it('gives expert ids in two parts, which name their layers', async () => {
     const { engine, asked } = await connect(sglang({ version: '0.6.0' }));
     const trace = await engine.route({ text: knownText });
-    expect(chosen(trace)).toEqual(bySite(run(knownText, 1).chosen));
+    expect(chosen(trace)).toEqual(byModule(run(knownText, 1).chosen));
     expect(layersOf(trace)).toEqual([1, 2]);
     expect(pieces(trace).slice(0, 4)).toEqual([null, 'def', ' ', 'a']);
     expect(trace.source).toMatchObject({ kind: 'sglang', versions: { sglang: '0.6.0' } });
@@ -41,7 +41,7 @@ describe('SGLang', () => {
   it('of an older version is asked only once for what it does not know, and read with its model’s config.json', async () => {
     const { engine, asked } = await connect(sglang({ version: '0.5.23', parts: false }), { config });
     const trace = await engine.route({ text: knownText });
-    expect(chosen(trace)).toEqual(bySite(run(knownText, 1).chosen));
+    expect(chosen(trace)).toEqual(byModule(run(knownText, 1).chosen));
     expect(layersOf(trace)).toEqual([1, 2]);
     await engine.route({ text: 'the geese' });
     expect(parts(asked)).toEqual([
@@ -63,7 +63,7 @@ describe('SGLang', () => {
     const { engine } = await connect(sglang({ version: '0.6.0' }));
     const trace = await engine.generate({ text: 'the geese fly', maxTokens: 4 });
     const ran = run('the geese fly', 4);
-    expect(chosen(trace).map((rows) => rows.slice(0, -1))).toEqual(bySite(ran.chosen));
+    expect(chosen(trace).map((rows) => rows.slice(0, -1))).toEqual(byModule(ran.chosen));
     expect(chosen(trace)[0]!.at(-1)).toEqual([-1, -1]);
     expect(trace.sequences[0]!.text).toBe(`the geese fly${ran.more}`);
   });
@@ -72,7 +72,7 @@ describe('SGLang', () => {
     for (const version of ['0.6.0', '0.5.23']) {
       const { engine } = await connect(sglang({ version, at, parts: version === '0.6.0' }), { config });
       const trace = await engine.route({ text: knownText });
-      expect(chosen(trace)).toEqual(bySite(run(knownText, 1).chosen));
+      expect(chosen(trace)).toEqual(byModule(run(knownText, 1).chosen));
       expect([...trace.sequences[0]!.tokens.ids!]).toEqual(run(knownText, 1).prompt);
       expect(trace.sequences[0]!.tokens.start).toBeUndefined();
     }

@@ -36,7 +36,7 @@ export async function refusal(asked: Promise<unknown>): Promise<ErrorData> {
 
 /** [sites][tokens][k] */
 export function chosen(trace: Trace): number[][][] {
-  return trace.sites.map((_, s) => {
+  return trace.modules.map((_, s) => {
     const rows = rowsAt(trace, s);
     return Array.from({ length: rows.tokens }, (__, t) => [...rows.chosen.subarray(t * rows.k, (t + 1) * rows.k)]);
   });

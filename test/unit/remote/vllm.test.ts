@@ -6,7 +6,7 @@ import { knowing, modelName, vllm } from '../../servers/vllm.js';
 import { chosen, connect, pieces, refusal } from './support.js';
 
 const config = readFileSync(path.resolve(import.meta.dirname, '../../fixtures/imports/config.json'));
-const bySite = (rows: readonly (readonly (readonly number[])[])[]) =>
+const byModule = (rows: readonly (readonly (readonly number[])[])[]) =>
   [0, 1].map((layer) => rows.map((row) => [...row[layer]!]));
 
 beforeAll(() => {
@@ -26,7 +26,7 @@ describe.each(versions)('vLLM $version', (options) => {
     const { engine, info } = await connect(vllm(options), { config });
     const trace = await engine.route({ text: knownText });
     const { prompt, chosen: rows } = run(knownText, 1);
-    expect(chosen(trace)).toEqual(bySite(rows));
+    expect(chosen(trace)).toEqual(byModule(rows));
     expect([...trace.sequences[0]!.tokens.ids!]).toEqual(prompt);
     expect(pieces(trace)).toEqual([
       null,
@@ -61,7 +61,7 @@ describe.each(versions)('vLLM $version', (options) => {
     const { engine } = await connect(vllm(options), { config });
     const trace = await engine.generate({ text: 'the geese 🪿 fly', maxTokens: 3 });
     const ran = run('the geese 🪿 fly', 3);
-    expect(chosen(trace).map((rows) => rows.slice(0, -1))).toEqual(bySite(ran.chosen));
+    expect(chosen(trace).map((rows) => rows.slice(0, -1))).toEqual(byModule(ran.chosen));
     expect(chosen(trace).map((rows) => rows.at(-1))).toEqual([
       [-1, -1],
       [-1, -1],
@@ -97,7 +97,7 @@ describe('vLLM', () => {
       [-1, -1],
       [-1, -1],
     ]);
-    expect(first!.slice(4)).toEqual(bySite(run(knownText, 1).chosen)[0]!.slice(4));
+    expect(first!.slice(4)).toEqual(byModule(run(knownText, 1).chosen)[0]!.slice(4));
   });
 
   it('finds the places of tokens by their spelling if the server does not give them', async () => {

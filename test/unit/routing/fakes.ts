@@ -29,7 +29,7 @@ export const pool: PoolInfo = {
   topK: 1,
   experts: experts.map((expert) => ({ ...expert, rank: 4, bytes: 1, folder: `/pool/experts/${expert.id}` })),
   expertSets: [{ scope: 'pool', experts }],
-  sites: ['q', 'v'].map((kind) => ({ path: `layers.0.${kind}`, layer: 0, kind, sequence: 0, expertSet: 0 })),
+  modules: ['q', 'v'].map((kind) => ({ path: `layers.0.${kind}`, layer: 0, kind, sequence: 0, expertSet: 0 })),
   strategies: ['phatgoose', 'base'],
   warnings: [],
 };
@@ -37,7 +37,7 @@ export const pool: PoolInfo = {
 /** One token per character; experts alternate. */
 export function fakeTrace({ text, strategy, interventions = [] }: RouteRequest, done = text.length): Trace {
   const count = text.length;
-  const cells = pool.sites.length * count;
+  const cells = pool.modules.length * count;
   return {
     source: { kind: 'pool', name: pool.name, id: pool.id, hash: pool.hash, tokenizer: 't', versions: {} },
     router: routerOf(strategy!),
@@ -58,15 +58,15 @@ export function fakeTrace({ text, strategy, interventions = [] }: RouteRequest, 
       },
     ],
     expertSets: [{ scope: 'pool', experts: pool.experts }],
-    sites: pool.sites,
+    modules: pool.modules,
     blocks: [
       {
         from: 0,
-        to: pool.sites.length,
+        to: pool.modules.length,
         sequence: 0,
         experts: pool.experts.length,
         k: 1,
-        alwaysOn: 0,
+        sharedExperts: 0,
         chosen: Int16Array.from({ length: cells }, (_, i) => (i % count < done ? (i % count) % 2 : -1)),
         weight: new Float32Array(cells).fill(1),
       },

@@ -64,11 +64,11 @@ describe('gates', () => {
 });
 
 describe('means', () => {
-  const sites = [{ layer: 4 }, { layer: 4 }, { layer: 9 }];
-  const of = new PlanesOf(2, sites);
-  of.add(sites[0]!, Float32Array.of(1, 0.5, 0.5, 1));
-  of.add(sites[1]!, Float32Array.of(1, NaN, NaN, NaN));
-  of.add(sites[2]!, Float32Array.of(1, 0.1, 0.1, 1));
+  const modules = [{ layer: 4 }, { layer: 4 }, { layer: 9 }];
+  const of = new PlanesOf(2, modules);
+  of.add(modules[0]!, Float32Array.of(1, 0.5, 0.5, 1));
+  of.add(modules[1]!, Float32Array.of(1, NaN, NaN, NaN));
+  of.add(modules[2]!, Float32Array.of(1, 0.1, 0.1, 1));
   const planes = of.planes();
 
   it('are over the modules with a cosine, by layer and over all', () => {
@@ -78,7 +78,7 @@ describe('means', () => {
   });
 
   it('over no modules are NaN', () => {
-    const none = new PlanesOf(2, sites).planes();
+    const none = new PlanesOf(2, modules).planes();
     expect(none.layers).toHaveLength(2);
     expect([...none.all, ...none.layers.flatMap((plane) => [...plane])].every(Number.isNaN)).toBe(true);
   });

@@ -89,7 +89,7 @@ it('is run, and the store has what it gives with nothing added', async () => {
 
 it('reaches the other end as it is: what is absent stays absent', () => {
   const [sender, builder] = [new TraceSender(), new TraceBuilder()];
-  for (const pieces of [sender.first(given), sender.late(given)]) for (const piece of pieces) builder.add(piece);
+  for (const pieces of [sender.first(given), sender.deferred(given)]) for (const piece of pieces) builder.add(piece);
   const arrived = builder.build(headOf(given));
   expect(arrived).toEqual(given);
   for (const block of arrived.blocks) expect(Object.keys(block)).not.toContain('weight');

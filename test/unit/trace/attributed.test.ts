@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { owedOf } from '../../../src/trace/figures/attributed.js';
+import { attributionOf } from '../../../src/trace/figures/attributed.js';
 
 const experts = ['a', 'b'].map((id) => ({ id, name: id }));
 
 it('names the expert that each token owes most to, and adds up the effects', () => {
   const change = Float32Array.of(NaN, NaN, -0.5, -0.25, 0.5, -0.75, -0.001, 0.25, 0.5, 0.5);
-  const { expert, nats, totals } = owedOf({ experts, change });
+  const { expert, nats, totals } = attributionOf({ experts, change });
   // The first token is given, not predicted; the fourth has too small an effect; the last is likelier without either expert.
   expect([...expert]).toEqual([-1, 0, 1, -1, -1]);
   expect([...nats]).toEqual([0, 0.5, 0.75, 0, 0]);
@@ -14,6 +14,6 @@ it('names the expert that each token owes most to, and adds up the effects', () 
 });
 
 it('is empty without experts', () => {
-  const { expert, totals } = owedOf({ experts: [], change: new Float32Array() });
+  const { expert, totals } = attributionOf({ experts: [], change: new Float32Array() });
   expect([expert.length, totals.length]).toEqual([0, 0]);
 });

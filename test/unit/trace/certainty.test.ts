@@ -33,7 +33,7 @@ function naive(scores: readonly number[], k: number) {
   return {
     entropy: usable.length > 1 ? h / Math.log(usable.length) : usable.length === 1 ? 0 : NaN,
     margin: usable.length > k ? usable[k - 1]! - usable[k]! : NaN,
-    mass: usable.length > 0 ? p.slice(0, k).reduce((sum, x) => sum + x, 0) : NaN,
+    topKProbability: usable.length > 0 ? p.slice(0, k).reduce((sum, x) => sum + x, 0) : NaN,
   };
 }
 
@@ -47,7 +47,7 @@ describe('the certainty of the router', () => {
       fc.property(fc.array(score, { maxLength: 12 }), fc.integer({ min: 1, max: 4 }), (scores, k) => {
         const got = softly(Float32Array.from(scores), k);
         const want = naive(scores, k);
-        for (const key of ['entropy', 'margin', 'mass'] as const) {
+        for (const key of ['entropy', 'margin', 'topKProbability'] as const) {
           expect(Number.isNaN(got[key])).toBe(Number.isNaN(want[key]));
           if (!Number.isNaN(want[key])) expect(got[key]).toBeCloseTo(want[key], 5);
         }
@@ -60,10 +60,10 @@ describe('the certainty of the router', () => {
     expect(softly(Float32Array.of(2, 2, 2, 2), 2)).toEqual({
       entropy: expect.closeTo(1) as number,
       margin: 0,
-      mass: 0.5,
+      topKProbability: 0.5,
     });
-    expect(softly(Float32Array.of(NaN, 3), 2)).toEqual({ entropy: 0, margin: NaN, mass: 1 });
-    expect(softly(Float32Array.of(NaN, -Infinity), 2)).toEqual({ entropy: NaN, margin: NaN, mass: NaN });
+    expect(softly(Float32Array.of(NaN, 3), 2)).toEqual({ entropy: 0, margin: NaN, topKProbability: 1 });
+    expect(softly(Float32Array.of(NaN, -Infinity), 2)).toEqual({ entropy: NaN, margin: NaN, topKProbability: NaN });
   });
 
   it('survives scores that overflow exp', () => {
@@ -84,7 +84,7 @@ describe('the certainty of the router', () => {
     expect(certaintyAt(trace, 0, 1)).toEqual({
       entropy: NaN,
       margin: certaintyAt(fabricate(), 0, 1).margin,
-      mass: NaN,
+      topKProbability: NaN,
     });
     expect(distribution(trace, 0, 1)).toBeUndefined();
     const sigmoid = fabricate({ router: { name: 'deepseek-v3', k: 2, scoring: 'sigmoid' } });
@@ -94,7 +94,7 @@ describe('the certainty of the router', () => {
     expect([...distribution(sigmoid, 0, 1)!]).toEqual(p.map((x) => expect.closeTo(x / sum) as number));
     expect(certaintyAt(sigmoid, 0, 1).entropy).toBeCloseTo(h / Math.log(5));
     const best = [...p].sort((a, b) => b - a).slice(0, 2);
-    expect(certaintyAt(sigmoid, 0, 1).mass).toBeCloseTo((best[0]! + best[1]!) / sum);
+    expect(certaintyAt(sigmoid, 0, 1).topKProbability).toBeCloseTo((best[0]! + best[1]!) / sum);
   });
 
   it('uses selection scores for the margin and raw scores for the rest, if these differ', () => {
@@ -103,12 +103,12 @@ describe('the certainty of the router', () => {
     // The third expert is outside the chosen group.
     const own = withBlock(trace, { selection: Float32Array.of(5, 2, -Infinity, 1) });
     const p = [1, 2, 0].map((a) => Math.exp(a) / (Math.exp(1) + Math.exp(2) + Math.exp(0)));
-    const { entropy, margin, mass } = certaintyAt(own, 0, 0);
+    const { entropy, margin, topKProbability } = certaintyAt(own, 0, 0);
     expect(margin).toBe(1);
-    expect(mass).toBeCloseTo(p[0]! + p[1]!);
+    expect(topKProbability).toBeCloseTo(p[0]! + p[1]!);
     expect(entropy).toBeCloseTo(-p.reduce((h, x) => h + x * Math.log(x), 0) / Math.log(3));
     expect([...distribution(own, 0, 0)!]).toEqual([p[0], p[1], 0, p[2]].map((x) => expect.closeTo(x!) as number));
-    expect(certaintyAt(without(own, 'score'), 0, 0)).toEqual({ entropy: NaN, margin: 1, mass: NaN });
+    expect(certaintyAt(without(own, 'score'), 0, 0)).toEqual({ entropy: NaN, margin: 1, topKProbability: NaN });
     expect(distribution(without(own, 'score'), 0, 0)).toBeUndefined();
   });
 
@@ -128,10 +128,10 @@ describe('the certainty of the router', () => {
 
 describe('the scores that the router compared under interventions', () => {
   const experts = [{ id: 'a' }, { id: 'b' }, { id: 'c' }];
-  const site = { path: 'model.layers.3.q', layer: 3, kind: 'q', sequence: 0, expertSet: 0 };
+  const module = { path: 'model.layers.3.q', layer: 3, kind: 'q', sequence: 0, expertSet: 0 };
   const everywhere = {};
   const bias = (interventions: Intervention[], t = 0) => {
-    const { bias, forced } = whatIfAt(interventions, experts, site)?.at(t) ?? { bias: [0, 0, 0], forced: -1 };
+    const { bias, forced } = whatIfAt(interventions, experts, module)?.at(t) ?? { bias: [0, 0, 0], forced: -1 };
     return [...bias, forced];
   };
 
@@ -172,7 +172,7 @@ describe('the scores that the router compared under interventions', () => {
 
   it('change only within the scope, and not for unknown experts', () => {
     const at = (scope: object): Intervention[] => [{ action: 'logit-bias', expert: 'b', amount: 1, scope }];
-    expect(bias(at({ layer: 3, kind: 'q', module: site.path, token: 5 }), 5)).toEqual([0, 1, 0, -1]);
+    expect(bias(at({ layer: 3, kind: 'q', module: module.path, token: 5 }), 5)).toEqual([0, 1, 0, -1]);
     expect(bias(at({ token: 5, sequence: 0 }), 5)).toEqual([0, 1, 0, -1]);
     for (const scope of [
       { layer: 2 },
@@ -189,7 +189,7 @@ describe('the scores that the router compared under interventions', () => {
   });
 
   it('count tokens in the first sequence, if none is named', () => {
-    const other = { ...site, sequence: 1 };
+    const other = { ...module, sequence: 1 };
     const biased = (scope: object): Intervention[] => [{ action: 'logit-bias', expert: 'b', amount: 1, scope }];
     expect(whatIfAt(biased({ token: 5 }), experts, other)).toBeUndefined();
     expect(whatIfAt(biased({ token: 5, sequence: 1 }), experts, other)!.at(5).bias[1]).toBe(1);
@@ -199,7 +199,7 @@ describe('the scores that the router compared under interventions', () => {
   it('change for the tokens in the ranges, and for no others', () => {
     const some = (scope: object, amount = 1): Intervention => ({ action: 'logit-bias', expert: 'b', amount, scope });
     const at = (list: Intervention[]) => {
-      const found = whatIfAt(list, experts, site)!;
+      const found = whatIfAt(list, experts, module)!;
       expect(found.byToken).toBe(true);
       return Array.from({ length: 9 }, (_, t) => found.at(t).bias[1]);
     };
@@ -211,7 +211,7 @@ describe('the scores that the router compared under interventions', () => {
     expect(at([some({ tokens: [[0, 100]] }), some({ tokens: ranges }, 2)])).toEqual([1, 2, 2, 1, 1, 2, 1, 1, 1]);
     expect(at([some({ tokens: ranges, token: 2 })])).toEqual([0, 0, 1, 0, 0, 0, 0, 0, 0]);
     expect(at([some({ tokens: ranges, token: 4 })])).toEqual(new Array(9).fill(0));
-    expect(whatIfAt([some({ tokens: ranges })], experts, { ...site, sequence: 1 })).toBeUndefined();
+    expect(whatIfAt([some({ tokens: ranges })], experts, { ...module, sequence: 1 })).toBeUndefined();
   });
 
   it('equal those of a pass over all interventions, however these overlap', () => {
@@ -254,7 +254,7 @@ describe('the scores that the router compared under interventions', () => {
     const list: Intervention[] = [
       { action: 'logit-bias', expert: 'b', amount: 1, scope: { kind: 'q', tokens: [[1, 3]] } },
     ];
-    const at = (path: string, kind: string) => whatIfAt(list, experts, { ...site, path, kind });
+    const at = (path: string, kind: string) => whatIfAt(list, experts, { ...module, path, kind });
     expect(at('one', 'q')).toBe(at('two', 'q'));
     expect(at('one', 'k')).toBeUndefined();
   });

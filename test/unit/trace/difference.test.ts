@@ -73,8 +73,8 @@ describe('the difference of two runs', () => {
     const b = without(reversed, 'score');
     expect(difference(a, b).all).toMatchObject({ topKOverlap: 1, flipped: 0, divergence: NaN });
     const fewer = fabricate({ experts: 3, kinds: ['q'] });
-    expect(difference(a, fewer).sites.map((s) => s.site.kind)).toEqual(['q', 'q']);
-    expect(difference(a, b, { layer: 1, kind: 'k' }).sites.length).toBe(1);
+    expect(difference(a, fewer).modules.map((s) => s.module.kind)).toEqual(['q', 'q']);
+    expect(difference(a, b, { layer: 1, kind: 'k' }).modules.length).toBe(1);
     expect(difference(a, b, { layer: 1 }).layers).toEqual([{ layer: 1 }]);
   });
 
@@ -94,7 +94,7 @@ describe('the difference of two runs', () => {
     expect(same.usage).toBeUndefined();
     expect([...same.flips].filter((f) => f === -1)).toHaveLength(4);
     const input = difference(a, b);
-    expect(input.sites.map(({ site }) => site.stack)).toEqual(Array(4).fill('encoder'));
+    expect(input.modules.map(({ module }) => module.stack)).toEqual(Array(4).fill('encoder'));
     expect(input.all.chanceTopKOverlap).toBeCloseTo(8 / 256);
     expect(input.layers).toEqual([2, 3, 4, 5].map((layer) => ({ stack: 'encoder', layer })));
     expect(difference(a, b, { layer: 2 }).usage!.change.reduce((sum, x) => sum + x, 0)).toBeCloseTo(0);
@@ -164,7 +164,7 @@ describe('a run with nothing to choose', () => {
 describe('what a what-if does', () => {
   it('is separated from its downstream effects, by layer', () => {
     const before = fabricate();
-    const path = before.sites[0]!.path;
+    const path = before.modules[0]!.path;
     const was = rowsAt(before, 0).chosen;
     const out = was[2]!;
     const expert = before.expertSets[0]!.experts[out]!.id;

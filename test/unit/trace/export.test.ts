@@ -62,7 +62,7 @@ it('no export contains a mark that moves or hides text', () => {
       ...set,
       experts: set.experts.map(({ id }) => ({ id, name: `${id}\u001b[2J\u202e` })),
     })),
-    sites: base.sites.map((site) => ({ ...site, path: `${site.path}\u0008` })),
+    modules: base.modules.map((module) => ({ ...module, path: `${module.path}\u0008` })),
   };
   for (const written of [
     toCsv(trace).replaceAll('\r\n', '\n'),
@@ -101,10 +101,10 @@ describe('CSV', () => {
     const rows = parseCsv([...tokenLines(trace)].join(''));
     expect(rows).toHaveLength(1 + 3);
     const record = Object.fromEntries(rows[0]!.map((name, i) => [name, rows[3]![i]!]));
-    const sites = sharedOf(trace);
-    const shares = tokenShares(trace, sites, 2);
+    const modules = sharedOf(trace);
+    const shares = tokenShares(trace, modules, 2);
     const [first] = ranked(shares);
-    expect(record).toMatchObject({ token: '2', text: "'=b", expert: sites.experts[first!]!.id, sequence: 'text' });
+    expect(record).toMatchObject({ token: '2', text: "'=b", expert: modules.experts[first!]!.id, sequence: 'text' });
     expect(Number(record['share'])).toBeCloseTo(shares[first!]!, 6);
     expect(Number(record['log_prob'])).toBeCloseTo(textOf(trace).logProb![2]!, 5);
     // No expert leads if each layer has its own.

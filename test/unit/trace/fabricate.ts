@@ -1,8 +1,16 @@
 /** Made-up traces: seeded, and following the rules of docs/strategies.md (the k largest scores, softmax over them). */
 import { random } from '../../../src/statistics/random.js';
-import { sharedSites, type SharedSites, type SiteFilter } from '../../../src/trace/model/access.js';
+import { sharedModules, type SharedModules, type ModuleFilter } from '../../../src/trace/model/access.js';
 import { blank, blockColumns } from '../../../src/trace/model/columns.js';
-import type { Block, ExpertSet, Intervention, Router, Sequence, Site, Trace } from '../../../src/trace/model/trace.js';
+import type {
+  Block,
+  ExpertSet,
+  Intervention,
+  Router,
+  Sequence,
+  RoutedModule,
+  Trace,
+} from '../../../src/trace/model/trace.js';
 
 export const kinds = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'];
 
@@ -31,8 +39,8 @@ export function fabricate(recipe: Recipe = {}): Trace {
   const T = texts.length;
   const done = recipe.done ?? T;
   const next = random(seed);
-  const sites = Array.from({ length: layers }, (_, layer) =>
-    (recipe.kinds ?? kinds).map((kind): Site => ({
+  const modules = Array.from({ length: layers }, (_, layer) =>
+    (recipe.kinds ?? kinds).map((kind): RoutedModule => ({
       path: `model.layers.${layer}.${kind}`,
       layer,
       kind,
@@ -40,7 +48,7 @@ export function fabricate(recipe: Recipe = {}): Trace {
       expertSet: 0,
     })),
   ).flat();
-  const S = sites.length;
+  const S = modules.length;
   const chosen = blank(blockColumns.chosen, S * T * k);
   const weight = blank(blockColumns.weight, S * T * k);
   const contribution = blank(blockColumns.contribution, S * T * k);
@@ -99,7 +107,7 @@ export function fabricate(recipe: Recipe = {}): Trace {
     sequence: 0,
     experts: N,
     k,
-    alwaysOn: 0,
+    sharedExperts: 0,
     chosen,
     weight,
     ...(!recipe.bare && { score, contribution }),
@@ -117,7 +125,7 @@ export function fabricate(recipe: Recipe = {}): Trace {
     interventions,
     sequences: [sequence],
     expertSets: [{ scope: 'pool', experts: expertsOf(N, 'expert') }],
-    sites,
+    modules,
     blocks: S > 0 ? [block] : [],
     created: '2026-01-01T00:00:00Z',
   };
@@ -137,10 +145,10 @@ export function fabricateIds(recipe: { readonly seed?: number; readonly layers?:
   const next = random(seed);
   const lengths = [6, 4];
   const sets: ExpertSet[] = [];
-  const sites: Site[] = [];
+  const modules: RoutedModule[] = [];
   for (const [sequence, stack] of (['encoder', 'decoder'] as const).entries()) {
     for (let layer = dense; layer < dense + layers; layer++) {
-      sites.push({
+      modules.push({
         path: `${stack}.layers.${layer}.mlp.gate`,
         layer,
         stack,
@@ -151,7 +159,7 @@ export function fabricateIds(recipe: { readonly seed?: number; readonly layers?:
       sets.push({
         scope: 'layer',
         experts: expertsOf(N, `${stack} ${layer} expert`),
-        alwaysOn: expertsOf(1, `${stack} ${layer} shared`),
+        sharedExperts: expertsOf(1, `${stack} ${layer} shared`),
       });
     }
   }
@@ -165,7 +173,7 @@ export function fabricateIds(recipe: { readonly seed?: number; readonly layers?:
     }
     // The last token of the output passed through no router.
     if (sequence === 1) for (let s = 0; s < layers; s++) chosen.fill(-1, (s * T + T - 1) * k, (s + 1) * T * k);
-    return { from: sequence * layers, to: (sequence + 1) * layers, sequence, experts: N, k, alwaysOn: 1, chosen };
+    return { from: sequence * layers, to: (sequence + 1) * layers, sequence, experts: N, k, sharedExperts: 1, chosen };
   };
   const sequenceOf = (role: 'input' | 'output', i: number): Sequence => ({
     role,
@@ -179,17 +187,17 @@ export function fabricateIds(recipe: { readonly seed?: number; readonly layers?:
     interventions: [],
     sequences: [sequenceOf('input', 0), sequenceOf('output', 1)],
     expertSets: sets,
-    sites,
+    modules,
     blocks: [blockOf(0), blockOf(1)],
     created: '2026-01-01T00:00:00Z',
   };
 }
 
 /** Sites that the test knows to have the same experts. */
-export function sharedOf(trace: Trace, filter: SiteFilter = {}): SharedSites {
-  const sites = sharedSites(trace, filter);
-  if (!sites) throw new Error('these sites share no experts');
-  return sites;
+export function sharedOf(trace: Trace, filter: ModuleFilter = {}): SharedModules {
+  const modules = sharedModules(trace, filter);
+  if (!modules) throw new Error('these sites share no experts');
+  return modules;
 }
 
 /** The first block and the first sequence of a trace, which a test may look at and change. */

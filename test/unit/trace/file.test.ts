@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GanderError } from '../../../src/errors/errors.js';
 import { encodeSafetensors, parseHeader } from '../../../src/formats/safetensors.js';
-import { sharedSites } from '../../../src/trace/model/access.js';
+import { sharedModules } from '../../../src/trace/model/access.js';
 import { checkTraceSize, decodeTrace, encodeTrace } from '../../../src/trace/file/file.js';
 import { finished } from '../../../src/trace/model/finished.js';
 import type { Router, Trace } from '../../../src/trace/model/trace.js';
@@ -97,8 +97,8 @@ describe('a trace file', () => {
     const trace = fabricateIds();
     const read = decodeTrace(encodeTrace(trace));
     expect(read).toStrictEqual(trace);
-    expect(sharedSites(read)).toBeUndefined();
-    expect(sharedSites(read, { stack: 'decoder', layer: 3 })!.experts.length).toBe(256);
+    expect(sharedModules(read)).toBeUndefined();
+    expect(sharedModules(read, { stack: 'decoder', layer: 3 })!.experts.length).toBe(256);
   });
 
   it('is read correctly at an odd offset of a larger buffer', () => {
@@ -208,7 +208,7 @@ describe('a file of version 1', () => {
 
   it('opens with every value that was written', () => {
     const { chosen, weight, contribution, score, ...shape } = blockOf(trace);
-    expect(shape).toEqual({ from: 0, to: 4, sequence: 0, experts: 3, k: 2, alwaysOn: 0 });
+    expect(shape).toEqual({ from: 0, to: 4, sequence: 0, experts: 3, k: 2, sharedExperts: 0 });
     expect(values(chosen)).toEqual(given['chosen']);
     expect(values(weight!)).toEqual(given['weight']);
     expect(values(contribution!)).toEqual(given['contribution']);
@@ -238,7 +238,7 @@ describe('a file of version 1', () => {
     });
     expect(trace.router).toEqual({ name: 'phatgoose', k: 2, scoring: 'softmax' });
     expect(trace.expertSets).toEqual([{ scope: 'pool', experts: given.experts }]);
-    expect(trace.sites).toEqual(given.modules.map((module) => ({ ...module, sequence: 0, expertSet: 0 })));
+    expect(trace.modules).toEqual(given.modules.map((module) => ({ ...module, sequence: 0, expertSet: 0 })));
     expect(trace.interventions).toEqual([
       { action: 'knock-out', expert: 'expert-2', scope: { layer: 1 } },
       { action: 'logit-bias', expert: 'expert-1', amount: 0.5, scope: { kind: 'q', token: 2 } },

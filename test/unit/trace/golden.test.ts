@@ -1,7 +1,7 @@
 /** The PyTorch reference's traces, written with Python's safetensors and explained by Gander's own formulas. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { chosenAt, rowsAt, sharedSites } from '../../../src/trace/model/access.js';
+import { chosenAt, rowsAt, sharedModules } from '../../../src/trace/model/access.js';
 import { difference } from '../../../src/trace/figures/difference.js';
 import { certaintyAt } from '../../../src/trace/figures/distribution.js';
 import { decodeTrace, encodeTrace } from '../../../src/trace/file/file.js';
@@ -30,18 +30,18 @@ describe('golden traces', () => {
   });
 
   it.each(traces)('%s adds up', (_, trace) => {
-    const sites = sharedSites(trace)!;
-    const { share, expert } = tokenLeaders(trace, sites);
+    const modules = sharedModules(trace)!;
+    const { share, expert } = tokenLeaders(trace, modules);
     expect(share.every((s) => s >= 0 && s <= 1)).toBe(true);
     expect(expert.every((e, t) => e >= -1 && e >= 0 === share[t]! > 0)).toBe(true);
-    const u = usage(trace, sites);
+    const u = usage(trace, modules);
     if (u.choices > 0) expect(u.share.reduce((a, b) => a + b, 0)).toBeCloseTo(1);
-    if (sites.sequence.tokens.count > 1) expect(difference(trace, trace).all.flipped).toBe(0);
+    if (modules.sequence.tokens.count > 1) expect(difference(trace, trace).all.flipped).toBe(0);
   });
 
   it.each(routed)('%s: the k largest selection scores were chosen, with their softmax for weights', (_, trace) => {
     const k = trace.router.k!;
-    for (let s = 0; s < trace.sites.length; s++) {
+    for (let s = 0; s < trace.modules.length; s++) {
       const rows = rowsAt(trace, s);
       for (let t = 0; t < rows.tokens; t++) {
         const chosen = [...chosenAt(rows, t)].filter((e) => e >= 0);

@@ -89,12 +89,12 @@ describe('a scope compared with the rest', () => {
       chosen[i] = i % 2 === 0 ? (next() < (i < 200 ? 0.8 : 0.2) ? 0 : 1) : 2;
     });
     const ranges = [[0, 101]] as const;
-    const sites = sharedOf(trace);
-    const found = contrast(trace, sites, ranges);
+    const modules = sharedOf(trace);
+    const found = contrast(trace, modules, ranges);
     const { inside, outside } = parted(trace.sequences[0]!, ranges);
-    expect(found.inside).toEqual(usage(trace, sites, inside));
-    expect(found.outside).toEqual(usage(trace, sites, outside));
-    expect(found.intervals).toEqual(usageIntervals(trace, sites, inside));
+    expect(found.inside).toEqual(usage(trace, modules, inside));
+    expect(found.outside).toEqual(usage(trace, modules, outside));
+    expect(found.intervals).toEqual(usageIntervals(trace, modules, inside));
     const { change, changeIntervals } = found;
     for (const e of [0, 1, 2]) {
       expect(change[e]).toBeCloseTo(found.inside.share[e]! - found.outside.share[e]!, 12);

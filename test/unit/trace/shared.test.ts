@@ -1,6 +1,6 @@
 /** Unrelated experts are never counted together: the types refuse it, and so does the one guard at run time. */
 import { describe, expect, it } from 'vitest';
-import { layersOf, rowsAt, sharedSites, type SharedSites, sitesOf } from '../../../src/trace/model/access.js';
+import { layersOf, rowsAt, sharedModules, type SharedModules, modulesOf } from '../../../src/trace/model/access.js';
 import { certaintyByLayer } from '../../../src/trace/figures/distribution.js';
 import { tokenLeaders, tokenShares } from '../../../src/trace/figures/leaders.js';
 import { takingPart } from '../../../src/trace/model/selection.js';
@@ -13,8 +13,8 @@ const ids = fabricateIds();
 
 describe('what adds up expert by expert', () => {
   it('does not accept unchecked sites', () => {
-    const some = sitesOf(ids);
-    const forged = { sites: some, sequence: ids.sequences[0]!, set: ids.expertSets[0]!, experts: [] };
+    const some = modulesOf(ids);
+    const forged = { modules: some, sequence: ids.sequences[0]!, set: ids.expertSets[0]!, experts: [] };
     // Never called: this tests the compiler.
     const refused = [
       // @ts-expect-error a filter's sites
@@ -24,7 +24,7 @@ describe('what adds up expert by expert', () => {
       // @ts-expect-error an object that only looks like shared sites
       () => usage(ids, forged),
       // @ts-expect-error possibly undefined
-      () => tokenShares(ids, sharedSites(ids), 0),
+      () => tokenShares(ids, sharedModules(ids), 0),
       // @ts-expect-error a filter's sites
       () => tokenLeaders(ids, some),
       // @ts-expect-error a filter's sites
@@ -34,36 +34,36 @@ describe('what adds up expert by expert', () => {
       // @ts-expect-error traces without sites
       () => vocabularySpecialisation([ids]),
       // @ts-expect-error a filter's sites
-      () => vocabularySpecialisation([{ trace: ids, sites: some }]),
+      () => vocabularySpecialisation([{ trace: ids, modules: some }]),
     ];
     expect(refused).toHaveLength(9);
   });
 
   it('gets shared sites only if experts and tokens are the same', () => {
-    const none: (SharedSites | undefined)[] = [
-      sharedSites(ids),
-      sharedSites(ids, { sequence: 0 }),
-      sharedSites(ids, { kind: 'router' }),
+    const none: (SharedModules | undefined)[] = [
+      sharedModules(ids),
+      sharedModules(ids, { sequence: 0 }),
+      sharedModules(ids, { kind: 'router' }),
       // Two stacks have a layer 3.
-      sharedSites(ids, { layer: 3 }),
+      sharedModules(ids, { layer: 3 }),
       // Dense layers have no sites.
-      sharedSites(ids, { layer: 0 }),
+      sharedModules(ids, { layer: 0 }),
     ];
     expect(none).toEqual([undefined, undefined, undefined, undefined, undefined]);
-    expect([...sharedOf(ids, { stack: 'decoder', layer: 3 }).sites]).toEqual([5]);
+    expect([...sharedOf(ids, { stack: 'decoder', layer: 3 }).modules]).toEqual([5]);
     // A single list of names for all layers does not make their experts the same.
-    const named = { ...ids, sites: ids.sites.map((site) => ({ ...site, expertSet: 0 })) };
-    expect(sharedSites(named, { stack: 'encoder' })).toBeUndefined();
-    expect([...sharedOf(named, { stack: 'encoder', layer: 3 }).sites]).toEqual([1]);
+    const named = { ...ids, modules: ids.modules.map((module) => ({ ...module, expertSet: 0 })) };
+    expect(sharedModules(named, { stack: 'encoder' })).toBeUndefined();
+    expect([...sharedOf(named, { stack: 'encoder', layer: 3 }).modules]).toEqual([1]);
     const pool = fabricate();
-    expect(sharedOf(pool).sites.length).toBe(14);
+    expect(sharedOf(pool).modules.length).toBe(14);
     // A pool with sites over two sequences.
-    const [first, ...rest] = pool.sites;
-    expect(sharedSites({ ...pool, sites: [{ ...first!, sequence: 1 }, ...rest] })).toBeUndefined();
+    const [first, ...rest] = pool.modules;
+    expect(sharedModules({ ...pool, modules: [{ ...first!, sequence: 1 }, ...rest] })).toBeUndefined();
   });
 
   it('refuses runs with different experts', () => {
-    const run = (layer: number) => ({ trace: ids, sites: sharedOf(ids, { stack: 'encoder', layer }) });
+    const run = (layer: number) => ({ trace: ids, modules: sharedOf(ids, { stack: 'encoder', layer }) });
     expect(() => vocabularySpecialisation([run(2), run(3)])).toThrow(/different experts/);
     expect(vocabularySpecialisation([run(2), run(2)])).toMatchObject({ chance: 8 / 256 });
   });
@@ -96,7 +96,7 @@ describe('with ids only', () => {
   it('leaders depend on choices; a token that passed through no router has none', () => {
     const { expert, share } = tokenLeaders(ids, layer);
     expect([...share]).toEqual([1 / 8, 1 / 8, 1 / 8, 0]);
-    const lowest = [...rowsAt(ids, layer.sites[0]!).chosen.subarray(0, 8)].sort((a, b) => a - b)[0];
+    const lowest = [...rowsAt(ids, layer.modules[0]!).chosen.subarray(0, 8)].sort((a, b) => a - b)[0];
     expect(expert[0]).toBe(lowest);
     expect(expert[3]).toBe(-1);
     expect(usageIntervals(ids, layer)).toHaveLength(256);
@@ -109,7 +109,7 @@ describe('with ids only', () => {
   });
 
   it('a vocabulary is counted and shown by ids', () => {
-    const words = vocabularySpecialisation([{ trace: ids, sites: layer }], 1);
+    const words = vocabularySpecialisation([{ trace: ids, modules: layer }], 1);
     expect(words.text).toEqual(['#200', '#201', '#202', '#203']);
     expect([...words.ids!]).toEqual([200, 201, 202, 203]);
     expect(words.chance).toBeCloseTo(8 / 256);
@@ -128,7 +128,7 @@ describe('sites of different N and k', () => {
         { scope: 'layer', experts: wide!.experts.slice(0, 4) },
         { ...wide!, scope: 'layer' },
       ],
-      sites: base.sites.map((site, s) => ({ ...site, expertSet: s })),
+      modules: base.modules.map((module, s) => ({ ...module, expertSet: s })),
       blocks: [
         {
           from: 0,
@@ -136,7 +136,7 @@ describe('sites of different N and k', () => {
           sequence: 0,
           experts: 4,
           k: 1,
-          alwaysOn: 0,
+          sharedExperts: 0,
           chosen: Int16Array.of(3, 0),
           score: Float32Array.of(0, 1, 2, 4, 4, 2, 1, 0),
         },
@@ -159,6 +159,6 @@ describe('sites of different N and k', () => {
     expect(two!.chance[0]).toBeCloseTo(1 / 8);
     // The router's k is 2, but this layer chooses one: 4 − 2.
     expect(certaintyByLayer(t).margin[0]).toBe(2);
-    expect(sharedSites(t)).toBeUndefined();
+    expect(sharedModules(t)).toBeUndefined();
   });
 });

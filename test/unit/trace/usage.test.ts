@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type BootstrapOptions, bootstrapRatios } from '../../../src/statistics/bootstrap.js';
 import { random } from '../../../src/statistics/random.js';
-import { rowsAt, sharedSites, type SiteFilter } from '../../../src/trace/model/access.js';
+import { rowsAt, sharedModules, type ModuleFilter } from '../../../src/trace/model/access.js';
 import { ranked, tokenLeaders, tokenShares } from '../../../src/trace/figures/leaders.js';
 import { leaderAt, type Measure, measureOf } from '../../../src/trace/figures/measure.js';
 import { mostAttracted, vocabularySpecialisation } from '../../../src/trace/figures/specialisation.js';
@@ -9,12 +9,12 @@ import type { Trace } from '../../../src/trace/model/trace.js';
 import { coactivation, isSmallSample, usage, usageByLayer, usageIntervals } from '../../../src/trace/figures/usage.js';
 import { blockOf, fabricate, sharedOf, without, withText } from './fabricate.js';
 
-const usageOf = (trace: Trace, filter: SiteFilter = {}, tokens?: readonly number[]) =>
+const usageOf = (trace: Trace, filter: ModuleFilter = {}, tokens?: readonly number[]) =>
   usage(trace, sharedOf(trace, filter), tokens);
 const intervalsOf = (trace: Trace) => usageIntervals(trace, sharedOf(trace));
 const leadersOf = (trace: Trace, by?: Measure) => tokenLeaders(trace, sharedOf(trace), by);
-const sharesOf = (trace: Trace, t: number, filter: SiteFilter = {}) => tokenShares(trace, sharedOf(trace, filter), t);
-const run = (trace: Trace) => ({ trace, sites: sharedOf(trace) });
+const sharesOf = (trace: Trace, t: number, filter: ModuleFilter = {}) => tokenShares(trace, sharedOf(trace, filter), t);
+const run = (trace: Trace) => ({ trace, modules: sharedOf(trace) });
 
 /** Two sites, tokens `<s>` (special), a, b, a; three experts, k 2. Rows by site, then token; [expert, weight] pairs. */
 function small(): Trace {
@@ -60,7 +60,7 @@ describe('usage', () => {
       [2, 2, 1],
     ]);
     expect([...usageOf(small(), { layer: 1 }, [2]).counts]).toEqual([0, 1, 0]);
-    expect(sharedSites(small(), { kind: 'nothing' })).toBeUndefined();
+    expect(sharedModules(small(), { kind: 'nothing' })).toBeUndefined();
   });
 
   it('has an interval that contains the share and narrows with more tokens', () => {
@@ -131,10 +131,10 @@ describe('the leading expert', () => {
 
   it('is by choices if a source gave no weights, and says so', () => {
     const trace = without(without(small(), 'weight'), 'contribution');
-    const { sites } = sharedOf(trace);
-    expect(measureOf(trace, sites, 'contribution')).toBe('choice');
-    expect(measureOf(small(), sites, 'contribution')).toBe('contribution');
-    expect(measureOf(without(small(), 'contribution'), sites, 'contribution')).toBe('weight');
+    const { modules } = sharedOf(trace);
+    expect(measureOf(trace, modules, 'contribution')).toBe('choice');
+    expect(measureOf(small(), modules, 'contribution')).toBe('contribution');
+    expect(measureOf(without(small(), 'contribution'), modules, 'contribution')).toBe('weight');
     // Token 2: expert 1 twice, expert 0 once.
     expect([...sharesOf(trace, 2)]).toEqual([1 / 3, 2 / 3, 0].map((x) => expect.closeTo(x) as number));
     expect(usageOf(trace).weightShare).toBeUndefined();

@@ -15,10 +15,10 @@ function way() {
     return sent;
   };
   return {
-    send: (trace: Trace) => [...send(sender.first(trace)), ...send(sender.late(trace))],
+    send: (trace: Trace) => [...send(sender.first(trace)), ...send(sender.deferred(trace))],
     first: (trace: Trace) => send(sender.first(trace)),
     build: (trace: Trace) => builder.build(structuredClone(headOf(trace))),
-    lacksLate: (trace: Trace) => sender.lacksLate(trace),
+    lacksDeferred: (trace: Trace) => sender.lacksDeferred(trace),
   };
 }
 
@@ -31,7 +31,7 @@ it.each([1, 63, 64, 65, 200])('a trace of %i tokens arrives as it was', (tokens)
   const pieces = said(send(trace));
   expect(pieces.slice(0, 2)).toEqual(['frame', 'tokens']);
   expect(pieces.filter((piece) => piece.startsWith('first'))).toHaveLength(Math.ceil(tokens / 64));
-  expect(pieces.filter((piece) => piece.startsWith('late'))).toHaveLength(Math.ceil(tokens / 64));
+  expect(pieces.filter((piece) => piece.startsWith('deferred'))).toHaveLength(Math.ceil(tokens / 64));
   expect(build(trace)).toStrictEqual(trace);
 });
 
@@ -51,7 +51,7 @@ it('of a growing trace only what is new is sent, and its tail stays empty until 
       .every(Number.isNaN),
   ).toBe(true);
   // No frame, text or token is sent twice.
-  expect(said(send(whole))).toEqual(['first 70+64', 'first 134+16', 'late 70+64', 'late 134+16']);
+  expect(said(send(whole))).toEqual(['first 70+64', 'first 134+16', 'deferred 70+64', 'deferred 134+16']);
   const last = build(whole);
   expect(last).toStrictEqual(whole);
   expect(blockOf(last).chosen).toBe(blockOf(first).chosen);
@@ -69,7 +69,7 @@ describe('text that is being generated', () => {
     const [tokens, ...cells] = send(whole);
     expect(tokens).toMatchObject({ part: 'tokens', kept: 80, text: { kept: short.sequences[0]!.text!.length } });
     expect((tokens as Extract<TracePiece, { part: 'tokens' }>).tokens.text).toEqual(words(90).slice(80));
-    expect(said(cells)).toEqual(['first 80+10', 'late 80+10']);
+    expect(said(cells)).toEqual(['first 80+10', 'deferred 80+10']);
     expect(build(whole)).toStrictEqual(whole);
     expect(build(withText(whole, { done: 85 })).sequences[0]!.done).toBe(85);
   });
@@ -96,8 +96,8 @@ describe('text that is being generated', () => {
 
 it('columns that a trace does not have stay absent', () => {
   const bare = fabricate({ bare: true });
-  const { send, build, lacksLate } = way();
-  expect(lacksLate(bare)).toBe(false);
+  const { send, build, lacksDeferred } = way();
+  expect(lacksDeferred(bare)).toBe(false);
   expect(said(send(bare))).toEqual(['frame', 'tokens', 'first 0+16']);
   expect(build(bare)).toStrictEqual(bare);
 });
@@ -111,12 +111,12 @@ it('several sequences and blocks arrive, each with its own tokens', () => {
 
 it('large columns are sent when they are asked for', () => {
   const trace = fabricate();
-  const { first, send, build, lacksLate } = way();
+  const { first, send, build, lacksDeferred } = way();
   first(trace);
   expect(blockOf(build(trace)).score).toBeUndefined();
-  expect(lacksLate(trace)).toBe(true);
-  expect(said(send(trace))).toEqual(['late 0+16']);
-  expect(lacksLate(trace)).toBe(false);
+  expect(lacksDeferred(trace)).toBe(true);
+  expect(said(send(trace))).toEqual(['deferred 0+16']);
+  expect(lacksDeferred(trace)).toBe(false);
   expect(build(trace)).toStrictEqual(trace);
 });
 

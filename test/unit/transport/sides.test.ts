@@ -28,7 +28,7 @@ function page() {
         const arrived = structuredClone<HostMessage>(message);
         if (arrived.type === 'piece') {
           // Frame and tokens are sent before the first cells, once per run.
-          if (arrived.piece.part === 'cells') types.push(arrived.piece.sent === 'late' ? 'scores' : 'choices');
+          if (arrived.piece.part === 'cells') types.push(arrived.piece.sent === 'deferred' ? 'scores' : 'choices');
           else texts++;
           receiver.piece(arrived);
         } else {

@@ -11,12 +11,12 @@ import { rowsOf, unknown } from '../../../webview/map/model.js';
 import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock } from '../trace/fabricate.js';
 
 const layers = (trace: Trace) => rowsOf(trace, initial.filter, []);
-const sites = (trace: Trace) => rowsOf(trace, initial.filter, 'all');
+const modules = (trace: Trace) => rowsOf(trace, initial.filter, 'all');
 
 describe('difference', () => {
   test('is nothing between a run and itself, and 1 − |S ∩ S′| ÷ k with another', () => {
     const [main, other] = [fabricate(), fabricate({ seed: 8 })];
-    const rows = sites(main);
+    const rows = modules(main);
     const same = differenceRaster(main, main, rows, columnsOf(main), partners(main, main));
     expect(new Set(same.strength)).toEqual(new Set([0]));
     const raster = differenceRaster(main, other, rows, columnsOf(main), partners(main, other));
@@ -36,7 +36,7 @@ describe('difference', () => {
 
   test('by log-probability is the same in every row, for aligned tokens only', () => {
     const [main, other] = [spelled(['a', ' b', ' c', ' d']), spelled(['a', ' x', ' c', ' d'], 8)];
-    const rows = sites(main);
+    const rows = modules(main);
     const raster = changeRaster(logProbChanges(main, other, partners(main, other)), rows, columnsOf(main));
     const [here, there] = [textOf(main).logProb!, textOf(other).logProb!];
     const columns = columnsOf(main).count;
@@ -67,7 +67,7 @@ describe('the change of a token', () => {
   test('is the mean over all modules of what the map shows', () => {
     const [main, other] = [fabricate(), fabricate({ seed: 8 })];
     const beside = partners(main, other);
-    const { strength } = differenceRaster(main, other, sites(main), columnsOf(main), beside);
+    const { strength } = differenceRaster(main, other, modules(main), columnsOf(main), beside);
     const [{ value, by }] = choiceChanges(main, other, beside) as [ReturnType<typeof choiceChanges>[number]];
     expect(by).toBe('choices');
     const rows = strength.length / value.length;

@@ -41,7 +41,7 @@ test('formulas consist of symbols and names, which are not translated', () => {
 });
 
 test('the letters that are explained are those that occur', () => {
-  expect(lettersOf(numbers.mass)).toEqual(['letterE', 'letterK', 'letterS']);
+  expect(lettersOf(numbers.topKProbability)).toEqual(['letterE', 'letterK', 'letterS']);
   expect(lettersOf(numbers.margin)).toEqual(['letterK']);
   expect(lettersOf(numbers.surprise)).toEqual(['letterV']);
   expect(lettersOf(numbers.kl)).toEqual([]);

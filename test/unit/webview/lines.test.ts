@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { sightOf } from '../../../src/trace/model/sight.js';
+import { shownExpertsOf } from '../../../src/trace/model/shownExperts.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/store/state.js';
 import { cellsOf, condensed, windowAt } from '../../../webview/map/cells.js';
@@ -101,27 +101,27 @@ describe('a line’s cell', () => {
 });
 
 describe('experts as columns', () => {
-  const sight = sightOf(trace)!;
+  const shownExperts = shownExpertsOf(trace)!;
 
   test('have their share of the line’s weight, which adds up to all of it', () => {
-    const made = expertRaster(trace, expertRows(sight, []), columns);
+    const made = expertRaster(trace, expertRows(shownExperts, []), columns);
     const { share, expert } = made;
     const of = (line: number) => made.rows.map((_, r) => share![r * columns.count + line]!);
     expect(of(0).reduce((sum, x) => sum + x, 0)).toBeCloseTo(1, 5);
     expect(of(3).every(Number.isNaN)).toBe(true);
     const own = new Map<number, number>();
     const { chosen, weight, k } = trace.blocks[0]!;
-    for (let s = 0; s < trace.sites.length; s++)
+    for (let s = 0; s < trace.modules.length; s++)
       for (let i = (s * poem.length + 1) * k; i < (s * poem.length + 4) * k; i++)
-        own.set(chosen[i]!, (own.get(chosen[i]!) ?? 0) + weight![i]! / (3 * trace.sites.length));
+        own.set(chosen[i]!, (own.get(chosen[i]!) ?? 0) + weight![i]! / (3 * trace.modules.length));
     of(0).forEach((x, e) => expect(x).toBeCloseTo(own.get(e) ?? 0, 5));
     expect(expert[0]).toBe(0);
   });
 
   test('are only those in the filter, if there are any', () => {
-    const { id } = sight.set.experts[2]!;
-    expect(expertRows(sight, [id]).map(({ expert }) => expert)).toEqual([2]);
-    expect(expertRows(sight, ['another pool’s'])).toHaveLength(5);
+    const { id } = shownExperts.set.experts[2]!;
+    expect(expertRows(shownExperts, [id]).map(({ expert }) => expert)).toEqual([2]);
+    expect(expertRows(shownExperts, ['another pool’s'])).toHaveLength(5);
   });
 });
 
@@ -133,7 +133,7 @@ describe('on the screen', () => {
         { scope: 'layer', experts: trace.expertSets[0]!.experts },
         { scope: 'layer', experts: trace.expertSets[0]!.experts },
       ],
-      sites: trace.sites.map((site) => ({ ...site, expertSet: site.layer })),
+      modules: trace.modules.map((module) => ({ ...module, expertSet: module.layer })),
     };
     const own = rasterOf(local, rowsOf(local, initial.filter, []), tokens, initial.filter, undefined);
     const lines = byLines(own, columns);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { rowsAt, sharedSites } from '../../../src/trace/model/access.js';
+import { rowsAt, sharedModules } from '../../../src/trace/model/access.js';
 import { certaintyAt } from '../../../src/trace/figures/distribution.js';
 import { tokenLeaders } from '../../../src/trace/figures/leaders.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
@@ -20,7 +20,7 @@ import { blockOf, fabricate, fabricateIds, textOf, withBlock, without } from '..
 
 const { filter } = initial;
 const layers = (trace: Trace) => rowsOf(trace, filter, []);
-const sites = (trace: Trace) => rowsOf(trace, filter, 'all');
+const modules = (trace: Trace) => rowsOf(trace, filter, 'all');
 const draw = (trace: Trace, rows = layers(trace), own = filter, before?: Trace) =>
   rasterOf(trace, rows, columnsOf(trace), own, trace.expertSets[0], before);
 
@@ -47,14 +47,14 @@ describe('columns', () => {
 describe('rows', () => {
   test('are a layer, or its modules if it is open', () => {
     const trace = fabricate({ layers: 3 });
-    expect(layers(trace).map(({ layer, site }) => [layer, site])).toEqual([
+    expect(layers(trace).map(({ layer, module }) => [layer, module])).toEqual([
       [0, -1],
       [1, -1],
       [2, -1],
     ]);
     const rows = rowsOf(trace, filter, ['1']);
     expect(rows).toHaveLength(2 + 7);
-    expect(rows[1]).toMatchObject({ layer: 1, site: 7, kind: 'q' });
+    expect(rows[1]).toMatchObject({ layer: 1, module: 7, kind: 'q' });
     expect(rowAt(rows, '1', 8)).toBe(2);
     expect(rowAt(rows, '2', 15)).toBe(8);
     expect(rowAt(rows, '', -1)).toBe(-1);
@@ -71,16 +71,16 @@ describe('rows', () => {
     const mixed: Trace = {
       ...trace,
       expertSets: [trace.expertSets[0]!, { scope: 'layer', experts: trace.expertSets[0]!.experts }],
-      sites: trace.sites.map((site, s) => ({ ...site, expertSet: s })),
+      modules: trace.modules.map((module, s) => ({ ...module, expertSet: s })),
     };
-    expect(layers(mixed).map(({ site }) => site)).toEqual([0, 1]);
-    expect(layers(trace).map(({ site }) => site)).toEqual([-1]);
+    expect(layers(mixed).map(({ module }) => module)).toEqual([0, 1]);
+    expect(layers(trace).map(({ module }) => module)).toEqual([-1]);
   });
 
   test('know which text they are over', () => {
     const trace = fabricateIds();
     const [first] = layers(trace);
-    expect(first!.parts.map((part) => part?.sites.length)).toEqual([1, undefined]);
+    expect(first!.parts.map((part) => part?.modules.length)).toEqual([1, undefined]);
   });
 });
 
@@ -91,7 +91,7 @@ describe('raster', () => {
     const raster = draw(trace);
     const T = textOf(trace).tokens.count;
     rows.forEach(({ layer }, r) => {
-      const leaders = tokenLeaders(trace, sharedSites(trace, { layer })!);
+      const leaders = tokenLeaders(trace, sharedModules(trace, { layer })!);
       for (let t = 0; t < T; t++) {
         expect(raster.expert[r * T + t]).toBe(leaders.expert[t]);
         expect(raster.strength[r * T + t]).toBeCloseTo(leaders.share[t]!, 6);
@@ -102,7 +102,7 @@ describe('raster', () => {
   test('if each layer has its own experts, with many chosen and none with nearly everything, a row’s most decided tokens are the strongest', () => {
     const wide = fabricate({ layers: 2, kinds: ['router'], experts: 32, k: 8, tokens: Array<string>(60).fill('a') });
     const own: Trace = { ...wide, expertSets: [{ ...wide.expertSets[0]!, scope: 'layer' }] };
-    const row = (trace: Trace) => draw(trace, sites(trace)).strength.slice(0, 60);
+    const row = (trace: Trace) => draw(trace, modules(trace)).strength.slice(0, 60);
     expect(Math.max(...row(wide))).toBeLessThan(0.5);
     const strength = row(own);
     expect(Math.max(...strength)).toBe(1);
@@ -116,7 +116,7 @@ describe('raster', () => {
 
   test('a single module’s strength starts at the even split', () => {
     const trace = fabricate({ k: 2 });
-    const raster = draw(trace, sites(trace));
+    const raster = draw(trace, modules(trace));
     const { chosen, weight } = rowsAt(trace, 0);
     expect(raster.expert[4]).toBe(chosen[8]);
     expect(raster.strength[4]).toBeCloseTo((weight![8]! - 0.5) / 0.5, 6);
@@ -143,7 +143,7 @@ describe('raster', () => {
 
   test('without weights, the first chosen expert leads, always at full strength', () => {
     const trace = without(fabricate({ k: 3 }), 'weight');
-    const raster = draw(trace, sites(trace));
+    const raster = draw(trace, modules(trace));
     const { chosen } = rowsAt(trace, 3);
     const T = 16;
     for (let t = 0; t < T; t++) {
@@ -168,7 +168,7 @@ describe('raster', () => {
   test('the filter of experts applies to the set in sight and hides its other choices', () => {
     const trace = fabricate({ experts: 6, k: 2 });
     const id = trace.expertSets[0]!.experts[3]!.id;
-    const raster = draw(trace, sites(trace), { ...filter, experts: [id] });
+    const raster = draw(trace, modules(trace), { ...filter, experts: [id] });
     const T = 16;
     for (let t = 0; t < T; t++) {
       const has = [...rowsAt(trace, 5).chosen.subarray(t * 2, t * 2 + 2)].includes(3);
@@ -185,10 +185,10 @@ describe('raster', () => {
     const trace = fabricate({ k: 1, experts: 4 });
     const T = 16;
     const limit = 0.7;
-    const raster = draw(trace, sites(trace), { ...filter, margin: limit });
+    const raster = draw(trace, modules(trace), { ...filter, margin: limit });
     for (let t = 0; t < T; t++)
       expect(raster.expert[t] === hidden).toBe(certaintyAt(trace, rowsAt(trace, 0), t).margin > limit);
-    const heavy = draw(fabricate({ k: 2 }), sites(trace), { ...filter, weight: 1.1 });
+    const heavy = draw(fabricate({ k: 2 }), modules(trace), { ...filter, weight: 1.1 });
     expect(new Set(heavy.expert)).toEqual(new Set([hidden]));
     // Without scores there is no margin to filter by.
     expect([...draw(fabricate({ bare: true }), undefined, { ...filter, margin: 0 }).expert]).not.toContain(hidden);
@@ -200,9 +200,9 @@ describe('raster', () => {
     const free = [0, 1, 2, 3, 4].find((e) => !chosen.subarray(0, 2).includes(e))!;
     chosen[0] = free;
     const after = withBlock(before, { chosen });
-    const bySite = draw(after, sites(after), filter, before);
-    expect(bySite.changed!.reduce((sum, x) => sum + x, 0)).toBe(1);
-    expect(bySite.changed![0]).toBe(1);
+    const byModule = draw(after, modules(after), filter, before);
+    expect(byModule.changed!.reduce((sum, x) => sum + x, 0)).toBe(1);
+    expect(byModule.changed![0]).toBe(1);
     expect(draw(after, layers(after), filter, before).changed![0]).toBeCloseTo(1 / 7, 6);
   });
 });
@@ -210,16 +210,16 @@ describe('raster', () => {
 describe('choices', () => {
   test('have a module’s weights or a layer’s shares, or neither if the source gives none', () => {
     const trace = fabricate({ k: 2 });
-    const one = sharedSites(trace, { module: trace.sites[0]!.path })!;
+    const one = sharedModules(trace, { module: trace.modules[0]!.path })!;
     const { chosen, weight } = rowsAt(trace, 0);
     expect(choicesAt(trace, one, 3)).toEqual([
       { expert: chosen[6], weight: weight![6] },
       { expert: chosen[7], weight: weight![7] },
     ]);
-    const all = choicesAt(trace, sharedSites(trace, { layer: 0 })!, 3);
+    const all = choicesAt(trace, sharedModules(trace, { layer: 0 })!, 3);
     expect(all.reduce((sum, choice) => sum + choice.weight!, 0)).toBeCloseTo(1, 5);
     const bare = without(trace, 'weight');
-    expect(choicesAt(bare, sharedSites(bare, { module: trace.sites[0]!.path })!, 3)).toEqual([
+    expect(choicesAt(bare, sharedModules(bare, { module: trace.modules[0]!.path })!, 3)).toEqual([
       { expert: chosen[6], weight: undefined },
       { expert: chosen[7], weight: undefined },
     ]);
@@ -230,7 +230,7 @@ describe('a measure', () => {
   test('of a cell is its own router’s; of a layer’s row, the mean over its modules; all on one scale', () => {
     const trace = fabricate({ layers: 2 });
     const columns = columnsOf(trace);
-    const { measured, expert, strength } = measureRaster(trace, sites(trace), columns, 'margin');
+    const { measured, expert, strength } = measureRaster(trace, modules(trace), columns, 'margin');
     const rows = rowsAt(trace, 3);
     expect(measured!.value[3 * columns.count + 5]).toBeCloseTo(certaintyAt(trace, rows, 5).margin, 5);
     expect(new Set(expert)).toEqual(new Set([0]));

@@ -6,7 +6,7 @@ describe('what is remembered', () => {
   const view: View = {
     ...initial,
     tab: 'summary',
-    selection: { sequence: 1, token: 3, layer: 'decoder 4', site: 7 },
+    selection: { sequence: 1, token: 3, layer: 'decoder 4', module: 7 },
     filter: { experts: ['sql'], layers: [2, 5], kinds: ['q'], weight: 0.2, margin: 0.1 },
     expanded: ['3'],
     zoom: { width: 3, height: 4, token: 1.5, row: 2 },

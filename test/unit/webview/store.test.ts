@@ -3,9 +3,9 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { HostMessage, PageMessage, PagePost, Side, SideState } from '../../../src/protocol/panel.js';
 import { SideSender } from '../../../src/transport/sides.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import { late } from '../../../webview/store/late.js';
+import { lazy } from '../../../webview/store/lazy.js';
 import { Store, type Kept } from '../../../webview/store/store.js';
-import { Work } from '../../../webview/background/work.js';
+import { Background } from '../../../webview/background/background.js';
 import { fabricate, fabricateIds, spelled, textOf, withText, without } from '../trace/fabricate.js';
 
 afterEach(() => {
@@ -27,14 +27,14 @@ function begin(kept?: unknown) {
     getState: () => kept,
     setState: (state: Kept) => saved.push(state),
   };
-  const work = new Work(
+  const background = new Background(
     () => {
       throw new Error('these texts are short');
     },
     () => {},
   );
-  const scopes = late(() => import('../../../webview/scope/regions.js'));
-  const store = new Store(host, work, scopes);
+  const scopes = lazy(() => import('../../../webview/scope/regions.js'));
+  const store = new Store(host, background, scopes);
   const sender = new SideSender();
   const side = (name: Side, trace: Trace | undefined, more: Partial<SideState> = {}): void => {
     const state: SideState = {
@@ -66,11 +66,11 @@ describe('selection', () => {
     store.selectIn('main', { sequence: 0, token: 2, end: 5 });
     expect(store.placeIn.main.value).toEqual({ sequence: 0, token: 2, end: 5 });
     // Its layer is selected without another message to the editor.
-    store.select({ layer: '1', site: -1 });
-    expect(store.view.selection.value).toEqual({ sequence: 0, token: 2, end: 5, layer: '1', site: -1 });
+    store.select({ layer: '1', module: -1 });
+    expect(store.view.selection.value).toEqual({ sequence: 0, token: 2, end: 5, layer: '1', module: -1 });
     store.select({ token: 2 });
     receive({ type: 'select', token: 3 });
-    expect(store.view.selection.value).toEqual({ sequence: 0, token: 3, layer: '1', site: -1 });
+    expect(store.view.selection.value).toEqual({ sequence: 0, token: 3, layer: '1', module: -1 });
     expect(sent).toEqual([
       { type: 'select', token: 2, end: 5 },
       { type: 'select', token: 2 },
@@ -89,10 +89,10 @@ describe('selection', () => {
   test('stays within the text, and within what a new trace has', () => {
     const { store, side, receive } = begin();
     side('main', fabricate({ layers: 3 }));
-    receive({ type: 'select', token: 99, site: 20 });
-    expect(store.view.selection.value).toEqual({ sequence: 0, token: 15, layer: '2', site: 20 });
+    receive({ type: 'select', token: 99, module: 20 });
+    expect(store.view.selection.value).toEqual({ sequence: 0, token: 15, layer: '2', module: 20 });
     side('main', fabricate({ layers: 1, tokens: ['a', ' b'] }));
-    expect(store.view.selection.value).toEqual({ sequence: 0, token: 1, layer: '', site: -1 });
+    expect(store.view.selection.value).toEqual({ sequence: 0, token: 1, layer: '', module: -1 });
   });
 
   test('of the second text says so', () => {
@@ -248,15 +248,15 @@ describe('what is in sight', () => {
   test('is a pool’s experts, or one layer’s if each has its own, and the filter with them', () => {
     const { store, side } = begin();
     side('main', fabricate());
-    expect(store.main.sight.value!.layer).toBeUndefined();
+    expect(store.main.shownExperts.value!.layer).toBeUndefined();
     store.lookAtLayer('1');
     expect(store.view.colourLayer.value).toBe('');
     side('main', fabricateIds());
-    expect(store.main.sight.value!.layer).toEqual({ stack: 'encoder', layer: 2 });
+    expect(store.main.shownExperts.value!.layer).toEqual({ stack: 'encoder', layer: 2 });
     store.setFilter({ experts: ['x'] });
     store.lookAtLayer('decoder 3');
-    expect(store.main.sight.value!.layer).toEqual({ stack: 'decoder', layer: 3 });
-    expect(store.main.sight.value!.parts.map((part) => part?.sites.length)).toEqual([undefined, 1]);
+    expect(store.main.shownExperts.value!.layer).toEqual({ stack: 'decoder', layer: 3 });
+    expect(store.main.shownExperts.value!.parts.map((part) => part?.modules.length)).toEqual([undefined, 1]);
     expect(store.view.filter.value.experts).toEqual([]);
   });
 
@@ -269,11 +269,11 @@ describe('what is in sight', () => {
     store.colour({ by: 'weight', layer: '' });
     // Looking at another layer changes what is in sight, but not what is measured.
     store.lookAtLayer('decoder 2');
-    expect(store.main.sight.value!.layer).toEqual({ stack: 'decoder', layer: 2 });
+    expect(store.main.shownExperts.value!.layer).toEqual({ stack: 'decoder', layer: 2 });
     expect(store.view.measureLayer.value).toBe('');
     receive({ type: 'colour', by: 'experts', layer: 'encoder 4' });
     expect(store.view.colouring.value).toBe('experts');
-    expect(store.main.sight.value!.layer).toEqual({ stack: 'encoder', layer: 4 });
+    expect(store.main.shownExperts.value!.layer).toEqual({ stack: 'encoder', layer: 4 });
     expect(sent.filter(({ type }) => type === 'colour')).toEqual([
       { type: 'colour', by: 'experts', layer: 'encoder 3' },
       { type: 'colour', by: 'weight', layer: '' },
@@ -284,7 +284,7 @@ describe('what is in sight', () => {
     const { store, side } = begin();
     const trace = fabricateIds();
     side('main', trace);
-    const set = store.main.sight.value!.set;
+    const set = store.main.shownExperts.value!.set;
     const rare = store.main.looks.value(set).slots.lastIndexOf(-1);
     store.set({ pinned: [set.experts[rare]!.id] });
     expect(store.main.looks.value(set).slots[rare]).toBeGreaterThanOrEqual(0);

@@ -33,7 +33,7 @@ describe('activation', () => {
 
   it('starts no engine', async () => {
     const api = await activate();
-    assert.equal(api.parts.engines.state.name, 'stopped');
+    assert.equal(api.services.engines.state.name, 'stopped');
   });
 
   it('registers every command that the manifest declares', async () => {

@@ -2,10 +2,10 @@
 import * as assert from 'node:assert/strict';
 import { colourWords } from '../../../src/host/colours.js';
 import { drawnBy, underlines } from '../../../src/editor/underlines.js';
-import type { Parts } from '../../../src/commands/parts.js';
+import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Node } from '../../../src/explorer/nodes.js';
-import { type Layer, rowsAt, sharedSites } from '../../../src/trace/model/access.js';
+import { type Layer, rowsAt, sharedModules } from '../../../src/trace/model/access.js';
 import { slotsIn } from '../../../src/trace/figures/colours.js';
 import type { ExpertSet, Intervention, Trace } from '../../../src/trace/model/trace.js';
 import * as vscode from 'vscode';
@@ -27,8 +27,8 @@ describe('a source that gives only ids', () => {
     api = await useTinyPool();
   });
   afterEach(async () => {
-    api.parts.store.clear();
-    api.parts.colours.choose({ by: 'experts', layer: '' });
+    api.services.store.clear();
+    api.services.colours.choose({ by: 'experts', layer: '' });
     await closeAll();
   });
 
@@ -37,11 +37,11 @@ describe('a source that gives only ids', () => {
     const { document } = editor;
     const main = { text, title: 't', strategy: { name: 'theirs' }, interventions: [], trace };
     const uri = document.uri.toString();
-    api.parts.store.add({ uri, version: document.version, span: { start: 0, end: text.length }, main });
+    api.services.store.add({ uri, version: document.version, span: { start: 0, end: text.length }, main });
     return document;
   };
 
-  const drawn = (document: vscode.TextDocument) => underlines(api.parts.store, document, api.parts.colours);
+  const drawn = (document: vscode.TextDocument) => underlines(api.services.store, document, api.services.colours);
   /** The hover without its link. */
   const said = async (document: vscode.TextDocument) => (await hover(document, 2)).replace(/\[Show in[^)]*\)/, '');
   /** The hover's code block. */
@@ -62,7 +62,7 @@ describe('a source that gives only ids', () => {
     assert.match(lines[0]!, /^encoder layer 2, expert \d+$/);
     assert.match(lines[8]!, /^encoder layer 3: expert \d+, expert \d+, expert \d+, \+5$/);
     assert.doesNotMatch(await said(document), /%|NaN|undefined|margin|decoder/i);
-    api.parts.colours.choose({ by: 'experts', layer: 'encoder 4' });
+    api.services.colours.choose({ by: 'experts', layer: 'encoder 4' });
     assert.match((await told(document))[0]!, /^encoder layer 4, expert \d+$/);
   });
 
@@ -70,16 +70,16 @@ describe('a source that gives only ids', () => {
     const trace = withOffsets(fabricateIds());
     const document = await given(trace);
     const slotsAt = (layer: string) => {
-      api.parts.colours.choose({ by: 'experts', layer });
+      api.services.colours.choose({ by: 'experts', layer });
       return Array.from({ length: 6 }, (_, t) => {
         const at = (range: vscode.Range) => range.contains(new vscode.Range(0, t, 0, t + 1));
         return [...drawn(document).bySlot].find(([, ranges]) => ranges.some(at))?.[0];
       });
     };
     const expected = (layer: Layer) => {
-      const part = sharedSites(trace, { ...layer, sequence: 0 })!;
+      const part = sharedModules(trace, { ...layer, sequence: 0 })!;
       const slots = slotsIn(trace, part.set);
-      return Array.from({ length: 6 }, (_, t) => slots[rowsAt(trace, part.sites[0]!).chosen[t * 8]!]!);
+      return Array.from({ length: 6 }, (_, t) => slots[rowsAt(trace, part.modules[0]!).chosen[t * 8]!]!);
     };
     for (const layer of [2, 5]) assert.deepEqual(slotsAt(`encoder ${layer}`), expected({ stack: 'encoder', layer }));
     assert.deepEqual(
@@ -87,19 +87,19 @@ describe('a source that gives only ids', () => {
       expected({ stack: 'encoder', layer: 2 }),
       'a layer that is not there: the first',
     );
-    api.parts.colours.choose({ by: 'nothing', layer: '' });
+    api.services.colours.choose({ by: 'nothing', layer: '' });
     assert.deepEqual([...drawn(document).bySlot, ...drawn(document).byLevel], []);
     // With only ids there is nothing to measure.
-    api.parts.colours.choose({ by: 'weight', layer: '' });
+    api.services.colours.choose({ by: 'weight', layer: '' });
     assert.deepEqual([...drawn(document).byLevel], []);
     assert.ok(drawn(document).bySlot.size > 0, 'by who leads instead');
-    assert.equal(colourWords(trace, api.parts.colours.choice), 'encoder layer 2');
+    assert.equal(colourWords(trace, api.services.colours.choice), 'encoder layer 2');
   });
 
   it('is shown in the tree as layer, expert, and the tokens that the expert took', async () => {
     const trace = withOffsets(fabricateIds());
     await given(trace);
-    const { tree, colours } = api.parts;
+    const { tree, colours } = api.services;
     const item = (node: Node) => tree.getTreeItem(node);
     const [model] = await tree.getChildren();
     assert.equal(model!.kind, 'model');
@@ -128,14 +128,14 @@ describe('a source that gives only ids', () => {
 
 describe('a mixture of experts', () => {
   let api: TestApi;
-  let panels: Parts['panels'];
+  let panels: Services['panels'];
   before(async () => {
     api = await useTinyPool();
-    ({ panels } = await api.work());
+    ({ panels } = await api.features());
   });
   afterEach(async () => {
-    api.parts.store.clear();
-    api.parts.colours.choose({ by: 'experts', layer: '' });
+    api.services.store.clear();
+    api.services.colours.choose({ by: 'experts', layer: '' });
     await closeAll();
   });
 
@@ -147,8 +147,8 @@ describe('a mixture of experts', () => {
   });
   const trace: Trace = {
     ...base,
-    expertSets: base.sites.map(() => ({ ...base.expertSets[0]!, scope: 'layer' })),
-    sites: base.sites.map((site, s) => ({ ...site, expertSet: s })),
+    expertSets: base.modules.map(() => ({ ...base.expertSets[0]!, scope: 'layer' })),
+    modules: base.modules.map((module, s) => ({ ...module, expertSet: s })),
   };
   const content = trace.sequences[0]!.text!;
 
@@ -157,12 +157,12 @@ describe('a mixture of experts', () => {
     const uri = document.uri.toString();
     const main = { text: content, title: 't', strategy: { name: 'mixtral' }, interventions: [], trace };
     const span = { start: 0, end: content.length };
-    return { document, routed: api.parts.store.add({ uri, version: document.version, span, main }) };
+    return { document, routed: api.services.store.add({ uri, version: document.version, span, main }) };
   };
 
   it('is coloured as its panel or a command chooses', async () => {
     const found = await given();
-    const { colours } = api.parts;
+    const { colours } = api.services;
     const { scene } = panels.show(found.routed);
     await scene.handle({ type: 'colour', by: 'experts', layer: '2' });
     assert.deepEqual(colours.choice, { by: 'experts', layer: '2' });
@@ -186,15 +186,15 @@ describe('a mixture of experts', () => {
   it('colours its text by a measure of all layers or one, which the hover shows', async () => {
     const { document } = await given();
     const levels = () => {
-      const { bySlot, byLevel } = underlines(api.parts.store, document, api.parts.colours);
+      const { bySlot, byLevel } = underlines(api.services.store, document, api.services.colours);
       assert.equal(bySlot.size, 0);
       return [...byLevel].map(([level, ranges]) => [level, ranges.map((range) => document.getText(range))] as const);
     };
-    api.parts.colours.choose({ by: 'margin', layer: '' });
+    api.services.colours.choose({ by: 'margin', layer: '' });
     const ofAll = levels();
     assert.ok(ofAll.length > 1 && ofAll.every(([level]) => level >= 1 && level <= 4));
     assert.match(await hover(document, 2), /margin, all layers: \d/);
-    api.parts.colours.choose({ by: 'margin', layer: '1' });
+    api.services.colours.choose({ by: 'margin', layer: '1' });
     assert.notDeepEqual(levels(), ofAll);
     assert.match(await hover(document, 2), /margin, layer 1: \d/);
   });
@@ -206,14 +206,14 @@ describe('a pool', () => {
     api = await useTinyPool();
   });
   afterEach(async () => {
-    api.parts.colours.choose({ by: 'experts', layer: '' });
+    api.services.colours.choose({ by: 'experts', layer: '' });
     await closeAll();
   });
 
   it('is coloured as a command chooses: by leading expert, without a layer, or by a measure', async () => {
     const { document } = await show('A goose.');
     const { main } = await routed(api, vscode.window.activeTextEditor!);
-    const { colours, store } = api.parts;
+    const { colours, store } = api.services;
     const lines = () => underlines(store, document, colours);
     const labelled = (label: RegExp) => (items: readonly vscode.QuickPickItem[]) =>
       items.find((item) => label.test(item.label));
@@ -243,8 +243,8 @@ describe('a pool', () => {
   it('is underlined by the overlay in its panel, as long as that is shown', async () => {
     const { document } = await show('A goose.');
     const { id, main } = await routed(api, vscode.window.activeTextEditor!);
-    const { colours, store, runs } = api.parts;
-    const { panels } = await api.work();
+    const { colours, store, runs } = api.services;
+    const { panels } = await api.features();
     const { scene } = panels.find(id)!;
     const now = () => store.get(id)!;
     const drawn = () => {

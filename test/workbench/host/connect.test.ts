@@ -46,9 +46,9 @@ describe('a server instead of a pool', () => {
     api = await activate();
   });
   afterEach(async () => {
-    api.parts.store.clear();
+    api.services.store.clear();
     await closeAll();
-    for (const { address } of api.parts.engines.servers.known) await api.parts.engines.servers.forget(address);
+    for (const { address } of api.services.engines.servers.known) await api.services.engines.servers.forget(address);
     await set('engine.address', undefined);
     await set('pool', undefined);
     await Promise.all(servers.splice(0).map((server) => server.close()));
@@ -62,13 +62,13 @@ describe('a server instead of a pool', () => {
       [['warning', `Send text to ${server.address}?`]],
     );
     assert.deepEqual(sent(server), [], 'no text before it was agreed to, and none by it');
-    assert.equal(api.parts.engines.address, server.address);
+    assert.equal(api.services.engines.address, server.address);
     const { main } = await routed(api, await show(text));
     assert.equal(main.trace?.source.kind, 'vllm');
     assert.equal(sent(server).length, 1);
     await set('pool', tinyPool());
     await picking([labelled(tinyPool())], async () => vscode.commands.executeCommand('gander.choosePool'));
-    assert.equal(api.parts.engines.address, undefined);
+    assert.equal(api.services.engines.address, undefined);
     const local = await routed(api, await show(text));
     assert.equal(local.main.trace?.source.kind, 'pool');
     assert.equal(sent(server).length, 1);
@@ -84,24 +84,24 @@ describe('a server instead of a pool', () => {
     await picking([labelled('Another Engine'), labelled(server.address)], async () =>
       vscode.commands.executeCommand('gander.compareWith'),
     );
-    const { main, other } = api.parts.store.get(id)!;
+    const { main, other } = api.services.store.get(id)!;
     assert.equal(main.trace?.source.kind, 'pool');
     assert.equal(other?.trace?.source.kind, 'vllm');
     assert.equal(other.trace.sequences[0]!.text, text);
     assert.equal(sent(server).length, 1);
-    assert.equal(api.parts.engines.address, undefined);
+    assert.equal(api.services.engines.address, undefined);
     await picking([labelled('Another Engine'), labelled('twelve experts')], async () =>
       vscode.commands.executeCommand('gander.compareWith'),
     );
-    assert.equal(api.parts.store.get(id)!.other?.trace?.source.name, 'SmolLM2-135M with twelve experts');
+    assert.equal(api.services.store.get(id)!.other?.trace?.source.name, 'SmolLM2-135M with twelve experts');
     assert.equal(sent(server).length, 1);
   });
 
   it('gets nothing without agreement, or if only the settings name it, and nothing runs on this machine instead', async () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     await connect([server.address], false);
-    assert.equal(api.parts.engines.address, undefined);
-    assert.deepEqual(api.parts.engines.servers.known, []);
+    assert.equal(api.services.engines.address, undefined);
+    assert.deepEqual(api.services.engines.servers.known, []);
     await set('engine.address', server.address);
     const before = server.asked.length;
     const said = await hearing(async () => {
@@ -111,14 +111,14 @@ describe('a server instead of a pool', () => {
     assert.match(said[0]!.text, /^Nothing was sent to .+: you have not agreed to send text there\./);
     assert.deepEqual(said[0]!.actions, ['Connect to Engine']);
     assert.equal(server.asked.length, before);
-    assert.equal(api.parts.store.latest?.main.trace, undefined);
+    assert.equal(api.services.store.latest?.main.trace, undefined);
   });
 
   it('that asks for a token gets the one that is typed, which is remembered', async () => {
     const server = await serving(vllm({ version: '0.22.1', token: 'right' }));
     await connect([server.address, 'wrong', 'right'], true);
-    assert.equal(api.parts.engines.address, server.address);
-    assert.equal(await api.parts.engines.servers.token(server.address), 'right');
+    assert.equal(api.services.engines.address, server.address);
+    assert.equal(await api.services.engines.servers.token(server.address), 'right');
     const { main } = await routed(api, await show(text));
     assert.equal(main.trace?.source.kind, 'vllm');
     assert.equal(JSON.stringify(vscode.workspace.getConfiguration('gander')).includes('right'), false);
@@ -153,15 +153,15 @@ describe('a server instead of a pool', () => {
     await connect([one.address, 'first'], true);
     await connect([other.address], true, [labelled('Another Address'), goOn]);
     assert.deepEqual(
-      api.parts.engines.servers.known.map(({ address }) => address),
+      api.services.engines.servers.known.map(({ address }) => address),
       [other.address, one.address],
     );
     const said = await connect([], false, [labelled(one.address), goOn]);
     assert.deepEqual(said, []);
-    assert.equal(api.parts.engines.address, one.address);
+    assert.equal(api.services.engines.address, one.address);
     await connect([], false, [labelled('Forget One'), labelled(one.address)]);
-    assert.equal(api.parts.engines.address, undefined);
-    assert.equal(await api.parts.engines.servers.token(one.address), undefined);
+    assert.equal(api.services.engines.address, undefined);
+    assert.equal(await api.services.engines.servers.token(one.address), undefined);
   });
 
   it('is shown with its model’s config.json, if the person has one', async () => {
@@ -171,7 +171,7 @@ describe('a server instead of a pool', () => {
       () => [vscode.Uri.file(config())],
       () => connect([server.address], true, [labelled('config.json')]),
     );
-    const { experts, warnings, expertSets } = await api.parts.service.describe();
+    const { experts, warnings, expertSets } = await api.services.service.describe();
     assert.deepEqual([experts, warnings, expertSets?.map((one) => one.experts.length)], [[], [], [8, 8]]);
     const { main } = await routed(api, await show(text));
     assert.equal(main.trace?.expertSets[0]?.experts.length, 8);
@@ -187,14 +187,14 @@ describe('a server instead of a pool', () => {
     });
     assert.equal(said.length, 1);
     assert.match(said[0]!.text, /cannot be reached: ECONNREFUSED\. Check that it is running/);
-    assert.equal(api.parts.engines.address, server.address);
+    assert.equal(api.services.engines.address, server.address);
   });
 
   it('has no experts that can be changed from here', async () => {
     const server = await serving(vllm({ version: '0.22.1' }));
     await connect([server.address], true);
-    assert.throws(() => api.parts.engines.engine, /its experts are not on this machine/);
-    await assert.rejects(api.parts.service.pool(), /not a pool on this machine/);
-    await assert.rejects(api.parts.service.attribute({ text }), /does not let its routers be changed/);
+    assert.throws(() => api.services.engines.engine, /its experts are not on this machine/);
+    await assert.rejects(api.services.service.pool(), /not a pool on this machine/);
+    await assert.rejects(api.services.service.attribute({ text }), /does not let its routers be changed/);
   });
 });

@@ -31,14 +31,14 @@ describe('an encoder-decoder', () => {
     await set('outputTokens', 5);
   });
   afterEach(async () => {
-    api.parts.store.clear();
+    api.services.store.clear();
     await closeAll();
     await set('outputTokens', undefined);
     await set('pool', undefined);
   });
 
   const latest = () => {
-    const found = api.parts.store.latest;
+    const found = api.services.store.latest;
     assert.ok(found?.main.trace);
     return { routed: found, sequences: found.main.trace.sequences };
   };
@@ -53,7 +53,7 @@ describe('an encoder-decoder', () => {
         ['output', 6],
       ],
     );
-    assert.equal(api.parts.store.tokenSpans(id)?.start.length, 12);
+    assert.equal(api.services.store.tokenSpans(id)?.start.length, 12);
     assert.match(await hover(editor.document, text.indexOf('sheep')), /Of the input[^]*P3/);
   });
 
@@ -69,10 +69,12 @@ describe('an encoder-decoder', () => {
     assert.deepEqual(found.span, { start: 0, end: text.length });
     // Later requests for the range use the same output.
     const { strategy } = found.main;
-    await api.parts.runs.route(found.id, 'main', strategy, [{ action: 'knock-out', expert: '03-P3Samsum', scope: {} }]);
+    await api.services.runs.route(found.id, 'main', strategy, [
+      { action: 'knock-out', expert: '03-P3Samsum', scope: {} },
+    ]);
     assert.equal(latest().sequences[1]?.text, target);
     assert.equal(latest().routed.main.before?.sequences[1]?.text, target);
-    const attribution = await api.parts.runs.attribute(found.id);
+    const attribution = await api.services.runs.attribute(found.id);
     assert.equal(attribution?.logProb.length, latest().sequences[1]?.tokens.count);
   });
 
@@ -84,13 +86,13 @@ describe('an encoder-decoder', () => {
       async () => vscode.commands.executeCommand('gander.routeWithTarget'),
     );
     assert.equal(latest().sequences[1]?.text, target);
-    api.parts.store.clear();
+    api.services.store.clear();
     await answering(
       'showInputBox',
       () => undefined,
       async () => vscode.commands.executeCommand('gander.routeWithTarget'),
     );
-    assert.equal(api.parts.store.latest, undefined);
+    assert.equal(api.services.store.latest, undefined);
   });
 
   it('is also routed with a target for another extension', async () => {

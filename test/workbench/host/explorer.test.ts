@@ -14,8 +14,9 @@ describe('the expert tree', () => {
   });
   afterEach(closeAll);
 
-  const children = (node?: Parameters<TestApi['parts']['tree']['getChildren']>[0]) => api.parts.tree.getChildren(node);
-  const item = (node: Parameters<TestApi['parts']['tree']['getTreeItem']>[0]) => api.parts.tree.getTreeItem(node);
+  const children = (node?: Parameters<TestApi['services']['tree']['getChildren']>[0]) =>
+    api.services.tree.getChildren(node);
+  const item = (node: Parameters<TestApi['services']['tree']['getTreeItem']>[0]) => api.services.tree.getTreeItem(node);
 
   it('lists the pool and its experts', async () => {
     const [pool] = await children();
@@ -45,8 +46,8 @@ describe('the expert tree', () => {
       const led = cells.get(layer.layer.layer)!;
       assert.equal(layer.count, led[layer.expert]);
       assert.equal(layer.count, Math.max(...led), 'no other expert leads more of the layer');
-      const sites = await children(layer);
-      const below = sites.reduce((sum, site) => sum + (site.kind === 'site' ? site.count : 0), 0);
+      const modules = await children(layer);
+      const below = modules.reduce((sum, module) => sum + (module.kind === 'module' ? module.count : 0), 0);
       assert.equal(below, layer.count, 'its modules add up to it');
       assert.match(String(item(layer).description), new RegExp(`^${layer.count} of ${layer.of}, `));
     }
@@ -70,7 +71,7 @@ describe('the expert tree', () => {
     assert.match(String(item(last).description), new RegExp(`^line ${editor.document.lineCount} · \\d+ ?%$`));
     const { command } = item(last);
     await vscode.commands.executeCommand(command!.command, ...(command!.arguments as unknown[]));
-    const spans = api.parts.store.tokenSpans(id)!;
+    const spans = api.services.store.tokenSpans(id)!;
     await until('the caret', () => editor.document.offsetAt(editor.selection.active) === spans.start.at(-1));
   });
 
@@ -84,7 +85,7 @@ describe('the expert tree', () => {
   it('opens as a view with its own container', async () => {
     await vscode.commands.executeCommand('workbench.view.explorer');
     // A hidden view asks for nothing.
-    const { tree } = api.parts;
+    const { tree } = api.services;
     const ask = tree.getChildren.bind(tree);
     let asked = 0;
     tree.getChildren = (node) => (asked++, ask(node));
@@ -116,15 +117,15 @@ describe('the expert tree', () => {
 });
 
 /** For each layer, how many of its cells each expert leads, computed directly from the trace. */
-function cellsLed({ sites, blocks, sequences, expertSets }: Trace): Map<number, number[]> {
+function cellsLed({ modules, blocks, sequences, expertSets }: Trace): Map<number, number[]> {
   const cells = new Map<number, number[]>();
   const [block, { tokens }] = [blocks[0]!, sequences[0]!];
-  sites.forEach(({ layer }, site) => {
+  modules.forEach(({ layer }, module) => {
     const counts = cells.get(layer) ?? expertSets[0]!.experts.map(() => 0);
     cells.set(layer, counts);
     for (let t = 0; t < tokens.count; t++) {
       if (tokens.start![t]! < 0) continue;
-      const at = (site * tokens.count + t) * block.k;
+      const at = (module * tokens.count + t) * block.k;
       const weights = Array.from(block.weight!.subarray(at, at + block.k));
       const leader = block.chosen[at + weights.indexOf(Math.max(...weights))]!;
       counts[leader]!++;

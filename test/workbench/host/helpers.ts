@@ -62,7 +62,7 @@ export function select(editor: vscode.TextEditor, ...words: string[]): void {
 
 export async function routed(api: TestApi, editor: vscode.TextEditor): Promise<Routed> {
   await vscode.commands.executeCommand('gander.routeSelection');
-  const found = api.parts.store.of(editor.document.uri.toString())[0];
+  const found = api.services.store.of(editor.document.uri.toString())[0];
   assert.ok(found?.main.trace, 'the text was routed');
   return found;
 }

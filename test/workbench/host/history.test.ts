@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import type { Parts } from '../../../src/commands/parts.js';
+import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Strategy } from '../../../src/strategies/strategy.js';
 import { closeAll, hearing, picking, pressing, routed, show, useTinyPool } from './helpers.js';
@@ -9,12 +9,12 @@ const text = 'The quick brown fox jumps over the lazy dog.';
 
 describe('run history', () => {
   let api: TestApi;
-  let parts: Parts;
+  let services: Services;
   let editor: vscode.TextEditor;
   let id: number;
   before(async () => {
     api = await useTinyPool();
-    parts = await api.work();
+    services = await api.features();
   });
   /** Three runs: routed, routed with the base alone, and with an expert knocked out. */
   beforeEach(async () => {
@@ -22,21 +22,21 @@ describe('run history', () => {
     id = (await routed(api, editor)).id;
     const first = main().strategy;
     await route({ name: 'base' });
-    await parts.runs.route(id, 'main', first, [{ action: 'knock-out', expert: expert().id, scope: { layer: 1 } }]);
+    await services.runs.route(id, 'main', first, [{ action: 'knock-out', expert: expert().id, scope: { layer: 1 } }]);
   });
   afterEach(closeAll);
 
-  const main = () => api.parts.store.get(id)!.main;
-  const expert = () => parts.history.of(uri()).at(-1)!.result.trace.expertSets[0]!.experts[0]!;
+  const main = () => api.services.store.get(id)!.main;
+  const expert = () => services.history.of(uri()).at(-1)!.result.trace.expertSets[0]!.experts[0]!;
   const uri = () => editor.document.uri.toString();
-  const route = (strategy: Strategy) => parts.runs.route(id, 'main', strategy, []);
+  const route = (strategy: Strategy) => services.runs.route(id, 'main', strategy, []);
   const open = async () => {
     await vscode.commands.executeCommand('gander.history');
   };
 
   /** Counts the routing requests during `body`. */
   async function asked(body: () => Promise<unknown>): Promise<number> {
-    const { service } = api.parts;
+    const { service } = api.services;
     let runs = 0;
     const route = service.route.bind(service);
     service.route = (...args) => {
@@ -76,16 +76,16 @@ describe('run history', () => {
   });
 
   it('shows a run again in its panel, without asking an engine', async () => {
-    const base = parts.history.of(uri())[1]!.result.trace;
+    const base = services.history.of(uri())[1]!.result.trace;
     assert.equal(base.router.name, 'base');
     const runs = await asked(() => picking([(items) => items[1]], open));
     assert.equal(runs, 0);
     assert.equal(main().trace, base);
     assert.deepEqual(main().interventions, []);
-    const { scene } = parts.panels.find(id)!;
+    const { scene } = services.panels.find(id)!;
     assert.equal(scene.side('main')!.trace, base);
     assert.equal(scene.side('main')!.stale, false);
-    assert.equal(parts.history.of(uri()).length, 3);
+    assert.equal(services.history.of(uri()).length, 3);
   });
 
   it('says that a run’s text has changed since, and shows it as stale', async () => {
@@ -102,28 +102,28 @@ describe('run history', () => {
       open,
     );
     assert.equal(main().trace!.interventions.length, 0);
-    assert.equal(parts.panels.find(id)!.scene.side('main')!.stale, true);
+    assert.equal(services.panels.find(id)!.scene.side('main')!.stale, true);
   });
 
   it('shows a run of a range that was replaced by a newer one', async () => {
     const newer = await routed(api, editor);
     assert.notEqual(newer.id, id);
     // The same run as the first, so both have one row.
-    assert.equal(parts.history.of(uri()).length, 3);
+    assert.equal(services.history.of(uri()).length, 3);
     await picking([(items) => items[2]], open);
     assert.equal(main().trace!.router.name, 'base');
     assert.deepEqual(
-      api.parts.store.of(uri()).map((one) => one.id),
+      api.services.store.of(uri()).map((one) => one.id),
       [id],
     );
-    assert.equal(parts.panels.find(id)!.scene.id, id);
+    assert.equal(services.panels.find(id)!.scene.id, id);
   });
 
   it('compares a run with the one on show, with the button of its row', async () => {
-    const [whatIf, base] = parts.history.of(uri());
+    const [whatIf, base] = services.history.of(uri());
     const runs = await asked(() => picking([pressing((items) => items[1])], open));
     assert.equal(runs, 0);
-    const { scene } = parts.panels.find(id)!;
+    const { scene } = services.panels.find(id)!;
     assert.equal(scene.side('main')!.trace, whatIf!.result.trace);
     assert.equal(scene.side('other')!.trace, base!.result.trace);
     assert.equal(scene.side('other')!.title, 'Base model alone');
@@ -137,13 +137,13 @@ describe('run history', () => {
       }),
     );
     assert.equal(runs, 0);
-    assert.deepEqual(api.parts.store.get(id)!.other!.interventions, []);
-    assert.equal(api.parts.store.get(id)!.other!.trace!.router.name, 'phatgoose');
+    assert.deepEqual(api.services.store.get(id)!.other!.interventions, []);
+    assert.equal(api.services.store.get(id)!.other!.trace!.router.name, 'phatgoose');
   });
 
   it('refuses to compare a run with itself', async () => {
     const said = await hearing(() => picking([pressing((items) => items[0])], open));
     assert.match(said[0]!.text, /^A run cannot be compared with itself\./);
-    assert.equal(api.parts.store.get(id)!.other, undefined);
+    assert.equal(api.services.store.get(id)!.other, undefined);
   });
 });

@@ -26,7 +26,7 @@ describe('a mixture of experts', () => {
     api = await activate();
   });
   afterEach(async () => {
-    api.parts.store.clear();
+    api.services.store.clear();
     await closeAll();
     await set('pool', undefined);
     await set('expertsPerToken', undefined);
@@ -34,7 +34,7 @@ describe('a mixture of experts', () => {
 
   it('is opened from its folder, routes a text and takes what-ifs', async () => {
     await choosing(folder(), () => vscode.commands.executeCommand('gander.openModel'));
-    assert.equal(api.parts.engines.pool, folder());
+    assert.equal(api.services.engines.pool, folder());
     const editor = await show('the model of a goose');
     const { id, main } = await routed(api, editor);
     assert.equal(main.trace?.source.kind, 'moe');
@@ -43,8 +43,8 @@ describe('a mixture of experts', () => {
       ['layer', 'layer'],
     );
     const { strategy } = main;
-    await api.parts.runs.route(id, 'main', strategy, [{ action: 'force', expert: '1.5', scope: {} }]);
-    const forced = api.parts.store.get(id)?.main.trace;
+    await api.services.runs.route(id, 'main', strategy, [{ action: 'force', expert: '1.5', scope: {} }]);
+    const forced = api.services.store.get(id)?.main.trace;
     assert.deepEqual([...(forced?.blocks[0]?.chosen.slice(-2) ?? [])], [5, -1]);
   });
 
@@ -71,19 +71,19 @@ describe('a mixture of experts', () => {
     };
     assert.deepEqual(await choose(title), [pool.title]);
     assert.equal(inUse(), name);
-    assert.equal(api.parts.engines.pool, path.join(extension().extensionPath, 'models', name));
+    assert.equal(api.services.engines.pool, path.join(extension().extensionPath, 'models', name));
     const { main } = await routed(api, await show('def mean(values):\n    return sum(values)\n'));
     assert.equal(main.trace?.source.name, title);
     assert.ok(main.trace.expertSets.every(({ scope }) => scope === 'layer'));
     assert.deepEqual(await choose(pool.title), [title]);
     assert.equal(inUse(), '');
-    assert.equal(api.parts.engines.pool, api.parts.engines.bundledPool);
+    assert.equal(api.services.engines.pool, api.services.engines.bundledPool);
   });
 
   it('is refused for a folder without a model', async () => {
-    const before = api.parts.engines.pool;
+    const before = api.services.engines.pool;
     const elsewhere = path.join(extension().extensionPath, 'test/fixtures');
     await choosing(elsewhere, () => vscode.commands.executeCommand('gander.openModel'));
-    assert.equal(api.parts.engines.pool, before);
+    assert.equal(api.services.engines.pool, before);
   });
 });

@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { routerOf } from '../../../src/strategies/index.js';
 import { RoutingHover } from '../../../src/editor/hover.js';
-import type { Parts } from '../../../src/commands/parts.js';
+import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { RoutingStore } from '../../../src/routing/store.js';
 import { words } from '../../../src/words/words.js';
@@ -12,10 +12,10 @@ const text = 'The quick brown fox jumps over the lazy dog.\n';
 
 describe('the page', () => {
   let api: TestApi;
-  let panels: Parts['panels'];
+  let panels: Services['panels'];
   before(async () => {
     api = await useTinyPool();
-    ({ panels } = await api.work());
+    ({ panels } = await api.features());
   });
   afterEach(closeAll);
 
@@ -32,7 +32,7 @@ describe('the page', () => {
   it('shows a text that is in an editor beside it', async () => {
     const { id } = await routed(api, await show(text));
     const { scene } = await until('the panel', () => panels.find(id));
-    assert.equal(scene.isTextInSight(), true);
+    assert.equal(scene.isTextVisible(), true);
   });
 
   it('needs no words in an English window', async () => {
@@ -71,7 +71,7 @@ describe('a panel whose model takes long', () => {
   afterEach(closeAll);
 
   it('appears before the model is loaded, says that it loads, and can be stopped', async () => {
-    const { service, store, panels, engines } = await api.work();
+    const { service, store, panels, engines } = await api.features();
     const source = engines.source;
     const original = source.describe.bind(source);
     let loaded = () => {};
@@ -120,7 +120,7 @@ describe('text that the model wrote', () => {
   afterEach(closeAll);
 
   it('is inserted at the end of the selection, and one undo removes it', async () => {
-    const { runs, store, panels } = await api.work();
+    const { runs, store, panels } = await api.features();
     const editor = await show(text);
     const { document } = editor;
     select(editor, 'brown fox');
@@ -148,15 +148,15 @@ describe('text that the model wrote', () => {
 
 describe('a hover', () => {
   let api: TestApi;
-  let panels: Parts['panels'];
+  let panels: Services['panels'];
   before(async () => {
     api = await useTinyPool();
-    ({ panels } = await api.work());
+    ({ panels } = await api.features());
   });
   afterEach(closeAll);
 
   const contents = (store: RoutingStore, document: vscode.TextDocument, offset: number) => {
-    const hover = new RoutingHover(store, api.parts.colours).provideHover(document, document.positionAt(offset));
+    const hover = new RoutingHover(store, api.services.colours).provideHover(document, document.positionAt(offset));
     const [content] = hover!.contents as vscode.MarkdownString[];
     return content!;
   };
@@ -169,13 +169,13 @@ describe('a hover', () => {
     await until('no panel', () => panel() === undefined);
 
     const offset = text.indexOf('fox') + 1;
-    const { value, isTrusted } = contents(api.parts.store, editor.document, offset);
+    const { value, isTrusted } = contents(api.services.store, editor.document, offset);
     assert.deepEqual(isTrusted, { enabledCommands: ['gander.openPanel'] });
     const links = [...value.matchAll(/\]\(command:([\w.]+)\?([^)]*)\)/g)];
     assert.equal(links.length, 1);
     const [, command, query] = links[0]!;
     assert.equal(command, 'gander.openPanel');
-    const token = api.parts.store.tokenAt(id, offset)!;
+    const token = api.services.store.tokenAt(id, offset)!;
     const args = JSON.parse(decodeURIComponent(query!)) as unknown[];
     assert.deepEqual(args, [id, token]);
 
@@ -185,7 +185,7 @@ describe('a hover', () => {
     const { scene } = await until('the panel with the focus', () => panels.active);
     assert.equal(scene.id, id);
     assert.equal(scene.token(), token);
-    assert.equal(editor.document.offsetAt(editor.selection.active), api.parts.store.tokenSpans(id)!.start[token]);
+    assert.equal(editor.document.offsetAt(editor.selection.active), api.services.store.tokenSpans(id)!.start[token]);
   });
 
   it('opens nothing for invalid numbers', async () => {
@@ -228,7 +228,7 @@ describe('a hover', () => {
       },
     };
     Object.assign(renamed.main.trace, { router: routerOf(renamed.main.strategy) });
-    const { store } = api.parts;
+    const { store } = api.services;
     const fake = {
       at: () => renamed,
       tokenAt: () => store.tokenAt(now.id, 5),

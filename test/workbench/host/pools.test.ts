@@ -41,11 +41,11 @@ describe('a person’s own pool', () => {
         ),
       ({ actions }) => (actions.includes(answer) ? answer : undefined),
     );
-  const ids = async () => (await api.parts.service.pool()).experts.map(({ id }) => id);
+  const ids = async () => (await api.services.service.pool()).experts.map(({ id }) => id);
   const inPool = () => readdirSync(path.join(pool, 'experts')).sort();
   const node = async (id: string) => {
-    const [top] = await api.parts.tree.getChildren();
-    return (await api.parts.tree.getChildren(top)).find((one) => one.kind === 'expert' && one.expert.id === id);
+    const [top] = await api.services.tree.getChildren();
+    return (await api.services.tree.getChildren(top)).find((one) => one.kind === 'expert' && one.expert.id === id);
   };
 
   it('takes an expert, and first says which one, how much and where to', async () => {
@@ -118,7 +118,7 @@ describe('a person’s own pool', () => {
   });
 
   it('is found again under Choose Model, and the one in use is marked', async () => {
-    const copy = path.join(api.parts.context.globalStorageUri.fsPath, 'pools/my-pool');
+    const copy = path.join(api.services.context.globalStorageUri.fsPath, 'pools/my-pool');
     cpSync(tinyPool(), copy, { recursive: true });
     try {
       let items: readonly vscode.QuickPickItem[] = [];
@@ -131,7 +131,7 @@ describe('a person’s own pool', () => {
         ],
         () => run('gander.choosePool'),
       );
-      assert.equal(api.parts.engines.pool, copy);
+      assert.equal(api.services.engines.pool, copy);
       assert.deepEqual(
         items.filter(({ description }) => description === 'current').map(({ detail }) => detail),
         [pool],

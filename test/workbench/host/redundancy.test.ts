@@ -59,12 +59,12 @@ describe('similar experts, and experts on trial', () => {
       /^Alpha \(rank-stabilised\) fits the pool and takes \d+(\.\d)?\s?% of the choices in this text; chance is 25(\.0)?\s?%\. Log-probability −\d+\.\d{3} → −\d+\.\d{3} nats a token: (no )?worse\.$/,
     );
     assert.deepEqual(said[0]!.actions, ['Add Expert']);
-    const { main, other } = api.parts.store.of(editor.document.uri.toString())[0]!;
+    const { main, other } = api.services.store.of(editor.document.uri.toString())[0]!;
     assert.equal(other?.title, 'with alpha');
     assert.equal(main.trace!.expertSets[0]!.experts.length, 3);
     assert.equal(other.trace!.expertSets[0]!.experts.length, 4);
     assert.deepEqual(readdirSync(path.join(folder, 'pool/experts')).sort(), ['Zeta', 'beta-10', 'beta-2']);
-    assert.equal((await api.parts.service.pool()).experts.length, 3);
+    assert.equal((await api.services.service.pool()).experts.length, 3);
   });
 
   it('says why an expert does not fit before it routes anything', async () => {
@@ -79,7 +79,7 @@ describe('similar experts, and experts on trial', () => {
       ),
     );
     assert.match(said[0]!.text, /already has an expert beta-2/);
-    assert.deepEqual(api.parts.store.of(editor.document.uri.toString()), []);
+    assert.deepEqual(api.services.store.of(editor.document.uri.toString()), []);
   });
 
   it('asks for a text before it asks for a folder', async () => {

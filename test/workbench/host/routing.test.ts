@@ -31,7 +31,7 @@ describe('routing a text', () => {
     const editor = await show(text);
     select(editor, 'brown fox', 'SELECT name');
     await vscode.commands.executeCommand('gander.routeSelection');
-    const all = api.parts.store.of(editor.document.uri.toString());
+    const all = api.services.store.of(editor.document.uri.toString());
     assert.deepEqual(all.map(({ main }) => main.trace!.sequences[0]!.text).reverse(), ['brown fox', 'SELECT name']);
   });
 
@@ -39,7 +39,7 @@ describe('routing a text', () => {
     const editor = await show(text);
     await routed(api, editor);
     const busy: boolean[] = [];
-    const listening = api.parts.engines.onDidChangeState((state) => busy.push(state.name === 'ready' && state.busy));
+    const listening = api.services.engines.onDidChangeState((state) => busy.push(state.name === 'ready' && state.busy));
     const found = await hover(editor.document, text.indexOf('fox') + 1);
     listening.dispose();
     assert.match(found, /PHATGOOSE/);
@@ -62,17 +62,17 @@ describe('routing a text', () => {
     const { id } = await routed(api, editor);
     const start = text.indexOf('SELECT');
     await editor.edit((edit) => edit.insert(new vscode.Position(0, 0), 'Well. '));
-    assert.deepEqual(api.parts.store.get(id)!.span, { start: start + 6, end: start + 17 });
-    assert.equal(api.parts.store.get(id)!.stale, false);
+    assert.deepEqual(api.services.store.get(id)!.span, { start: start + 6, end: start + 17 });
+    assert.equal(api.services.store.get(id)!.stale, false);
     assert.match(await hover(editor.document, start + 8), /Gander/);
     await editor.edit((edit) => edit.insert(editor.document.positionAt(start + 13), 'X'));
-    assert.equal(api.parts.store.get(id)!.stale, true);
+    assert.equal(api.services.store.get(id)!.stale, true);
     const before = await hover(editor.document, start + 8);
     assert.match(before, /Gander/);
     assert.doesNotMatch(before, /has.changed/);
     assert.match(await hover(editor.document, start + 17), /has.changed/);
     await vscode.commands.executeCommand('undo');
-    await until('fresh again', () => !api.parts.store.get(id)!.stale);
+    await until('fresh again', () => !api.services.store.get(id)!.stale);
   });
 
   it('gives results to other extensions', async () => {
@@ -85,7 +85,7 @@ describe('routing a text', () => {
     const trace = await api.route('Told to others.');
     const [sequence, block] = [trace.sequences[0]!, trace.blocks[0]!];
     assert.equal(sequence.text, 'Told to others.');
-    assert.equal(block.score!.length, trace.sites.length * sequence.tokens.count * block.experts);
+    assert.equal(block.score!.length, trace.modules.length * sequence.tokens.count * block.experts);
   });
 
   it('rejects requests of other extensions with a code and a remedy', async () => {
@@ -128,7 +128,7 @@ describe('routing a text', () => {
     const cell = new vscode.NotebookCellData(vscode.NotebookCellKind.Code, 'print("honk")', 'python');
     const notebook = await vscode.workspace.openNotebookDocument('jupyter-notebook', new vscode.NotebookData([cell]));
     const { document } = notebook.cellAt(0);
-    const { main } = await api.parts.desk.route(document, { start: 0, end: document.getText().length });
+    const { main } = await api.services.documentRouter.route(document, { start: 0, end: document.getText().length });
     assert.equal(main.trace!.sequences[0]!.text, 'print("honk")');
     assert.match(await hover(document, 2), /Gander/);
   });
@@ -174,7 +174,7 @@ describe('routing a text', () => {
     const editor = await show(text);
     const { main } = await routed(api, editor);
     const { document } = editor;
-    const underlined = () => [...underlines(api.parts.store, document, api.parts.colours).bySlot.values()].flat();
+    const underlined = () => [...underlines(api.services.store, document, api.services.colours).bySlot.values()].flat();
     assert.deepEqual(underlined(), []);
     await vscode.commands.executeCommand('gander.toggleDecorations');
     const covered = underlined().reduce((sum, range) => sum + document.getText(range).length, 0);
@@ -212,7 +212,7 @@ describe('what cannot be routed', () => {
 
   const firstPart = (editor: vscode.TextEditor) =>
     until('the first part', () => {
-      const found = api.parts.store.of(editor.document.uri.toString())[0];
+      const found = api.services.store.of(editor.document.uri.toString())[0];
       return found?.main.trace && !found.main.running ? found.main.trace.sequences[0]!.tokens.count : undefined;
     });
 
@@ -222,17 +222,17 @@ describe('what cannot be routed', () => {
       await vscode.commands.executeCommand('gander.routeSelection');
     });
     assert.deepEqual(said, []);
-    const [{ id, main }] = api.parts.store.of(editor.document.uri.toString()) as [Routed];
+    const [{ id, main }] = api.services.store.of(editor.document.uri.toString()) as [Routed];
     assert.match(main.error!.message, /5100000|5,100,000/);
-    const { panels } = await api.work();
+    const { panels } = await api.features();
     await panels.find(id)!.scene.handle({ type: 'firstPart' });
     assert.ok((await firstPart(editor)) > 10);
   });
 
   it('includes 5 MB with the panel closed: one message that offers to route the first part, which works', async () => {
     const editor = await show(tooLong);
-    const { panels } = await api.work();
-    const unlisten = api.parts.store.onChange(({ routed: { id, main } }) => {
+    const { panels } = await api.features();
+    const unlisten = api.services.store.onChange(({ routed: { id, main } }) => {
       if (main.error) panels.find(id)?.panel.dispose();
     });
     let said;
@@ -256,7 +256,7 @@ describe('what cannot be routed', () => {
     await closeAll();
     await until('no editor', () => !vscode.window.activeTextEditor);
     for (const command of ['gander.routeSelection', 'gander.saveTrace', 'gander.attribute']) {
-      api.parts.store.clear();
+      api.services.store.clear();
       const said = await hearing(async () => {
         await vscode.commands.executeCommand(command);
       });
@@ -283,7 +283,7 @@ describe('the bundled pool', () => {
   let api: TestApi;
   before(async function () {
     api = await useTinyPool();
-    if (!existsSync(path.join(api.parts.engines.bundledPool, 'pool.json'))) this.skip();
+    if (!existsSync(path.join(api.services.engines.bundledPool, 'pool.json'))) this.skip();
     await set('pool', undefined);
   });
   after(useTinyPool);

@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import type { Parts } from '../../../src/commands/parts.js';
+import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Page } from '../../../src/panel/page.js';
 import { closeAll, hearing, routed, show, useTinyPool } from './helpers.js';
@@ -9,10 +9,10 @@ const text = 'The quick brown fox jumps over the lazy dog.\n';
 
 describe('the tour', () => {
   let api: TestApi;
-  let parts: Parts;
+  let services: Services;
   before(async () => {
     api = await useTinyPool();
-    parts = await api.work();
+    services = await api.features();
   });
   afterEach(closeAll);
 
@@ -23,7 +23,7 @@ describe('the tour', () => {
   /** Returns the pages on which a tour was started during `body`. */
   async function started(body: () => Promise<unknown>): Promise<Page[]> {
     const pages = new Set<Page>();
-    const { panels } = parts;
+    const { panels } = services;
     const show = panels.show.bind(panels);
     panels.show = (...args) => {
       const open = show(...args);
@@ -46,13 +46,13 @@ describe('the tour', () => {
     const { id } = await routed(api, await show(text));
     const said = await hearing(async () => {
       const pages = await started(take);
-      assert.deepEqual(pages, [parts.panels.find(id)?.page]);
+      assert.deepEqual(pages, [services.panels.find(id)?.page]);
     });
     assert.deepEqual(said, []);
   });
 
   it('offers a sample if nothing is routed, and does nothing if it is declined', async () => {
-    parts.store.clear();
+    services.store.clear();
     const said = await hearing(async () => {
       assert.deepEqual(await started(take), []);
     });
@@ -64,7 +64,7 @@ describe('the tour', () => {
   });
 
   it('routes the sample if it is accepted, and begins there', async () => {
-    parts.store.clear();
+    services.store.clear();
     const said = await hearing(
       async () => {
         const pages = await started(take);
@@ -73,9 +73,9 @@ describe('the tour', () => {
       ({ actions }) => actions[0],
     );
     assert.equal(said.length, 1);
-    const sample = parts.store.latest;
+    const sample = services.store.latest;
     assert.ok(sample?.main.trace);
     assert.match(sample.main.text, /^# Release notes/);
-    assert.equal(parts.panels.isShown(sample.id), true);
+    assert.equal(services.panels.isShown(sample.id), true);
   });
 });

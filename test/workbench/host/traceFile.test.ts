@@ -1,18 +1,18 @@
 import * as assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { Parts } from '../../../src/commands/parts.js';
+import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import { answering, closeAll, extension, hearing, routed, show, tinyPool, until, useTinyPool } from './helpers.js';
 
 describe('a trace file', () => {
   let api: TestApi;
-  let traces: Parts['traces'];
+  let traces: Services['traces'];
   const folder = () => vscode.workspace.workspaceFolders![0]!.uri;
   const file = (name: string) => vscode.Uri.joinPath(folder(), `${name}.gander.safetensors`);
   before(async () => {
     api = await useTinyPool();
-    ({ traces } = await api.work());
+    ({ traces } = await api.features());
   });
   afterEach(closeAll);
 
@@ -35,18 +35,18 @@ describe('a trace file', () => {
 
   it('is saved, and opens again without an engine', async () => {
     await save('Geese fly south.', 'one');
-    const { trace } = api.parts.store.latest!.main;
+    const { trace } = api.services.store.latest!.main;
     await closeAll();
     // So that the expert tree is hidden, because it would ask for the pool.
     await vscode.commands.executeCommand('workbench.view.explorer');
-    api.parts.engines.reload();
+    api.services.engines.reload();
     await vscode.commands.executeCommand('vscode.open', file('one'));
     await until('its editor', () => openEditors().length === 1);
     const { scene } = await until('the trace', () => traces.active);
     assert.equal(scene.trace!.sequences[0]!.text, 'Geese fly south.');
     assert.deepEqual(scene.trace!.blocks[0]!.score, trace!.blocks[0]!.score);
     assert.deepEqual(scene.trace!.blocks[0]!.chosen, trace!.blocks[0]!.chosen);
-    assert.equal(api.parts.engines.state.name, 'stopped');
+    assert.equal(api.services.engines.state.name, 'stopped');
   });
 
   it('is compared with another', async () => {

@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import type { Parts } from '../../../src/commands/parts.js';
+import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import { answering, closeAll, picking, routed, show, until, useTinyPool } from './helpers.js';
 
@@ -11,20 +11,20 @@ const strategy = (name: string) => (items: readonly vscode.QuickPickItem[]) =>
 
 describe('what if', () => {
   let api: TestApi;
-  let panels: Parts['panels'];
+  let panels: Services['panels'];
   let id: number;
   before(async () => {
     api = await useTinyPool();
-    ({ panels } = await api.work());
+    ({ panels } = await api.features());
   });
   beforeEach(async () => {
     id = (await routed(api, await show(text))).id;
   });
   afterEach(closeAll);
 
-  const main = () => api.parts.store.get(id)!.main;
+  const main = () => api.services.store.get(id)!.main;
   const expertNode = async (index = 0) => {
-    const pool = await api.parts.service.pool();
+    const pool = await api.services.service.pool();
     return { kind: 'expert', expert: pool.experts[index]!, index, label: '' } as const;
   };
 
@@ -102,20 +102,20 @@ describe('what if', () => {
     const { trace } = main();
     assert.ok(trace!.sequences[0]!.text!.startsWith(text));
     assert.ok(trace!.sequences[0]!.tokens.count > 4);
-    assert.equal(api.parts.store.get(id)!.stale, false);
-    const spans = api.parts.store.tokenSpans(id)!;
+    assert.equal(api.services.store.get(id)!.stale, false);
+    const spans = api.services.store.tokenSpans(id)!;
     assert.ok(spans.end.every((end) => end <= text.length));
     // Its panel distinguishes the written text from the given one.
     const { scene } = panels.find(id)!;
     assert.equal(scene.side('main')!.given, text.length);
-    assert.equal(scene.isTextInSight(), false);
+    assert.equal(scene.isTextVisible(), false);
   });
 
   it('compares with another strategy', async () => {
     await picking([(items) => items[0], strategy('base')], async () => {
       await vscode.commands.executeCommand('gander.compareWith');
     });
-    const { other } = api.parts.store.get(id)!;
+    const { other } = api.services.store.get(id)!;
     assert.equal(other!.trace!.router.name, 'base');
     assert.equal(other!.trace!.sequences[0]!.text, text);
   });
@@ -153,22 +153,22 @@ describe('the engine', () => {
   it('is started again by the next request after it was killed', async () => {
     const editor = await show('A goose.');
     await routed(api, editor);
-    const pid = api.parts.engines.engine.pid;
+    const pid = api.services.engines.engine.pid;
     assert.ok(pid);
     process.kill(pid, 'SIGKILL');
-    await until('its end is noticed', () => api.parts.engines.engine.pid !== pid);
+    await until('its end is noticed', () => api.services.engines.engine.pid !== pid);
     const next = await show('Another goose.');
     assert.equal((await routed(api, next)).main.trace!.sequences[0]!.text, 'Another goose.');
-    assert.notEqual(api.parts.engines.engine.pid, pid);
+    assert.notEqual(api.services.engines.engine.pid, pid);
   });
 
   it('restarts when told to', async () => {
     await routed(api, await show('A third goose.'));
-    const pid = api.parts.engines.engine.pid;
+    const pid = api.services.engines.engine.pid;
     await vscode.commands.executeCommand('gander.restartEngine');
     await until(
       'another child',
-      () => api.parts.engines.engine.pid !== undefined && api.parts.engines.engine.pid !== pid,
+      () => api.services.engines.engine.pid !== undefined && api.services.engines.engine.pid !== pid,
     );
   });
 });

@@ -88,7 +88,7 @@ describe('gander-serve behind the extension', () => {
 function expectAlike(a: Trace, b: Trace): void {
   expect([...a.sequences[0]!.tokens.ids!]).toEqual([...b.sequences[0]!.tokens.ids!]);
   expect([...a.sequences[0]!.tokens.start!]).toEqual([...b.sequences[0]!.tokens.start!]);
-  expect(a.sites.map(({ path: at }) => at)).toEqual(b.sites.map(({ path: at }) => at));
+  expect(a.modules.map(({ path: at }) => at)).toEqual(b.modules.map(({ path: at }) => at));
   expect([...a.blocks[0]!.chosen]).toEqual([...b.blocks[0]!.chosen]);
   for (const column of ['score', 'weight'] as const)
     expect(gap(a.blocks[0]![column]!, b.blocks[0]![column]!)).toBeLessThan(1e-4);

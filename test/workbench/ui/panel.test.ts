@@ -58,7 +58,7 @@ describe('the page saves', () => {
     expect(trace.sequences[0]!.text).toBe(flock.join('\n'));
     expect(trace.sequences[0]!.done).toBe(trace.sequences[0]!.tokens.count);
     expect(trace.expertSets[0]!.experts).toHaveLength(4);
-    expect(trace.blocks[0]!.score).toHaveLength(trace.sites.length * trace.sequences[0]!.tokens.count * 4);
+    expect(trace.blocks[0]!.score).toHaveLength(trace.modules.length * trace.sequences[0]!.tokens.count * 4);
   });
 
   step('CSV, with a row per token or per choice', async () => {
@@ -71,7 +71,7 @@ describe('the page saves', () => {
     const cells = (await saved(words.saveCells, 'csv')).toString().trim().split('\r\n');
     expect(cells[0]).toMatch(/^token,.*weight/);
     const [{ k, chosen, weight }] = trace.blocks as [Block];
-    expect(cells).toHaveLength(1 + count * trace.sites.length * k);
+    expect(cells).toHaveLength(1 + count * trace.modules.length * k);
     // All of them.
     const columns = cells[0]!.split(',');
     const told = cells.slice(1).map((row) => {
@@ -81,11 +81,11 @@ describe('the page saves', () => {
       const of = (name: string) => fields[columns.indexOf(name)]!;
       return `${of('token')} ${of('module')} ${of('rank')} ${of('expert')} ${of('weight')}`;
     });
-    const traced = trace.sites.flatMap((site, s) =>
+    const traced = trace.modules.flatMap((module, s) =>
       Array.from({ length: count * k }, (_, i) => {
         const at = s * count * k + i;
         const expert = trace.expertSets[0]!.experts[chosen[at]!]!;
-        return `${Math.floor(i / k)} ${site.path} ${(i % k) + 1} ${expert.id} ${Number(weight![at]!.toPrecision(8))}`;
+        return `${Math.floor(i / k)} ${module.path} ${(i % k) + 1} ${expert.id} ${Number(weight![at]!.toPrecision(8))}`;
       }),
     );
     expect(told.sort()).toEqual(traced.sort());

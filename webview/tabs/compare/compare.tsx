@@ -15,7 +15,7 @@ import { Figure, Part } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
 import { rowsOf } from '../../components/table.js';
 import { fixed, percent, signed, t } from '../../look/strings.js';
-import { parts } from '../../scope/load.js';
+import { scopeCode } from '../../scope/load.js';
 import { LogProb } from '../shared/logProb.js';
 import { sideName } from '../../store/sides.js';
 import { choosing, filledIn, strategyTitle } from '../../store/strategies.js';
@@ -27,14 +27,14 @@ export function Compare() {
   // Of the text that the user is looking at.
   const wanted = store.view.selection.value.sequence;
   const scope = store.scope.value?.sequence === wanted ? store.scope.value : undefined;
-  const found = store.work.differences(main, other, scope)?.[wanted];
+  const found = store.background.differences(main, other, scope)?.[wanted];
   if (!found) return <p class="hint">{t('compareWaiting')}</p>;
   const hasChoices = store.differBy.value === 'choices';
   return (
     <>
       <Sides />
       {!hasChoices && <Fixed />}
-      {scope && <p class="caption about">{t('summaryOf', parts.code.value!.scopeName(store, scope))}</p>}
+      {scope && <p class="caption about">{t('summaryOf', scopeCode.code.value!.scopeName(store, scope))}</p>}
       {main.sequences.length > 1 && <p class="caption">{t('ofSequence', t(main.sequences[wanted]!.role))}</p>}
       <Part name="agreement" title={t('inNumbers')}>
         <dl class="numbers">
@@ -54,7 +54,7 @@ export function Compare() {
       {isCutAlike(main, other, wanted) === false && <p class="hint">{t('compareCut')}</p>}
       {hasChoices && found.layers.length > 0 && <ByLayer found={found} />}
       {hasChoices && found.usage && <UsageFigure usage={found.usage} />}
-      {hasChoices && !found.usage && found.sites.length > 0 && <p class="hint">{t('compareUsageNone')}</p>}
+      {hasChoices && !found.usage && found.modules.length > 0 && <p class="hint">{t('compareUsageNone')}</p>}
       <Most sequence={main.sequences[wanted]!} index={wanted} found={found} hasChoices={hasChoices} />
       <Button press={() => store.send({ type: 'closeCompare' })} data-focus="compare-stop">
         {t('compareStop')}
@@ -146,10 +146,10 @@ function ByLayer({ found: { all, byLayer, layers } }: { readonly found: Differen
 
 function UsageFigure({ usage: { experts, change } }: { readonly usage: NonNullable<Difference['usage']> }) {
   const store = useStore();
-  const sight = store.main.sight.value;
-  if (!sight) return null;
-  const looks = store.main.looks.value(sight.set);
-  const known = experts.map((_, e) => e).filter((e) => e < sight.set.experts.length);
+  const shownExperts = store.main.shownExperts.value;
+  if (!shownExperts) return null;
+  const looks = store.main.looks.value(shownExperts.set);
+  const known = experts.map((_, e) => e).filter((e) => e < shownExperts.set.experts.length);
   return (
     <Figure
       name="compareUsage"
@@ -175,7 +175,7 @@ function UsageFigure({ usage: { experts, change } }: { readonly usage: NonNullab
 function Most({
   sequence,
   index,
-  found: { alignment, flips, sites, logProb },
+  found: { alignment, flips, modules, logProb },
   hasChoices,
 }: {
   readonly sequence: Sequence;
@@ -188,8 +188,8 @@ function Most({
   const title = t(hasChoices ? 'compareMost' : 'compareMostChanged');
   const list = Array.from({ length: columns }, (_, c) => {
     let changed = 0;
-    if (alignment.same[c]) for (let s = 0; s < sites.length; s++) if (flips[s * columns + c]! > 0) changed++;
-    return { token: alignment.a[c]!, share: changed / sites.length, change: logProb[c]! };
+    if (alignment.same[c]) for (let s = 0; s < modules.length; s++) if (flips[s * columns + c]! > 0) changed++;
+    return { token: alignment.a[c]!, share: changed / modules.length, change: logProb[c]! };
   })
     .map((one) => ({ ...one, size: hasChoices ? one.share : Math.abs(one.change) }))
     .filter(({ token, size }) => token >= 0 && size > 0)

@@ -1,6 +1,6 @@
 /** One token at one routed module: who was chosen, with what weight, and by how much. */
 import { sort } from 'd3-array';
-import { chosenAt, isKnown, rowsAt, sharedSites } from '../../../src/trace/model/access.js';
+import { chosenAt, isKnown, rowsAt, sharedModules } from '../../../src/trace/model/access.js';
 import { certaintyAt, distribution } from '../../../src/trace/figures/distribution.js';
 import { scoreName } from '../../../src/trace/text/label.js';
 import { forcedAt, selectionScores } from '../../../src/trace/model/selection.js';
@@ -12,22 +12,22 @@ import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
 import { choicesAt, type Choice } from '../../map/model.js';
 import type { Looks } from '../../look/looks.js';
-import { expertName, plainName, siteName } from '../../look/names.js';
+import { expertName, plainName, moduleName } from '../../look/names.js';
 import { fixed, kindName, percent, t } from '../../look/strings.js';
 
 interface Props {
   readonly trace: Trace;
-  readonly site: number;
+  readonly module: number;
   readonly sequence: number;
   readonly token: number;
   readonly looks: (set: ExpertSet) => Looks;
 }
 
 export function CellDetail(props: Props) {
-  const { trace, site: s, sequence, token } = props;
-  const site = trace.sites[s]!;
-  if (site.sequence !== sequence) return <p class="sentence">{t('detailElsewhere', siteName(site))}</p>;
-  if (!isKnown(rowsAt(trace, s), token)) return <p class="sentence">{t('detailUnknown', siteName(site))}</p>;
+  const { trace, module: s, sequence, token } = props;
+  const module = trace.modules[s]!;
+  if (module.sequence !== sequence) return <p class="sentence">{t('detailElsewhere', moduleName(module))}</p>;
+  if (!isKnown(rowsAt(trace, s), token)) return <p class="sentence">{t('detailUnknown', moduleName(module))}</p>;
   return (
     <>
       <Sentences {...props} />
@@ -38,11 +38,11 @@ export function CellDetail(props: Props) {
   );
 }
 
-function Sentences({ trace, site: s, token }: Props) {
+function Sentences({ trace, module: s, token }: Props) {
   const store = useStore();
   const rows = rowsAt(trace, s);
-  const { site, set } = rows;
-  const part = sharedSites(trace, { module: site.path, sequence: site.sequence })!;
+  const { module, set } = rows;
+  const part = sharedModules(trace, { module: module.path, sequence: module.sequence })!;
   const named = (list: readonly Choice[], of: ExpertSet) =>
     list
       .map(({ expert, weight }) => {
@@ -54,9 +54,9 @@ function Sentences({ trace, site: s, token }: Props) {
   const certainty = certaintyAt(trace, rows, token);
   const said: string[] = [];
   if (applied.length === 0) said.push(t('detailCellNone'));
-  else if (set.scope === 'pool' && !site.stack)
-    said.push(t('detailCell', String(site.layer), kindName(site.kind), named(applied, set)));
-  else said.push(t('detailCellAt', siteName(site), named(applied, set)));
+  else if (set.scope === 'pool' && !module.stack)
+    said.push(t('detailCell', String(module.layer), kindName(module.kind), named(applied, set)));
+  else said.push(t('detailCellAt', moduleName(module), named(applied, set)));
   if (applied.length > 0 && !rows.weight) said.push(t('weightNone'));
   if (forcedAt(rows, token) >= 0) said.push(t('detailForced'));
   else if (trace.router.k === undefined && rows.score) said.push(t('detailFixed'));
@@ -68,7 +68,7 @@ function Sentences({ trace, site: s, token }: Props) {
   if (Number.isFinite(entropy))
     said.push(t('detailEntropy', t(entropy < 0.6 ? 'detailPeaked' : entropy < 0.9 ? 'detailSpread' : 'detailEven')));
   const before = store.main.before.value;
-  const earlier = before && sharedSites(before, { module: site.path, sequence: site.sequence });
+  const earlier = before && sharedModules(before, { module: module.path, sequence: module.sequence });
   if (earlier) {
     const was = choicesAt(before, earlier, token);
     const isSame =
@@ -86,15 +86,15 @@ function placed(rows: ReturnType<typeof rowsAt>, token: number): Choice[] {
   })).filter(({ expert }) => expert >= 0);
 }
 
-function Numbers({ trace, site, token }: Props) {
-  const rows = rowsAt(trace, site);
-  const { margin, entropy, mass } = certaintyAt(trace, rows, token);
+function Numbers({ trace, module, token }: Props) {
+  const rows = rowsAt(trace, module);
+  const { margin, entropy, topKProbability } = certaintyAt(trace, rows, token);
   const { contribution, k, set } = rows;
-  const moved = [...chosenAt(rows, token)].flatMap((e, i) =>
+  const contributions = [...chosenAt(rows, token)].flatMap((e, i) =>
     e >= 0 && contribution ? [`${plainName(set, e)} ${percent(contribution[token * k + i]!)}`] : [],
   );
   const hasScores = rows.score !== undefined || rows.selection !== undefined;
-  if (!hasScores && moved.length === 0) return null;
+  if (!hasScores && contributions.length === 0) return null;
   return (
     <Part name="cell" title={t('inNumbers')}>
       <dl class="numbers">
@@ -104,14 +104,14 @@ function Numbers({ trace, site, token }: Props) {
             <dd>{fixed(margin)}</dd>
             <dt>{t('entropy')}</dt>
             <dd>{fixed(entropy)}</dd>
-            <dt>{t('topMass')}</dt>
-            <dd>{percent(mass)}</dd>
+            <dt>{t('topKProbability')}</dt>
+            <dd>{percent(topKProbability)}</dd>
           </>
         )}
-        {moved.length > 0 && (
+        {contributions.length > 0 && (
           <>
             <dt title={t('contributionHint')}>{t('contribution')}</dt>
-            <dd>{moved.join(', ')}</dd>
+            <dd>{contributions.join(', ')}</dd>
           </>
         )}
       </dl>
@@ -119,9 +119,9 @@ function Numbers({ trace, site, token }: Props) {
   );
 }
 
-function Scores({ trace, site, token, looks }: Props) {
+function Scores({ trace, module, token, looks }: Props) {
   const store = useStore();
-  const rows = rowsAt(trace, site);
+  const rows = rowsAt(trace, module);
   const scores = selectionScores(rows, token);
   const name = scoreName(trace);
   if (!scores) return <p class="hint">{t(store.main.scoresFollow.value ? `${name}Later` : `${name}None`)}</p>;
@@ -172,9 +172,9 @@ function Scores({ trace, site, token, looks }: Props) {
 /** Nobody reads more bars than this; the table has everything. */
 const most = 40;
 
-function TryWhatIf({ trace, site: s, token }: Props) {
+function TryWhatIf({ trace, module: s, token }: Props) {
   const store = useStore();
-  const { site, set } = rowsAt(trace, s);
+  const { module, set } = rowsAt(trace, s);
   const lead = placed(rowsAt(trace, s), token)[0]?.expert;
   if (lead === undefined) return null;
   return (
@@ -185,12 +185,12 @@ function TryWhatIf({ trace, site: s, token }: Props) {
           whatIf: {
             ...store.view.whatIf.peek(),
             expert: set.experts[lead]!.id,
-            where: `module:${site.path}`,
+            where: `module:${module.path}`,
             tokenOnly: true,
           },
         });
       }}
-      title={t('tryWhatIfHint', expertName(set, lead, site))}
+      title={t('tryWhatIfHint', expertName(set, lead, module))}
       reason={inability(store, 'whatIf')}
       data-focus="detail-whatif"
     >

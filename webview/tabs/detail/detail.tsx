@@ -1,11 +1,11 @@
 /** The selected cell, layer or token: who leads, by how much, and how close it was, in bars and in words. */
 import {
   layersOf,
-  sharedSites,
-  sitesOf,
+  sharedModules,
+  modulesOf,
   textTokens,
   type Layer,
-  type SharedSites,
+  type SharedModules,
 } from '../../../src/trace/model/access.js';
 import { tokenLabel, visible } from '../../../src/trace/text/label.js';
 import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
@@ -18,10 +18,10 @@ import { Badge, ExpertLabel } from '../../components/expert.js';
 import { Figure, Part } from '../../components/figure.js';
 import { rowsOf } from '../../components/table.js';
 import { choicesAt, type Choice } from '../../map/model.js';
-import { layerKey } from '../../../src/trace/model/sight.js';
-import { layerOf } from '../../../src/trace/model/sight.js';
+import { layerKey } from '../../../src/trace/model/shownExperts.js';
+import { layerOf } from '../../../src/trace/model/shownExperts.js';
 import { classOf } from '../../look/looks.js';
-import { expertName, layerName, plainName, siteName, tokenPlace } from '../../look/names.js';
+import { expertName, layerName, plainName, moduleName, tokenPlace } from '../../look/names.js';
 import { fixed, kindName, percent, t } from '../../look/strings.js';
 import { CellDetail } from './cell.js';
 import { UsageFigure } from '../shared/usage.js';
@@ -37,12 +37,12 @@ export function Detail() {
   if (!trace) return <p class="hint">{t('needsTrace')}</p>;
   if (token < 0) return <HowTo trace={trace} />;
   const own = trace.sequences[sequence]!;
-  const chosen = store.siteIn[name].value;
+  const chosen = store.moduleIn[name].value;
   const layer = layerOf(trace, store.view.selection.value.layer);
   // In a layer with one router there is nothing else to describe.
   const only = layer && onlyRouter(trace, layer);
-  const site = chosen < 0 && only !== undefined ? only : chosen;
-  const where = site >= 0 ? siteName(trace.sites[site]!) : layer ? layerName(layer) : '';
+  const module = chosen < 0 && only !== undefined ? only : chosen;
+  const where = module >= 0 ? moduleName(trace.modules[module]!) : layer ? layerName(layer) : '';
   const isLine = end > token + 1;
   const place = isLine
     ? t('detailTokens', token + 1, end, own.tokens.count)
@@ -61,13 +61,13 @@ export function Detail() {
         <span class="faint">{what.filter(Boolean).join(' · ')}</span>
         <span class="spring" />
         <span class="links">
-          {site >= 0 && site !== only && (
-            <Button press={() => store.select({ site: -1 })} class="link" data-focus="detail-layer">
+          {module >= 0 && module !== only && (
+            <Button press={() => store.select({ module: -1 })} class="link" data-focus="detail-layer">
               {t('backToLayer')}
             </Button>
           )}
           {layer && (
-            <Button press={() => store.select({ layer: '', site: -1 })} class="link" data-focus="detail-token">
+            <Button press={() => store.select({ layer: '', module: -1 })} class="link" data-focus="detail-token">
               {t(isLine ? 'backToLine' : 'backToToken')}
             </Button>
           )}
@@ -75,16 +75,16 @@ export function Detail() {
       </header>
       {token >= own.done ? (
         <p class="hint">{t('emptyRunning')}</p>
-      ) : site >= 0 && !isLine ? (
-        <CellDetail trace={trace} site={site} sequence={sequence} token={token} looks={side.looks.value} />
-      ) : site >= 0 ? (
+      ) : module >= 0 && !isLine ? (
+        <CellDetail trace={trace} module={module} sequence={sequence} token={token} looks={side.looks.value} />
+      ) : module >= 0 ? (
         <Shares
           trace={trace}
           sequence={sequence}
           token={token}
           end={end}
           layer={layer}
-          module={trace.sites[site]!.path}
+          module={trace.modules[module]!.path}
         />
       ) : (
         <Overview trace={trace} sequence={sequence} token={token} end={end} layer={layer} />
@@ -95,30 +95,30 @@ export function Detail() {
 
 /** A layer's routed module if it is the only one and has its own experts; otherwise undefined. */
 function onlyRouter(trace: Trace, layer: Layer): number | undefined {
-  const [first, ...others] = sitesOf(trace, layer);
-  const isOwn = first !== undefined && trace.expertSets[trace.sites[first]!.expertSet]!.scope === 'layer';
-  return isOwn && others.length === 0 ? first : undefined;
+  const [first, ...others] = modulesOf(trace, layer);
+  const hasLayerExperts = first !== undefined && trace.expertSets[trace.modules[first]!.expertSet]!.scope === 'layer';
+  return hasLayerExperts && others.length === 0 ? first : undefined;
 }
 
 /** Shown before anything is selected: what there is to see, and the whole run in one chart. */
 function HowTo({ trace }: { readonly trace: Trace }) {
-  const sight = useStore().main.sight.value;
-  const part = sight?.parts.find((one) => one !== undefined);
+  const shownExperts = useStore().main.shownExperts.value;
+  const part = shownExperts?.parts.find((one) => one !== undefined);
   return (
     <>
       <h2>{t('howTitle')}</h2>
       <ul class="how">
         <li>
-          {sight?.layer
-            ? t('howTextLayer', layerName(sight.layer))
+          {shownExperts?.layer
+            ? t('howTextLayer', layerName(shownExperts.layer))
             : trace.sequences.length > 1
               ? t('howTexts')
-              : t('howText', trace.sites.length)}
+              : t('howText', trace.modules.length)}
         </li>
-        <li>{t(sight?.layer ? 'howGridOwn' : 'howGrid')}</li>
+        <li>{t(shownExperts?.layer ? 'howGridOwn' : 'howGrid')}</li>
         <li>{t('howSelect')}</li>
       </ul>
-      {part && textTokens(part.sequence).length > 0 && <UsageFigure trace={trace} sites={part} />}
+      {part && textTokens(part.sequence).length > 0 && <UsageFigure trace={trace} modules={part} />}
     </>
   );
 }
@@ -132,7 +132,7 @@ interface At {
 }
 
 /** The experts chosen at some routed modules, the largest share first. */
-function chosenOf({ trace, token, end }: At, part: SharedSites): Choice[] {
+function chosenOf({ trace, token, end }: At, part: SharedModules): Choice[] {
   if (end === token + 1) return choicesAt(trace, part, token);
   const shares = shareOfTokens(trace, part, token, end);
   return ranked(shares).map((expert) => ({ expert, weight: shares[expert]! }));
@@ -142,18 +142,18 @@ function chosenOf({ trace, token, end }: At, part: SharedSites): Choice[] {
 function Overview({ layer, ...at }: At & { readonly layer: Layer | undefined }) {
   const { trace, sequence } = at;
   const about = { ...layer, sequence };
-  const count = sitesOf(trace, about).length;
-  const sites = sharedSites(trace, about);
+  const count = modulesOf(trace, about).length;
+  const modules = sharedModules(trace, about);
   return (
     <>
       {count === 0 ? (
         <p class="sentence">{t('detailElsewhere', layer ? layerName(layer) : t('everywhere'))}</p>
-      ) : sites ? (
+      ) : modules ? (
         <Shares {...at} layer={layer} />
       ) : (
-        <p class="sentence">{t('detailOwnExperts')}</p>
+        <p class="sentence">{t('detailLayerExperts')}</p>
       )}
-      {layer ? <BySite {...at} layer={layer} /> : <ByLayer {...at} />}
+      {layer ? <ByModule {...at} layer={layer} /> : <ByLayer {...at} />}
     </>
   );
 }
@@ -167,21 +167,21 @@ function Shares({
   module,
 }: At & { readonly layer: Layer | undefined; readonly module?: string }) {
   const store = useStore();
-  const sites = sharedSites(trace, { ...layer, sequence, module });
-  if (!sites) return <p class="sentence">{t('detailElsewhere', layer ? layerName(layer) : t('everywhere'))}</p>;
-  const count = sites.sites.length;
-  const isWeighed = measureOf(trace, sites.sites, 'weight') === 'weight';
-  const looks = store.main.looks.value(sites.set);
+  const modules = sharedModules(trace, { ...layer, sequence, module });
+  if (!modules) return <p class="sentence">{t('detailElsewhere', layer ? layerName(layer) : t('everywhere'))}</p>;
+  const count = modules.modules.length;
+  const isWeighed = measureOf(trace, modules.modules, 'weight') === 'weight';
+  const looks = store.main.looks.value(modules.set);
   const isLine = end > token + 1;
-  const shares = shareOfTokens(trace, sites, token, end);
+  const shares = shareOfTokens(trace, modules, token, end);
   const order = ranked(shares);
   const first = order[0];
   if (first === undefined) return <p class="sentence">{t('detailTokenNone')}</p>;
-  const name = layer ? expertName(sites.set, first, layer) : plainName(sites.set, first);
+  const name = layer ? expertName(modules.set, first, layer) : plainName(modules.set, first);
   const sentence = isLine
     ? t('detailLine', end - token, name, percent(shares[first]!))
     : !isWeighed
-      ? t('detailUnweighed', order.map((e) => plainName(sites.set, e)).join(', '))
+      ? t('detailUnweighed', order.map((e) => plainName(modules.set, e)).join(', '))
       : layer
         ? t('detailLayer', count, String(layer.layer), name, percent(shares[first]!))
         : t('detailToken', count, name, percent(shares[first]!));
@@ -201,14 +201,14 @@ function Shares({
                 expert: e,
                 value: shares[e]!,
                 text: percent(shares[e]!),
-                reference: 1 / sites.experts.length,
+                reference: 1 / modules.experts.length,
               }))}
             />
           )}
           table={() =>
             rowsOf(
               [t('expert'), title],
-              order.map((e) => [plainName(sites.set, e), percent(shares[e]!)]),
+              order.map((e) => [plainName(modules.set, e), percent(shares[e]!)]),
             )
           }
         />
@@ -223,11 +223,11 @@ function ByLayer(at: At) {
   const store = useStore();
   const looks = store.main.looks.value;
   const rungs = layersOf(trace, { sequence }).map((layer) => {
-    const part = sharedSites(trace, { ...layer, sequence });
+    const part = sharedModules(trace, { ...layer, sequence });
     const first = part && chosenOf(at, part)[0];
     return { layer, part, first };
   });
-  const go = (layer: Layer): void => store.select({ layer: layerKey(layer), site: -1 });
+  const go = (layer: Layer): void => store.select({ layer: layerKey(layer), module: -1 });
   const isWeighed = rungs.some(({ first }) => first?.weight !== undefined);
   const isNumbered = rungs.some(({ part }) => part?.set.scope === 'layer');
   const shareOf = (weight: number | undefined) => (weight === undefined ? '' : percent(weight));
@@ -268,7 +268,7 @@ function ByLayer(at: At) {
   );
 }
 
-function BySite({ layer, ...at }: At & { readonly layer: Layer }) {
+function ByModule({ layer, ...at }: At & { readonly layer: Layer }) {
   const { trace, sequence } = at;
   const store = useStore();
   const looks = store.main.looks.value;
@@ -282,15 +282,15 @@ function BySite({ layer, ...at }: At & { readonly layer: Layer }) {
           </tr>
         </thead>
         <tbody>
-          {[...sitesOf(trace, { ...layer, sequence })].map((s) => {
-            const { kind, path } = trace.sites[s]!;
-            const part = sharedSites(trace, { module: path, sequence });
+          {[...modulesOf(trace, { ...layer, sequence })].map((s) => {
+            const { kind, path } = trace.modules[s]!;
+            const part = sharedModules(trace, { module: path, sequence });
             const chosen = part ? chosenOf(at, part) : [];
             return (
               <tr key={path}>
                 <th scope="row">
                   <Button
-                    press={() => store.select({ layer: layerKey(layer), site: s })}
+                    press={() => store.select({ layer: layerKey(layer), module: s })}
                     class="link"
                     data-focus={`module-${kind}`}
                   >

@@ -1,6 +1,6 @@
 /** How often each expert was chosen, with what chance would give. */
 import { sort } from 'd3-array';
-import type { SharedSites } from '../../../src/trace/model/access.js';
+import type { SharedModules } from '../../../src/trace/model/access.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import type { Interval } from '../../../src/statistics/bootstrap.js';
 import { Bars } from '../../components/bars.js';
@@ -12,18 +12,18 @@ import { intervalsOf, usageOf } from '../../store/sums.js';
 
 /** Nobody reads more bars than this; the table has everything. */
 export const most = 24;
-const mostOwn = 12;
+const mostOfLayer = 12;
 
-export function UsageFigure({ trace, sites }: { readonly trace: Trace; readonly sites: SharedSites }) {
+export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonly modules: SharedModules }) {
   const store = useStore();
-  const usage = usageOf(trace, sites);
-  const looks = store.main.looks.value(sites.set);
+  const usage = usageOf(trace, modules);
+  const looks = store.main.looks.value(modules.set);
   // For half a run they say little, and they take long to compute.
-  const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, sites);
+  const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, modules);
   const order = sort(usage.share.keys(), (e) => -usage.share[e]!);
   const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
   // If each layer has its own experts, people want to see the next layer rather than all of this one.
-  const some = sites.set.scope === 'pool' ? most : mostOwn;
+  const some = modules.set.scope === 'pool' ? most : mostOfLayer;
   const shown = order.length > most ? order.slice(0, some) : order;
   return (
     <Figure
@@ -36,7 +36,7 @@ export function UsageFigure({ trace, sites }: { readonly trace: Trace; readonly 
         <Bars
           looks={looks}
           least={0.1}
-          press={(e) => store.setFilter({ experts: [sites.experts[e]!.id] })}
+          press={(e) => store.setFilter({ experts: [modules.experts[e]!.id] })}
           list={shown.map((e) => ({
             expert: e,
             value: usage.share[e]!,
@@ -52,7 +52,7 @@ export function UsageFigure({ trace, sites }: { readonly trace: Trace; readonly 
         row: (i) => {
           const e = order[i]!;
           return [
-            plainName(sites.set, e),
+            plainName(modules.set, e),
             percent(usage.share[e]!),
             intervals ? range(intervals[e]!) : '–',
             percent(usage.chance[e]!),

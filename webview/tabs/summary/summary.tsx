@@ -1,5 +1,5 @@
 /** The whole run in a few charts, each with what chance would give. */
-import { layersOf, textTokens, type SharedSites } from '../../../src/trace/model/access.js';
+import { layersOf, textTokens, type SharedModules } from '../../../src/trace/model/access.js';
 import { visible } from '../../../src/trace/text/label.js';
 import { leastOccurrences, mostAttracted } from '../../../src/trace/figures/specialisation.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
@@ -13,36 +13,37 @@ import { Figure, Part } from '../../components/figure.js';
 import { Heat } from '../../components/heat.js';
 import { Lines } from '../../components/lines.js';
 import { rowsOf } from '../../components/table.js';
-import { parts } from '../../scope/load.js';
+import { scopeCode } from '../../scope/load.js';
 import type { Looks } from '../../look/looks.js';
 import { layerName, plainName } from '../../look/names.js';
 import { fixed, percent, t, whole } from '../../look/strings.js';
 import { most, UsageFigure } from '../shared/usage.js';
-import { LayersOwnLoad } from './ownLoad.js';
+import { LayersLoad } from './layerLoad.js';
 import { entropyOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from '../../store/sums.js';
 
 interface Props {
   readonly trace: Trace;
-  readonly sites: SharedSites;
+  readonly modules: SharedModules;
 }
 
 export function Summary() {
   const store = useStore();
-  const [trace, sight] = [store.main.trace.value, store.main.sight.value];
+  const [trace, shownExperts] = [store.main.trace.value, store.main.shownExperts.value];
   if (!trace?.sequences.some(({ done }) => done > 0)) return <p class="hint">{t('summaryNone')}</p>;
   const wanted = store.view.selection.value.sequence;
-  const own = sight?.parts[wanted] ?? sight?.parts.find((part) => part !== undefined);
-  if (!sight || !own) return <p class="hint">{t('summaryNone')}</p>;
+  const own = shownExperts?.parts[wanted] ?? shownExperts?.parts.find((part) => part !== undefined);
+  if (!shownExperts || !own) return <p class="hint">{t('summaryNone')}</p>;
   const sequence = trace.sequences.findIndex((one) => one.tokens === own.sequence.tokens);
   const tokens = textTokens(own.sequence).length;
   if (tokens === 0) return <p class="hint">{t('smallNone')}</p>;
   const scope = store.scope.value;
-  const Scoped = parts.code.value?.ScopeSummary;
-  const scoped = scope && sight.parts[scope.sequence];
-  if (scoped && Scoped) return <Scoped trace={trace} sites={scoped} scope={scope} />;
-  const about = [sight.layer && layerName(sight.layer), trace.sequences.length > 1 && t(own.sequence.role)].filter(
-    Boolean,
-  );
+  const Scoped = scopeCode.code.value?.ScopeSummary;
+  const scoped = scope && shownExperts.parts[scope.sequence];
+  if (scoped && Scoped) return <Scoped trace={trace} modules={scoped} scope={scope} />;
+  const about = [
+    shownExperts.layer && layerName(shownExperts.layer),
+    trace.sequences.length > 1 && t(own.sequence.role),
+  ].filter(Boolean);
   const entropy = entropyOf(trace, sequence);
   return (
     <>
@@ -52,46 +53,46 @@ export function Summary() {
         </p>
       )}
       {about.length > 0 && <p class="caption about">{t('summaryOf', about.join(' · '))}</p>}
-      {sight.layer ? (
+      {shownExperts.layer ? (
         <>
-          <LoadNumbers trace={trace} sites={own} />
-          <LayersOwnLoad trace={trace} sequence={sequence} layer={sight.layer} />
-          <UsageFigure trace={trace} sites={own} />
+          <LoadNumbers trace={trace} modules={own} />
+          <LayersLoad trace={trace} sequence={sequence} layer={shownExperts.layer} />
+          <UsageFigure trace={trace} modules={own} />
         </>
       ) : (
         <>
-          <UsageFigure trace={trace} sites={own} />
-          <LoadNumbers trace={trace} sites={own} />
-          <LayersFigure trace={trace} sites={own} sequence={sequence} />
+          <UsageFigure trace={trace} modules={own} />
+          <LoadNumbers trace={trace} modules={own} />
+          <LayersFigure trace={trace} modules={own} sequence={sequence} />
         </>
       )}
       {entropy ? (
         <EntropyFigure trace={trace} sequence={sequence} entropy={entropy} />
       ) : (
-        !store.main.scoresFollow.value && sight.layer && <p class="hint">{t('entropyNone')}</p>
+        !store.main.scoresFollow.value && shownExperts.layer && <p class="hint">{t('entropyNone')}</p>
       )}
       {trace.blocks.some(({ k }) => k > 1) ? (
-        <TogetherFigure trace={trace} sites={own} />
+        <TogetherFigure trace={trace} modules={own} />
       ) : (
         <p class="hint">{t('coactivationOne')}</p>
       )}
-      <AttractedFigure trace={trace} sites={own} sequence={sequence} />
+      <AttractedFigure trace={trace} modules={own} sequence={sequence} />
     </>
   );
 }
 
-function LoadNumbers({ trace, sites }: Props) {
-  const usage = usageOf(trace, sites);
+function LoadNumbers({ trace, modules }: Props) {
+  const usage = usageOf(trace, modules);
   const now = load(usage.share);
   const chance = chanceLoad(usage);
-  const dead = now.dead.map((e) => plainName(sites.set, e));
+  const dead = now.dead.map((e) => plainName(modules.set, e));
   const said = dead.length > most ? t('expertCount', dead.length) : dead.join(', ');
   return (
     <Part name="load" title={t('loadTitle')}>
       <dl class="numbers">
         <dt title={t('loadEffectiveHint')}>{t('loadEffective')}</dt>
         <dd>
-          {t('of', fixed(now.effective, 1), sites.experts.length)}
+          {t('of', fixed(now.effective, 1), modules.experts.length)}
           <span class="faint"> {t('loadChance', fixed(chance.effective, 1))}</span>
         </dd>
         <dt>{t('loadCv')}</dt>
@@ -113,8 +114,8 @@ function LoadNumbers({ trace, sites }: Props) {
   );
 }
 
-function LayersFigure({ trace, sites, sequence }: Props & { readonly sequence: number }) {
-  const looks = useStore().main.looks.value(sites.set);
+function LayersFigure({ trace, modules, sequence }: Props & { readonly sequence: number }) {
+  const looks = useStore().main.looks.value(modules.set);
   const layers = layersOf(trace, { sequence });
   const shares = usageByLayerOf(trace, sequence).map((usage) => usage?.share ?? []);
   const names = layers.map(({ stack, layer }) => `${stack?.[0] ?? ''}${layer}`);
@@ -127,7 +128,7 @@ function LayersFigure({ trace, sites, sequence }: Props & { readonly sequence: n
         <Heat values={shares} rowLabels={names} looks={looks} text={percent} cellHeight={layers.length > 12 ? 9 : 14} />
       )}
       table={() => ({
-        head: [t('layerHead'), ...sites.experts.map((_, e) => plainName(sites.set, e))],
+        head: [t('layerHead'), ...modules.experts.map((_, e) => plainName(modules.set, e))],
         count: layers.length,
         row: (i) => [names[i]!, ...Array.from(shares[i]!, percent)],
       })}
@@ -161,16 +162,16 @@ function EntropyFigure({
   );
 }
 
-function TogetherFigure({ trace, sites }: Props) {
-  const looks = useStore().main.looks.value(sites.set);
-  const together = togetherOf(trace, sites);
+function TogetherFigure({ trace, modules }: Props) {
+  const looks = useStore().main.looks.value(modules.set);
+  const together = togetherOf(trace, modules);
   const { share, chance } = together;
-  const n = sites.experts.length;
+  const n = modules.experts.length;
   // An expert is always chosen together with itself, which says nothing and would outshine the rest.
   const rows = Array.from({ length: n }, (_, a) =>
     Float64Array.from({ length: n }, (_, b) => (a === b ? NaN : share[a * n + b]!)),
   );
-  const names = sites.experts.map((_, e) => plainName(sites.set, e));
+  const names = modules.experts.map((_, e) => plainName(modules.set, e));
   const isMany = n > most;
   const pairs = isMany ? pairsOf(together) : [];
   return (
@@ -218,13 +219,13 @@ function Pairs({ looks, pairs }: { readonly looks: Looks; readonly pairs: readon
   );
 }
 
-function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence: number }) {
+function AttractedFigure({ trace, modules, sequence }: Props & { readonly sequence: number }) {
   const store = useStore();
-  const usage = usageOf(trace, sites);
-  const vocabulary = vocabularyOf(trace, sites);
+  const usage = usageOf(trace, modules);
+  const vocabulary = vocabularyOf(trace, modules);
   const busiest = usage.share.reduce((best, x, e) => (x > usage.share[best]! ? e : best), 0);
   const wanted = store.view.attracted.value;
-  const expert = sites.experts[wanted] ? wanted : busiest;
+  const expert = modules.experts[wanted] ? wanted : busiest;
   const list = mostAttracted(vocabulary, expert);
   const { ids, text: texts } = trace.sequences[sequence]!.tokens;
   const firstOf = (id: number | undefined, text: string): number =>
@@ -237,7 +238,7 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
         <Select
           label={t('attractedOf')}
           value={String(expert)}
-          options={sites.experts.map((_, e) => [String(e), plainName(sites.set, e)] as const)}
+          options={modules.experts.map((_, e) => [String(e), plainName(modules.set, e)] as const)}
           change={(value) => store.set({ attracted: Number(value) })}
           data-focus="attracted"
         />
@@ -248,7 +249,7 @@ function AttractedFigure({ trace, sites, sequence }: Props & { readonly sequence
         <p class="hint">{t('attractedNone')}</p>
       ) : (
         <table class="attracted">
-          <caption class="unseen">{`${t('attractedOf')} ${plainName(sites.set, expert)}`}</caption>
+          <caption class="unseen">{`${t('attractedOf')} ${plainName(modules.set, expert)}`}</caption>
           <thead>
             <tr>
               <th scope="col">{t('tokenHead')}</th>

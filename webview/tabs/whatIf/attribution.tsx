@@ -13,7 +13,7 @@ import { Pager, Part } from '../../components/figure.js';
 import { HeatText } from '../../components/heatText.js';
 import { TableBox } from '../../components/table.js';
 import { fixed, signed, t } from '../../look/strings.js';
-import { owedIn, placesOf, type Placed } from '../../store/owed.js';
+import { attributionIn, placesOf, type Placed } from '../../store/attribution.js';
 
 const pageSize = 40;
 
@@ -32,17 +32,21 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
       }
     >
       {/* The header shows the progress, with the button that stops it. */}
-      {found ? <Owed trace={trace} found={found} /> : <p class="caption">{reason ?? t('attributeHow')}</p>}
+      {found ? (
+        <AttributionFigures trace={trace} found={found} />
+      ) : (
+        <p class="caption">{reason ?? t('attributeHow')}</p>
+      )}
     </Part>
   );
 }
 
-function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }) {
+function AttributionFigures({ trace, found }: { readonly trace: Trace; readonly found: Found }) {
   const store = useStore();
   const page = useSignal(0);
   const { experts, change, of } = found;
   const places = placesOf(trace, experts, store.main.looks.value);
-  const owed = owedIn(found);
+  const attributed = attributionIn(found);
   const isMany = experts.length > most && places[0]?.looks.set.scope === 'layer';
   // An input has no predictions.
   const index = trace.sequences.length - 1;
@@ -54,7 +58,7 @@ function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }
   const row = (i: number) => {
     const at = from + i;
     const own = change.subarray(at * N, (at + 1) * N);
-    const best = owed.expert[at] ?? -1;
+    const best = attributed.expert[at] ?? -1;
     return [
       <Button
         key="go"
@@ -77,7 +81,7 @@ function Owed({ trace, found }: { readonly trace: Trace; readonly found: Found }
         : Array.from(own, (x, e) => <HeatText key={e} value={x} share={Math.abs(x) / largest} text={fixed(x)} />)),
     ];
   };
-  const all = totalBars(places, owed.totals);
+  const all = totalBars(places, attributed.totals);
   const sums = isMany ? all.slice(0, most) : all;
   return (
     <>

@@ -16,7 +16,7 @@ export function Effect({ trace }: { readonly trace: Trace }) {
   if (interventions.value.length === 0) return null;
   const found =
     before.value && !isRunning.value
-      ? store.work.differences(before.value, trace)?.[store.view.selection.value.sequence]
+      ? store.background.differences(before.value, trace)?.[store.view.selection.value.sequence]
       : undefined;
   const isSame = found?.all.flipped === 0;
   return (

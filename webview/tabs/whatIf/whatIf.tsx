@@ -6,7 +6,7 @@ import type { WhatIfForm } from '../../store/state.js';
 import { Button, Check, NumberField, Select } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { t } from '../../look/strings.js';
-import { parts } from '../../scope/load.js';
+import { scopeCode } from '../../scope/load.js';
 import { aim, interventionOf, partAt } from './model.js';
 import { Attribution } from './attribution.js';
 import { Effect } from './effect.js';
@@ -38,7 +38,7 @@ function Form({ trace }: { readonly trace: Trace }) {
   const form = store.view.whatIf.value;
   const selection = store.view.selection.value;
   const set = (part: Partial<WhatIfForm>): void => store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
-  const { places, where, experts, expert } = aim(trace, form, selection, store.main.sight.value);
+  const { places, where, experts, expert } = aim(trace, form, selection, store.main.shownExperts.value);
   const scope = partAt(trace, where, store.scope.value);
   const sequence = trace.sequences[selection.sequence]!;
   return (
@@ -90,7 +90,7 @@ function Form({ trace }: { readonly trace: Trace }) {
           change={() => set({ scopeOnly: !form.scopeOnly })}
           data-focus="whatif-scope"
         >
-          {t('scopeWhatIf', parts.code.value!.scopeName(store, scope))}
+          {t('scopeWhatIf', scopeCode.code.value!.scopeName(store, scope))}
         </Check>
       )}
       <p class="caption">{t(hintOf(form, trace), experts.find(([id]) => id === expert)?.[1] ?? expert)}</p>
@@ -108,7 +108,7 @@ function Apply({ trace }: { readonly trace: Trace }) {
         press={() => {
           // The form as it is now, which may be later than what was drawn.
           const [now, at] = [store.view.whatIf.peek(), store.view.selection.peek()];
-          const { where: there, expert: whom } = aim(trace, now, at, store.main.sight.peek());
+          const { where: there, expert: whom } = aim(trace, now, at, store.main.shownExperts.peek());
           store.route([
             ...store.main.interventions.peek(),
             interventionOf(trace, { ...now, where: there }, whom, at, partAt(trace, there, store.scope.peek())),

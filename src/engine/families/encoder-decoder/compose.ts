@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { type Base, copyBase, readGraph } from '../../../graph/base.js';
 import { weightOf } from '../../../graph/external.js';
-import { type Found, type Site, findModules } from '../../../graph/find.js';
+import { type Found, type FoundModule, findModules } from '../../../graph/find.js';
 import { opset } from '../../../graph/model.js';
 import { crossStates, keepOnly, takeAnyTokens } from '../../../graph/part.js';
 import type { Product } from '../../../graph/products.js';
@@ -72,13 +72,13 @@ function composeInto(folder: string, pool: Pool, wholes: readonly WholeAdapter[]
     return weightOf(folderOf(graph), graph.base.model.graph, product);
   };
   const placed = withinMeans(place(all, found, weight), wholes);
-  const modules = pairModuleAxis(placed.sites);
+  const modules = pairModuleAxis(placed.modules);
   const parts = graphs.map(({ base }) => base.model.graph);
   const eightBits = [eightBitsIn(parts, 'base'), ...eightBitsOfRetriever(pool)];
   const form = graphs.some(({ base }) => opset(base.model) < 16) ? 'dense' : wanted;
   const written = graphs.map((graph) => {
-    const sites = placed.sites.filter(({ products }) => graphOf.get(products[0]!) === graph);
-    return writeRouted(folderOf(graph), graph.base, { experts: placed.experts, sites }, modules, {
+    const here = placed.modules.filter(({ products }) => graphOf.get(products[0]!) === graph);
+    return writeRouted(folderOf(graph), graph.base, { experts: placed.experts, modules: here }, modules, {
       form,
       weightEpsilon: pool.manifest.weightEpsilon ?? 0,
       predicts: graph.name === 'decoder',
@@ -113,7 +113,7 @@ function findIn(
   paths: Iterable<string>,
 ): { readonly found: Found; readonly graphOf: ReadonlyMap<Product, Graph> } {
   const all = [...paths];
-  const sites = new Map<string, Site>();
+  const modules = new Map<string, FoundModule>();
   const missing = new Map(
     all.filter((module) => !isOfT5(module)).map((module) => [module, 'it is not a module of a T5']),
   );
@@ -123,13 +123,13 @@ function findIn(
       graph.base.model.graph,
       all.filter((module) => isOfT5(module) && graphNameOf(module) === graph.name),
     );
-    for (const [module, site] of found.sites) {
-      sites.set(module, site);
-      for (const product of site.products) graphOf.set(product, graph);
+    for (const [name, module] of found.modules) {
+      modules.set(name, module);
+      for (const product of module.products) graphOf.set(product, graph);
     }
     for (const [module, why] of found.missing) missing.set(module, why);
   }
-  return { found: { sites, missing }, graphOf };
+  return { found: { modules, missing }, graphOf };
 }
 
 /** BART and others name their modules differently; which sequence those see is not known here. */

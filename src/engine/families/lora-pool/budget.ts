@@ -1,6 +1,6 @@
 /** What composing a pool would take, computed before anything is written. */
 import { poolRank } from '../../../graph/algebra.js';
-import type { Site } from '../../../graph/find.js';
+import type { FoundModule } from '../../../graph/find.js';
 import type { PoolExpert } from '../../../pool/pool.js';
 import { layerOf } from './modules.js';
 import { bytesInWords } from '../../../formats/bytes.js';
@@ -23,20 +23,20 @@ const routers = 3;
  * @param groups modules that share an input
  * @throws GanderError `pool-invalid` if the pool is too large even without them
  */
-export function affordable(groups: readonly (readonly Site[])[], given: readonly PoolExpert[]): Affordable {
+export function affordable(groups: readonly (readonly FoundModule[])[], given: readonly PoolExpert[]): Affordable {
   const tooLarge = new Map<string, GanderError>();
   const leaveOut = (expert: PoolExpert, why: string) => {
     tooLarge.set(expert.id, new GanderError('expert-invalid', why, 'Save it with a smaller rank.'));
     return false;
   };
-  const sites = groups.flat();
+  const modules = groups.flat();
   let experts = given.filter(
     (expert) =>
-      workOf(sites, expert) <= poolLimits.work ||
+      workOf(modules, expert) <= poolLimits.work ||
       leaveOut(expert, `its rank, ${expert.adapter.rank}, would take hours to compose`),
   );
   for (;;) {
-    const own = sum(experts, (expert) => ownBytes(sites, expert));
+    const own = sum(experts, (expert) => ownBytes(modules, expert));
     const padded = groups.map((group) => paddedBytes(group, experts));
     const total = sum(padded, (bytes) => bytes);
     if (experts.length === 0 || total <= Math.max(poolLimits.padded, poolLimits.paddedTimes * own)) {
@@ -44,9 +44,9 @@ export function affordable(groups: readonly (readonly Site[])[], given: readonly
       if (total > poolLimits.composed || most > poolLimits.group) throw poolTooLarge(total, most);
       return { experts, tooLarge };
     }
-    const largest = Math.max(...experts.map((expert) => rankOf(sites, expert)));
+    const largest = Math.max(...experts.map((expert) => rankOf(modules, expert)));
     const why = `all others would be padded to its rank, ${largest} (${bytesInWords(total)} instead of ${bytesInWords(own)})`;
-    experts = experts.filter((expert) => rankOf(sites, expert) < largest || leaveOut(expert, why));
+    experts = experts.filter((expert) => rankOf(modules, expert) < largest || leaveOut(expert, why));
   }
 }
 
@@ -54,13 +54,13 @@ export function affordable(groups: readonly (readonly Site[])[], given: readonly
  * Groups sites by input, each group in the given order. Also by layer: the encoder's result is the input of all layers of the
  * decoder, and their experts would be too many for one group.
  */
-export function sharingInput(sites: readonly Site[]): Site[][] {
-  const groups = new Map<string, Site[]>();
-  for (const site of sites) {
-    const key = `${layerOf(site.path)} ${site.input}`;
+export function sharingInput(modules: readonly FoundModule[]): FoundModule[][] {
+  const groups = new Map<string, FoundModule[]>();
+  for (const module of modules) {
+    const key = `${layerOf(module.path)} ${module.input}`;
     const group = groups.get(key);
-    if (group) group.push(site);
-    else groups.set(key, [site]);
+    if (group) group.push(module);
+    else groups.set(key, [module]);
   }
   return [...groups.values()];
 }
@@ -74,32 +74,32 @@ function poolTooLarge(total: number, group: number): GanderError {
   );
 }
 
-function rankAt(site: Site, { adapter }: PoolExpert): number {
-  const adapted = adapter.modules.get(site.path);
-  return adapted ? poolRank(adapted.rank, site.dIn, site.dOut) : 0;
+function rankAt(module: FoundModule, { adapter }: PoolExpert): number {
+  const adapted = adapter.modules.get(module.path);
+  return adapted ? poolRank(adapted.rank, module.dIn, module.dOut) : 0;
 }
 
-function rankOf(sites: readonly Site[], expert: PoolExpert): number {
-  return sites.reduce((most, site) => Math.max(most, rankAt(site, expert)), 0);
+function rankOf(modules: readonly FoundModule[], expert: PoolExpert): number {
+  return modules.reduce((most, module) => Math.max(most, rankAt(module, expert)), 0);
 }
 
 /** Multiplications, including those of Jacobi's method (rank³, about ten sweeps). */
-function workOf(sites: readonly Site[], expert: PoolExpert): number {
-  return sum(sites, (site) => {
-    const given = expert.adapter.modules.get(site.path)?.rank ?? 0;
-    const rank = rankAt(site, expert);
-    const product = given > rank ? given * site.dIn * site.dOut : 0;
-    return product + rank ** 2 * (site.dIn + site.dOut) + 10 * rank ** 3;
+function workOf(modules: readonly FoundModule[], expert: PoolExpert): number {
+  return sum(modules, (module) => {
+    const given = expert.adapter.modules.get(module.path)?.rank ?? 0;
+    const rank = rankAt(module, expert);
+    const product = given > rank ? given * module.dIn * module.dOut : 0;
+    return product + rank ** 2 * (module.dIn + module.dOut) + 10 * rank ** 3;
   });
 }
 
-function ownBytes(sites: readonly Site[], expert: PoolExpert): number {
-  return 4 * sum(sites, (site) => rankAt(site, expert) * (site.dIn + site.dOut) + routers * site.dIn);
+function ownBytes(modules: readonly FoundModule[], expert: PoolExpert): number {
+  return 4 * sum(modules, (module) => rankAt(module, expert) * (module.dIn + module.dOut) + routers * module.dIn);
 }
 
-function paddedBytes(group: readonly Site[], experts: readonly PoolExpert[]): number {
+function paddedBytes(group: readonly FoundModule[], experts: readonly PoolExpert[]): number {
   const rank = experts.reduce((most, expert) => Math.max(most, rankOf(group, expert)), 1);
-  return 4 * experts.length * sum(group, (site) => rank * (site.dIn + site.dOut) + routers * site.dIn);
+  return 4 * experts.length * sum(group, (module) => rank * (module.dIn + module.dOut) + routers * module.dIn);
 }
 
 function sum<T>(of: readonly T[], value: (one: T) => number): number {

@@ -39,8 +39,8 @@ function checkExpert(pool: Pool, folder: string, find: Find): void {
   const id = path.basename(folder);
   try {
     const expert = readExpertFolder(folder);
-    const sites = placeOne(expert, find(expert.adapter.modules.keys()));
-    const tooLarge = affordable(sharingInput(sites), [...pool.experts, expert]).tooLarge.get(id);
+    const modules = placeOne(expert, find(expert.adapter.modules.keys()));
+    const tooLarge = affordable(sharingInput(modules), [...pool.experts, expert]).tooLarge.get(id);
     if (tooLarge) throw tooLarge;
   } catch (error) {
     const { code, message, remedy } = GanderError.from(error);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { type Base, copyBase, quicken, readBase } from '../../../graph/base.js';
 import { dense } from '../../../graph/dense.js';
 import { weightOf } from '../../../graph/external.js';
-import { type Site, findModules } from '../../../graph/find.js';
+import { type FoundModule, findModules } from '../../../graph/find.js';
 import { tokens } from '../../../graph/builder.js';
 import { gathered } from '../../../graph/gathered.js';
 import { DataType, opset, parseModel, valueInfo, writeModel } from '../../../graph/model.js';
@@ -100,7 +100,7 @@ function composeInto(folder: string, pool: Pool, wholes: readonly WholeAdapter[]
     place(all, found, (product) => weightOf(folder, graph, product)),
     wholes,
   );
-  const modules = moduleAxis(placed.sites);
+  const modules = moduleAxis(placed.modules);
   const eightBits = [eightBitsIn([graph], 'base'), ...eightBitsOfRetriever(pool)];
   const written = writeRouted(folder, base, placed, modules, {
     form,
@@ -122,14 +122,14 @@ export function candidates(pool: Pool, wholes: readonly WholeAdapter[]): PoolExp
 
 /** Leaves out experts that are too large, and sites that only they adapt; adds the mean of the others if wanted. */
 export function withinMeans(placed: Placing, wholes: readonly WholeAdapter[]): Placing {
-  const { experts, tooLarge } = affordable(sharingInput(placed.sites), placed.experts);
+  const { experts, tooLarge } = affordable(sharingInput(placed.modules), placed.experts);
   const warnings = [...tooLarge].map(([id, error]) => leftOutWarning(id, error));
   const among = (some: readonly PoolExpert[]) =>
-    placed.sites.filter(({ path: name }) => some.some(({ adapter }) => adapter.modules.has(name)));
+    placed.modules.filter(({ path: name }) => some.some(({ adapter }) => adapter.modules.has(name)));
   const members = experts.filter(({ id }) => isMember(id));
   return {
     experts: wholes.includes('merged-factors') ? [...experts, mergedFactors(members, among(members))] : experts,
-    sites: among(experts),
+    modules: among(experts),
     leftOut: new Map([...placed.leftOut, ...tooLarge]),
     warnings: [...placed.warnings, ...warnings],
   };
@@ -160,7 +160,7 @@ export interface Written {
 export function writeRouted(
   folder: string,
   { model }: Base,
-  { experts, sites }: Pick<Placing, 'experts' | 'sites'>,
+  { experts, modules: here }: Pick<Placing, 'experts' | 'modules'>,
   modules: readonly Module[],
   { form: wanted, weightEpsilon, predicts }: Routing,
 ): Written {
@@ -169,7 +169,7 @@ export function writeRouted(
   const files = new ExpertFiles(folder, experts, form);
   try {
     const order = orderOf(modules);
-    const sorted = [...sites].sort((a, b) => order.get(a.path)! - order.get(b.path)!);
+    const sorted = [...here].sort((a, b) => order.get(a.path)! - order.get(b.path)!);
     const groups = sharingInput(sorted).map((group) => files.store(group));
     const adapted = sorted.flatMap(({ products }) => products.map(({ node }) => node));
     const eightBits = quicken(folder, model, new Set(adapted));
@@ -202,12 +202,12 @@ export function planOf(
 ): Plan {
   const order = orderOf(modules);
   const groups = written.flatMap((part) => part.groups);
-  const rows: readonly Site[] = groups.flatMap((group) => group.sites);
+  const rows: readonly FoundModule[] = groups.flatMap((group) => group.modules);
   const cells = (of: (expert: PoolExpert, path: string) => boolean) =>
     rows.flatMap(({ path: name }) => experts.map((expert) => of(expert, name)));
   return {
     modules,
-    rows: rows.map((site) => order.get(site.path)!),
+    rows: rows.map((module) => order.get(module.path)!),
     widths: rows.map(({ dOut }) => dOut),
     experts: experts.map(({ id }) => id),
     adapts: cells(({ adapter }, name) => adapter.modules.has(name)),
@@ -220,7 +220,7 @@ export function planOf(
       ) as Record<WrittenVectors, boolean[]>),
       arrow: cells(({ id, adapter }, name) => isMember(id) && adapter.modules.has(name)),
     },
-    routers: groups.map(({ dIn, rank, down, sites: members }) => ({
+    routers: groups.map(({ dIn, rank, down, modules: members }) => ({
       dIn,
       columns: members.length * experts.length,
       rank,
@@ -233,7 +233,7 @@ export function planOf(
     ...(written.some(({ form }) => form === 'gathered') && { form: 'gathered' }),
     ...(written.length > 1 && {
       graphs: written.map((part) => ({
-        rows: part.groups.reduce((sum, { sites }) => sum + sites.length, 0),
+        rows: part.groups.reduce((sum, { modules }) => sum + modules.length, 0),
         groups: part.groups.length,
       })),
     }),

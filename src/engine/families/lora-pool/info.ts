@@ -5,7 +5,7 @@ import { strategiesFor } from '../../../strategies/index.js';
 import type { PoolPart } from '../../../strategies/strategy.js';
 import type { Expert } from '../../../trace/model/trace.js';
 import type { PoolInfo } from '../../../requests/api.js';
-import { type Plan, sitesOfPlan } from './plan.js';
+import { type Plan, modulesOfPlan } from './plan.js';
 
 /** Names of the strategies that the pool has the files for. */
 export function strategiesOf(pool: Pool): string[] {
@@ -48,7 +48,7 @@ export function poolInfo(pool: Pool, hash: string, plan: Plan, processor: Proces
     baseName: base.name,
     experts,
     expertSets: [{ scope: 'pool', experts: expertsOf(pool, plan) }],
-    sites: sitesOfPlan(plan),
+    modules: modulesOfPlan(plan),
     contextLength: pool.contextLength,
     ...(typeof base.model !== 'string' && { hasTarget: true }),
     topK: Math.min(topK, experts.length),

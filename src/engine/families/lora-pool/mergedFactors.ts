@@ -2,7 +2,7 @@
  * One adapter made by averaging the experts' matrices separately: the mean of A, the mean of B and the mean scale, like
  * `average_lora_weights` in PHATGOOSE's released code. (The mean of the products B A is another model: the strategy `merged`.)
  */
-import type { Site } from '../../../graph/find.js';
+import type { FoundModule } from '../../../graph/find.js';
 import type { AdaptedModule } from '../../../pool/adapter.js';
 import type { PoolExpert } from '../../../pool/pool.js';
 import type { FloatType } from '../../../pool/safetensors.js';
@@ -16,27 +16,27 @@ const kinds: Readonly<Record<FloatType, { readonly mantissa: number; readonly le
 };
 
 /** @param sites where at least one of the experts has matrices; an expert without any there counts as zeros */
-export function mergedFactors(experts: readonly PoolExpert[], sites: readonly Site[]): PoolExpert {
-  const modules = new Map(
-    sites.map((site) => {
-      const parts = experts.flatMap(({ adapter }) => adapter.modules.get(site.path) ?? []);
-      return [site.path, meanOf(parts, experts.length, site)] as const;
+export function mergedFactors(experts: readonly PoolExpert[], modules: readonly FoundModule[]): PoolExpert {
+  const merged = new Map(
+    modules.map((module) => {
+      const parts = experts.flatMap(({ adapter }) => adapter.modules.get(module.path) ?? []);
+      return [module.path, meanOf(parts, experts.length, module)] as const;
     }),
   );
-  const rank = Math.max(...[...modules.values()].map((module) => module.rank));
+  const rank = Math.max(...[...merged.values()].map((one) => one.rank));
   return {
     id: mergedFactorsId,
     name: mergedFactorsId,
     card: {},
     folder: '',
     bytes: 0,
-    adapter: { rank, modules, baseCopies: new Map() },
+    adapter: { rank, modules: merged, baseCopies: new Map() },
     gates: new Map(),
     hasExamples: false,
   };
 }
 
-function meanOf(parts: readonly AdaptedModule[], count: number, { dIn, dOut }: Site): AdaptedModule {
+function meanOf(parts: readonly AdaptedModule[], count: number, { dIn, dOut }: FoundModule): AdaptedModule {
   const rank = Math.max(...parts.map((part) => part.rank));
   const [first] = parts;
   const stored = parts.every((part) => part.stored === first!.stored) ? first!.stored : 'F32';

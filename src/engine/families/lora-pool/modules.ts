@@ -1,5 +1,5 @@
 /** The module axis of a pool's traces, from the paths of the modules that its experts adapt. */
-import type { Site } from '../../../graph/find.js';
+import type { FoundModule } from '../../../graph/find.js';
 import type { Module } from './plan.js';
 
 /** The kinds of modules in a block, in the order in which a model computes them. */
@@ -22,13 +22,13 @@ const t5: Readonly<Record<string, string>> = {
 };
 
 /** Sorted by layer, then by kind in the order of a block; other kinds follow, sorted by path. */
-export function moduleAxis(sites: readonly Site[]): Module[] {
-  return sites.map(({ path }) => ({ path, layer: layerOf(path), kind: kindOf(path), sequence: 0 })).sort(inOrder);
+export function moduleAxis(modules: readonly FoundModule[]): Module[] {
+  return modules.map(({ path }) => ({ path, layer: layerOf(path), kind: kindOf(path), sequence: 0 })).sort(inOrder);
 }
 
 /** The same for an encoder-decoder: the encoder's modules come before the decoder's. */
-export function pairModuleAxis(sites: readonly Site[]): Module[] {
-  return sites.map(({ path }) => pairModule(path)).sort(inOrder);
+export function pairModuleAxis(modules: readonly FoundModule[]): Module[] {
+  return modules.map(({ path }) => pairModule(path)).sort(inOrder);
 }
 
 export function pairModule(path: string): Module {

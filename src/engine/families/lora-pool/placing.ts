@@ -1,4 +1,4 @@
-import type { Found, Site } from '../../../graph/find.js';
+import type { Found, FoundModule } from '../../../graph/find.js';
 import type { Product } from '../../../graph/products.js';
 import type { BaseCopy } from '../../../pool/adapter.js';
 import { expertLeftOut, partLeftOut, type PoolExpert } from '../../../pool/pool.js';
@@ -34,7 +34,7 @@ export interface Placing {
   /** Experts with at least one module that was placed. */
   readonly experts: readonly PoolExpert[];
   /** Sites of their modules. */
-  readonly sites: readonly Site[];
+  readonly modules: readonly FoundModule[];
   /** The others, by id. */
   readonly leftOut: ReadonlyMap<string, GanderError>;
   readonly warnings: readonly Warning[];
@@ -54,28 +54,28 @@ export function place(
   const warnings: Warning[] = [];
   const experts = all.filter((expert) => {
     const error =
-      misfit(expert, found.sites) ?? nothingPlaced(expert, found) ?? otherBase(expert, found.sites, weightOf);
+      misfit(expert, found.modules) ?? nothingPlaced(expert, found) ?? otherBase(expert, found.modules, weightOf);
     if (error) {
       leftOut.set(expert.id, error);
       warnings.push(leftOutWarning(expert.id, error));
     }
     return !error;
   });
-  warnings.push(...partly(experts, found.missing), ...unseenCopies(experts, found.sites, weightOf));
+  warnings.push(...partly(experts, found.missing), ...unseenCopies(experts, found.modules, weightOf));
   const [first] = leftOut.values();
   if (experts.length === 0 && first)
     throw new GanderError(first.code, `No expert fits the base: ${first.message}`, first.remedy);
-  const sites = [...found.sites.values()].filter(({ path }) =>
+  const modules = [...found.modules.values()].filter(({ path }) =>
     experts.some(({ adapter }) => adapter.modules.has(path)),
   );
-  return { experts, sites, leftOut, warnings };
+  return { experts, modules, leftOut, warnings };
 }
 
 /** The sites of a single expert. @throws GanderError `expert-invalid`, `module-not-placed`: why it has none */
-export function placeOne(expert: PoolExpert, found: Found): Site[] {
-  const error = misfit(expert, found.sites) ?? nothingPlaced(expert, found);
+export function placeOne(expert: PoolExpert, found: Found): FoundModule[] {
+  const error = misfit(expert, found.modules) ?? nothingPlaced(expert, found);
   if (error) throw error;
-  return [...found.sites.values()];
+  return [...found.modules.values()];
 }
 
 /** The paths of all modules, those that most experts adapt first: if two exclude each other, the rarer one is left out. */
@@ -85,22 +85,22 @@ export function byUse(all: readonly PoolExpert[]): string[] {
   return [...uses].sort(([, a], [, b]) => b - a).map(([path]) => path);
 }
 
-export function misfit({ adapter }: PoolExpert, sites: ReadonlyMap<string, Site>): GanderError | undefined {
+export function misfit({ adapter }: PoolExpert, modules: ReadonlyMap<string, FoundModule>): GanderError | undefined {
   for (const [path, { dIn, dOut }] of adapter.modules) {
-    const site = sites.get(path);
-    if (!site || (site.dIn === dIn && site.dOut === dOut)) continue;
+    const module = modules.get(path);
+    if (!module || (module.dIn === dIn && module.dOut === dOut)) continue;
     return new GanderError(
       'expert-invalid',
-      `it was made for another base model: at ${path} it maps ${dIn} to ${dOut} where this one has ${site.dIn} to ${site.dOut}.`,
+      `it was made for another base model: at ${path} it maps ${dIn} to ${dOut} where this one has ${module.dIn} to ${module.dOut}.`,
       'Add it to a pool of the base it was trained with.',
     );
   }
   return undefined;
 }
 
-function nothingPlaced({ adapter }: PoolExpert, { sites, missing }: Found): GanderError | undefined {
+function nothingPlaced({ adapter }: PoolExpert, { modules, missing }: Found): GanderError | undefined {
   const paths = [...adapter.modules.keys()];
-  if (paths.some((path) => sites.has(path))) return undefined;
+  if (paths.some((path) => modules.has(path))) return undefined;
   return new GanderError(
     'module-not-placed',
     `none of its modules (${paths.length}) can be placed in the base; ${paths[0]!}: ${missing.get(paths[0]!)!}.`,
@@ -131,13 +131,13 @@ function partly(experts: readonly PoolExpert[], missing: ReadonlyMap<string, str
 /** An adapter that includes other weights than the base's for what it adapts was trained with those weights. */
 function otherBase(
   { adapter }: PoolExpert,
-  sites: ReadonlyMap<string, Site>,
+  modules: ReadonlyMap<string, FoundModule>,
   weightOf: (product: Product) => Float32Array | undefined,
 ): GanderError | undefined {
   for (const [path, copy] of adapter.baseCopies) {
-    const site = sites.get(path);
-    const weight = site && wholeWeight(site, weightOf);
-    if (!weight || isCopyOf(copy, weight, site)) continue;
+    const module = modules.get(path);
+    const weight = module && wholeWeight(module, weightOf);
+    if (!weight || isCopyOf(copy, weight, module)) continue;
     return new GanderError(
       'expert-invalid',
       `it brings a weight of its own for ${path}, which differs from the base's.`,
@@ -149,12 +149,12 @@ function otherBase(
 
 function unseenCopies(
   experts: readonly PoolExpert[],
-  sites: ReadonlyMap<string, Site>,
+  modules: ReadonlyMap<string, FoundModule>,
   weightOf: (product: Product) => Float32Array | undefined,
 ): Warning[] {
   return experts.flatMap(({ id, adapter }) =>
     [...adapter.baseCopies.keys()]
-      .filter((path) => !sites.has(path) || !wholeWeight(sites.get(path)!, weightOf))
+      .filter((path) => !modules.has(path) || !wholeWeight(modules.get(path)!, weightOf))
       .map((path): Warning => ({
         code: 'copy-not-compared',
         expert: id,
@@ -165,14 +165,14 @@ function unseenCopies(
 }
 
 function wholeWeight(
-  { products, from }: Site,
+  { products, from }: FoundModule,
   weightOf: (product: Product) => Float32Array | undefined,
 ): Float32Array | undefined {
   return products.length === 1 && from === undefined ? weightOf(products[0]!) : undefined;
 }
 
 /** Whether both are the same, except for rounding to a type with half as many bits. */
-function isCopyOf({ shape, read }: BaseCopy, weight: Float32Array, { dIn, dOut }: Site): boolean {
+function isCopyOf({ shape, read }: BaseCopy, weight: Float32Array, { dIn, dOut }: FoundModule): boolean {
   const [rows, columns] = shape;
   const isTurned = rows === dIn && columns === dOut && dIn !== dOut;
   if (!isTurned && (rows !== dOut || columns !== dIn)) return false;

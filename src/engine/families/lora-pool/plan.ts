@@ -2,13 +2,13 @@ import type { EightBits } from '../../../graph/rounded.js';
 import type { Warning } from '../../../requests/description.js';
 import type { ErrorData } from '../../../errors/errors.js';
 import type { RouterVectors } from '../../../strategies/strategy.js';
-import type { Site } from '../../../trace/model/trace.js';
+import type { RoutedModule } from '../../../trace/model/trace.js';
 
 /** How the experts are computed: all at once, or only the chosen ones (src/graph). */
 export type FormName = 'dense' | 'gathered';
 
 /** One adapted linear layer. */
-export type Module = Pick<Site, 'path' | 'stack' | 'layer' | 'kind' | 'sequence'>;
+export type Module = Pick<RoutedModule, 'path' | 'stack' | 'layer' | 'kind' | 'sequence'>;
 
 /** What must be known of a composed graph besides the graph itself. */
 export interface Plan {
@@ -68,6 +68,6 @@ export function graphParts({ graphs = [] }: Plan): GraphPart[] {
 }
 
 /** The adapted modules as sites; all share the pool's experts. */
-export function sitesOfPlan({ modules }: Plan): Site[] {
+export function modulesOfPlan({ modules }: Plan): RoutedModule[] {
   return modules.map((module) => ({ ...module, expertSet: 0 }));
 }

@@ -4,7 +4,7 @@ import type { BlockColumns, Expert, Intervention, Router, Sequence, Source } fro
 import type { BlockShape } from '../../../transport/pieces.js';
 import type { Recording } from '../../runtime/recorder.js';
 import type { RoutedPart } from './graph.js';
-import { type Module, type Plan, sitesOfPlan } from './plan.js';
+import { type Module, type Plan, modulesOfPlan } from './plan.js';
 import type { RoutedStep } from './session.js';
 
 export interface PoolRun {
@@ -50,7 +50,7 @@ export class PoolRecording implements Recording<RoutedStep> {
       router,
       interventions,
       expertSets: [{ scope: 'pool', experts }],
-      sites: sitesOfPlan(plan),
+      modules: modulesOfPlan(plan),
       sequences,
       blocks,
     };
@@ -107,11 +107,12 @@ export class PoolRecording implements Recording<RoutedStep> {
 }
 
 function blocksOf(modules: readonly Module[], experts: number, k: number): BlockShape[] {
-  const blocks: { from: number; to: number; sequence: number; experts: number; k: number; alwaysOn: number }[] = [];
-  modules.forEach(({ sequence }, site) => {
+  const blocks: { from: number; to: number; sequence: number; experts: number; k: number; sharedExperts: number }[] =
+    [];
+  modules.forEach(({ sequence }, module) => {
     const last = blocks.at(-1);
-    if (last?.sequence === sequence) last.to = site + 1;
-    else blocks.push({ from: site, to: site + 1, sequence, experts, k, alwaysOn: 0 });
+    if (last?.sequence === sequence) last.to = module + 1;
+    else blocks.push({ from: module, to: module + 1, sequence, experts, k, sharedExperts: 0 });
   });
   return blocks;
 }

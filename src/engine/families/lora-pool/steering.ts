@@ -2,9 +2,9 @@ import { GanderError } from '../../../errors/errors.js';
 import { bounded, descriptorOf, type Strategy } from '../../../strategies/index.js';
 import type { FixedWeights, RouterVectors } from '../../../strategies/strategy.js';
 import type { Intervention } from '../../../trace/model/trace.js';
-import { type CellBias, type SiteWhatIf, whatIfAt } from '../../../trace/model/whatIf.js';
+import { type CellBias, type ModuleWhatIf, whatIfAt } from '../../../trace/model/whatIf.js';
 import { isMember, wholeIds } from './placing.js';
-import { type GraphPart, type Plan, sitesOfPlan, wholePlan } from './plan.js';
+import { type GraphPart, type Plan, modulesOfPlan, wholePlan } from './plan.js';
 
 /** Stands for −∞: beside any score its softmax is exactly 0, and a softmax over nothing else is still a number. */
 export const never = -1e30;
@@ -44,7 +44,7 @@ export class StrategySteering implements Steering {
   readonly router: RouterVectors;
   readonly #plan: Plan;
   /** By row; undefined where no intervention applies. */
-  readonly #whatIf: readonly (SiteWhatIf | undefined)[];
+  readonly #whatIf: readonly (ModuleWhatIf | undefined)[];
   /** Id of the adapter of the whole pool that is added with weight 1, if there is one. */
   readonly #whole: string | undefined;
   /** [rows, N] if the strategy fixes the weights. */
@@ -71,8 +71,8 @@ export class StrategySteering implements Steering {
       else this.#expert(expert);
     }
     const experts = plan.experts.map((id) => ({ id }));
-    const sites = sitesOfPlan(plan);
-    this.#whatIf = plan.rows.map((site) => whatIfAt(interventions, experts, sites[site]!));
+    const modules = modulesOfPlan(plan);
+    this.#whatIf = plan.rows.map((module) => whatIfAt(interventions, experts, modules[module]!));
     const { weights } = descriptor;
     const isChosen = descriptor.takes === 'expert' || descriptor.finds === 'expert';
     const chosen = isChosen ? this.#placed(strategy.expert ?? '') : -1;

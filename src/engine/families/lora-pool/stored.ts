@@ -2,7 +2,7 @@
 import { orthonormalise, poolRank, topRightSingularVector } from '../../../graph/algebra.js';
 import path from 'node:path';
 import { DataFile } from '../../../graph/external.js';
-import type { Site } from '../../../graph/find.js';
+import type { FoundModule } from '../../../graph/find.js';
 import type { Group } from '../../../graph/route.js';
 import type { PoolExpert } from '../../../pool/pool.js';
 import { GanderError } from '../../../errors/errors.js';
@@ -78,19 +78,19 @@ export class ExpertFiles {
   }
 
   /** @param sites that share an input */
-  store(sites: readonly Site[]): Group {
+  store(modules: readonly FoundModule[]): Group {
     const { experts, form } = this;
-    const dIn = sites[0]!.dIn;
-    const rank = rankOf(sites, experts);
-    const numbers = new GroupNumbers(sites, experts, rank, form);
+    const dIn = modules[0]!.dIn;
+    const rank = rankOf(modules, experts);
+    const numbers = new GroupNumbers(modules, experts, rank, form);
     // Router vectors of all groups are stored without gaps.
     for (const [router, file] of this.#routers) file.append(numbers.vectors(router), 1);
     const size = experts.length * dIn * rank;
     const { down, ups } = numbers;
     const downs =
-      form === 'gathered' ? sites.map((_, module) => down.subarray(module * size, (module + 1) * size)) : [down];
+      form === 'gathered' ? modules.map((_, module) => down.subarray(module * size, (module + 1) * size)) : [down];
     const append = (part: Float32Array) => this.#data.append(part);
-    return { sites, dIn, rank, down: downs.map(append), up: ups.map(append) };
+    return { modules, dIn, rank, down: downs.map(append), up: ups.map(append) };
   }
 
   close(): void {
@@ -100,8 +100,8 @@ export class ExpertFiles {
 }
 
 /** The largest rank of any expert at these sites. */
-function rankOf(sites: readonly Site[], experts: readonly PoolExpert[]): number {
-  const ranks = sites.map(({ path, dIn, dOut }) =>
+function rankOf(modules: readonly FoundModule[], experts: readonly PoolExpert[]): number {
+  const ranks = modules.map(({ path, dIn, dOut }) =>
     Math.max(...experts.map(({ adapter }) => poolRank(adapter.modules.get(path)?.rank ?? 1, dIn, dOut))),
   );
   return Math.max(1, ...ranks);
@@ -115,24 +115,24 @@ class GroupNumbers {
   readonly ups: readonly Float32Array[];
 
   constructor(
-    private readonly sites: readonly Site[],
+    private readonly modules: readonly FoundModule[],
     private readonly experts: readonly PoolExpert[],
     private readonly rank: number,
     private readonly form: FormName,
   ) {
-    const [{ dIn }, n] = [sites[0]!, experts.length];
-    this.down = new Float32Array(dIn * sites.length * n * rank);
-    this.ups = sites.map(({ dOut }) => new Float32Array(n * rank * dOut));
-    sites.forEach((site, module) => experts.forEach((_, e) => this.#fill(site, module, e)));
+    const [{ dIn }, n] = [modules[0]!, experts.length];
+    this.down = new Float32Array(dIn * modules.length * n * rank);
+    this.ups = modules.map(({ dOut }) => new Float32Array(n * rank * dOut));
+    modules.forEach((module, m) => experts.forEach((_, e) => this.#fill(module, m, e)));
   }
 
   /** [dIn, g·N], with a column of zeros for an expert that has no vector. */
   vectors(router: WrittenVectors): Float32Array {
-    const { sites, experts } = this;
-    const columns = sites.length * experts.length;
-    const all = new Float32Array(sites[0]!.dIn * columns);
+    const { modules, experts } = this;
+    const columns = modules.length * experts.length;
+    const all = new Float32Array(modules[0]!.dIn * columns);
     const { of, made } = writtenVectors[router];
-    sites.forEach(({ path }, module) =>
+    modules.forEach(({ path }, module) =>
       experts.forEach((expert, e) => {
         const vector = of(expert)?.get(path);
         if (vector) made(vector.read()).forEach((x, d) => (all[d * columns + module * experts.length + e] = x));
@@ -141,7 +141,7 @@ class GroupNumbers {
     return all;
   }
 
-  #fill({ path, dIn, dOut }: Site, module: number, e: number): void {
+  #fill({ path, dIn, dOut }: FoundModule, module: number, e: number): void {
     const { rank } = this;
     const expert = this.experts[e]!;
     const column = module * this.experts.length + e;

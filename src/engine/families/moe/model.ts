@@ -15,7 +15,7 @@ import type { LensPlace } from '../../runtime/lens.js';
 import type { LensRuns, Means, Model, Run } from '../family.js';
 import { type Composed, compose, composedWith, filesOf, hashOf } from './compose.js';
 import { type MoeFolder, readMoeFolder } from './folder.js';
-import { type Plan, groupsHold, mostK, ownK, setsOf, sitesOf, takesK } from './plan.js';
+import { type Plan, groupsHold, mostK, nativeK, setsOf, modulesOf, takesK } from './plan.js';
 import { MoeRecording } from './recording.js';
 import { MoeLens, MoeSession, type MoeStep } from './session.js';
 import { MoeSteering } from './steering.js';
@@ -83,7 +83,7 @@ export class MoeModel implements Model {
       router: this.#router(plan),
       ...(takesK(plan) && { mostK: mostK(plan) }),
       expertSets: setsOf(plan),
-      sites: sitesOf(plan),
+      modules: modulesOf(plan),
       contextLength,
       warnings: [...warnings, ...plan.warnings, ...eightBitWarnings(plan.eightBits, await processor())],
     };
@@ -121,7 +121,7 @@ export class MoeModel implements Model {
     const { scoring } = plan;
     return {
       name: this.#folder.type ?? 'unknown',
-      k: ownK(plan),
+      k: nativeK(plan),
       ...(scoring && { scoring }),
     };
   }
@@ -141,7 +141,7 @@ export class MoeModel implements Model {
   /** @throws GanderError `request-invalid` for a k that the graph does not take */
   async #open<S extends MoeSession | MoeLens>(asked: number | undefined, as: Opening<S>): Promise<S> {
     const composed = await this.#compose();
-    const own = ownK(composed.plan);
+    const own = nativeK(composed.plan);
     if (asked !== undefined && asked !== own && !takesK(composed.plan))
       throw new GanderError(
         'request-invalid',

@@ -3,7 +3,7 @@ import type { Choosable, Tap } from '../../../graph/moe/tap.js';
 import type { EightBits } from '../../../graph/rounded.js';
 import type { Router } from '../../../graph/moe/routers.js';
 import { layerExperts } from '../../../trace/model/layerExperts.js';
-import type { ExpertSet, Site } from '../../../trace/model/trace.js';
+import type { ExpertSet, RoutedModule } from '../../../trace/model/trace.js';
 
 /** A router in a composed graph, and the names of the graph's outputs for it. */
 export interface TappedRouter extends Pick<Router, 'path' | 'layer' | 'experts' | 'k'> {
@@ -27,11 +27,13 @@ export function setsOf({ routers }: Plan): ExpertSet[] {
   return routers.map(({ layer, experts, tap }, i) => ({
     scope: 'layer',
     experts: layerExperts(layer, experts, names[i]),
-    ...(tap.shared !== undefined && { alwaysOn: [{ id: `${layer}.shared`, name: `Layer ${layer} shared expert` }] }),
+    ...(tap.shared !== undefined && {
+      sharedExperts: [{ id: `${layer}.shared`, name: `Layer ${layer} shared expert` }],
+    }),
   }));
 }
 
-export function sitesOf({ routers }: Plan): Site[] {
+export function modulesOf({ routers }: Plan): RoutedModule[] {
   const names = routerNames(routers);
   return routers.map(({ path, layer }, i) => ({ path, layer, kind: names[i] ?? 'router', sequence: 0, expertSet: i }));
 }
@@ -58,7 +60,7 @@ function moduleOf(path: string, all: readonly Pick<Router, 'path' | 'layer'>[]):
 }
 
 /** The largest k of any router. */
-export function ownK({ routers }: Plan): number {
+export function nativeK({ routers }: Plan): number {
   return Math.max(...routers.map(({ k }) => k));
 }
 

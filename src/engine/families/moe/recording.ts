@@ -5,7 +5,7 @@ import type { BlockColumnName } from '../../../trace/model/columns.js';
 import type { BlockColumns, Intervention, Router, Source } from '../../../trace/model/trace.js';
 import type { BlockShape } from '../../../transport/pieces.js';
 import type { Recording } from '../../runtime/recorder.js';
-import { type Plan, type TappedRouter, setsOf, sitesOf } from './plan.js';
+import { type Plan, type TappedRouter, setsOf, modulesOf } from './plan.js';
 import type { MoeStep, RouterStep } from './session.js';
 
 /** Turns the routers' outputs into the trace's blocks of equal routers. */
@@ -23,14 +23,14 @@ export class MoeRecording implements Recording<MoeStep> {
       'score',
       ...(all(({ tap }) => tap.weight !== undefined) ? (['weight'] as const) : []),
       ...(all(({ tap }) => tap.selection !== undefined) ? (['selection'] as const) : []),
-      ...(all(({ tap }) => tap.shared !== undefined) ? (['alwaysOnWeight'] as const) : []),
+      ...(all(({ tap }) => tap.shared !== undefined) ? (['sharedWeight'] as const) : []),
     ];
     this.frame = {
       source,
       router,
       interventions,
       expertSets: setsOf(plan),
-      sites: sitesOf(plan),
+      modules: modulesOf(plan),
       sequences: [{ role: 'text', predictions: likeliest }],
       blocks: this.#blocks,
     };
@@ -41,18 +41,18 @@ export class MoeRecording implements Recording<MoeStep> {
     let begin = 0;
     for (const [b, { from, to, experts, k }] of this.#blocks.entries()) {
       const block = blocks[b]!;
-      for (let site = from; site < to; site++) {
-        const router = step.routers[site]!;
-        const first = (site - from) * capacity + done;
+      for (let module = from; module < to; module++) {
+        const router = step.routers[module]!;
+        const first = (module - from) * capacity + done;
         block.score?.set(router.score, first * experts);
         block.selection?.set(router.selection!, first * experts);
         block.weight?.set(router.weight!, first * k);
-        block.alwaysOnWeight?.set(router.shared!, first);
+        block.sharedWeight?.set(router.shared!, first);
         block.chosen.set(router.chosen, first * k);
         const row = (i: number) => (step.bias.length === width ? begin : i * width + begin);
         const isOut = (i: number, e: number) => step.bias[row(i) + e]! < leftOut;
         if (leaveOut(router, count * k, k, block.chosen.subarray(first * k), isOut))
-          throw stillRun(this.#plan.routers[site]!);
+          throw stillRun(this.#plan.routers[module]!);
         begin += experts;
       }
     }
@@ -93,10 +93,10 @@ function blocksOf({ routers }: Plan): BlockShape[] {
   const blocks: BlockShape[] = [];
   for (const [i, { experts, k, tap }] of routers.entries()) {
     const last = blocks.at(-1);
-    const alwaysOn = tap.shared === undefined ? 0 : 1;
-    if (last?.experts === experts && last.k === k && last.alwaysOn === alwaysOn)
+    const sharedExperts = tap.shared === undefined ? 0 : 1;
+    if (last?.experts === experts && last.k === k && last.sharedExperts === sharedExperts)
       blocks[blocks.length - 1] = { ...last, to: i + 1 };
-    else blocks.push({ from: i, to: i + 1, sequence: 0, experts, k, alwaysOn });
+    else blocks.push({ from: i, to: i + 1, sequence: 0, experts, k, sharedExperts });
   }
   return blocks;
 }

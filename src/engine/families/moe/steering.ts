@@ -2,8 +2,8 @@ import { leftOut, never } from '../../../graph/moe/leftOut.js';
 import { GanderError } from '../../../errors/errors.js';
 import { ambiguousExpert, meantBy } from '../../../trace/model/layerExperts.js';
 import type { Expert, Intervention } from '../../../trace/model/trace.js';
-import { type SiteWhatIf, whatIfAt } from '../../../trace/model/whatIf.js';
-import { type Plan, setsOf, sitesOf } from './plan.js';
+import { type ModuleWhatIf, whatIfAt } from '../../../trace/model/whatIf.js';
+import { type Plan, setsOf, modulesOf } from './plan.js';
 
 /**
  * Turns what-ifs into numbers that are added to the routers' scores. The rest is the model's own rule: a forced expert is the
@@ -12,7 +12,7 @@ import { type Plan, setsOf, sitesOf } from './plan.js';
 export class MoeSteering {
   readonly #plan: Plan;
   /** By router; undefined where no intervention applies. */
-  readonly #whatIf: readonly (SiteWhatIf | undefined)[];
+  readonly #whatIf: readonly (ModuleWhatIf | undefined)[];
   readonly #width: number;
 
   /** @throws GanderError `request-invalid` for an unknown expert */
@@ -21,8 +21,8 @@ export class MoeSteering {
     const sets = setsOf(plan);
     const all = sets.flatMap(({ experts }) => experts);
     for (const { expert } of interventions) if (!all.some(({ id }) => id === expert)) throw noExpert(expert, all);
-    const sites = sitesOf(plan);
-    this.#whatIf = sites.map((site, i) => whatIfAt(interventions, sets[i]!.experts, site));
+    const modules = modulesOf(plan);
+    this.#whatIf = modules.map((module, i) => whatIfAt(interventions, sets[i]!.experts, module));
     this.#width = plan.routers.reduce((sum, { experts }) => sum + experts, 0);
   }
 

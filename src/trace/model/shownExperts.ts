@@ -1,13 +1,13 @@
 /** Which experts a view shows: those of a pool, or those of one chosen layer if each layer has its own. */
-import { type Layer, layersOf, type SharedSites, sharedSites } from './access.js';
+import { type Layer, layersOf, type SharedModules, sharedModules } from './access.js';
 import type { ExpertSet, Scope, Trace } from './trace.js';
 
-export interface Sight {
+export interface ShownExperts {
   readonly set: ExpertSet;
   /** The layer whose experts these are; absent if they are the same in all layers. */
   readonly layer?: Layer;
   /** For each sequence: its sites that have this set. */
-  readonly parts: readonly (SharedSites | undefined)[];
+  readonly parts: readonly (SharedModules | undefined)[];
 }
 
 /** A layer as a string, for a view's state and for messages. */
@@ -26,10 +26,10 @@ export function layerOf(trace: Trace, key: string): Layer | undefined {
 }
 
 /** @param chosen key of a layer, ignored for a pool. Default: the first layer that has sites. */
-export function sightOf(trace: Trace, chosen = ''): Sight | undefined {
+export function shownExpertsOf(trace: Trace, chosen = ''): ShownExperts | undefined {
   const whole = partsOf(trace);
   const sets = new Set(whole.flatMap((part) => (part ? [part.set] : [])));
-  const routed = new Set(trace.sites.map(({ sequence }) => sequence));
+  const routed = new Set(trace.modules.map(({ sequence }) => sequence));
   if (sets.size === 1 && whole.every((part, sequence) => part !== undefined || !routed.has(sequence)))
     return { set: [...sets][0]!, parts: whole };
   const layer = layerOf(trace, chosen) ?? layersOf(trace)[0];
@@ -39,6 +39,6 @@ export function sightOf(trace: Trace, chosen = ''): Sight | undefined {
   return set && { set, layer, parts: parts.map((part) => (part?.set === set ? part : undefined)) };
 }
 
-function partsOf(trace: Trace, layer?: Layer): (SharedSites | undefined)[] {
-  return trace.sequences.map((_, sequence) => sharedSites(trace, { ...layer, sequence }));
+function partsOf(trace: Trace, layer?: Layer): (SharedModules | undefined)[] {
+  return trace.sequences.map((_, sequence) => sharedModules(trace, { ...layer, sequence }));
 }

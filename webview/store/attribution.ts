@@ -1,17 +1,17 @@
 /** What an attribution says about a text's tokens, for everything that draws it. */
 import type { Attribution } from '../../src/requests/api.js';
-import { owedOf, type Owed } from '../../src/trace/figures/attributed.js';
+import { attributionOf, type TokenAttributions } from '../../src/trace/figures/attributed.js';
 import type { Expert, ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import type { Looks } from '../look/looks.js';
 import { expertName } from '../look/names.js';
 
-const kept = new WeakMap<Attribution, Owed>();
+const kept = new WeakMap<Attribution, TokenAttributions>();
 
 /** Computed once. */
-export function owedIn(found: Attribution): Owed {
-  let owed = kept.get(found);
-  if (!owed) kept.set(found, (owed = owedOf(found)));
-  return owed;
+export function attributionIn(found: Attribution): TokenAttributions {
+  let attributed = kept.get(found);
+  if (!attributed) kept.set(found, (attributed = attributionOf(found)));
+  return attributed;
 }
 
 export interface Placed {
@@ -23,12 +23,12 @@ export interface Placed {
 
 /** Where each expert is in the trace; undefined if nowhere. */
 export function placesOf(
-  { expertSets, sites }: Trace,
+  { expertSets, modules }: Trace,
   experts: readonly Expert[],
   looks: (set: ExpertSet) => Looks,
 ): (Placed | undefined)[] {
   const known = new Map<string, Placed>();
-  for (const { expertSet, layer, stack } of sites) {
+  for (const { expertSet, layer, stack } of modules) {
     const set = expertSets[expertSet]!;
     set.experts.forEach(({ id }, expert) => {
       if (!known.has(id))

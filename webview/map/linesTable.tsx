@@ -4,7 +4,7 @@ import { t } from '../look/strings.js';
 import { cellWords, columnName, rowName } from './words.js';
 import type { GridScene } from './scene.js';
 
-export function LinesTwin({ scene }: { readonly scene: GridScene }) {
+export function LinesTable({ scene }: { readonly scene: GridScene }) {
   const [trace, raster, labels] = [scene.trace.value, scene.raster.value, scene.labels.value];
   if (!trace || !raster) return null;
   const row = (column: number) => [

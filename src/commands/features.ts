@@ -3,29 +3,29 @@ import { Panels } from '../panel/panels.js';
 import { SimilarityPanel } from '../panel/similarityPanel.js';
 import { TraceEditor } from '../panel/traceEditor.js';
 import { commands } from './index.js';
-import type { ActiveParts, Parts } from './parts.js';
+import type { ActiveServices, Services } from './services.js';
 
 /** Commands, panels and viewers of trace files. Created when first used, because activation does not need them. */
-export class Work implements vscode.Disposable {
-  readonly parts: Parts;
+export class Features implements vscode.Disposable {
+  readonly services: Services;
 
-  constructor(base: ActiveParts) {
+  constructor(base: ActiveServices) {
     const { context, log } = base;
     const panels = new Panels(base, context.extensionUri, log);
     const { extensionUri } = context;
     const [traces, similarity] = [new TraceEditor(extensionUri, log), new SimilarityPanel(extensionUri)];
-    this.parts = { ...base, panels, traces, similarity };
+    this.services = { ...base, panels, traces, similarity };
   }
 
   /** @param id of a command in the manifest */
   run(id: string, args: readonly unknown[]): unknown {
     const command = commands.find((one) => one.id === id);
     if (!command) throw new Error(`${id} is declared but not defined`);
-    return command.run(this.parts, ...args);
+    return command.run(this.services, ...args);
   }
 
   dispose(): void {
-    this.parts.panels.dispose();
-    this.parts.similarity.dispose();
+    this.services.panels.dispose();
+    this.services.similarity.dispose();
   }
 }

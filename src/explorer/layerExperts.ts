@@ -4,8 +4,8 @@ import {
   type Layer,
   layersOf,
   rowsAt,
-  type SharedSites,
-  sharedSites,
+  type SharedModules,
+  sharedModules,
   textTokens,
 } from '../trace/model/access.js';
 import { ranked } from '../trace/figures/leaders.js';
@@ -13,45 +13,45 @@ import type { Trace } from '../trace/model/trace.js';
 import { type Usage, usage } from '../trace/figures/usage.js';
 import { listedTokens, type Node } from './nodes.js';
 
-export interface OwnLayer {
-  readonly sites: SharedSites;
+export interface ExpertLayer {
+  readonly modules: SharedModules;
   readonly usage: Usage;
 }
 
-const known = new WeakMap<Trace, Map<string, OwnLayer | undefined>>();
+const known = new WeakMap<Trace, Map<string, ExpertLayer | undefined>>();
 
 /** Undefined if the text does not pass through the layer. */
-export function ownLayer(trace: Trace, layer: Layer): OwnLayer | undefined {
+export function expertLayer(trace: Trace, layer: Layer): ExpertLayer | undefined {
   let kept = known.get(trace);
-  if (!kept) known.set(trace, (kept = new Map<string, OwnLayer | undefined>()));
+  if (!kept) known.set(trace, (kept = new Map<string, ExpertLayer | undefined>()));
   const key = JSON.stringify(layer);
   if (!kept.has(key)) {
-    const sites = sharedSites(trace, { ...layer, sequence: 0 });
-    kept.set(key, sites && { sites, usage: usage(trace, sites) });
+    const modules = sharedModules(trace, { ...layer, sequence: 0 });
+    kept.set(key, modules && { modules, usage: usage(trace, modules) });
   }
   return kept.get(key);
 }
 
-export function ownLayers(trace: Trace): Node[] {
+export function expertLayers(trace: Trace): Node[] {
   return layersOf(trace, { sequence: 0 })
-    .filter((layer) => ownLayer(trace, layer))
-    .map((layer) => ({ kind: 'own-layer', layer }));
+    .filter((layer) => expertLayer(trace, layer))
+    .map((layer) => ({ kind: 'expert-layer', layer }));
 }
 
 /** The experts that took a token, the most used first. */
-export function ownExperts(trace: Trace, layer: Layer): Node[] {
-  const counts = ownLayer(trace, layer)?.usage.counts ?? [];
-  return ranked(counts).map((expert) => ({ kind: 'own-expert', layer, expert }));
+export function layerExperts(trace: Trace, layer: Layer): Node[] {
+  const counts = expertLayer(trace, layer)?.usage.counts ?? [];
+  return ranked(counts).map((expert) => ({ kind: 'layer-expert', layer, expert }));
 }
 
 /** The tokens that an expert took, the largest weights first; if the source gave no weights, in the order of the text. */
-export function ownTokens(trace: Trace, layer: Layer, expert: number): Node[] {
-  const own = ownLayer(trace, layer);
+export function layerExpertTokens(trace: Trace, layer: Layer, expert: number): Node[] {
+  const own = expertLayer(trace, layer);
   if (!own) return [];
   const taken = new Map<number, number>();
-  for (const s of own.sites.sites) {
+  for (const s of own.modules.modules) {
     const rows = rowsAt(trace, s);
-    for (const t of textTokens(own.sites.sequence)) {
+    for (const t of textTokens(own.modules.sequence)) {
       const at = chosenAt(rows, t).indexOf(expert);
       if (at >= 0) taken.set(t, Math.max(taken.get(t) ?? -Infinity, rows.weight?.[t * rows.k + at] ?? NaN));
     }

@@ -2,7 +2,7 @@ import { effect } from '@preact/signals-core';
 import { describe, expect, test, vi } from 'vitest';
 import type { Asking } from '../../../src/channel/messages.js';
 import { differences, partners, perform, type Task } from '../../../webview/background/tasks.js';
-import { Work, type Helper } from '../../../webview/background/work.js';
+import { Background, type Helper } from '../../../webview/background/background.js';
 import { fabricate, fabricateIds, spelled } from '../trace/fabricate.js';
 
 /** A worker that answers when a test tells it to. */
@@ -40,8 +40,8 @@ describe('partners', () => {
 });
 
 describe('short texts', () => {
-  const work = () =>
-    new Work(
+  const background = () =>
+    new Background(
       () => {
         throw new Error('hired for nothing');
       },
@@ -50,7 +50,7 @@ describe('short texts', () => {
 
   test('are compared at once, and only once', () => {
     const [a, b] = [fabricate(), fabricate({ seed: 4 })];
-    const own = work();
+    const own = background();
     const found = own.differences(a, b);
     expect(found).toEqual(differences(a, b));
     expect(own.differences(a, b)).toBe(found);
@@ -58,7 +58,7 @@ describe('short texts', () => {
 
   test('keep an alignment as long as the number of tokens is the same', () => {
     const [a, b] = [fabricate(), fabricate({ seed: 4 })];
-    const own = work();
+    const own = background();
     const first = own.partners(a, b);
     expect(own.partners({ ...a, created: 'later' }, b)).toBe(first);
     const fewer = { ...a, sequences: [{ ...a.sequences[0]!, done: 3 }] };
@@ -74,11 +74,11 @@ describe('long texts', () => {
   test('go to the worker, one after the other, and each caller gets its answer', async () => {
     const helper = new Held();
     const hire = vi.fn(() => helper);
-    const work = new Work(hire, () => {}, limit);
-    expect(work.differences(a, b)).toBeUndefined();
+    const background = new Background(hire, () => {}, limit);
+    expect(background.differences(a, b)).toBeUndefined();
     const seen: (number | undefined)[] = [];
     const end = effect(() => {
-      seen.push(work.differences(a, b)?.[0]!.all.cells);
+      seen.push(background.differences(a, b)?.[0]!.all.cells);
     });
     expect(helper.asked.map(({ name }) => name)).toEqual(['partners']);
     helper.answer();
@@ -90,7 +90,7 @@ describe('long texts', () => {
       expect(seen.at(-1)).toBe(differences(a, b)[0]!.all.cells);
     });
     end();
-    expect(work.differences(a, b)).toEqual(differences(a, b));
+    expect(background.differences(a, b)).toEqual(differences(a, b));
     expect(helper.asked).toEqual([]);
     expect(hire).toHaveBeenCalledTimes(1);
   });
@@ -98,8 +98,8 @@ describe('long texts', () => {
   test('report a worker that fails', async () => {
     const helper = new Held();
     const failed = vi.fn();
-    const work = new Work(() => helper, failed, limit);
-    expect(work.partners(a, b)).toBeUndefined();
+    const background = new Background(() => helper, failed, limit);
+    expect(background.partners(a, b)).toBeUndefined();
     helper.fail();
     await vi.waitFor(() => {
       expect(failed).toHaveBeenCalledWith('out of memory');

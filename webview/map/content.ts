@@ -11,7 +11,7 @@ import { tilesOf, type Tile } from './tiles.js';
 
 export type Drawing = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
-export interface Paper {
+export interface MapContent {
   readonly raster: Raster;
   readonly theme: Theme;
   /** The colours, one pixel per window of cells; if a window is one cell, one pixel per cell. */
@@ -25,11 +25,11 @@ export interface Paper {
   /** [R] loads shown beside the rows, if these cannot be opened. */
   readonly heads: readonly (RowLoad | undefined)[] | undefined;
   /** Key of the layer whose experts the legend names. */
-  readonly inSight: string | undefined;
+  readonly shownLayer: string | undefined;
   /** Whether the model would no longer say what a column shows. */
   readonly isOutdated?: ((column: number) => boolean) | undefined;
   /** For lines: what colours the text, in one column. */
-  readonly margin?: Paper | undefined;
+  readonly margin?: MapContent | undefined;
 }
 
 /** How much of its colour the weakest choice has: it must differ visibly from no choice. */
@@ -41,17 +41,17 @@ function shade(theme: Theme, slot: number, strength: number, fade = 1): [number,
 }
 
 /** What a cell is coloured by: a hue, or its expert's slot in the palette. */
-export function toneAt(parts: Pick<Paper, 'raster' | 'looks' | 'hues'>): (row: number, column: number) => number {
+export function toneAt(parts: Pick<MapContent, 'raster' | 'looks' | 'hues'>): (row: number, column: number) => number {
   const { columns, expert } = parts.raster;
   return parts.hues ? (row, column) => expert[row * columns.count + column]! : slotAt(parts);
 }
 
-export function tint({ theme, hues }: Pick<Paper, 'theme' | 'hues'>, tone: number, strength: number, fade = 1) {
+export function tint({ theme, hues }: Pick<MapContent, 'theme' | 'hues'>, tone: number, strength: number, fade = 1) {
   if (!hues) return shade(theme, tone, strength, fade);
   return mix(theme.background, hues[tone] ?? theme.background, (0.06 + 0.94 * strength) * fade);
 }
 
-export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper, 'raster' | 'looks'>) {
+export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<MapContent, 'raster' | 'looks'>) {
   // Looked up once per row and sequence: a row may have its own experts.
   const slots = rows.map((row) => row.parts.map((part) => part && looks(part.set).slots));
   const sequenceOf = sequencesOf(columns);
@@ -62,7 +62,7 @@ export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<Paper,
 }
 
 /** @param isFading choices that a what-if did not change are faded */
-export function makePaper(parts: Omit<Paper, 'tilesFor'>, isFading: boolean): Paper {
+export function makeContent(parts: Omit<MapContent, 'tilesFor'>, isFading: boolean): MapContent {
   const cells = cellsOf(parts.raster, toneAt(parts), isFading, parts.isOutdated);
   const made = new Map<string, readonly Tile[]>();
   return {

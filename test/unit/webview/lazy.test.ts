@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { late } from '../../../webview/store/late.js';
+import { lazy } from '../../../webview/store/lazy.js';
 
 test('late code is fetched once, and again only after a failure', async () => {
   let tries = 0;
-  const { code, want } = late(() => (++tries === 1 ? Promise.reject(new Error('gone')) : Promise.resolve('here')));
+  const { code, want } = lazy(() => (++tries === 1 ? Promise.reject(new Error('gone')) : Promise.resolve('here')));
   await expect(want()).rejects.toThrow('gone');
   expect(code.value).toBeUndefined();
   await Promise.all([want(), want()]);

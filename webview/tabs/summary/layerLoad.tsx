@@ -5,13 +5,13 @@ import type { Trace } from '../../../src/trace/model/trace.js';
 import { useStore } from '../../components/context.js';
 import { Figure } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
-import { layerKey } from '../../../src/trace/model/sight.js';
+import { layerKey } from '../../../src/trace/model/shownExperts.js';
 import { layerName } from '../../look/names.js';
 import { Button } from '../../components/controls.js';
 import { fixed, t } from '../../look/strings.js';
 import { usageByLayerOf } from '../../store/sums.js';
 
-export function LayersOwnLoad({
+export function LayersLoad({
   trace,
   sequence,
   layer,

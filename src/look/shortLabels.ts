@@ -9,19 +9,19 @@ const known = new WeakMap<readonly { readonly name: string }[], readonly string[
  * A sign for each expert, made from its name and different from all others of the list: Python `Py`, TypeScript `TS`,
  * C++ `C++`, "Technical prose" `TP`. The same list has the same signs everywhere.
  */
-export function signsOf(experts: readonly { readonly name: string }[]): readonly string[] {
-  let signs = known.get(experts);
-  if (!signs) {
-    signs = distinct(experts.map(({ name }) => name));
-    known.set(experts, signs);
+export function shortLabelsOf(experts: readonly { readonly name: string }[]): readonly string[] {
+  let shortLabels = known.get(experts);
+  if (!shortLabels) {
+    shortLabels = distinct(experts.map(({ name }) => name));
+    known.set(experts, shortLabels);
   }
-  return signs;
+  return shortLabels;
 }
 
 /** Sign and name, or only the name if it is its own sign. */
-export function signedName(experts: readonly { readonly name: string }[], expert: number): string {
-  const [sign, { name }] = [signsOf(experts)[expert]!, experts[expert]!];
-  return sign === name ? name : `${sign} ${name}`;
+export function labelledName(experts: readonly { readonly name: string }[], expert: number): string {
+  const [shortLabel, { name }] = [shortLabelsOf(experts)[expert]!, experts[expert]!];
+  return shortLabel === name ? name : `${shortLabel} ${name}`;
 }
 
 function distinct(names: readonly string[]): string[] {
@@ -36,10 +36,10 @@ function distinct(names: readonly string[]): string[] {
       whole.add(trimmed);
       return trimmed;
     }
-    for (const sign of candidates(trimmed)) {
-      if (taken.has(sign)) continue;
-      taken.add(sign);
-      return sign;
+    for (const shortLabel of candidates(trimmed)) {
+      if (taken.has(shortLabel)) continue;
+      taken.add(shortLabel);
+      return shortLabel;
     }
     throw new Error('numbers do not end');
   });

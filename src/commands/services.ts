@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
 import type { ExpertTree } from '../explorer/experts.js';
 import type { Colours } from '../host/colours.js';
-import type { Desk } from '../host/desk.js';
+import type { DocumentRouter } from '../host/documentRouter.js';
 import type { EngineHost } from '../host/engineHost.js';
 import type { TokenMark } from '../host/tokenMark.js';
 import type { Panels } from '../panel/panels.js';
@@ -13,7 +13,7 @@ import type { RoutingService } from '../routing/service.js';
 import type { RoutingStore } from '../routing/store.js';
 
 /** The parts of the active extension. */
-export interface ActiveParts {
+export interface ActiveServices {
   readonly context: vscode.ExtensionContext;
   readonly log: vscode.LogOutputChannel;
   readonly engines: EngineHost;
@@ -21,14 +21,14 @@ export interface ActiveParts {
   readonly store: RoutingStore;
   readonly runs: Runs;
   readonly history: History;
-  readonly desk: Desk;
+  readonly documentRouter: DocumentRouter;
   readonly mark: TokenMark;
   readonly colours: Colours;
   readonly tree: ExpertTree;
 }
 
 /** The parts that commands use. */
-export interface Parts extends ActiveParts {
+export interface Services extends ActiveServices {
   readonly panels: Panels;
   readonly traces: TraceEditor;
   readonly similarity: SimilarityPanel;
@@ -38,5 +38,5 @@ export interface Parts extends ActiveParts {
 export interface Command {
   readonly id: `gander.${string}`;
   /** `args` come from menus and other extensions, so they may be anything. */
-  run(parts: Parts, ...args: unknown[]): unknown;
+  run(services: Services, ...args: unknown[]): unknown;
 }

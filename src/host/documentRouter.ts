@@ -15,7 +15,7 @@ import { checkText, documentOf, firstPart, rangeOf, titleOf } from './texts.js';
 const charactersPerToken = 3;
 const attempts = 5;
 
-export interface DeskOptions extends Waiting {
+export interface DocumentRouteOptions extends Waiting {
   /** Default: what the settings say. */
   readonly strategy?: Strategy | undefined;
   readonly interventions?: readonly Intervention[];
@@ -26,7 +26,7 @@ export interface DeskOptions extends Waiting {
 }
 
 /** Routes ranges of open documents, and keeps the store up to date with their edits. */
-export class Desk implements vscode.Disposable {
+export class DocumentRouter implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
 
   constructor(
@@ -52,7 +52,7 @@ export class Desk implements vscode.Disposable {
   }
 
   /** Rejects with a GanderError; resolves with the finished range. */
-  async route(document: vscode.TextDocument, span: Span, options: DeskOptions = {}): Promise<Routed> {
+  async route(document: vscode.TextDocument, span: Span, options: DocumentRouteOptions = {}): Promise<Routed> {
     const text = document.getText(rangeOf(document, span));
     checkText(text);
     const { strategy = wantedStrategy(), interventions = [] } = options;
@@ -84,7 +84,7 @@ export class Desk implements vscode.Disposable {
   }
 
   /** Routes as much of the beginning as the model can read. */
-  async routeFirstPart(document: vscode.TextDocument, span: Span, options: DeskOptions = {}): Promise<Routed> {
+  async routeFirstPart(document: vscode.TextDocument, span: Span, options: DocumentRouteOptions = {}): Promise<Routed> {
     const { limits } = await this.service.describe();
     const text = document.getText(rangeOf(document, span));
     let characters = (limits.tokens ?? text.length) * charactersPerToken;

@@ -1,10 +1,10 @@
 /** Draws with code that is loaded when it is first needed. */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { Late } from '../store/late.js';
+import type { Lazy } from '../store/lazy.js';
 
 interface Props<T> {
-  readonly of: Late<T>;
+  readonly of: Lazy<T>;
   readonly show: (code: T) => ComponentChildren;
   readonly meanwhile?: ComponentChildren;
 }

@@ -23,7 +23,7 @@ interface Kept<T> {
 
 type Shelf<T> = WeakMap<object, WeakMap<object, Kept<T>>>;
 
-export class Work {
+export class Background {
   #caller: Caller<TaskCalls> | undefined;
   /** Keyed by arrays that all traces of a run share: an alignment is valid as long as the number of tokens is the same. */
   readonly #partners: Shelf<readonly Partners[]> = new WeakMap();
@@ -111,5 +111,5 @@ export class Work {
 
 /** Without what an alignment does not need, so that less is copied. */
 function bare(trace: Trace): Trace {
-  return { ...trace, blocks: [], sites: [] };
+  return { ...trace, blocks: [], modules: [] };
 }
