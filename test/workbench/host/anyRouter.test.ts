@@ -229,7 +229,7 @@ describe('a pool', () => {
     assert.ok(lines().byLevel.size > 0);
     assert.equal(colourWords(main.trace!, colours.choice), 'entropy, layer 1');
     assert.match(await hover(document, 3), /entropy, layer 1: \d/);
-    await choose(/^surprise/);
+    await choose(/^surprisal/);
     assert.deepEqual(colours.choice, { by: 'surprise', layer: '' });
     assert.ok(lines().byLevel.size > 0);
     await choose(/^leading expert$/);

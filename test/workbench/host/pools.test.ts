@@ -102,7 +102,7 @@ describe('a person’s own pool', () => {
 
   it('refuses a folder that is not an expert', async () => {
     newcomer = path.join(tinyPool(), 'base');
-    assert.match((await add())[0]!.text, /is no expert.*Choose a folder/);
+    assert.match((await add())[0]!.text, /is not an expert.*Choose a folder/);
   });
 
   it('removes an expert to the trash or, if there is none, as on a server, to a folder beside it', async () => {
