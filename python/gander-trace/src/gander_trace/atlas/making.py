@@ -103,7 +103,7 @@ def _layers(trace: Trace) -> list[Mapping[str, Any]]:
         {
             "stack": site.stack,
             "layer": site.layer,
-            "sites": 1,
+            "modules": 1,
             "experts": [{"id": one.id, "name": one.name} for one in trace.expert_sets[site.expert_set].experts],
         }
         for site in trace.sites
