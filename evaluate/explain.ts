@@ -12,7 +12,7 @@ import { mean, sum } from '../src/statistics/mean.js';
 import { argmax, spearman } from './rank.js';
 import { type Estimate, leastUnits, stratified, type Stratum } from '../src/statistics/stratified.js';
 
-/** What is kept of one document's trace. The pool is on a causal model: one text, and the same experts at every site. */
+/** What is kept of one document's trace. The pool is on a causal model: one text, and the same experts at every module. */
 export function explain(trace: Trace, found: readonly Region[]): Explained {
   const shared = sharedModules(trace);
   if (!shared) throw new TypeError('the trace has no experts in common over its sites');

@@ -43,7 +43,7 @@ export class Layout {
   }
 }
 
-/** The sites of a trace, for each layer of its layout. */
+/** The modules of a trace, for each layer of its layout. */
 export interface Placed {
   readonly layout: Layout;
   readonly modules: readonly SharedModules[];

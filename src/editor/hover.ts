@@ -136,11 +136,11 @@ function layersText(trace: Trace): string {
   return each === 1 ? span : vscode.l10n.t('{0}, {1} to a block', span, each);
 }
 
-/** [L][N]: by weight, the share in the layer; by contribution, the mean over the layer's sites, which need not add up to 1. */
+/** [L][N]: by weight, the share in the layer; by contribution, the mean over the layer's modules, which need not add up to 1. */
 function overLayers(trace: Trace, shared: SharedModules, token: number, by: Measure): Float32Array[] {
   return layersOf(trace, { sequence: 0 }).map((layer) => {
     const inLayer = { ...layer, sequence: 0 };
-    // If sites share their experts, so does any subset of them.
+    // If modules share their experts, so does any subset of them.
     if (by === 'weight') return tokenShares(trace, sharedModules(trace, inLayer)!, token);
     const sums = new Float32Array(shared.experts.length);
     const modules = modulesOf(trace, inLayer);

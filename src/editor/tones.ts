@@ -9,7 +9,7 @@ import type { Trace } from '../trace/model/trace.js';
 export interface Tones {
   /** The layer that the colours show; undefined: all layers. */
   readonly layer?: Layer;
-  /** [T] palette slot of each token's leading expert, or of the one it owes most to; undefined if there is none. */
+  /** [T] palette slot of each token's leading expert, or of the one with the largest attribution; undefined if there is none. */
   readonly slots?: readonly (number | undefined)[];
   /** [T] 1 to `strongest` by a measure or a change; undefined if unknown or too weak to draw. */
   readonly levels?: readonly (number | undefined)[];

@@ -15,7 +15,7 @@ import type { Trace } from '../trace/model/trace.js';
 
 /**
  * A node of the tree. The experts of a trace and of the pool may differ in order, so they are matched by id. `expert` is an index
- * in the trace's experts, which are the same at all sites (if not, none of the pool's experts is in the trace).
+ * in the trace's experts, which are the same at all modules (if not, none of the pool's experts is in the trace).
  */
 export type Node =
   /** What is run, if it is not a pool. */
@@ -56,12 +56,12 @@ type LayerNode = NodeOf<'layer'>;
 type ModuleNode = NodeOf<'module'>;
 type TokenNode = NodeOf<'token'>;
 
-/** The sites that the tree shows: those of the text, if they all have the same experts. */
+/** The modules that the tree shows: those of the text, if they all have the same experts. */
 export function treeModules(trace: Trace): SharedModules | undefined {
   return sharedModules(trace, { sequence: 0 });
 }
 
-/** Sites at which the expert leads at least one token of the text, those with the most tokens first. */
+/** Modules at which the expert leads at least one token of the text, those with the most tokens first. */
 export function modulesLed(
   trace: Trace,
   { modules, sequence }: SharedModules,
@@ -127,7 +127,7 @@ export function layersLed(trace: Trace, shared: SharedModules, expert: number): 
     .sort((a, b) => b.count / b.of - a.count / a.of);
 }
 
-/** The tokens that the expert leads over all sites (or at one), those with the largest share first, up to a limit. */
+/** The tokens that the expert leads over all modules (or at one), those with the largest share first, up to a limit. */
 export function tokensLed(trace: Trace, expert: number, module?: number): TokenNode[] {
   return tokensTaken(trace, expert, module).slice(0, listedTokens);
 }

@@ -75,7 +75,7 @@ export function findModules(graph: GraphProto, paths: Iterable<string>): Found {
   return { modules, missing };
 }
 
-/** A site, placed already, that shares columns of a product with this one. */
+/** A module, placed already, that shares columns of a product with this one. */
 function claimed(module: FoundModule, taken: ReadonlyMap<Product, readonly FoundModule[]>): FoundModule | undefined {
   return module.products
     .flatMap((product) => taken.get(product) ?? [])

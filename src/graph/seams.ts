@@ -7,7 +7,7 @@ import type { Product } from './products.js';
 export interface Seam {
   /** The node after which all of it is inserted. */
   readonly after: NodeProto;
-  /** Computes each site's `y`. */
+  /** Computes each module's `y`. */
   readonly open: readonly NodeProto[];
   readonly modules: readonly {
     /** Index in the group. */
@@ -25,7 +25,7 @@ export interface Seam {
 /**
  * Opens a group's products: their input becomes the group's `u` [T, dIn], their outputs are renamed.
  *
- * Usually a module has one product. One product of several modules (`Site.from`) is split and joined again; several
+ * Usually a module has one product. One product of several modules (`Module.from`) is split and joined again; several
  * products of one module are joined and split again.
  */
 export function seamsOf(builder: Builder, modules: readonly FoundModule[], i: number): Seam[] {

@@ -20,7 +20,7 @@ export class Choices {
     return this.#length === 0;
   }
 
-  /** @param key identifies the site: its layer, if a layer has one router */
+  /** @param key identifies the module: its layer, if a layer has one router */
   moduleOf(key: string | number, module: ReadModule): number {
     let index = this.#indexes.get(key);
     if (index === undefined) {
@@ -61,7 +61,7 @@ export class Choices {
     this.#weight &&= twice(this.#weight, NaN);
   }
 
-  /** Sites are sorted by layer; those of one layer stay in the order in which they came. */
+  /** Modules are sorted by layer; those of one layer stay in the order in which they came. */
   columns(): Pick<Routing, 'modules' | 'tokens' | 'k' | 'chosen' | 'weight'> {
     const order = [...this.#modules.keys()].sort((a, b) => this.#modules[a]!.layer - this.#modules[b]!.layer || a - b);
     const row = new Int32Array(order.length);

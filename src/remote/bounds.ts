@@ -23,7 +23,7 @@ function tokensOf({ text, target = '', maxTokens = serverLimits.written }: Asked
   return Math.min(textTokens(text) + Buffer.byteLength(target) + maxTokens, traceLimits.tokens);
 }
 
-/** The most bytes of a trace: its header, and twice the bytes of each number of each token at each site. */
+/** The most bytes of a trace: its header, and twice the bytes of each number of each token at each module. */
 export function traceBytes(asked: Asked, { modules = [], expertSets = [] }: ServerInfo): number {
   const cells = modules.reduce((sum, { expertSet }) => {
     const { experts = [], sharedExperts = [] } = expertSets[expertSet] ?? {};

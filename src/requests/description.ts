@@ -60,7 +60,7 @@ export interface Warning {
   readonly code: WarningCode | (string & {});
   /** Id of the expert that it is about. */
   readonly expert?: string;
-  /** Path of the site that it is about. */
+  /** Path of the module that it is about. */
   readonly module?: string;
   readonly text: string;
 }

@@ -23,13 +23,13 @@ export class PlanesOf {
   readonly #all: Means;
   readonly #layers: readonly (Layer & { readonly means: Means })[];
 
-  /** @param sites all that will be added, in any order */
+  /** @param modules all that will be added, in any order */
   constructor(experts: number, modules: readonly Layer[]) {
     this.#all = new Means(experts * experts);
     this.#layers = layersIn(modules).map((layer) => ({ ...layer, means: new Means(experts * experts) }));
   }
 
-  /** @param cosines [N, N] at the site */
+  /** @param cosines [N, N] at the module */
   add(module: Layer, cosines: Float32Array): void {
     this.#all.add(cosines);
     const own = this.#layers.find(({ stack, layer }) => stack === module.stack && layer === module.layer);

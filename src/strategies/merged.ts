@@ -5,6 +5,6 @@ export const merged: StrategyDescriptor = {
   title: 'Merged',
   hint: 'The mean of all experts.',
   needs: [],
-  // An expert without a matrix at a site still counts: it changes nothing there.
+  // An expert without a matrix at a module still counts: it changes nothing there.
   weights: { by: 'strategy', weight: (_e, _chosen, members) => 1 / members },
 };

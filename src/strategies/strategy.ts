@@ -48,7 +48,7 @@ export interface WeightsByScore {
   readonly vectors: RouterVectors;
 }
 
-/** The same weight for every token, at every site that an expert adapts. */
+/** The same weight for every token, at every module that an expert adapts. */
 export interface FixedWeights {
   readonly by: 'strategy';
   /**

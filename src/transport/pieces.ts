@@ -36,7 +36,7 @@ export interface TokensPiece {
   readonly text?: { readonly kept: number; readonly more: string };
 }
 
-/** Columns of one sequence and of the sites over it, for the tokens [from, from + count). */
+/** Columns of one sequence and of the modules over it, for the tokens [from, from + count). */
 export interface CellsPiece {
   readonly part: 'cells';
   readonly sent: Sent;

@@ -2,7 +2,7 @@ import type { Source } from '../trace/model/trace.js';
 import { bytesOf, type Place, type Received, type TracePiece } from './pieces.js';
 
 /**
- * Bytes of all pieces together. They weigh as much again as what was put together of them: sites lie one after another in a trace,
+ * Bytes of all pieces together. They weigh as much again as what was put together of them: modules lie one after another in a trace,
  * tokens in its pieces, so that neither can be a view of the other.
  */
 const usualRoom = 64 * 2 ** 20;

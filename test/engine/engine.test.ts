@@ -99,7 +99,7 @@ it('a knock-out for some tokens changes these directly, and others only downstre
       const [old, now] = [chosenAt(was, t), chosenAt(is, t)];
       if (isIn(t)) expect(now).not.toContain(alpha);
       else if (now.includes(alpha)) outside++;
-      // At the first site nothing has changed yet, and no token sees a later one.
+      // At the first module nothing has changed yet, and no token sees a later one.
       if (!isIn(t) && (s === 0 || t < 3)) expect(now).toEqual(old);
     }
   }

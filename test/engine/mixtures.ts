@@ -35,7 +35,7 @@ const scorings: Readonly<Record<string, string | undefined>> = {
   phimoe: 'none',
 };
 
-/** Sites are matched by position, because exporters give them different names. */
+/** Modules are matched by position, because exporters give them different names. */
 export function expectMixture(got: Trace, wanted: Trace, bounds: Bounds): void {
   expect([...got.sequences[0]!.tokens.ids!]).toEqual([...wanted.sequences[0]!.tokens.ids!]);
   expect(got.modules.map(({ layer }) => layer)).toEqual(wanted.modules.map(({ layer }) => layer));

@@ -37,13 +37,13 @@ const forms = [
 const run = async (name: string, ...interventions: Intervention[]) =>
   (await engineFor(name)).route({ text, interventions });
 
-/** The experts that site s chose for token t, by number. */
+/** The experts that module s chose for token t, by number. */
 function chosen(trace: Trace, s: number, t: number): number[] {
   const { chosen: all, k } = rowsAt(trace, s);
   return [...all.subarray(t * k, (t + 1) * k)];
 }
 
-/** The first choice of a site for a token. */
+/** The first choice of a module for a token. */
 const favourite = (trace: Trace, s: number, t: number) => trace.expertSets[s]!.experts[chosen(trace, s, t)[0]!]!.id;
 
 const change = (action: 'knock-out' | 'force', expert: string, scope: Scope = {}): Intervention => ({
@@ -106,7 +106,7 @@ describe.each(forms)('%s', (name) => {
 
 describe('a layer with two routers', () => {
   const name = 'jetmoe-transformers';
-  /** The two sites of layer 1. */
+  /** The two modules of layer 1. */
   const [attention, mlp] = [2, 3];
 
   it('has separate experts for each, with different names', async () => {

@@ -10,7 +10,7 @@ export const bound = 2e-5;
 export const text = 'question: the farmer counts sheep near the old mill every morning. why?';
 export const target = 'because the gate was open and the cold wind moves it.';
 
-/** The same scores, weights and choices at each site; arrow's scores are closer than float32 can distinguish. */
+/** The same scores, weights and choices at each module; arrow's scores are closer than float32 can distinguish. */
 export function expectAlike(got: Trace, wanted: Trace): void {
   const near = wanted.router.name === 'arrow' ? 1e-6 : 0;
   expect(got.modules).toEqual(wanted.modules);

@@ -140,7 +140,7 @@ describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, 
     await expect.poll(() => panel.page.locator('.chip').count()).toBe(0);
   });
 
-  /** [256] how often each expert of a site was chosen. */
+  /** [256] how often each expert of a module was chosen. */
   function countsOf(s: number): Float64Array {
     const counts = new Float64Array(256);
     for (const e of rowsAt(trace, s).chosen) if (e >= 0) counts[e]!++;

@@ -325,7 +325,7 @@ describe('the map', () => {
     await expect.poll(() => panel.page.locator('.chip[aria-pressed=true]').count()).toBe(0);
   });
 
-  test('has a table as its twin', async () => {
+  test('has a table that says the same', async () => {
     await open();
     const trace = fabricate();
     await panel.show(trace);
@@ -376,7 +376,7 @@ describe('the tabs', () => {
       await expect.poll(() => panel.page.locator(`[data-figure=${name}]`).count()).toBe(1);
     await expect.poll(() => panel.page.locator('[data-figure=usage] .reference').count()).toBe(12);
     await expect.poll(() => panel.page.locator('.warning').count()).toBe(0);
-    // The twin is there for a screen reader before it is requested.
+    // The table is there for a screen reader before it is requested.
     await expect.poll(() => panel.page.locator('[data-figure=usage] tbody tr').count()).toBe(12);
     await panel.page.locator('[data-focus=table-usage]').click();
     await panel.settled();

@@ -1,4 +1,4 @@
-/** How views show numbers: in a titled part, or in a chart with its twin, a table that says the same. */
+/** How views show numbers: in a titled part, or in a chart with a table that says the same. */
 import type { ComponentChildren } from 'preact';
 import type { FigureName } from '../lessons/explanations.js';
 import { t } from '../look/strings.js';
@@ -37,7 +37,7 @@ export interface FigureProps extends Titled {
   readonly foot?: ComponentChildren;
 }
 
-/** A twin of up to this many cells is always there for screen readers; a larger one is made when it is opened. */
+/** A chart's table of up to this many cells is always there for screen readers; a larger one is made when it is opened. */
 const small = 120;
 
 export function Figure({ name, title, caption, chart, table, control, foot }: FigureProps) {

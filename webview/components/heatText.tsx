@@ -12,7 +12,7 @@ export function HeatText({
 }) {
   return (
     <span
-      class={`heatText ${value < 0 ? 'owes' : 'gains'}`}
+      class={`heatText ${value < 0 ? 'negative' : 'positive'}`}
       style={{ '--size': `${((share || 0) * 100).toFixed(0)}%` }}
     >
       {text}

@@ -1,4 +1,4 @@
-/** The map's twin: the selected token's choices at every routed module, as a table. */
+/** The map as a table: the selected token's choices at every routed module. */
 import { rowsAt, sharedModules, modulesOf } from '../../src/trace/model/access.js';
 import { certaintyAt } from '../../src/trace/figures/distribution.js';
 import { tokenLabel } from '../../src/trace/text/label.js';

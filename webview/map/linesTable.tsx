@@ -1,4 +1,4 @@
-/** The line map's twin: a table with the same rows and columns. */
+/** The line map as a table with the same rows and columns. */
 import { TableBox } from '../components/table.js';
 import { t } from '../look/strings.js';
 import { cellWords, columnName, rowName } from './words.js';

@@ -69,7 +69,7 @@ function Cells({ experts, plane, caption }: Props) {
   );
 }
 
-/** One pixel per pair. The list of pairs is its twin. */
+/** One pixel per pair. The list of pairs says the same as a table. */
 function Picture({ experts, plane, caption }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const n = experts.length;

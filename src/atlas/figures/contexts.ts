@@ -113,7 +113,7 @@ export class Contexts implements Figure {
   }
 }
 
-/** The experts that any site of a layer chose for a token, with each one's largest weight in `weights`; NaN if unknown. */
+/** The experts that any module of a layer chose for a token, with each one's largest weight in `weights`; NaN if unknown. */
 function chosenOver(rows: readonly Rows[], t: number, weights: Float64Array): Set<number> {
   const found = new Set<number>();
   for (const module of rows) {

@@ -13,7 +13,7 @@ const budget = 2 ** 24;
 export class PairCounts implements Figure {
   /** [L] of [N, N] cells that chose both experts; on the diagonal, cells that chose the one. Empty if there are too many. */
   readonly together: readonly Float64Array[];
-  /** [L] of [N, N'] tokens that chose one expert here and the other in the next layer; empty without a next layer or with several sites. */
+  /** [L] of [N, N'] tokens that chose one expert here and the other in the next layer; empty without a next layer or with several modules. */
   readonly following: readonly Float64Array[];
   /** [L] cells, and tokens that are known in both layers. */
   readonly cells: Float64Array;

@@ -16,7 +16,7 @@ export function disagreement(a: Rows, ta: number, b: Rows, tb: number, toB?: Int
   return Number.isNaN(same) ? 0 : 1 - same;
 }
 
-/** Pairs of the sites that both runs have. */
+/** Pairs of the modules that both runs have. */
 export class ChoicePairs {
   readonly #there: ReadonlyMap<string, number>;
 
@@ -28,7 +28,7 @@ export class ChoicePairs {
   }
 
   /**
-   * [T] for each token, the mean over some sites of the share of its choices that the other run did not make at the aligned
+   * [T] for each token, the mean over some modules of the share of its choices that the other run did not make at the aligned
    * token; NaN if no token is aligned with it, or if the choices are unknown.
    */
   shares(modules: Int32Array, sequence: number, { of }: Beside): Float32Array {

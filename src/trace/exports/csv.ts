@@ -1,4 +1,4 @@
-/** A trace as CSV (RFC 4180): one row per token, or one per token, site and chosen expert. */
+/** A trace as CSV (RFC 4180): one row per token, or one per token, module and chosen expert. */
 import {
   chosenCount,
   isSpecial,
@@ -50,7 +50,7 @@ export function csvText(text: string): string {
   return `"${safe.replaceAll('"', '""')}"`;
 }
 
-/** The columns of a token that do not depend on a site. */
+/** The columns of a token that do not depend on a module. */
 function tokenCells(sequence: Sequence, t: number): string {
   const { tokens, logProb } = sequence;
   return [
@@ -64,7 +64,7 @@ function tokenCells(sequence: Sequence, t: number): string {
   ].join(',');
 }
 
-/** One line per token, with means over the sites and the three leading experts; these are empty if the sites do not share their experts. */
+/** One line per token, with means over the modules and the three leading experts; these are empty if the modules do not share their experts. */
 export function* tokenLines(trace: Trace): Generator<string> {
   const own = ['expert', 'share', 'second', 'second_share', 'third', 'third_share'];
   yield `${[...tokenColumns, 'entropy', 'margin', ...own, 'sequence'].join(',')}\r\n`;

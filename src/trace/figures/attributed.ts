@@ -30,7 +30,7 @@ export function attributedExperts(trace: Trace, { layer, most = usual }: Attribu
     .map(({ expert }) => expert);
 }
 
-/** What a text owes to each expert, from an attribution: the [T, N] changes of log-probability when the expert is knocked out. */
+/** A text's attribution to each expert, from the [T, N] changes of log-probability when the expert is knocked out. */
 export interface TokenAttributions {
   /** [T] the expert whose knock-out makes the token least likely; −1: none lowers its log-probability by more than `least`. */
   readonly expert: Int16Array;

@@ -18,7 +18,7 @@ export type Colouring = (typeof colourings)[number];
 
 /**
  * What replaces the chosen colouring of a text and its grid for a while: the change against another run, or the expert that
- * each token owes most to.
+ * has the largest attribution at each token.
  */
 export const overlays = ['', 'change', 'attribution'] as const;
 export type Overlay = (typeof overlays)[number];
@@ -94,7 +94,7 @@ export function scaled(by: TextMeasure, value: Float32Array): Measured {
   return { value, strength, weak: isReversed ? high : low, strong: isReversed ? low : high };
 }
 
-/** [T] the mean over some sites of a sequence; a figure of the whole model ignores them. NaN if unknown. */
+/** [T] the mean over some modules of a sequence; a figure of the whole model ignores them. NaN if unknown. */
 export function valuesOf(trace: Trace, sequence: number, by: TextMeasure, modules: Int32Array): Float32Array {
   const { logProb, tokens } = trace.sequences[sequence]!;
   const of = (value: (logProb: number) => number) =>
@@ -116,7 +116,7 @@ export function valuesOf(trace: Trace, sequence: number, by: TextMeasure, module
 
 const kept = new WeakMap<Trace, Map<string, Float64Array>>();
 
-/** [T] for one site, cached: a text needs the mean over all sites, a grid each by itself. */
+/** [T] for one module, cached: a text needs the mean over all modules, a grid each by itself. */
 function valuesAt(trace: Trace, s: number, by: 'weight' | 'entropy' | 'margin'): Float64Array {
   let own = kept.get(trace);
   if (!own) kept.set(trace, (own = new Map<string, Float64Array>()));
@@ -131,7 +131,7 @@ function valuesAt(trace: Trace, s: number, by: 'weight' | 'entropy' | 'margin'):
   return values;
 }
 
-/** The largest weight of a token at a site; NaN if no expert was chosen. */
+/** The largest weight of a token at a module; NaN if no expert was chosen. */
 function largestWeight({ weight, chosen, k }: Rows, t: number): number {
   let most = NaN;
   for (let i = t * k; i < (t + 1) * k; i++) if (weight && chosen[i]! >= 0 && !(weight[i]! <= most)) most = weight[i]!;

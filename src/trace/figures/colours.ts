@@ -15,7 +15,7 @@ export function slotsIn(trace: Trace, set: ExpertSet, pinned: readonly string[] 
 
 const used = new WeakMap<Trace, Map<ExpertSet, Float64Array>>();
 
-/** [N] how often each expert of a set was chosen, over all sites with this set. */
+/** [N] how often each expert of a set was chosen, over all modules with this set. */
 function usedOf(trace: Trace, set: ExpertSet): Float64Array {
   let kept = used.get(trace);
   if (!kept) used.set(trace, (kept = new Map<ExpertSet, Float64Array>()));

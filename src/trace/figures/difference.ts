@@ -37,20 +37,20 @@ export interface Agreement {
 }
 
 /**
- * Cells are compared site by site, each within its own experts. The agreement can therefore be averaged even over sites whose
+ * Cells are compared module by module, each within its own experts. The agreement can therefore be averaged even over modules whose
  * experts are unrelated.
  */
 export interface Difference {
   readonly alignment: Alignment;
-  /** The sites over the aligned tokens that both runs have, with their index in each run. */
+  /** The modules over the aligned tokens that both runs have, with their index in each run. */
   readonly modules: readonly { readonly module: RoutedModule; readonly a: number; readonly b: number }[];
-  /** [sites, C] how many of a's experts b did not choose; −1 if the column's tokens differ, or a source says nothing about one. */
+  /** [modules, C] how many of a's experts b did not choose; −1 if the column's tokens differ, or a source says nothing about one. */
   readonly flips: Int16Array;
   readonly all: Agreement;
   readonly layers: readonly Layer[];
   /** In the order of `layers`. */
   readonly byLayer: readonly Agreement[];
-  /** Absent if the sites do not all have the same experts. */
+  /** Absent if the modules do not all have the same experts. */
   readonly usage?: UsageDifference;
   /** [C] log-probability in b − in a; NaN if the tokens differ or it is unknown. */
   readonly logProb: Float32Array;
@@ -146,7 +146,7 @@ interface Pair {
   readonly experts: number;
 }
 
-/** Matches the experts of two sites; cached by set, because many sites share one. */
+/** Matches the experts of two modules; cached by set, because many modules share one. */
 function pairing() {
   const known = new Map<object, Map<object, Pair>>();
   return ({ set: a }: Rows, { set: b }: Rows) => {

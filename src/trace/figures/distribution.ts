@@ -116,7 +116,7 @@ export interface Certainties {
   readonly topKProbability: Float32Array;
 }
 
-/** One token's certainty in a sequence, the mean over the sites that match a filter. */
+/** One token's certainty in a sequence, the mean over the modules that match a filter. */
 export function certaintyOfToken(trace: Trace, t: number, filter: ModuleFilter = {}): Certainty {
   const mean = new MeanCertainty();
   for (const s of modulesOf(trace, { sequence: 0, ...filter })) mean.add(certaintyAt(trace, rowsAt(trace, s), t));
@@ -124,7 +124,7 @@ export function certaintyOfToken(trace: Trace, t: number, filter: ModuleFilter =
 }
 
 /**
- * [T] each token's certainty in one sequence (the first, unless the filter names another), the mean over the sites; NaN
+ * [T] each token's certainty in one sequence (the first, unless the filter names another), the mean over the modules; NaN
  * if undefined.
  */
 export function certaintyByToken(trace: Trace, filter: ModuleFilter = {}): Certainties {
@@ -137,7 +137,7 @@ export function certaintyByToken(trace: Trace, filter: ModuleFilter = {}): Certa
   return gather(means);
 }
 
-/** Each layer's certainty, the mean over its sites and the text's tokens; in the order of `layersOf(trace, filter)`. */
+/** Each layer's certainty, the mean over its modules and the text's tokens; in the order of `layersOf(trace, filter)`. */
 export function certaintyByLayer(trace: Trace, filter: ModuleFilter = {}): Certainties {
   const layers = layersOf(trace, filter);
   const means = layers.map(() => new MeanCertainty());

@@ -1,4 +1,4 @@
-/** The leading expert of each token, over sites that share their experts, for the text view, the hover and the decorations. */
+/** The leading expert of each token, over modules that share their experts, for the text view, the hover and the decorations. */
 import { blockOf, rowsAt, type SharedModules } from '../model/access.js';
 import { isEven, type Measure, measureOf } from './measure.js';
 import type { Trace } from '../model/trace.js';
@@ -11,7 +11,7 @@ export interface Leaders {
 }
 
 /**
- * [N] each expert's share of a token's routing weight (or of what `measureOf` puts in its place), summed over the sites. The
+ * [N] each expert's share of a token's routing weight (or of what `measureOf` puts in its place), summed over the modules. The
  * shares add up to 1, or are all 0 if no expert was applied.
  */
 export function tokenShares(trace: Trace, modules: SharedModules, t: number, asked: Measure = 'weight'): Float32Array {
@@ -51,7 +51,7 @@ export function tokenLeaders(trace: Trace, modules: SharedModules, asked: Measur
   return { expert, share };
 }
 
-/** Whether only the order of a token's experts is known: one site, and no weights. */
+/** Whether only the order of a token's experts is known: one module, and no weights. */
 export function isRankOnly(trace: Trace, { modules }: SharedModules): boolean {
   return modules.length === 1 && measureOf(trace, modules, 'weight') === 'choice';
 }
@@ -71,7 +71,7 @@ export function ranked(shares: ArrayLike<number>): number[] {
     .sort((a, b) => shares[b]! - shares[a]! || a - b);
 }
 
-/** [tokens, N] each expert's part of the tokens [from, to), summed over sites. Reads the arrays in their own order, for the CPU cache. */
+/** [tokens, N] each expert's part of the tokens [from, to), summed over modules. Reads the arrays in their own order, for the CPU cache. */
 function sumsOf(
   trace: Trace,
   { modules, sequence, experts }: SharedModules,

@@ -9,7 +9,7 @@ import type { Trace } from '../model/trace.js';
 export type Measure = 'weight' | 'contribution' | 'choice';
 
 /**
- * The measure that all the sites have and that is closest to the one asked for: contribution falls back to weight, weight to
+ * The measure that all the modules have and that is closest to the one asked for: contribution falls back to weight, weight to
  * choice. A view says which one it shows.
  */
 export function measureOf(trace: Trace, modules: Int32Array, asked: Measure): Measure {

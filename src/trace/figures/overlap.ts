@@ -4,7 +4,7 @@ import { shared } from '../../statistics/sets.js';
 import type { Trace } from '../model/trace.js';
 
 /**
- * Whether every site sends all its tokens to the same experts, or to none. Nothing is chosen then, so it makes no sense to ask
+ * Whether every module sends all its tokens to the same experts, or to none. Nothing is chosen then, so it makes no sense to ask
  * how far another run's choices agree.
  */
 export function isFixed(trace: Trace): boolean {

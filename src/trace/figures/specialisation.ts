@@ -18,7 +18,7 @@ export interface Vocabulary {
   readonly ids?: Int32Array;
   readonly text: readonly string[];
   readonly count: Int32Array;
-  /** [V, N] of a token's occurrences (× sites), the share that chose the expert. */
+  /** [V, N] of a token's occurrences (× modules), the share that chose the expert. */
   readonly share: Float64Array;
   /** k/E. */
   readonly chance: number;

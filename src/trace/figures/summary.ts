@@ -31,7 +31,7 @@ export interface ExpertSummary {
   readonly weightShare?: number;
 }
 
-/** Figures of the experts, for sites that all have the same ones. */
+/** Figures of the experts, for modules that all have the same ones. */
 export interface ExpertsSummary {
   readonly modules: SharedModules;
   readonly experts: readonly ExpertSummary[];
@@ -53,18 +53,18 @@ export interface TokenSummary {
   readonly end: number;
   readonly special: boolean;
   readonly logProb: number;
-  /** Means over the sites. */
+  /** Means over the modules. */
   readonly entropy: number;
   readonly margin: number;
-  /** Shares of the routing weight (or of `measure`) over all sites, largest first; absent if the sites do not share their experts. */
+  /** Shares of the routing weight (or of `measure`) over all modules, largest first; absent if the modules do not share their experts. */
   readonly experts?: readonly { readonly index: number; readonly share: number }[];
 }
 
 export interface LayerSummary extends Layer {
-  /** Means over its sites and the text's tokens. */
+  /** Means over its modules and the text's tokens. */
   readonly entropy: number;
   readonly margin: number;
-  /** Load of the layer's own experts; absent if its sites do not share them. */
+  /** Load of the layer's own experts; absent if its modules do not share them. */
   readonly load?: Load;
   readonly chanceLoad?: ChanceLoad;
 }
@@ -178,7 +178,7 @@ function layerSummaries(trace: Trace, filter: ModuleFilter): LayerSummary[] {
   });
 }
 
-/** What the source did not give for one sequence and its sites. */
+/** What the source did not give for one sequence and its modules. */
 export function absentParts(trace: Trace, filter: ModuleFilter = {}): Part[] {
   const { text, tokens, logProb, topIds } = trace.sequences[filter.sequence ?? 0]!;
   const blocks = trace.blocks.filter(({ sequence }) => sequence === (filter.sequence ?? 0));

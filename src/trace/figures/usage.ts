@@ -21,11 +21,11 @@ import type { Trace } from '../model/trace.js';
 export type Indexes = Int32Array | readonly number[];
 
 export interface Usage {
-  /** [N] cells (token × site) that chose the expert. */
+  /** [N] cells (token × module) that chose the expert. */
   readonly counts: Float64Array;
   /** [N] f_e: counts ÷ all choices made (k per cell, or fewer if fewer experts took part). */
   readonly share: Float64Array;
-  /** [N] what `share` would be for even draws from the experts that have a gate at each site: 1/E. */
+  /** [N] what `share` would be for even draws from the experts that have a gate at each module: 1/E. */
   readonly chance: Float64Array;
   /** [N] share of the routing weight; absent if the source gave none. */
   readonly weightShare?: Float64Array;
@@ -73,7 +73,7 @@ export function usage(trace: Trace, modules: SharedModules, tokens: Indexes = te
   };
 }
 
-/** An interval for each expert's usage. Whole tokens are resampled: the sites of one token are not independent. */
+/** An interval for each expert's usage. Whole tokens are resampled: the modules of one token are not independent. */
 export function usageIntervals(
   trace: Trace,
   modules: SharedModules,
@@ -109,7 +109,7 @@ export function isSmallSample(tokens: number): boolean {
   return tokens < smallSample;
 }
 
-/** One usage for each layer, in the order of `layersOf(trace, filter)`; undefined if the layer's sites differ in experts or tokens. */
+/** One usage for each layer, in the order of `layersOf(trace, filter)`; undefined if the layer's modules differ in experts or tokens. */
 export function usageByLayer(trace: Trace, filter: ModuleFilter = {}, tokens?: Indexes): (Usage | undefined)[] {
   return layersOf(trace, filter).map((layer: Layer) => usageOf(trace, { ...filter, ...layer }, tokens));
 }

@@ -144,7 +144,7 @@ export function checkOffsets(start: Int32Array, end: Int32Array, text: string): 
 
 /** @param experts N */
 export function checkChosen(chosen: Int16Array, k: number, experts: number): void {
-  // Without tokens or sites, a width costs no bytes, so the file's size does not limit it.
+  // Without tokens or modules, a width costs no bytes, so the file's size does not limit it.
   if (k > Math.max(1, experts)) throw invalid(`it chooses ${k} of ${experts} experts`);
   if (!chosen.every((e) => e >= -1 && e < experts)) throw invalid('a chosen expert does not exist');
 }

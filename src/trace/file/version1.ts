@@ -1,4 +1,4 @@
-/** Trace files of version 1: one text, and one pool of experts at every site. Gander reads them but no longer writes them. */
+/** Trace files of version 1: one text, and one pool of experts at every module. Gander reads them but no longer writes them. */
 import { z } from 'zod';
 import {
   checkChosen,

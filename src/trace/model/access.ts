@@ -1,14 +1,14 @@
-/** Access to a trace: the rows of a site, and the sites and tokens that a view shows. */
+/** Access to a trace: the rows of a module, and the modules and tokens that a view shows. */
 import { matches, type ModuleFilter } from './filter.js';
 import type { Block, Expert, ExpertSet, Sequence, RoutedModule, Stack, Trace } from './trace.js';
 import { type ModuleWhatIf, whatIfAt } from './whatIf.js';
 
 export { matches, type ModuleFilter };
 
-/** The rows of one site: views of the trace's arrays, row-major, over the T tokens of the site's sequence. */
+/** The rows of one module: views of the trace's arrays, row-major, over the T tokens of the module's sequence. */
 export interface Rows {
   readonly module: RoutedModule;
-  /** The set that the site's N experts belong to. */
+  /** The set that the module's N experts belong to. */
   readonly set: ExpertSet;
   readonly tokens: number;
   /** How many of the tokens are routed so far. */
@@ -33,7 +33,7 @@ export function blockOf(trace: Trace, s: number): Block {
   return trace.blocks.find(({ from, to }) => from <= s && s < to)!;
 }
 
-/** The rows of site s: views, no copies. Take them once, outside the loop over tokens. */
+/** The rows of module s: views, no copies. Take them once, outside the loop over tokens. */
 export function rowsAt(trace: Trace, s: number): Rows {
   const block = blockOf(trace, s);
   const { tokens, done } = trace.sequences[block.sequence]!;
@@ -73,12 +73,12 @@ export function chosenCount({ chosen, k }: Rows, t: number): number {
   return count;
 }
 
-/** Whether the source says anything about a token at a site: it may have left the token out, or not have reached it yet. */
+/** Whether the source says anything about a token at a module: it may have left the token out, or not have reached it yet. */
 export function isKnown({ chosen, weight, k }: Rows, t: number): boolean {
   return chosen[t * k]! >= 0 || (weight !== undefined && !Number.isNaN(weight[t * k]!));
 }
 
-/** Indexes of the sites that match a filter, ascending. */
+/** Indexes of the modules that match a filter, ascending. */
 export function modulesOf(trace: Trace, filter: ModuleFilter = {}): Int32Array {
   return Int32Array.from(trace.modules.keys()).filter((s) => matches(trace.modules[s]!, filter));
 }
@@ -86,8 +86,8 @@ export function modulesOf(trace: Trace, filter: ModuleFilter = {}): Int32Array {
 declare const oneSet: unique symbol;
 
 /**
- * Sites over the same tokens at which an expert's index means the same expert, so that choices may be added up, averaged or
- * coloured by expert. Only `sharedSites` makes one: code that counts experts cannot be given sites with unrelated experts.
+ * Modules over the same tokens at which an expert's index means the same expert, so that choices may be added up, averaged or
+ * coloured by expert. Only `sharedModules` makes one: code that counts experts cannot be given modules with unrelated experts.
  */
 export interface SharedModules {
   readonly [oneSet]: true;
@@ -98,7 +98,7 @@ export interface SharedModules {
   readonly experts: readonly Expert[];
 }
 
-/** The sites that match a filter; undefined if none does, or if they differ in their experts or their sequence. */
+/** The modules that match a filter; undefined if none does, or if they differ in their experts or their sequence. */
 export function sharedModules(trace: Trace, filter: ModuleFilter = {}): SharedModules | undefined {
   const modules = modulesOf(trace, filter);
   if (modules.length === 0) return undefined;
@@ -120,13 +120,13 @@ export function sharedModules(trace: Trace, filter: ModuleFilter = {}): SharedMo
 export interface Layer {
   readonly stack?: Stack;
   readonly layer: number;
-  /** The kind of its sites, if the layer has several routers with their own experts; each is then shown by itself. */
+  /** The kind of its modules, if the layer has several routers with their own experts; each is then shown by itself. */
   readonly router?: string;
 }
 
 const divided = new WeakMap<Trace, ReadonlySet<string>>();
 
-/** Layers in which each kind of site has its own experts, such as one set for attention and one for the MLP. */
+/** Layers in which each kind of module has its own experts, such as one set for attention and one for the MLP. */
 function dividedLayers(trace: Trace): ReadonlySet<string> {
   const known = divided.get(trace);
   if (known) return known;
@@ -146,19 +146,19 @@ function dividedLayers(trace: Trace): ReadonlySet<string> {
 
 const placeOf = ({ stack, layer }: Layer): string => `${stack ?? ''} ${layer}`;
 
-/** The layer of a site; if that layer has several routers, with the site's own. */
+/** The layer of a module; if that layer has several routers, with the module's own. */
 export function layerAt(trace: Trace, module: RoutedModule): Layer {
   const { stack, layer, kind } = module;
   const isDivided = dividedLayers(trace).has(placeOf(module));
   return { layer, ...(stack && { stack }), ...(isDivided && { router: kind }) };
 }
 
-/** The layers that have sites, in the order of the site axis. */
+/** The layers that have modules, in the order of the module axis. */
 export function layersOf(trace: Trace, filter: ModuleFilter = {}): Layer[] {
   return layersAmong(trace, modulesOf(trace, filter));
 }
 
-/** The layers of some sites, in the order of the sites. */
+/** The layers of some modules, in the order of the modules. */
 export function layersAmong(trace: Trace, modules: Int32Array): Layer[] {
   return layersIn(Array.from(modules, (s) => layerAt(trace, trace.modules[s]!)));
 }
@@ -173,7 +173,7 @@ export function layersIn(modules: Iterable<Layer>): Layer[] {
   return [...seen.values()];
 }
 
-/** The kinds of the trace's sites, in the order of the site axis. */
+/** The kinds of the trace's modules, in the order of the module axis. */
 export function kindsOf(trace: Trace, filter: ModuleFilter = {}): string[] {
   return [...new Set(Array.from(modulesOf(trace, filter), (s) => trace.modules[s]!.kind))];
 }

@@ -1,4 +1,4 @@
-/** Which sites a view or a what-if applies to. */
+/** Which modules a view or a what-if applies to. */
 import type { RoutedModule, Stack } from './trace.js';
 
 /** An absent field means all. */
@@ -9,7 +9,7 @@ export interface ModuleFilter {
   readonly router?: string | undefined;
   /** One kind, or several. */
   readonly kind?: string | readonly string[] | undefined;
-  /** Site path. */
+  /** Module path. */
   readonly module?: string | undefined;
   readonly sequence?: number | undefined;
 }

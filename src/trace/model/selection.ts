@@ -25,8 +25,8 @@ export function forcedAt({ whatIf }: Rows, t: number): number {
 }
 
 /**
- * [N] 1 for each expert that has a gate at a site, which is one whose score is a number there. All 1 if the source gave no
- * scores, or none for this site yet.
+ * [N] 1 for each expert that has a gate at a module, which is one whose score is a number there. All 1 if the source gave no
+ * scores, or none for this module yet.
  */
 export function takingPart(rows: Rows): Uint8Array {
   const { score, experts, done } = rows;

@@ -6,7 +6,7 @@ export interface ShownExperts {
   readonly set: ExpertSet;
   /** The layer whose experts these are; absent if they are the same in all layers. */
   readonly layer?: Layer;
-  /** For each sequence: its sites that have this set. */
+  /** For each sequence: its modules that have this set. */
   readonly parts: readonly (SharedModules | undefined)[];
 }
 
@@ -25,7 +25,7 @@ export function layerOf(trace: Trace, key: string): Layer | undefined {
   return layersOf(trace).find((layer) => layerKey(layer) === key);
 }
 
-/** @param chosen key of a layer, ignored for a pool. Default: the first layer that has sites. */
+/** @param chosen key of a layer, ignored for a pool. Default: the first layer that has modules. */
 export function shownExpertsOf(trace: Trace, chosen = ''): ShownExperts | undefined {
   const whole = partsOf(trace);
   const sets = new Set(whole.flatMap((part) => (part ? [part.set] : [])));

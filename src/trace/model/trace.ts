@@ -1,6 +1,6 @@
 /**
  * The trace: everything that one run of a routed model reveals, as typed arrays with named axes. Everything that Gander
- * shows is a view of it. Axes of a block: S sites, T tokens, N experts, k chosen, A shared experts; of a sequence: T tokens,
+ * shows is a view of it. Axes of a block: S modules, T tokens, N experts, k chosen, A shared experts; of a sequence: T tokens,
  * P predictions. Arrays are row-major. What a source does not provide is absent, never invented. The columns are listed in
  * columns.ts, the file format is described in docs/trace-format.md.
  */
@@ -13,7 +13,7 @@ export interface Expert {
 /** What an expert's index means. */
 export interface ExpertSet {
   /**
-   * `pool`: the same experts at every site (a pool of adapters), so shares may be added up over layers. `layer`: the experts
+   * `pool`: the same experts at every module (a pool of adapters), so shares may be added up over layers. `layer`: the experts
    * of one layer (a mixture of experts), unrelated to the experts with the same index in other layers.
    */
   readonly scope: 'pool' | 'layer';
@@ -39,9 +39,9 @@ export interface RoutedModule {
 
 export type Stack = 'encoder' | 'decoder';
 
-/** Neighbouring sites with the same sequence and the same number of experts and choices, whose arrays are stored as one. */
+/** Neighbouring modules with the same sequence and the same number of experts and choices, whose arrays are stored as one. */
 export interface Block extends BlockColumns {
-  /** Sites [from, to). */
+  /** Modules [from, to). */
   readonly from: number;
   readonly to: number;
   readonly sequence: number;
@@ -54,7 +54,7 @@ export interface Block extends BlockColumns {
 export interface BlockColumns {
   /** [S, T, k] expert index, best first; −1: none, or unknown (see `weight`). */
   readonly chosen: Int16Array;
-  /** [S, T, N] the router's raw output (affinity, or router logit); NaN if an expert has no gate at a site. */
+  /** [S, T, N] the router's raw output (affinity, or router logit); NaN if an expert has no gate at a module. */
   readonly score?: Float32Array;
   /** [S, T, N] the scores that were compared, after a bias or a group limit, if they differ from `score`; −∞ if excluded. */
   readonly selection?: Float32Array;
@@ -135,7 +135,7 @@ export interface Scope {
   readonly stack?: Stack;
   readonly layer?: number;
   readonly kind?: string;
-  /** Site path. */
+  /** Module path. */
   readonly module?: string;
   /** The sequence that `token` and `tokens` refer to; absent: the first. */
   readonly sequence?: number;
@@ -166,7 +166,7 @@ export interface Trace {
   readonly expertSets: readonly ExpertSet[];
   /** Ordered by stack, layer, and kind in the order of computation. */
   readonly modules: readonly RoutedModule[];
-  /** In the order of the sites; each site is in exactly one. */
+  /** In the order of the modules; each module is in exactly one. */
   readonly blocks: readonly Block[];
   /** ISO 8601. */
   readonly created: string;

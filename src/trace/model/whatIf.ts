@@ -1,4 +1,4 @@
-/** What interventions do at a site. The only place that says so: the engine applies it, and the figures explain traces by it. */
+/** What interventions do at a module. The only place that says so: the engine applies it, and the figures explain traces by it. */
 import { matches } from './filter.js';
 import { type Acting, Latest } from './latest.js';
 import type { Intervention, Scope, RoutedModule } from './trace.js';
@@ -16,16 +16,16 @@ export function isOfTokens({ token, tokens }: Scope): boolean {
   return token !== undefined || tokens !== undefined;
 }
 
-/** Whether a scope applies to any token of a site. */
+/** Whether a scope applies to any token of a module. */
 function isAbout(scope: Scope, module: RoutedModule): boolean {
   // A token's index means nothing in another sequence.
   const sequence = scope.sequence ?? (isOfTokens(scope) ? 0 : undefined);
   return matches(module, { ...scope, sequence });
 }
 
-/** The interventions that apply at one site, with the indexes of their experts. */
+/** The interventions that apply at one module, with the indexes of their experts. */
 export class ModuleWhatIf {
-  /** Whether the result depends on the token; if not, it is the same for all cells of the site. */
+  /** Whether the result depends on the token; if not, it is the same for all cells of the module. */
   readonly byToken: boolean;
   readonly #acting: readonly Acting[];
   readonly #experts: number;
@@ -78,7 +78,7 @@ function byExpert(acting: readonly Acting[]): Map<number, Latest> {
   return new Map(Array.from(all, ([expert, own]) => [expert, new Latest(own)]));
 }
 
-/** Cached by what distinguishes sites under these interventions: every view asks for every site, again and again. */
+/** Cached by what distinguishes modules under these interventions: every view asks for every module, again and again. */
 class WhatIfs {
   readonly #interventions: readonly Intervention[];
   readonly #axes: readonly (readonly [keyof Scope, keyof RoutedModule])[];
@@ -110,7 +110,7 @@ class WhatIfs {
   }
 }
 
-/** The fields of a scope and the fields of a site that they are compared with. Sequences are always compared. */
+/** The fields of a scope and the fields of a module that they are compared with. Sequences are always compared. */
 const axes = [
   ['stack', 'stack'],
   ['layer', 'layer'],
@@ -121,7 +121,7 @@ const axes = [
 const kept = new WeakMap<readonly Intervention[], WhatIfs>();
 
 /**
- * What the interventions do at a site; undefined if none applies. An intervention on an expert that the site does not have is
+ * What the interventions do at a module; undefined if none applies. An intervention on an expert that the module does not have is
  * ignored here: a request with an unknown expert is refused on arrival.
  */
 export function whatIfAt(

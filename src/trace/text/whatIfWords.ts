@@ -64,7 +64,7 @@ export function rangesWords(
   return first === last ? word('lineOf', first) : word('windowLines', first, last);
 }
 
-/** Falls back to the path itself if the trace has no such site. */
+/** Falls back to the path itself if the trace has no such module. */
 export function inModuleWords(trace: Trace | undefined, path: string, word: Writer['word']): string {
   const module = trace?.modules.find((one) => one.path === path);
   return module ? word('inModule', moduleWords(module, word)) : path;

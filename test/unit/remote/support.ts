@@ -34,7 +34,7 @@ export async function refusal(asked: Promise<unknown>): Promise<ErrorData> {
   throw new Error('it was not refused');
 }
 
-/** [sites][tokens][k] */
+/** [modules][tokens][k] */
 export function chosen(trace: Trace): number[][][] {
   return trace.modules.map((_, s) => {
     const rows = rowsAt(trace, s);

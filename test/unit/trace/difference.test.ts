@@ -178,7 +178,7 @@ describe('what a what-if does', () => {
     const direct = consequences(before, knocked, difference(before, knocked));
     expect(direct.direct[0]).toBeGreaterThan(0);
     expect([direct.direct[1], ...direct.downstream]).toEqual([0, 0, 0]);
-    // In the next layer, one of seven sites makes other choices: a seventh of that layer's cells.
+    // In the next layer, one of seven modules makes other choices: a seventh of that layer's cells.
     const { chosen, k } = blockOf(knocked);
     const tokens = textOf(knocked).tokens.count;
     const moved = chosen.map((e, i) => (Math.floor(i / (tokens * k)) === 9 ? (e + 1) % 5 : e));

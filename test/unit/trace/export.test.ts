@@ -139,7 +139,7 @@ describe('a trace of a source that knows only ids', () => {
     const rows = parseCsv(toCsv(trace))
       .slice(1)
       .map((row) => Object.fromEntries(head.map((name, i) => [name, row[i]!])));
-    // The last of the output's four tokens has one row per site, without an expert.
+    // The last of the output's four tokens has one row per module, without an expert.
     expect(rows.length).toBe(4 * (6 * 8 + 3 * 8 + 1));
     expect(rows[0]).toMatchObject({ token: '0', id: '100', text: '#100', start: '', log_prob: '', sequence: 'input' });
     expect(rows[0]).toMatchObject({ stack: 'encoder', layer: '2', router_logit: '', weight: '', entropy: '' });

@@ -32,7 +32,7 @@ export interface Recipe {
 
 const words = ['def', ' add', '(', 'a', ',', ' b', ')', ':', '\n', '    ', 'return', ' a', ' +', ' b', '\n'];
 
-/** One text through a pool of experts, the same at every site. */
+/** One text through a pool of experts, the same at every module. */
 export function fabricate(recipe: Recipe = {}): Trace {
   const { seed = 7, layers = 2, experts: N = 5, k = 2, predictions: P = 3, interventions = [] } = recipe;
   const texts = recipe.tokens ?? ['<|start|>', ...words];
@@ -193,7 +193,7 @@ export function fabricateIds(recipe: { readonly seed?: number; readonly layers?:
   };
 }
 
-/** Sites that the test knows to have the same experts. */
+/** Modules that the test knows to have the same experts. */
 export function sharedOf(trace: Trace, filter: ModuleFilter = {}): SharedModules {
   const modules = sharedModules(trace, filter);
   if (!modules) throw new Error('these sites share no experts');

@@ -122,7 +122,7 @@ describe('a trace file', () => {
     expect(textOf(read).tokens.ids!.length).toBe(6);
     const N = blockOf(partial).experts;
     const T = textOf(partial).tokens.count;
-    // Site 3's rows follow site 2's six.
+    // Module 3's rows follow module 2's six.
     expect(blockOf(read).score!.subarray(3 * 6 * N, 4 * 6 * N)).toEqual(
       blockOf(partial).score!.subarray(3 * T * N, (3 * T + 6) * N),
     );

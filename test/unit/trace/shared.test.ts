@@ -17,23 +17,23 @@ describe('what adds up expert by expert', () => {
     const forged = { modules: some, sequence: ids.sequences[0]!, set: ids.expertSets[0]!, experts: [] };
     // Never called: this tests the compiler.
     const refused = [
-      // @ts-expect-error a filter's sites
+      // @ts-expect-error a filter's modules
       () => usage(ids, some),
       // @ts-expect-error a filter itself
       () => usage(ids, { layer: 2 }),
-      // @ts-expect-error an object that only looks like shared sites
+      // @ts-expect-error an object that only looks like shared modules
       () => usage(ids, forged),
       // @ts-expect-error possibly undefined
       () => tokenShares(ids, sharedModules(ids), 0),
-      // @ts-expect-error a filter's sites
+      // @ts-expect-error a filter's modules
       () => tokenLeaders(ids, some),
-      // @ts-expect-error a filter's sites
+      // @ts-expect-error a filter's modules
       () => coactivation(ids, some),
-      // @ts-expect-error a filter's sites
+      // @ts-expect-error a filter's modules
       () => usageIntervals(ids, some),
-      // @ts-expect-error traces without sites
+      // @ts-expect-error traces without modules
       () => vocabularySpecialisation([ids]),
-      // @ts-expect-error a filter's sites
+      // @ts-expect-error a filter's modules
       () => vocabularySpecialisation([{ trace: ids, modules: some }]),
     ];
     expect(refused).toHaveLength(9);
@@ -46,7 +46,7 @@ describe('what adds up expert by expert', () => {
       sharedModules(ids, { kind: 'router' }),
       // Two stacks have a layer 3.
       sharedModules(ids, { layer: 3 }),
-      // Dense layers have no sites.
+      // Dense layers have no modules.
       sharedModules(ids, { layer: 0 }),
     ];
     expect(none).toEqual([undefined, undefined, undefined, undefined, undefined]);
@@ -57,7 +57,7 @@ describe('what adds up expert by expert', () => {
     expect([...sharedOf(named, { stack: 'encoder', layer: 3 }).modules]).toEqual([1]);
     const pool = fabricate();
     expect(sharedOf(pool).modules.length).toBe(14);
-    // A pool with sites over two sequences.
+    // A pool with modules over two sequences.
     const [first, ...rest] = pool.modules;
     expect(sharedModules({ ...pool, modules: [{ ...first!, sequence: 1 }, ...rest] })).toBeUndefined();
   });

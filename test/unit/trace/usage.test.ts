@@ -16,7 +16,7 @@ const leadersOf = (trace: Trace, by?: Measure) => tokenLeaders(trace, sharedOf(t
 const sharesOf = (trace: Trace, t: number, filter: ModuleFilter = {}) => tokenShares(trace, sharedOf(trace, filter), t);
 const run = (trace: Trace) => ({ trace, modules: sharedOf(trace) });
 
-/** Two sites, tokens `<s>` (special), a, b, a; three experts, k 2. Rows by site, then token; [expert, weight] pairs. */
+/** Two modules, tokens `<s>` (special), a, b, a; three experts, k 2. Rows by module, then token; [expert, weight] pairs. */
 function small(): Trace {
   const trace = fabricate({ layers: 2, kinds: ['q'], experts: 3, tokens: ['<|s|>', 'a', 'b', 'a'] });
   // prettier-ignore
@@ -49,7 +49,7 @@ describe('usage', () => {
 
   it('leaves an expert without a gate out of chance', () => {
     const trace = small();
-    for (let t = 0; t < 4; t++) blockOf(trace).score![t * 3 + 2] = NaN; // expert 2 has no gate at site 0
+    for (let t = 0; t < 4; t++) blockOf(trace).score![t * 3 + 2] = NaN; // expert 2 has no gate at module 0
     expect([...usageOf(trace, { layer: 0 }).chance]).toEqual([0.5, 0.5, 0]);
     expect(usageOf(trace).chance[2]).toBeCloseTo(5 / 3 / 11);
   });
@@ -122,7 +122,7 @@ describe('the leading expert', () => {
   it('is by contribution when asked, by weight if there are no contributions', () => {
     const trace = small();
     blockOf(trace).contribution!.fill(0);
-    blockOf(trace).contribution![3] = 0.3; // site 0, token 1, its second choice: expert 1
+    blockOf(trace).contribution![3] = 0.3; // module 0, token 1, its second choice: expert 1
     expect(leadersOf(trace, 'contribution').expert[1]).toBe(1);
     expect(leaderAt(rowsAt(trace, 0), 1, 'contribution')).toBe(1);
     expect(leaderAt(rowsAt(trace, 0), 1)).toBe(0);

@@ -106,7 +106,7 @@ function Ahead({ now, before }: Runs) {
   );
 }
 
-/** Bars of probability, with the earlier ones beside them if there is a what-if. A table, so that it is its own twin. */
+/** Bars of probability, with the earlier ones beside them if there is a what-if. It is a table itself, so it needs no other. */
 function Alternatives({
   list,
   before,

@@ -69,7 +69,7 @@ function AttributionFigures({ trace, found }: { readonly trace: Trace; readonly 
         <code>{tokenLabel(sequence, at)}</code>
       </Button>,
       best >= 0 ? (
-        <span key="owes" class="expert">
+        <span key="attribution" class="expert">
           {places[best] && <Badge looks={places[best].looks} expert={places[best].expert} />}
           {places[best]?.name ?? experts[best]!.name}
         </span>

@@ -51,7 +51,7 @@ export function affordable(groups: readonly (readonly FoundModule[])[], given: r
 }
 
 /**
- * Groups sites by input, each group in the given order. Also by layer: the encoder's result is the input of all layers of the
+ * Groups modules by input, each group in the given order. Also by layer: the encoder's result is the input of all layers of the
  * decoder, and their experts would be too many for one group.
  */
 export function sharingInput(modules: readonly FoundModule[]): FoundModule[][] {

@@ -120,7 +120,7 @@ export function candidates(pool: Pool, wholes: readonly WholeAdapter[]): PoolExp
   return wholes.includes('multitask') && multitask ? [...experts, { ...multitask, id: multitaskId }] : [...experts];
 }
 
-/** Leaves out experts that are too large, and sites that only they adapt; adds the mean of the others if wanted. */
+/** Leaves out experts that are too large, and modules that only they adapt; adds the mean of the others if wanted. */
 export function withinMeans(placed: Placing, wholes: readonly WholeAdapter[]): Placing {
   const { experts, tooLarge } = affordable(sharingInput(placed.modules), placed.experts);
   const warnings = [...tooLarge].map(([id, error]) => leftOutWarning(id, error));
@@ -154,7 +154,7 @@ export interface Written {
  * Inserts the experts into a graph and writes it to the folder, with their weights.
  *
  * @param folder where the base's weights were copied to
- * @param placed the experts, and the sites of this graph
+ * @param placed the experts, and the modules of this graph
  * @param modules those of all graphs, in order
  */
 export function writeRouted(

@@ -15,7 +15,7 @@ const kinds: Readonly<Record<FloatType, { readonly mantissa: number; readonly le
   BF16: { mantissa: 7, least: -126 },
 };
 
-/** @param sites where at least one of the experts has matrices; an expert without any there counts as zeros */
+/** @param modules where at least one of the experts has matrices; an expert without any there counts as zeros */
 export function mergedFactors(experts: readonly PoolExpert[], modules: readonly FoundModule[]): PoolExpert {
   const merged = new Map(
     modules.map((module) => {

@@ -33,7 +33,7 @@ export function leftOutWarning(id: string, why: GanderError): Warning {
 export interface Placing {
   /** Experts with at least one module that was placed. */
   readonly experts: readonly PoolExpert[];
-  /** Sites of their modules. */
+  /** Where they were placed. */
   readonly modules: readonly FoundModule[];
   /** The others, by id. */
   readonly leftOut: ReadonlyMap<string, GanderError>;
@@ -71,7 +71,7 @@ export function place(
   return { experts, modules, leftOut, warnings };
 }
 
-/** The sites of a single expert. @throws GanderError `expert-invalid`, `module-not-placed`: why it has none */
+/** The modules of a single expert. @throws GanderError `expert-invalid`, `module-not-placed`: why it has none */
 export function placeOne(expert: PoolExpert, found: Found): FoundModule[] {
   const error = misfit(expert, found.modules) ?? nothingPlaced(expert, found);
   if (error) throw error;

@@ -67,7 +67,7 @@ export function graphParts({ graphs = [] }: Plan): GraphPart[] {
   }));
 }
 
-/** The adapted modules as sites; all share the pool's experts. */
+/** The adapted modules as a trace has them; all share the pool's experts. */
 export function modulesOfPlan({ modules }: Plan): RoutedModule[] {
   return modules.map((module) => ({ ...module, expertSet: 0 }));
 }

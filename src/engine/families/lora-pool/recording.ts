@@ -35,7 +35,7 @@ export class PoolRecording implements Recording<RoutedStep> {
   readonly frame: Recording<RoutedStep>['frame'];
   readonly columns = ['weight', 'contribution', 'score'] as const;
   readonly #run: PoolRun;
-  /** Each site's block, and its position there. */
+  /** Each module's block, and its position there. */
   readonly #places: readonly { readonly block: number; readonly at: number }[];
 
   constructor(run: PoolRun, sequences: Sequences = text) {
@@ -66,7 +66,7 @@ export class PoolRecording implements Recording<RoutedStep> {
     }
   }
 
-  /** Fills in one site: all scores, and each token's non-zero weights, largest first. */
+  /** Fills in one module: all scores, and each token's non-zero weights, largest first. */
   #row(step: RoutedPart, row: number, count: number, block: BlockColumns, first: number): void {
     const { plan, k, experts, vectors } = this.#run;
     const { chosen } = block;

@@ -77,7 +77,7 @@ export class ExpertFiles {
     return this.#data.size;
   }
 
-  /** @param sites that share an input */
+  /** @param modules that share an input */
   store(modules: readonly FoundModule[]): Group {
     const { experts, form } = this;
     const dIn = modules[0]!.dIn;
@@ -99,7 +99,7 @@ export class ExpertFiles {
   }
 }
 
-/** The largest rank of any expert at these sites. */
+/** The largest rank of any expert at these modules. */
 function rankOf(modules: readonly FoundModule[], experts: readonly PoolExpert[]): number {
   const ranks = modules.map(({ path, dIn, dOut }) =>
     Math.max(...experts.map(({ adapter }) => poolRank(adapter.modules.get(path)?.rank ?? 1, dIn, dOut))),
@@ -107,11 +107,11 @@ function rankOf(modules: readonly FoundModule[], experts: readonly PoolExpert[])
   return Math.max(1, ...ranks);
 }
 
-/** All experts' matrices and router vectors at the sites of one group, smaller ranks padded with zeros. */
+/** All experts' matrices and router vectors at the modules of one group, smaller ranks padded with zeros. */
 class GroupNumbers {
   /** A', laid out as the form needs it (graph/route.ts). */
   readonly down: Float32Array;
-  /** For each site, B' [N·rank, dOut]. */
+  /** For each module, B' [N·rank, dOut]. */
   readonly ups: readonly Float32Array[];
 
   constructor(
