@@ -2,8 +2,8 @@ import type { Source } from '../trace/model/trace.js';
 import { bytesOf, type Place, type Received, type TracePiece } from './pieces.js';
 
 /**
- * Bytes of all pieces together. They weigh as much again as what was put together of them: modules lie one after another in a trace,
- * tokens in its pieces, so that neither can be a view of the other.
+ * Bytes of all pieces together. They take as much memory again as the traces put together from them: modules lie one after another in a
+ * trace, tokens in its pieces, so neither can be a view of the other.
  */
 const usualRoom = 64 * 2 ** 20;
 
@@ -13,12 +13,11 @@ interface Run {
 }
 
 /**
- * The pieces in which traces came from another process, for whoever sends the traces on: what was cut there is not cut again. A
- * trace that is let go takes its own with it; where there is no room for all, the oldest run's go first, and are cut anew if they
- * are wanted.
+ * The pieces of traces from another process, kept so that they can be sent on without being cut again. They are released with their
+ * trace. If there is no room for all, the oldest run's are dropped first, and cut again if they are wanted.
  */
 export class ReceivedPieces implements Received {
-  /** By what the partial traces of one run share, and no other trace. */
+  /** By the source, which the partial traces of one run share, and no other trace. */
   readonly #of = new WeakMap<Source, Run>();
   /** The oldest first. */
   #runs: readonly WeakRef<Run>[] = [];
