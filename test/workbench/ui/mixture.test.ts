@@ -11,7 +11,19 @@ import { openContainer, openFile, runCommand, startCommand } from '../harness/wo
 import { themes, Window, witnessed } from './window.js';
 
 const gosling = bundledModels[1];
-const quantised = path.resolve(import.meta.dirname, '../../fixtures/moe/lfm2-moe-genai-int4');
+const fixtures = path.resolve(import.meta.dirname, '../../fixtures/moe');
+const quantised = path.join(fixtures, 'lfm2-moe-genai-int4');
+const twoRouters = path.join(fixtures, 'jetmoe-transformers');
+
+async function openModel({ page, input }: Window, folder: string): Promise<void> {
+  await startCommand(page, 'Gander: Open Model…');
+  // Once the dialog has listed the folder, it overwrites what was typed before.
+  await page.locator('.quick-input-widget .monaco-list-row', { hasText: '..' }).waitFor();
+  await input.fill(folder);
+  await page.locator('.quick-input-widget .monaco-list-row', { hasText: path.basename(folder) }).waitFor();
+  await page.locator('.quick-input-widget .monaco-button', { hasText: 'Open Model' }).click();
+  await input.waitFor({ state: 'hidden' });
+}
 
 const ways = [
   {
@@ -39,15 +51,7 @@ const ways = [
     name: path.basename(quantised),
     router: 'lfm2_moe',
     text: 'geese.txt',
-    inUse: async ({ page, input }: Window) => {
-      await startCommand(page, 'Gander: Open Model…');
-      // Once the dialog has listed the folder, it overwrites what was typed before.
-      await page.locator('.quick-input-widget .monaco-list-row', { hasText: '..' }).waitFor();
-      await input.fill(quantised);
-      await page.locator('.quick-input-widget .monaco-list-row', { hasText: path.basename(quantised) }).waitFor();
-      await page.locator('.quick-input-widget .monaco-button', { hasText: 'Open Model' }).click();
-      await input.waitFor({ state: 'hidden' });
-    },
+    inUse: (window: Window) => openModel(window, quantised),
   },
 ];
 
@@ -128,3 +132,29 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
     await window.shot(`${picture}-reopened`);
   });
 });
+
+it('with two routers in a layer, tree, hover and what-if keep them apart', () =>
+  witnessed(window, 'two-routers', async () => {
+    const { page, panel } = window;
+    await runCommand(page, 'View: Close All Editors');
+    await openFile(page, 'geese.txt');
+    await openModel(window, twoRouters);
+    await page.locator('.statusbar-item', { hasText: path.basename(twoRouters) }).waitFor();
+    await runCommand(page, 'Gander: Route Selection');
+    await window.showText();
+    await openContainer(page, 'Gander');
+    const layers = page.locator('.pane-body .monaco-list-row', { hasText: 'layer' });
+    const routers = ['layer 0, self_attention', 'layer 0, mlp', 'layer 1, self_attention', 'layer 1, mlp'];
+    await expect
+      .poll(() => layers.allInnerTexts())
+      .toEqual(routers.map((router) => expect.stringMatching(`^${router}`) as string));
+    await window.view('whatIf');
+    const places = panel.locator('[role=tabpanel] select').nth(2).locator('option');
+    expect(await places.allInnerTexts()).toEqual(routers.map((router) => `in ${router}`));
+    await page.locator('.view-line span', { hasText: 'goose' }).last().hover();
+    const hover = page.locator('.monaco-hover:visible', { hasText: 'Gander: jetmoe' });
+    await expect
+      .poll(() => hover.innerText())
+      .toMatch(new RegExp(routers.map((router) => `${router}[,:].*`).join('[^]*')));
+    await window.shot('two-routers');
+  }));
