@@ -16,6 +16,8 @@ export const poolLimits = {
   card: 64 * KiB,
   /** Characters of one of its fields: a YAML parser takes quadratic time on invalid input. */
   cardField: 4 * KiB,
+  /** Bytes that a data file may have in addition to twice those that the model uses: a larger one would be hashed for minutes. */
+  unusedData: GiB,
   /** Bytes of a model file: ONNX files are protocol buffers, which cannot be larger. */
   model: 2 * GiB - 1,
   /** Bytes of all files that a pool's hash is computed from. */

@@ -141,15 +141,21 @@ function isLinked(file: string, to: string): boolean {
   }
 }
 
-/** Names of the data files that a model's tensors are in, sorted. */
-export function dataFiles(model: Model): string[] {
-  const named = allTensors(model).map((tensor) => externalOf(tensor)?.location);
-  return [...new Set(named.filter((location) => location !== undefined))].sort();
+/** The data files that a model's tensors are in, by name, and how many bytes of each they use; Infinity: up to its end. */
+export function dataFiles(model: Model): Map<string, number> {
+  const used = new Map<string, number>();
+  for (const tensor of allTensors(model)) {
+    const external = externalOf(tensor);
+    if (!external) continue;
+    const { location, offset, length = Infinity } = external;
+    used.set(location, Math.max(used.get(location) ?? 0, offset + length));
+  }
+  return new Map([...used].sort());
 }
 
 /** Deletes copied data files that no tensor is in any more. */
 export function removeUnused(folder: string, model: Model): void {
-  const used = new Set(dataFiles(model));
+  const used = dataFiles(model);
   for (const name of readdirSync(folder))
     if (name.startsWith('base') && !used.has(name)) rmSync(path.join(folder, name));
 }

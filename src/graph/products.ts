@@ -65,14 +65,15 @@ function productOf(n: NodeProto, index: Index): Product | undefined {
 }
 
 /** How many axes a value has, if a nearby node shows it. */
-function axesOf(value: string, { producers, initializers, axes }: Index): number | undefined {
+function axesOf(value: string, index: Index): number | undefined {
+  const { producers, initializers, axes } = index;
   let name = value;
   for (let steps = 0; steps < 32; steps++) {
     const told = axes.get(name);
     if (told !== undefined) return told;
     const n = producers.get(name);
     if (n?.opType === 'Gemm') return 2;
-    if (n?.opType === 'Reshape') return lengthOf(n.input[1] ?? '', { producers, initializers, axes });
+    if (n?.opType === 'Reshape') return lengthOf(n.input[1] ?? '', index);
     if (!n || !keepers.has(n.opType)) return undefined;
     // A weight or a number beside the activation has no more axes than the activation.
     name = n.input.find((input) => !initializers.has(input) && producers.get(input)?.opType !== 'Constant') ?? '';
@@ -87,14 +88,15 @@ const keepers = new Set([
   ...['SkipLayerNormalization', 'SkipSimplifiedLayerNormalization', 'MatMul', 'FusedMatMul', 'MatMulNBits'],
 ]);
 
-/** How many numbers a list has, such as the shape that a Reshape takes. */
-function lengthOf(value: string, { producers, initializers, axes }: Index): number | undefined {
+/** How many numbers a list has, such as the shape that a Reshape takes. A damaged graph may make a list of itself, hence `most`. */
+function lengthOf(value: string, index: Index, most = 8): number | undefined {
+  const { producers, initializers } = index;
   const n = producers.get(value);
   const dims = initializers.get(value)?.dims ?? constantDims(n);
   if (dims) return dims.length === 1 ? Number(dims[0]) : undefined;
   if (n?.opType === 'Unsqueeze') return 1;
-  if (n?.opType !== 'Concat') return undefined;
-  const lengths = n.input.map((input) => lengthOf(input, { producers, initializers, axes }));
+  if (n?.opType !== 'Concat' || most === 0) return undefined;
+  const lengths = n.input.map((input) => lengthOf(input, index, most - 1));
   return lengths.every((length) => length !== undefined) ? lengths.reduce((sum, length) => sum + length, 0) : undefined;
 }
 

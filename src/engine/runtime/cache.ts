@@ -17,7 +17,9 @@ import path from 'node:path';
 import { z } from 'zod';
 import { dataFiles } from '../../graph/external.js';
 import { parseModel } from '../../graph/model.js';
+import { poolLimits } from '../../checks/limits.js';
 import { GanderError } from '../../errors/errors.js';
+import { bytesInWords } from '../../formats/bytes.js';
 import { hashFile, seal, stampOf, unbroken } from './seal.js';
 
 /** An entry as it was found or made. */
@@ -30,7 +32,11 @@ export interface Entry {
 /** By file: its hash, the files with its weights if it is a model that was asked for them, and its stamp at that time. */
 const hashesSchema = z.record(
   z.string(),
-  z.strictObject({ stamp: z.string(), hash: z.string(), dataFiles: z.array(z.string()).exactOptional() }),
+  z.strictObject({
+    stamp: z.string(),
+    hash: z.string(),
+    dataFiles: z.record(z.string(), z.number().nullable()).exactOptional(),
+  }),
 );
 type Hashes = z.infer<typeof hashesSchema>;
 
@@ -113,15 +119,15 @@ export class Cache {
    * Files with an ONNX model's weights, remembered like its hash. A file that is not a model has none: whoever reads it reports
    * what is wrong with it.
    *
-   * @throws GanderError `io` if it cannot be read
+   * @throws GanderError `io` if it cannot be read, `base-invalid` if a data file is far larger than what the model uses of it
    */
   dataFiles(model: string): readonly string[] {
     this.hash(model);
     const known = this.#hashes.get(model);
-    if (known?.dataFiles) return known.dataFiles;
-    const found = dataFilesIn(model);
+    const found = known?.dataFiles ?? dataFilesIn(model);
     if (known) this.#hashes.set(model, { ...known, dataFiles: found });
-    return found;
+    for (const [name, used] of Object.entries(found)) checkDataSize(path.dirname(model), name, used);
+    return Object.keys(found);
   }
 
   /** Saves the remembered hashes. */
@@ -300,12 +306,24 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function dataFilesIn(model: string): string[] {
+/** null: up to the file's end, because JSON has no Infinity. */
+function dataFilesIn(model: string): Record<string, number | null> {
   try {
-    return dataFiles(parseModel(readFileSync(model)));
+    const found = dataFiles(parseModel(readFileSync(model)));
+    return Object.fromEntries([...found].map(([name, used]) => [name, Number.isFinite(used) ? used : null]));
   } catch {
-    return [];
+    return {};
   }
+}
+
+function checkDataSize(folder: string, name: string, used: number | null): void {
+  const bytes = statSync(path.join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
+  if (used === null || bytes <= 2 * used + poolLimits.unusedData) return;
+  throw new GanderError(
+    'base-invalid',
+    `${name} has ${bytesInWords(bytes)}, and the model uses ${bytesInWords(used)} of it.`,
+    'Fetch or export the model again.',
+  );
 }
 
 function readHashes(file: string): Hashes {

@@ -9,13 +9,16 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { poolLimits } from '../../../src/checks/limits.js';
 import { Cache, readCached } from '../../../src/engine/runtime/cache.js';
+import { parseModel, setExternal, writeModel } from '../../../src/graph/model.js';
 
 const key = (digit: string) => digit.repeat(32);
 let folder: string;
@@ -44,6 +47,19 @@ const overwrite = (file: string, content: Buffer | string) => {
   utimesSync(file, atime, mtime);
 };
 const deadPid = () => spawnSync(process.execPath, ['--version']).pid;
+
+it('does not read a data file of which the model uses next to nothing', () => {
+  const [model, data] = ['model.onnx', 'model.data'].map((name) => path.join(folder, name));
+  const written = parseModel(readFileSync(new URL('../../fixtures/tiny-pool/base/model.onnx', import.meta.url)));
+  setExternal(written.graph.initializer[0]!, 'model.data', 16, 64);
+  writeFileSync(model!, writeModel(written));
+  writeFileSync(data!, '');
+  const cache = new Cache(path.join(folder, 'cache'));
+  truncateSync(data!, 2 * 80 + poolLimits.unusedData);
+  expect(cache.dataFiles(model!)).toEqual(['model.data']);
+  truncateSync(data!, 2 * 80 + poolLimits.unusedData + 1);
+  expect(() => cache.dataFiles(model!)).toThrow(/^model\.data has 1\.1 GB, and the model uses 80 bytes of it/);
+});
 
 describe('an entry', () => {
   it('is made once, for other caches too', () => {

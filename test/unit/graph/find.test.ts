@@ -225,3 +225,12 @@ it.each([
 ])('refuses %s', (_, bytes) => {
   expect(() => parseModel(bytes)).toThrow(expect.objectContaining({ code: 'base-invalid' }));
 });
+
+it('ends in a graph whose shapes are made of themselves', () => {
+  const { graph } = parseModel(fixture('tiny-pool/base/model.onnx'));
+  graph.node.push(node('Concat', ['endless', 'endless'], ['endless']));
+  const first = graph.node.find(({ opType, name }) => opType === 'MatMul' && name.includes('q_proj'))!;
+  graph.node.push(node('Reshape', [first.input[0]!, 'endless'], ['shaped']));
+  first.input[0] = 'shaped';
+  expect(findModules(graph, paths).missing.size).toBe(0);
+});
