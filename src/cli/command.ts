@@ -11,7 +11,7 @@ export interface Option {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
   readonly multiple?: boolean;
-  /** The placeholder for its value in the help. */
+  /** What the help calls its value. */
   readonly value?: string;
   readonly help: string;
 }

@@ -1,6 +1,4 @@
 import * as assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import * as vscode from 'vscode';
 import { underlines } from '../../../src/editor/underlines.js';
 import type { TestApi } from '../../../src/extension.js';
@@ -281,9 +279,8 @@ describe('what cannot be routed', () => {
 
 describe('the bundled pool', () => {
   let api: TestApi;
-  before(async function () {
+  before(async () => {
     api = await useTinyPool();
-    if (!existsSync(path.join(api.services.engines.bundledPool, 'pool.json'))) this.skip();
     await set('pool', undefined);
   });
   after(useTinyPool);
