@@ -28,11 +28,11 @@ export interface TestApi extends GanderApi {
   readonly activation: number;
 }
 
-/** Creates the parts and connects them. Nothing heavy happens here: the engine starts with the first request. */
+/** Creates the services and connects them. Nothing heavy happens here: the engine starts with the first request. */
 export function activate(context: vscode.ExtensionContext): GanderApi {
   const start = performance.now();
-  const services = makeParts(context);
-  const features = workOf(services);
+  const services = createServices(context);
+  const features = featuresOf(services);
   register(services, features);
   const api = apiOf(services);
   if (process.env['GANDER_START'] === '1') void startWithSample(services.log);
@@ -42,7 +42,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   return testApi;
 }
 
-function makeParts(context: vscode.ExtensionContext): ActiveServices {
+function createServices(context: vscode.ExtensionContext): ActiveServices {
   const log = vscode.window.createOutputChannel(vscode.l10n.t('Gander'), { log: true });
   const engines = new EngineHost(context, log);
   const service = new RoutingService(() => engines.source);
@@ -63,7 +63,7 @@ function makeParts(context: vscode.ExtensionContext): ActiveServices {
 }
 
 /** Commands, panels and viewers, made when the first is asked for. */
-function workOf(services: ActiveServices): () => Promise<Features> {
+function featuresOf(services: ActiveServices): () => Promise<Features> {
   let made: Features | undefined;
   const { engines, context } = services;
   context.subscriptions.push(engines.onDidChangePool(() => made?.services.panels.poolChanged()));

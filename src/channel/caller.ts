@@ -44,7 +44,7 @@ export class Caller<C extends { [N in keyof C]: Call }> {
   ) {}
 
   /** Number of calls that the other end has not answered yet. */
-  get attributed(): number {
+  get pending(): number {
     return this.#pending.size;
   }
 

@@ -187,7 +187,7 @@ export class EngineClient extends Askable implements Engine {
     const life = this.#life;
     if (!life) return;
     const { deadlineMs = 120_000, idleMs = 300_000 } = this.#options;
-    const busy = this.#caller.attributed > 0;
+    const busy = this.#caller.pending > 0;
     this.#setState(life.ready ? { name: 'ready', busy } : { name: 'starting' });
     if (busy && deadlineMs > 0) {
       const allowed = Math.min(deadlineMs + life.mayTake, longest);
@@ -224,7 +224,7 @@ export class EngineClient extends Askable implements Engine {
     this.#life = undefined;
     this.#deaths = [...this.#deaths.filter((at) => now - at < within), now];
     this.#options.log?.(`engine: ${what}`);
-    const asked = this.#caller.attributed > 0;
+    const asked = this.#caller.pending > 0;
     if (asked && life.ready && !life.proven) {
       // Another child would die in the same way.
       const other = life.killedFor?.remedy ?? 'restart the engine if this one has worked before';

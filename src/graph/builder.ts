@@ -105,14 +105,14 @@ export class Builder {
 
 /** Moves a node only if it precedes one that produces its inputs, as what follows one of several joined products may. */
 function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
-  const attributed = new Set(nodes.flatMap((n) => n.output));
-  attributed.delete('');
+  const awaited = new Set(nodes.flatMap((n) => n.output));
+  awaited.delete('');
   const waiting = new Map<string, NodeProto[]>();
   const ordered: NodeProto[] = [];
   for (const next of nodes) {
     const open = [next];
     for (let n = open.pop(); n; n = open.pop()) {
-      const missing = needsOf(n).find((name) => attributed.has(name));
+      const missing = needsOf(n).find((name) => awaited.has(name));
       if (missing !== undefined) {
         const others = waiting.get(missing);
         if (others) others.push(n);
@@ -121,7 +121,7 @@ function inOrder(nodes: readonly NodeProto[]): NodeProto[] {
       }
       ordered.push(n);
       for (const output of n.output) {
-        attributed.delete(output);
+        awaited.delete(output);
         open.push(...(waiting.get(output) ?? []).reverse());
         waiting.delete(output);
       }
