@@ -1,0 +1,76 @@
+/** What the page of an atlas and its host say to each other. */
+import type { About } from './about.js';
+import type { TableName } from './tables/index.js';
+import type { Row } from './tables/table.js';
+import type { Answering, Asking } from '../channel/messages.js';
+
+/** A unit by its cells in the tables; `layer: null` is an expert over all layers. */
+export interface UnitKey {
+  readonly stack: 'encoder' | 'decoder' | null;
+  readonly layer: number | null;
+  readonly expert: number;
+}
+
+/** What a person wrote about a unit; kept in the atlas, in `names.json`. */
+export interface OwnName extends UnitKey {
+  readonly name: string;
+  readonly note: string;
+}
+
+/** A cell must equal each value given. */
+export type Where = Readonly<
+  Partial<Record<'stack' | 'layer' | 'expert' | 'label' | 'token' | 'kind', string | number | null>>
+>;
+
+export type AtlasMessage =
+  /** Everything that the page shows at once; the host answers the rest when it is asked. */
+  | {
+      readonly type: 'atlas';
+      readonly title: string;
+      readonly about: About;
+      readonly layers: readonly Row[];
+      readonly experts: readonly Row[];
+      readonly labels: readonly Row[];
+      readonly names: readonly OwnName[];
+    }
+  /** Go to a unit's page; sent when one comes from the tree, a hover or the panel. */
+  | { readonly type: 'unit'; readonly unit: UnitKey }
+  | { readonly type: 'names'; readonly names: readonly OwnName[] };
+
+/** What the page asks for; each answer comes over the channel. */
+export interface AtlasCalls {
+  readonly rows: {
+    readonly request: { readonly table: TableName; readonly where: Where };
+    readonly result: readonly Row[];
+  };
+  /** Rows of `tokens` whose token contains the text, over all units. */
+  readonly find: { readonly request: { readonly token: string }; readonly result: readonly Row[] };
+  /** Routes a text with the chosen model, if it is the atlas's: each unit's share of the choices at its layer. */
+  readonly text: {
+    readonly request: { readonly text: string };
+    readonly result: readonly (UnitKey & { readonly share: number })[];
+  };
+  /** Opens a document at a place, in UTF-16 code units, and routes it there. */
+  readonly open: {
+    readonly request: { readonly document: string; readonly start: number; readonly end: number };
+    readonly result: undefined;
+  };
+  readonly name: { readonly request: OwnName; readonly result: undefined };
+  /** Saves what the page drew or wrote. */
+  readonly save: {
+    readonly request:
+      | { readonly kind: 'csv' | 'svg' | 'md'; readonly name: string; readonly data: string }
+      | {
+          readonly kind: 'png';
+          readonly name: string;
+          readonly data: ArrayBuffer;
+        };
+    readonly result: undefined;
+  };
+}
+
+export type AtlasNotice = { readonly type: 'ready' } | { readonly type: 'copy'; readonly text: string };
+
+export type AtlasHostPost = AtlasMessage | Answering;
+
+export type AtlasPagePost = AtlasNotice | Asking;
