@@ -27,8 +27,8 @@ export const openPanel: Command = {
 export const pinPanel: Command = {
   id: 'gander.pinPanel',
   run(services) {
-    const routed = target(services);
-    services.panels.togglePin(services.panels.find(routed.id) ?? services.panels.show(routed));
+    const { panels } = services;
+    panels.togglePin(panels.active ?? panels.following ?? panels.show(target(services)));
   },
 };
 

@@ -11,9 +11,10 @@ import type { Intervention } from '../trace/model/trace.js';
 import { preferredStrategy, readSettings, wantedStrategy } from './settings.js';
 import { checkText, documentOf, firstPart, rangeOf, titleOf } from './texts.js';
 
-/** Characters per token at the first attempt; halved until the beginning of a long text fits. */
-const charactersPerToken = 3;
-const attempts = 5;
+/** Characters per token at the first attempt. A refusal costs little, so each next one gives up little. */
+const charactersPerToken = 4;
+const shrinking = 0.8;
+const attempts = 12;
 
 export interface DocumentRouteOptions extends Waiting {
   /** Default: what the settings say. */
@@ -94,7 +95,7 @@ export class DocumentRouter implements vscode.Disposable {
         return await this.route(document, { start: span.start, end: span.start + part.length }, options);
       } catch (thrown) {
         if (GanderError.from(thrown).code !== 'text-too-long' || attempt === attempts) throw thrown;
-        characters = Math.floor(part.length / 2);
+        characters = Math.floor(part.length * shrinking);
       }
     }
   }

@@ -13,9 +13,11 @@ export interface RoutingPanel {
   readonly page: Page;
 }
 
-/** The routing panels: one per document, and the pinned ones. */
+/** The routing panels: one that follows the active editor, and those that were pinned. */
 export class Panels implements vscode.Disposable {
   readonly #open = new Set<RoutingPanel>();
+  /** What the following panel was before a reload; it shows something once a range has been routed. */
+  #restoring: vscode.WebviewPanel | undefined;
   readonly #subscriptions: vscode.Disposable[];
 
   constructor(
@@ -28,28 +30,39 @@ export class Panels implements vscode.Disposable {
         for (const { page } of this.#open) page.post({ type: 'colour', ...choice });
       }),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#followCursor(textEditor)),
+      vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#followEditor(editor)),
       vscode.window.onDidChangeTextEditorVisibleRanges(({ textEditor: { document } }) => {
         for (const { scene, page } of this.#open) if (scene.routed?.uri === document.uri.toString()) page.sendLines();
       }),
     ];
   }
 
-  /** Shows a range in its document's panel, beside the text; the focus stays where it is. */
+  /** Shows a range in the panel that follows the editor, which opens beside it; the focus stays where it is. */
   show(routed: Routed, preserveFocus = true): RoutingPanel {
-    const open = [...this.#open].find(({ scene }) => !scene.pinned && scene.routed?.uri === routed.uri);
+    const open = this.following;
     if (open) {
       open.scene.show(routed.id);
       if (!open.panel.visible || !preserveFocus) open.panel.reveal(undefined, preserveFocus);
       return open;
     }
-    const column = vscode.window.activeTextEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
-    const panel = vscode.window.createWebviewPanel(
+    return this.#adopt(this.#restoring ?? this.#create(preserveFocus), new RoutedScene(this.services, routed.id));
+  }
+
+  #create(preserveFocus: boolean): vscode.WebviewPanel {
+    return vscode.window.createWebviewPanel(
       panelType,
       vscode.l10n.t('Routing'),
-      { viewColumn: column, preserveFocus },
+      {
+        viewColumn: vscode.window.activeTextEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active,
+        preserveFocus,
+      },
       { ...pageOptions(this.extension), enableFindWidget: true },
     );
-    return this.#adopt(panel, new RoutedScene(this.services, routed.id));
+  }
+
+  /** The one that follows the active editor, if it is open. */
+  get following(): RoutingPanel | undefined {
+    return [...this.#open].find(({ scene }) => !scene.pinned);
   }
 
   /** The panel that has the focus, or the one that shows the range. */
@@ -72,8 +85,9 @@ export class Panels implements vscode.Disposable {
     return [...this.#open].find(({ panel }) => panel.active);
   }
 
-  /** A pinned panel keeps its range; what is routed next opens in another. */
+  /** A pinned panel keeps its range; what is routed next opens in another. One that is no longer pinned takes that one's place. */
   togglePin(open: RoutingPanel): void {
+    if (open.scene.pinned) this.following?.panel.dispose();
     open.scene.pin(!open.scene.pinned);
     this.#entitle(open);
   }
@@ -100,6 +114,7 @@ export class Panels implements vscode.Disposable {
     const page = new Page(panel.webview, scene, this.log, this.extension);
     const open: RoutingPanel = { panel, scene, page };
     this.#open.add(open);
+    if (panel === this.#restoring) this.#restoring = undefined;
     panel.iconPath = pageIcon(this.extension);
     const unlisten = scene.onChange(() => {
       if (scene.routed) this.#entitle(open);
@@ -122,18 +137,29 @@ export class Panels implements vscode.Disposable {
     if (panel.title !== title) panel.title = title;
   }
 
-  /** Moves the document's panel to the range and the token under the person's cursor. */
+  /** Shows the editor's text, if it was routed: the range at the cursor, or else the latest. */
+  #followEditor({ document, selection }: vscode.TextEditor): void {
+    const { store } = this.services;
+    const uri = document.uri.toString();
+    const following = this.following;
+    if (!following || following.scene.routed?.uri === uri) return;
+    const offset = document.offsetAt(selection.active);
+    const routed = store.at(uri, offset) ?? store.of(uri)[0];
+    if (!routed) return;
+    following.scene.show(routed.id);
+    const token = store.tokenAt(routed.id, offset);
+    if (token !== undefined) following.page.post({ type: 'select', token });
+  }
+
+  /** Moves to the range and the token under the person's cursor. */
   #followCursor(editor: vscode.TextEditor): void {
     const { mark, store } = this.services;
     if (mark.isEcho(editor)) return;
     mark.clear(editor);
-    const uri = editor.document.uri.toString();
     const offset = editor.document.offsetAt(editor.selection.active);
-    const routed = store.at(uri, offset);
+    const routed = store.at(editor.document.uri.toString(), offset);
     if (!routed) return;
-    for (const { scene } of this.#open) {
-      if (!scene.pinned && scene.routed?.uri === uri) scene.show(routed.id);
-    }
+    this.following?.scene.show(routed.id);
     const token = store.tokenAt(routed.id, offset);
     if (token !== undefined) this.select(routed.id, token);
   }
@@ -148,6 +174,7 @@ export class Panels implements vscode.Disposable {
       if (!memory) throw new Error('the panel has no state to restore it from');
       await this.#revive(panel, memory, disposed);
     } catch (error) {
+      this.#forget(panel);
       this.log.info(`A panel was not restored: ${String(error)}`);
       if (!disposed() && ![...this.#open].some((open) => open.panel === panel)) panel.dispose();
     }
@@ -155,6 +182,11 @@ export class Panels implements vscode.Disposable {
 
   async #revive(panel: vscode.WebviewPanel, memory: PanelMemory, disposed: () => boolean): Promise<void> {
     const { uri, start, end, target, strategy, interventions, pinned } = memory;
+    if (!pinned) {
+      if (this.following ?? this.#restoring) throw new Error('another panel follows the editor already');
+      this.#restoring = panel;
+      panel.onDidDispose(() => this.#forget(panel));
+    }
     const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri, true));
     const length = document.getText().length;
     const span = { start: Math.min(start, length), end: Math.min(end, length) };
@@ -163,7 +195,8 @@ export class Panels implements vscode.Disposable {
       strategy,
       interventions,
       onAdded: (routed) => {
-        if (disposed()) return;
+        // What was routed meanwhile is shown in it already.
+        if (disposed() || !(pinned || panel === this.#restoring)) return;
         const open = this.#adopt(panel, new RoutedScene(this.services, routed.id));
         if (pinned) this.togglePin(open);
       },
@@ -171,5 +204,9 @@ export class Panels implements vscode.Disposable {
     // Where the cursor is now may differ from where the page was.
     const editor = editorsOf(uri)[0];
     if (editor) this.#followCursor(editor);
+  }
+
+  #forget(panel: vscode.WebviewPanel): void {
+    if (panel === this.#restoring) this.#restoring = undefined;
   }
 }

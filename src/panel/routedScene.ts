@@ -71,7 +71,7 @@ export class RoutedScene implements Scene {
     return this.services.store.get(this.#id);
   }
 
-  /** Shows another range of the same document. */
+  /** Shows another range, of this document or another. */
   show(id: number): void {
     if (id === this.#id) return;
     const release = this.#release;

@@ -65,11 +65,13 @@ export class Runs {
 
   /** Routes a range whose side waits (`isOpening`) for `choose` to find out how. The wait can be stopped too. */
   async open(id: number, choose: () => Promise<Manner>, waiting: Waiting = {}): Promise<void> {
-    await this.#run(id, 'main', 'route', waiting, async (options) => {
-      const manner = await unlessStopped(choose(), options);
-      this.store.patchSide(id, 'main', { ...manner, isOpening: undefined });
-      await this.#route(id, 'main', options);
-    });
+    await this.#run(id, 'main', 'route', waiting, (options) =>
+      this.service.onOneSource(async () => {
+        const manner = await unlessStopped(choose(), options);
+        this.store.patchSide(id, 'main', { ...manner, isOpening: undefined });
+        await this.#route(id, 'main', options);
+      }, options),
+    );
   }
 
   async #route(id: number, side: Side, options: RunOptions): Promise<void> {

@@ -30,6 +30,7 @@ export class RoutingService extends Askable {
   readonly #results: Lru<unknown>;
   readonly #listeners = new Set<(source: SourceDescription | undefined) => void>();
   #description: Promise<SourceDescription> | undefined;
+  #replacements = 0;
 
   /** `source` is called for each run, so that it can be replaced; call `forget` after that. */
   constructor(
@@ -76,8 +77,21 @@ export class RoutingService extends Askable {
     return this.#share(name, request, options) as Promise<ResultOf<N>>;
   }
 
+  /** Works again if the source was replaced meanwhile: how it ended says nothing about the new one. */
+  async onOneSource(work: () => Promise<void>, { signal }: Pick<Options<unknown>, 'signal'>): Promise<void> {
+    for (;;) {
+      const before = this.#replacements;
+      try {
+        return await work();
+      } catch (error) {
+        if (this.#replacements === before || signal?.aborted) throw error;
+      }
+    }
+  }
+
   /** The source was replaced: forgets all results and ends all runs. */
   forget(): void {
+    this.#replacements++;
     for (const { abort } of this.#flights.values()) abort.abort();
     this.#flights.clear();
     this.#results.clear();

@@ -4,6 +4,7 @@ import { RoutingService } from '../../../src/routing/service.js';
 import { RoutingStore } from '../../../src/routing/store.js';
 import { GanderError } from '../../../src/errors/errors.js';
 import { ChildSource } from '../../../src/source/child.js';
+import type { Strategy } from '../../../src/strategies/strategy.js';
 import type { Intervention } from '../../../src/trace/model/trace.js';
 import type { Attribution } from '../../../src/requests/api.js';
 import { FakeEngine, fakeTrace, pool, settle } from './fakes.js';
@@ -15,6 +16,7 @@ let store: RoutingStore;
 let runs: Runs;
 let id: number;
 let log: string[];
+let service: RoutingService;
 
 const main = () => store.get(id)!.main;
 const answer = async (n: number) => {
@@ -27,7 +29,8 @@ beforeEach(() => {
   engine = new FakeEngine();
   store = new RoutingStore();
   log = [];
-  runs = new Runs(new RoutingService(() => new ChildSource(engine)), store, (line) => log.push(line));
+  service = new RoutingService(() => new ChildSource(engine));
+  runs = new Runs(service, store, (line) => log.push(line));
   id = store.add({
     uri: 'd',
     version: 1,
@@ -99,6 +102,28 @@ describe('a range whose model is still being loaded', () => {
     expect(main().running).toBeUndefined();
     expect(engine.asked).toHaveLength(0);
     expect(log).toEqual([expect.stringMatching(/^route stopped: arrow, no tokens, /)]);
+  });
+
+  it('goes to the model that was chosen meanwhile, and ends when stopped', async () => {
+    const asked: Strategy[] = [strategy, { name: 'arrow' }];
+    const choose = () => Promise.resolve({ strategy: asked.shift()!, output: undefined });
+    const done = runs.open(id, choose);
+    await settle();
+    const former = engine;
+    engine = new FakeEngine();
+    service.forget();
+    former.asked[0]!.fail(new GanderError('engine-unavailable', 'The engine was closed.', 'Ask again.'));
+    await answer(0);
+    await done;
+    expect(engine.asked[0]!.request).toMatchObject({ strategy: { name: 'arrow' } });
+    expect(main()).toMatchObject({ strategy: { name: 'arrow' }, running: undefined, error: undefined });
+
+    asked.push(strategy);
+    const another = runs.open(id, choose);
+    await settle();
+    runs.stop(id);
+    service.forget();
+    await expect(another).rejects.toMatchObject({ code: 'cancelled' });
   });
 
   it('says why there is no model', async () => {

@@ -151,20 +151,38 @@ describe('routing a text', () => {
     assert.equal((await routed(api, editor)).main.trace!.sequences[0]!.text, editor.document.getText());
   });
 
-  it('shows one panel per document, and another once that is pinned', async () => {
-    const panels = () =>
+  it('shows one panel, which follows the editor, and another once that is pinned', async () => {
+    const { panels } = await api.features();
+    const open = () =>
       vscode.window.tabGroups.all
         .flatMap(({ tabs }) => tabs)
-        .filter(({ input }) => input instanceof vscode.TabInputWebview).length;
-    const editor = await show(text);
-    await routed(api, editor);
-    select(editor, 'brown fox');
-    await routed(api, editor);
-    await until('one panel', () => panels() === 1);
+        .filter(({ input }) => input instanceof vscode.TabInputWebview);
+    const first = await show(text);
+    const one = await routed(api, first);
+    const second = await show('two geese fly');
+    const two = await routed(api, second);
+    assert.equal(panels.following!.scene.id, two.id);
+    assert.equal(open().length, 1);
+
+    await vscode.window.showTextDocument(first.document, vscode.ViewColumn.One);
+    await until('the text of the active editor', () => panels.following!.scene.id === one.id);
+    const title = /^Routing: (.*)$/.exec(open()[0]!.label)?.[1];
+    assert.equal(title, one.main.title);
+    // An editor whose text was not routed has nothing to show.
+    await show('not routed');
+    assert.equal(panels.following!.scene.id, one.id);
+
     await vscode.commands.executeCommand('gander.pinPanel');
+    const editor = await vscode.window.showTextDocument(first.document, vscode.ViewColumn.One);
     select(editor, 'SELECT name');
-    await routed(api, editor);
-    await until('two panels', () => panels() === 2);
+    const part = await routed(api, editor);
+    await until('two panels', () => open().length === 2);
+    assert.equal(panels.find(part.id)!.scene.pinned, false);
+
+    // Of two panels that both follow the editor, one would be too many.
+    panels.togglePin(panels.find(one.id)!);
+    await until('one panel', () => open().length === 1);
+    assert.equal(panels.following!.scene.id, one.id);
   });
 
   it('draws no decorations while they are off', async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { words } from '../../../src/words/words.js';
 import { decodeTrace } from '../../../src/trace/file/file.js';
 import type { Block } from '../../../src/trace/model/trace.js';
-import { enter, hoverText, openContainer, runCommand } from '../harness/workbench.mjs';
+import { enter, hoverText, openContainer, openFile, runCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
@@ -16,7 +16,7 @@ const flock = ['Geese fly south over the lake.', 'They honk at every boat.', 'SE
 function files(name: string): string {
   const dir = path.join(folder, name);
   mkdirSync(dir);
-  for (const file of ['flock.txt', 'gaggle.txt']) writeFileSync(path.join(dir, file), flock.join('\n'));
+  for (const file of ['flock.txt', 'gaggle.txt', 'third.txt']) writeFileSync(path.join(dir, file), flock.join('\n'));
   return dir;
 }
 
@@ -161,46 +161,62 @@ describe('panels', () => {
     await window.shot('hover-link');
   });
 
-  step('are one per document, and one more for a pinned one', async () => {
-    await window.route('flock.txt', 1);
-    await runCommand(window.page, 'Gander: Pin Panel');
-    await tab('Routing (pinned): flock.txt:1').waitFor();
-    await window.route('flock.txt', 2);
-    await window.route('gaggle.txt', 3);
-    await expect
+  const contains = (text: string) =>
+    expect
       .poll(() =>
         tokens()
           .innerText()
           .catch(() => ''),
       )
-      .toContain('birds');
-    expect(await tab('Routing').count()).toBe(3);
+      .toContain(text);
+
+  step('are one that follows the active editor, and one more for a pinned one', async () => {
+    await window.route('flock.txt', 1);
+    await runCommand(window.page, 'Gander: Pin Panel');
+    await tab('Routing (pinned): flock.txt:1').waitFor();
+    await window.route('flock.txt', 2);
+    await window.route('gaggle.txt', 3);
+    await contains('birds');
+    expect(await tab('Routing').count()).toBe(2);
+    await openFile(window.page, 'flock.txt');
+    await enter(window.page, 'flock.txt', 'honk');
+    await tab('Routing: flock.txt:2').waitFor();
+    await openFile(window.page, 'gaggle.txt');
+    await enter(window.page, 'gaggle.txt', 'birds');
+    await tab('Routing: gaggle.txt:3').waitFor();
+  });
+
+  step('leave files where files are: one that is opened while a panel has the focus opens beside it', async () => {
+    await show('Routing: gaggle.txt:3');
+    await window.panel.locator('h1').click();
+    await openFile(window.page, 'third.txt');
+    const groups = window.page.locator('.editor-group-container');
+    await groups.first().locator('.tab', { hasText: 'third.txt' }).waitFor();
+    expect(await groups.count()).toBe(2);
+    await tab('third.txt').click({ button: 'middle' });
   });
 
   step('all come back when the window is reloaded, and the pinned one is still pinned', async () => {
+    await show('Routing: gaggle.txt:3');
+    await window.view('summary');
     await kept('gaggle.txt');
     await window.page.reload();
     await window.page.waitForSelector('.monaco-workbench');
     for (const [title, line] of [
       ['Routing (pinned): flock.txt:1', 0],
-      ['Routing: flock.txt:2', 1],
       ['Routing: gaggle.txt:3', 2],
     ] as const) {
       await show(title);
       await window.showText(); // folded if its editor is visible, unless VS Code restored it unfolded
-      await expect
-        .poll(() =>
-          tokens()
-            .innerText()
-            .catch(() => ''),
-        )
-        .toContain(flock[line]!.split(' ')[1]!);
+      await contains(flock[line]!.split(' ')[1]!);
     }
-    expect(await tab('Routing').count()).toBe(3);
+    expect(await tab('Routing').count()).toBe(2);
+    await window.panel.locator('#tab-summary[aria-selected=true], select[data-focus=tabs]').first().waitFor();
     // Still pinned, so another range of its document goes to the other panel.
     await window.route('flock.txt', 3);
     await tab('Routing (pinned): flock.txt:1').waitFor();
-    expect(await tab('Routing').count()).toBe(3);
+    await tab('Routing: flock.txt:3').waitFor();
+    expect(await tab('Routing').count()).toBe(2);
     expect(await window.notifications()).toEqual([]);
     await window.shot('pinned');
   });
@@ -209,7 +225,7 @@ describe('panels', () => {
     const other = await Window.open(files('another'), { settings: { 'gander.pool': tinyPool } });
     try {
       await other.route('gaggle.txt');
-      expect(await tab('Routing').count()).toBe(3);
+      expect(await tab('Routing').count()).toBe(2);
       expect(await other.page.locator('.tab', { hasText: 'Routing' }).count()).toBe(1);
       // Each window runs its own.
       await window.route('gaggle.txt', 1);
