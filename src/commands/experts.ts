@@ -1,12 +1,14 @@
 import * as vscode from 'vscode';
-import { openCard as showCard } from '../panel/card.js';
+import { openCard as showCard, openModelCard } from '../panel/card.js';
 import type { Command } from './services.js';
 import { asking } from './asking.js';
 import { asNode, pickExpert } from './pick.js';
 
 export const openCard: Command = {
   id: 'gander.openCard',
-  async run({ service }, arg) {
+  async run({ service, engines }, arg) {
+    // Its experts have no cards of their own.
+    if ((await engines.engine.info()).kind === 'moe') return openModelCard(engines.pool);
     const pool = await service.pool();
     const node = asNode(arg);
     const id =
@@ -14,6 +16,7 @@ export const openCard: Command = {
         ? node.expert.id
         : await asking((ask) => pickExpert(ask, pool, vscode.l10n.t('Open which model card?')));
     if (id !== undefined) await showCard(pool, id);
+    return undefined;
   },
 };
 

@@ -10,7 +10,8 @@ import { GanderError } from '../errors/errors.js';
 import { colourCount, expertStyle, quiet } from '../look/palette.js';
 import { labelledName } from '../look/shortLabels.js';
 import { chanceLoad, load } from '../statistics/load.js';
-import type { Layer } from '../trace/model/access.js';
+import type { Layer, SharedModules } from '../trace/model/access.js';
+import { isKnockedOut } from '../trace/model/whatIf.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { type ColourChoice, shownBy } from '../trace/figures/colouring.js';
 import { layerText, tokenLabel } from '../trace/text/label.js';
@@ -110,7 +111,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'pool':
         return poolItem(node);
       case 'model':
-        return modelItem(node);
+        return modelItem(node, this.services.engines.address === undefined ? 'gander.model' : 'gander.server');
       case 'expert-layer':
         return this.#expertLayerItem(node);
       case 'layer-expert':
@@ -213,13 +214,15 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     if (!own) return item;
     const share = numbers.percent(own.usage.share[expert]!);
     item.id = `layer ${layerKey(layer)} expert ${expert}`;
-    item.description = share;
+    item.description = share + this.#knockedOut(own.modules, own.modules.experts[expert]!.id);
     item.tooltip = lines([
       word('expertOfLayer', layerName(layer), name),
       vscode.l10n.t('Load in the last trace: {0} (chance {1})', share, numbers.percent(own.usage.chance[expert]!)),
     ]);
     item.iconPath = expertIcon(slotsIn(trace, own.modules.set)[expert]!);
-    item.accessibilityInformation = { label: `${word('expertOfLayer', layerName(layer), name)}, ${share}` };
+    item.accessibilityInformation = {
+      label: `${word('expertOfLayer', layerName(layer), name)}, ${item.description}`,
+    };
     return item;
   }
 
@@ -234,7 +237,9 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     item.id = `expert ${expert.id}`;
     const used = trace && inTrace >= 0 ? this.#usageOf(trace) : undefined;
     const share = used && numbers.percent(used.share[inTrace]!);
-    item.description = share ?? megabytes(expert.bytes);
+    const shared = trace && treeModules(trace);
+    const knockedOut = share && shared ? this.#knockedOut(shared, expert.id) : '';
+    item.description = share === undefined ? megabytes(expert.bytes) : share + knockedOut;
     item.tooltip = lines([
       expert.name,
       expert.description,
@@ -247,6 +252,11 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     item.contextValue = expert.card ? 'gander.expert.card' : 'gander.expert';
     item.accessibilityInformation = { label: `${expert.name}, ${item.description}` };
     return item;
+  }
+
+  #knockedOut({ modules }: SharedModules, expert: string): string {
+    const trace = this.#trace;
+    return trace && isKnockedOut(trace, modules, expert) ? ` · ${vscode.l10n.t('knocked out')}` : '';
   }
 
   #tokenItem(token: number, share: number): vscode.TreeItem {
@@ -311,9 +321,10 @@ function poolItem({ pool, warnings }: NodeOf<'pool'>): vscode.TreeItem {
   return item;
 }
 
-function modelItem({ name, warnings }: NodeOf<'model'>): vscode.TreeItem {
+function modelItem({ name, warnings }: NodeOf<'model'>, context: string): vscode.TreeItem {
   const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Expanded);
   item.id = 'model';
+  item.contextValue = context;
   item.iconPath = rootIcon(warnings);
   if (warnings.length > 0) item.description = warningCount({ warnings });
   item.tooltip = lines([name, vscode.l10n.t('Each layer has experts of its own. Route a text to see what they took.')]);

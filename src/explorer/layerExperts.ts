@@ -8,6 +8,7 @@ import {
   sharedModules,
   textTokens,
 } from '../trace/model/access.js';
+import { isKnockedOut } from '../trace/model/whatIf.js';
 import { ranked } from '../trace/figures/leaders.js';
 import type { Trace } from '../trace/model/trace.js';
 import { type Usage, usage } from '../trace/figures/usage.js';
@@ -38,10 +39,15 @@ export function expertLayers(trace: Trace): Node[] {
     .map((layer) => ({ kind: 'expert-layer', layer }));
 }
 
-/** The experts that took a token, the most used first. */
+/** The experts that took a token, the most used first, and those that a what-if keeps from taking any. */
 export function layerExperts(trace: Trace, layer: Layer): Node[] {
-  const counts = expertLayer(trace, layer)?.usage.counts ?? [];
-  return ranked(counts).map((expert) => ({ kind: 'layer-expert', layer, expert }));
+  const own = expertLayer(trace, layer);
+  if (!own) return [];
+  const { modules, experts } = own.modules;
+  const idle = experts.flatMap(({ id }, e) =>
+    own.usage.counts[e] === 0 && isKnockedOut(trace, modules, id) ? [e] : [],
+  );
+  return [...ranked(own.usage.counts), ...idle].map((expert) => ({ kind: 'layer-expert', layer, expert }));
 }
 
 /** The tokens that an expert took, the largest weights first; if the source gave no weights, in the order of the text. */

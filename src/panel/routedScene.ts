@@ -327,12 +327,13 @@ function freshTokens({ fresh, main: { trace } }: Routed): number {
 }
 
 function toState(result: SideResult): SideState {
-  const { title, strategy, interventions, trace, before, attribution, lenses, running, error } = result;
+  const { title, model, strategy, interventions, trace, before, attribution, lenses, running, error } = result;
   return {
     title,
     strategy,
     interventions,
     stale: false,
+    ...(model !== undefined && { model }),
     ...(writtenIn(result) && { given: givenOf(result) }),
     ...(trace && { trace }),
     ...(before && { before }),

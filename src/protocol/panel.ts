@@ -16,6 +16,8 @@ export type Side = 'main' | 'other';
 export interface SideState {
   /** Shown above the text: the document's name and range, or the trace file's name. */
   readonly title: string;
+  /** Name of the model that the trace is from, once it is complete; absent for a trace file. */
+  readonly model?: string;
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];
   /** If the model continued a text: the length of what it was given of the last sequence's text, in UTF-16 code units. */

@@ -58,8 +58,8 @@ export class Runs {
     const former = this.store.get(id)?.[side];
     if (!former) return;
     // The old trace is shown until the first tokens of the new one are there.
-    const { text, title, output, trace, before } = former;
-    this.store.setSide(id, side, { text, title, output, strategy, interventions, trace, before });
+    const { text, title, output, trace, before, model } = former;
+    this.store.setSide(id, side, { text, title, output, strategy, interventions, trace, before, model });
     await this.#run(id, side, 'route', waiting, (options) => this.#route(id, side, options));
   }
 
@@ -81,7 +81,8 @@ export class Runs {
     const request = { text, ...output, strategy };
     const without = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
     const result = await this.service.route({ ...request, interventions }, options);
-    this.store.patchSide(id, side, { trace: result, before: without, ...unasked });
+    const { name: model } = await this.service.describe();
+    this.store.patchSide(id, side, { trace: result, before: without, model, ...unasked });
     const routed = this.store.get(id);
     if (!routed || side !== 'main') return;
     this.#mainListeners.forEach((listener) => listener(routed));

@@ -14,6 +14,8 @@ export interface SideResult {
   /** Of an encoder-decoder: the given output, or the most that it may write. */
   readonly output?: Output | undefined;
   readonly title: string;
+  /** Name of the model that the trace is from, once it is complete. */
+  readonly model?: string | undefined;
   readonly strategy: Strategy;
   /** The source is still being asked what it can do; until it answers, `strategy` is only what the settings name. */
   readonly isOpening?: true | undefined;

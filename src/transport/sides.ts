@@ -154,7 +154,8 @@ function sameResult(a: SideState, b: SideState): boolean {
     a.lenses === b.lenses &&
     a.strategy === b.strategy &&
     a.interventions === b.interventions &&
-    a.title === b.title
+    a.title === b.title &&
+    a.model === b.model
   );
 }
 

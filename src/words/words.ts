@@ -78,6 +78,7 @@ export const words = {
   lensing: 'Reading what each layer predicts: {0}',
   attributing: 'Knocking out each expert in turn: {0}',
   stale: 'The text has changed since this run.',
+  otherModel: 'This is a run of {0}. {1} has been chosen since.',
   staleFresh: {
     one: 'Its first token is unchanged.',
     other: 'Its first {0} tokens are unchanged.',

@@ -656,6 +656,16 @@ describe('running', () => {
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
   });
 
+  test('a run of another model than the chosen one says so, and can be made again', async () => {
+    await open();
+    await panel.show(fabricate(), { model: description.name });
+    await expect.poll(() => panel.page.locator('.notice').count()).toBe(0);
+    await panel.show(fabricate(), { model: 'Goose 7B' });
+    await expect.poll(() => text('.notices')).toContain(`This is a run of Goose 7B. ${description.name} has been chosen`);
+    await panel.page.locator('[data-focus=again-other]').click();
+    await expect.poll(() => panel.sent('again')).toHaveLength(1);
+  });
+
   test('a text that grows is drawn as it grows, and looks as if it had been drawn at once', async () => {
     await open();
     const whole = fabricate({});

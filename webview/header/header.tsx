@@ -321,6 +321,7 @@ function Notices() {
           {error === store.main.error.value && <Mend error={error} />}
         </div>
       ))}
+      <OtherModel />
       <Stale />
       <Partial />
     </div>
@@ -350,6 +351,27 @@ function Mend({ error: { code } }: { readonly error: ErrorData }) {
         {t(action === 'again' ? 'routeAgain' : 'routeFirstPart')}
       </Button>
     )
+  );
+}
+
+/** Another model than the chosen one made what is on show, with other experts in other colours. */
+function OtherModel() {
+  const store = useStore();
+  const ran = store.main.model.value;
+  const chosen = store.description.value?.name;
+  if (ran === undefined || chosen === undefined || ran === chosen) return null;
+  return (
+    <div class="notice stale" role="status">
+      <span>{t('otherModel', ran, chosen)}</span>
+      <Button
+        press={() => store.send({ type: 'again' })}
+        reason={inability(store, 'route')}
+        class="link"
+        data-focus="again-other"
+      >
+        {t('routeAgain')}
+      </Button>
+    </div>
   );
 }
 

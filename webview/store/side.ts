@@ -22,6 +22,8 @@ export class SideSignals {
   /** Length of the text that the model was given; undefined if it was given all of it. */
   readonly given = computed(() => this.state.value?.given);
   readonly title = computed(() => this.state.value?.title ?? '');
+  /** Name of the model that ran; undefined for a trace file, and before a run is complete. */
+  readonly model = computed(() => this.state.value?.model);
   readonly strategy = computed(() => this.state.value?.strategy);
   readonly interventions = computed(() => this.state.value?.interventions ?? none);
   readonly error = computed(() => this.state.value?.error);

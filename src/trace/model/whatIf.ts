@@ -1,7 +1,7 @@
 /** What interventions do at a module. The only place that says so: the engine applies it, and the figures explain traces by it. */
 import { matches } from './filter.js';
 import { type Acting, Latest } from './latest.js';
-import type { Intervention, Scope, RoutedModule } from './trace.js';
+import type { Intervention, Scope, RoutedModule, Trace } from './trace.js';
 
 /** What the interventions do at one cell. */
 export interface CellBias {
@@ -21,6 +21,14 @@ function isAbout(scope: Scope, module: RoutedModule): boolean {
   // A token's index means nothing in another sequence.
   const sequence = scope.sequence ?? (isOfTokens(scope) ? 0 : undefined);
   return matches(module, { ...scope, sequence });
+}
+
+/** Whether an expert is knocked out for some token at one of these modules. @param modules indexes in the trace */
+export function isKnockedOut({ interventions, modules: all }: Trace, modules: Int32Array, expert: string): boolean {
+  return interventions.some(
+    (one) =>
+      one.action === 'knock-out' && one.expert === expert && modules.some((module) => isAbout(one.scope, all[module]!)),
+  );
 }
 
 /** The interventions that apply at one module, with the indexes of their experts. */

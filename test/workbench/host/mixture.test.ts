@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
 import { bundledModels } from '../../../src/product/bundled.js';
-import { activate, closeAll, extension, picking, routed, set, show } from './helpers.js';
+import { activate, closeAll, extension, picking, routed, set, show, until } from './helpers.js';
 
 const folder = () => path.join(extension().extensionPath, 'test/fixtures/moe/mixtral-transformers');
 
@@ -46,6 +46,28 @@ describe('a mixture of experts', () => {
     await api.services.runs.route(id, 'main', strategy, [{ action: 'force', expert: '1.5', scope: {} }]);
     const forced = api.services.store.get(id)?.main.trace;
     assert.deepEqual([...(forced?.blocks[0]?.chosen.slice(-2) ?? [])], [5, -1]);
+  });
+
+  it('keeps an expert that is knocked out in the tree, and says so', async () => {
+    await set('pool', folder());
+    const { tree, runs, store } = api.services;
+    const { id, main } = await routed(api, await show('the model of a goose'));
+    const own = async () => (await tree.getChildren({ kind: 'expert-layer', layer: { layer: 1 } })).map(item);
+    const item = (node: Parameters<typeof tree.getTreeItem>[0]) => tree.getTreeItem(node);
+    const [first] = await own();
+    const expert = main.trace!.expertSets[1]!.experts.find(({ name }) => name === first!.label)!.id;
+    await runs.route(id, 'main', main.strategy, [{ action: 'knock-out', expert, scope: {} }]);
+    assert.ok(store.get(id)?.main.trace?.interventions.length);
+    const last = (await own()).at(-1)!;
+    assert.equal(last.label, first!.label);
+    assert.match(String(last.description), /^0.*knocked out$/);
+  });
+
+  it('has its own model card', async () => {
+    await set('pool', 'gosling-moe');
+    await vscode.commands.executeCommand('gander.openCard');
+    const previews = () => vscode.window.tabGroups.activeTabGroup.activeTab;
+    await until('the preview', () => previews()?.label.includes('README.md'));
   });
 
   it('sends a token to the number of experts in the setting', async () => {
