@@ -15,8 +15,23 @@ export async function setup() {
   if (isInstalled(locked, packagesOf(path.join(modules, '.package-lock.json')))) return;
   say('Installing packages (half a minute) …');
   // `npm ci` begins by deleting node_modules, and programs may be running from it.
-  if (existsSync(modules)) await npm('npm install', ['install', '--no-save']);
-  else await npm('npm ci', ['ci']);
+  const install = existsSync(modules)
+    ? () => npm('npm install', ['install', '--no-save'])
+    : () => npm('npm ci', ['ci']);
+  await tellingHowMany(Object.keys(locked).filter(Boolean), install);
+}
+
+/** On a slow line an installation takes minutes, and npm says nothing. @param {string[]} folders @param {() => Promise<unknown>} install */
+async function tellingHowMany(folders, install) {
+  const timer = setInterval(() => {
+    const there = folders.filter((folder) => existsSync(path.join(root, folder, 'package.json')));
+    say(`  ${there.length} of ${folders.length} packages`);
+  }, 10_000);
+  try {
+    await install();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** Packages in package-lock.json, or in npm's record of installed ones in node_modules. @param {string} file @returns {Packages} */

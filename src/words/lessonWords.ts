@@ -134,6 +134,16 @@ export const lessonWords = {
   tourKeys: 'Arrow keys go on and back, Escape ends the tour.',
   tourRun: 'What was routed',
   tourRunText: 'The text, its number of tokens, and the model that read it.',
+  tourRunPool: {
+    other:
+      'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. At each of {2} places inside it, its modules, a router sends each token to {3} of {4} experts. An expert is a small addition to the model that somebody trained on texts of one kind. Its name says what it was trained on, not what it does.',
+    by: 0,
+  },
+  tourRunMixture: {
+    other:
+      'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. In each of {2} layers, its modules, a router sends each token to {3} of {4} experts. An expert is a part of its layer. They were all trained together, and nobody decided what each is for: that is why they have numbers.',
+    by: 0,
+  },
   tourStrategy: 'How experts are chosen',
   tourStrategyText:
     'The strategy decides which experts each token goes to, and how many. Choose another, and the text is routed again.',
@@ -171,7 +181,8 @@ export const lessonWords = {
   tourPredictionsNone: 'How likely the model found each token would be shown here, but this run does not say.',
   tourWhatIf: 'Ask what if',
   tourWhatIfText:
-    'Knock an expert out, force one, or give it a logit bias. The text is routed again, and what changed is told here. The header undoes it.',
+    'Knock an expert out, force one, or give it a logit bias. The text is routed again, and what changed is told here. The header undoes it. Many experts can do without one: the button looks for one that this text needs.',
+  tourWhatIfFind: 'Find a Knock-Out That Changes Much',
   tourWhatIfNone: 'Knock an expert out and see what follows: that takes a model that can run here, and there is none.',
   tourCompare: 'Compare two runs',
   tourCompareText:

@@ -262,6 +262,41 @@ describe('the tour', { tags: ['slow'] }, () => {
     await expect.poll(() => panel.page.locator('[data-focus=scope-leave]').count()).toBe(1);
   });
 
+  test('says on the first stop what tokens, modules, routers and experts are, by the text itself', async () => {
+    await open({ width: 720, height: 680 });
+    await begin();
+    const { count, text } = main.sequences[0]!.tokens;
+    const said = (await stop()).text;
+    expect(said).toContain(`here ${count}, such as “${text![0]!.trim()}”`);
+    expect(said).toContain(`each of ${main.modules.length} places`);
+    expect(said).toMatch(/to 2 of 4 experts.*what it was trained on, not what it does/);
+  });
+
+  test('finds a knock-out that matters by asking the model', async () => {
+    await open({ width: 720, height: 680 });
+    await begin();
+    for (let i = 0; i < 8; i++) await panel.page.keyboard.press('ArrowRight');
+    await panel.settled();
+    await panel.page.locator('[data-focus=tour-offer]').click();
+    await expect.poll(() => panel.sent('ask')).toEqual([{ type: 'ask', name: 'attribute', more: { most: 4 } }]);
+    const id = await panel.page.evaluate(
+      () =>
+        (globalThis as unknown as { sent: { name?: string; id: number }[] }).sent.find(({ name }) => name === 'ask')!
+          .id,
+    );
+    const { experts } = main.expertSets[0]!;
+    const tokens = main.sequences[0]!.tokens.count;
+    // The second and the third change the text; the third, for the better, more.
+    const change = Float32Array.from({ length: tokens * experts.length }, (_, i) =>
+      i < experts.length ? NaN : [0, -0.1, 0.2, 0][i % experts.length]!,
+    );
+    const logProb = new Float32Array(tokens);
+    await panel.post({ type: 'result', id, result: { experts, logProb, change } });
+    await expect
+      .poll(async () => (await panel.sent('route')).at(-1)?.interventions)
+      .toEqual([{ action: 'knock-out', expert: experts[2]!.id, scope: {} }]);
+  });
+
   test('begins once there is something to show, if nothing is routed yet', async () => {
     panel = await openPage({ width: 720, height: 680 });
     await panel.show(undefined);

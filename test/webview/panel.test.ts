@@ -431,7 +431,11 @@ describe('the tabs', () => {
     await panel.show(after, { before });
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
     await expect.poll(() => text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
-    await expect.poll(() => text('.tabBody')).toMatch(/−\d\.\d+ → −\d\.\d+ nats a token \((better|worse)\)/);
+    await expect
+      .poll(() => text('.tabBody'))
+      .toMatch(
+        /The text is\s+[\d.]+\s?% (less likely|likelier) per token \(log-probability −\d\.\d+ → −\d\.\d+ nats\)/,
+      );
     await panel.page.locator('[data-focus=table-effectByLayer]').click();
     await expect.poll(() => text('[data-figure=effectByLayer] thead')).toMatch(/Direct effect\s+Downstream effect/);
     await picture(panel.page, 'dark-effect');
@@ -555,7 +559,7 @@ describe('two runs', () => {
     await panel.show(main);
     for (const done of [20, 40, 60]) {
       await panel.show(cut(other, done), { title: 'other.md', strategy: { name: 'arrow', k: 2 } }, 'other');
-      await expect.poll(() => text('.tabBody')).toMatch(/nats a token \(worse\)/);
+      await expect.poll(() => text('.tabBody')).toMatch(/% less likely per token/);
     }
   });
 
@@ -661,7 +665,9 @@ describe('running', () => {
     await panel.show(fabricate(), { model: description.name });
     await expect.poll(() => panel.page.locator('.notice').count()).toBe(0);
     await panel.show(fabricate(), { model: 'Goose 7B' });
-    await expect.poll(() => text('.notices')).toContain(`This is a run of Goose 7B. ${description.name} has been chosen`);
+    await expect
+      .poll(() => text('.notices'))
+      .toContain(`This is a run of Goose 7B. ${description.name} has been chosen`);
     await panel.page.locator('[data-focus=again-other]').click();
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
   });

@@ -25,7 +25,7 @@ export function StrategySwitch() {
       <Select
         label={t('strategy')}
         value={now.name}
-        options={names.map((name) => [name, strategyTitle(store, name)] as const)}
+        options={names.map((name) => [name, itself ? t('routerNative') : strategyTitle(store, name)] as const)}
         change={(name) => store.route(interventions, filledIn(store, name, now))}
         {...(hint !== undefined && { title: hint })}
         reason={reason}
@@ -43,7 +43,7 @@ export function StrategySwitch() {
       )}
       {now.k !== undefined && (
         <label class="field">
-          <span aria-hidden="true">{isStacked.value ? 'k' : t('experts')}</span>
+          <span aria-hidden="true">{t(isStacked.value ? 'expertsShort' : 'experts')}</span>
           <NumberField
             label={t('experts')}
             value={now.k}

@@ -1,10 +1,14 @@
 /** The stops of the tour: what each points at, what it says, and what must be in view for that. */
 import type { LessonWord } from '../../src/words/lessonWords.js';
+import type { RunRequestName } from '../../src/requests/table.js';
+import { textTokens } from '../../src/trace/model/access.js';
 import { lackFor } from '../../src/trace/figures/colouring.js';
-import { scoreName } from '../../src/trace/text/label.js';
+import { scoreName, visible } from '../../src/trace/text/label.js';
 import { inability } from '../store/reasons.js';
+import { say } from '../lessons/strings.js';
 import type { Tab } from '../store/state.js';
 import type { Store } from '../store/store.js';
+import { askStrongWhatIf } from './strongWhatIf.js';
 import type { GridScene } from '../map/scene.js';
 
 export interface Panel {
@@ -15,18 +19,36 @@ export interface Panel {
 export interface Step {
   readonly title: LessonWord;
   /** Depends on what the panel shows: a pool or a mixture, with or without scores, a model, a saved run or two runs. */
-  readonly text: (panel: Panel) => LessonWord;
+  readonly text: (panel: Panel) => string;
   /** Selectors; the first that the page has is pointed at. */
   readonly at: readonly string[];
   readonly tab?: Tab;
   /** It is about a selected cell. */
   readonly isOfCell?: true;
+  /** What can be tried there with one press. */
+  readonly offer?: {
+    readonly label: LessonWord;
+    readonly request: RunRequestName;
+    readonly act: (store: Store) => Promise<void>;
+  };
 }
 
 /** Whether the run has predictions. */
 const isPredicted = ({ store }: Panel): boolean => {
   const trace = store.main.trace.value;
   return trace !== undefined && lackFor(trace, 'surprise') === undefined;
+};
+
+/** What a token, a module, a router and an expert are, in this text and this model. */
+const firstText = ({ store }: Panel): string => {
+  const trace = store.main.trace.value;
+  const sequence = trace?.sequences[0];
+  const token = sequence?.tokens.text?.[textTokens(sequence)[0] ?? 0];
+  if (!trace || token === undefined) return say('tourRunText');
+  const { k, experts } = trace.blocks[0]!;
+  const isOwn = trace.expertSets[0]!.scope === 'layer';
+  const word = isOwn ? 'tourRunMixture' : 'tourRunPool';
+  return say(word, sequence!.tokens.count, visible(token).trim(), trace.modules.length, k, experts);
 };
 
 const scoresText = ({ store }: Panel): LessonWord => {
@@ -44,58 +66,61 @@ const scoresText = ({ store }: Panel): LessonWord => {
 };
 
 export const steps: readonly Step[] = [
-  { title: 'tourRun', text: () => 'tourRunText', at: ['.headBar .title'] },
+  { title: 'tourRun', text: firstText, at: ['.headBar .title'] },
   {
     title: 'tourStrategy',
     text: ({ store }) =>
-      store.main.shownExperts.value?.layer
-        ? 'tourStrategyNative'
-        : inability(store, 'route') === undefined
-          ? 'tourStrategyText'
-          : 'tourStrategyFixed',
+      say(
+        store.main.shownExperts.value?.layer
+          ? 'tourStrategyNative'
+          : inability(store, 'route') === undefined
+            ? 'tourStrategyText'
+            : 'tourStrategyFixed',
+      ),
     at: ['.headBar .strategy', '.headBar'],
   },
   {
     title: 'tourLegend',
-    text: ({ store }) => (store.main.shownExperts.value?.layer ? 'tourLegendLayer' : 'tourLegendText'),
+    text: ({ store }) => say(store.main.shownExperts.value?.layer ? 'tourLegendLayer' : 'tourLegendText'),
     at: ['.legend'],
   },
   {
     title: 'tourMap',
     text: ({ scene }) =>
-      scene.isChange.value ? 'tourMapChange' : scene.isLines.value ? 'tourMapLines' : 'tourMapGrid',
+      say(scene.isChange.value ? 'tourMapChange' : scene.isLines.value ? 'tourMapLines' : 'tourMapGrid'),
     at: ['.plot', '.toolbar'],
   },
   {
     title: 'tourCell',
-    text: () => 'tourCellText',
+    text: () => say('tourCellText'),
     at: ['.tabBody .sentence', '.tabBody'],
     tab: 'cell',
     isOfCell: true,
   },
   {
     title: 'tourExperts',
-    text: scoresText,
+    text: (panel) => say(scoresText(panel)),
     at: ['[data-figure=affinities]', '[data-figure=routerLogits]', '.tabBody .hint', '.tabBody .sentence'],
     tab: 'cell',
     isOfCell: true,
   },
-  { title: 'tourUsage', text: () => 'tourUsageText', at: ['[data-figure=usage]', '.tabBody > *'], tab: 'summary' },
+  { title: 'tourUsage', text: () => say('tourUsageText'), at: ['[data-figure=usage]', '.tabBody > *'], tab: 'summary' },
   {
     title: 'tourPredictions',
-    text: (panel) => (isPredicted(panel) ? 'tourPredictionsText' : 'tourPredictionsNone'),
+    text: (panel) => say(isPredicted(panel) ? 'tourPredictionsText' : 'tourPredictionsNone'),
     at: ['[data-figure=surprise]', '.tabBody > *'],
     tab: 'predictions',
   },
   {
     title: 'tourWhatIf',
-    text: ({ store }) => (inability(store, 'whatIf') === undefined ? 'tourWhatIfText' : 'tourWhatIfNone'),
-    at: ['.tabBody .form', '.tabBody > *'],
+    text: ({ store }) => say(inability(store, 'whatIf') === undefined ? 'tourWhatIfText' : 'tourWhatIfNone'),
+    at: ['[data-figure=effect]', '.tabBody .form', '.tabBody > *'],
     tab: 'whatIf',
+    offer: { label: 'tourWhatIfFind', request: 'attribute', act: askStrongWhatIf },
   },
   {
     title: 'tourCompare',
-    text: ({ store }) => (store.other.isThere.value ? 'tourComparing' : 'tourCompareText'),
+    text: ({ store }) => say(store.other.isThere.value ? 'tourComparing' : 'tourCompareText'),
     at: ['[data-figure=agreement]', '.tabBody .form', '.tabBody > *'],
     tab: 'compare',
   },

@@ -7,6 +7,7 @@ import { useBeside, useOnTop } from '../lessons/following.js';
 import type { Rect } from '../lessons/place.js';
 import { prepare, steps, type Step } from './steps.js';
 import { say } from '../lessons/strings.js';
+import { inability, reasonAgainst } from '../store/reasons.js';
 
 export function Tour({ scene }: { readonly scene: GridScene }) {
   const store = useStore();
@@ -63,9 +64,10 @@ export function Tour({ scene }: { readonly scene: GridScene }) {
           <h2>
             {say(step.title)} <span class="faint">{say('tourAt', at + 1, steps.length)}</span>
           </h2>
-          <p>{say(step.text({ store, scene }))}</p>
+          <p>{step.text({ store, scene })}</p>
         </div>
         {at === 0 && <p class="faint">{say('tourKeys')}</p>}
+        {step.offer && <Offer offer={step.offer} />}
         <div class="tourButtons">
           <Button press={end} class="link" data-focus="tour-skip">
             {say('tourSkip')}
@@ -80,6 +82,25 @@ export function Tour({ scene }: { readonly scene: GridScene }) {
         </div>
       </div>
     </>
+  );
+}
+
+/** Only where the model can be asked; while it runs, the header tells how far it is. */
+function Offer({ offer: { label, request, act } }: { readonly offer: NonNullable<Step['offer']> }) {
+  const store = useStore();
+  const reason = reasonAgainst(store, request);
+  if (inability(store, request) !== undefined) return null;
+  return (
+    <Button
+      press={() => {
+        // The header says if the run failed.
+        act(store).catch(() => undefined);
+      }}
+      reason={reason}
+      data-focus="tour-offer"
+    >
+      {say(label)}
+    </Button>
   );
 }
 

@@ -172,7 +172,7 @@ describe('panels', () => {
 
   step('are one that follows the active editor, and one more for a pinned one', async () => {
     await window.route('flock.txt', 1);
-    await runCommand(window.page, 'Gander: Pin Panel');
+    await runCommand(window.page, 'Gander: Pin Panel to This Run');
     await tab('Routing (pinned): flock.txt:1').waitFor();
     await window.route('flock.txt', 2);
     await window.route('gaggle.txt', 3);

@@ -13,7 +13,7 @@ import { Figure, Part } from '../../components/figure.js';
 import { choicesAt, type Choice } from '../../map/model.js';
 import type { Looks } from '../../look/looks.js';
 import { expertName, plainName, moduleName } from '../../look/names.js';
-import { fixed, kindName, percent, t } from '../../look/strings.js';
+import { fixed, kindName, percent, small, t } from '../../look/strings.js';
 
 interface Props {
   readonly trace: Trace;
@@ -63,10 +63,16 @@ function Sentences({ trace, module: s, token }: Props) {
   const { margin, entropy } = certainty;
   if (Number.isFinite(margin)) {
     const close = margin < 0.1 ? 'detailClose' : margin < 0.5 ? 'detailMedium' : 'detailClear';
-    said.push(t('detailMargin', fixed(margin), t(close)));
+    said.push(t('detailMargin', margin > 0 && margin < 0.01 ? small(margin) : fixed(margin), t(close)));
   }
   if (Number.isFinite(entropy))
-    said.push(t('detailEntropy', t(entropy < 0.6 ? 'detailPeaked' : entropy < 0.9 ? 'detailSpread' : 'detailEven')));
+    said.push(
+      t(
+        'detailEntropy',
+        t(entropy < 0.6 ? 'detailPeaked' : entropy < 0.9 ? 'detailSpread' : 'detailEven'),
+        fixed(entropy),
+      ),
+    );
   const before = store.main.before.value;
   const earlier = before && sharedModules(before, { module: module.path, sequence: module.sequence });
   if (earlier) {

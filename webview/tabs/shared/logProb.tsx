@@ -2,7 +2,7 @@
 import type { Difference } from '../../../src/trace/figures/difference.js';
 import { alignedMeans } from '../../../src/trace/figures/logProbs.js';
 import type { Sequence } from '../../../src/trace/model/trace.js';
-import { ends, t } from '../../look/strings.js';
+import { ends, fixed, percent, t } from '../../look/strings.js';
 
 interface Runs {
   readonly from: Sequence | undefined;
@@ -10,12 +10,10 @@ interface Runs {
   readonly found: Difference;
 }
 
-/** The mean log-probability before and after, and whether that is better. */
+/** How much likelier the text became, in plain words and then in nats. */
 export function LogProb({ from: before, to: after, found }: Runs) {
   const { from, to, tokens } =
     before && after ? alignedMeans(before, after, found.alignment) : { from: NaN, to: NaN, tokens: 0 };
-  // A difference too small to be written counts as none.
-  const verdict = Math.abs(to - from) < 0.0005 ? 'compareAlike' : to < from ? 'compareWorse' : 'compareBetter';
   return (
     <>
       <dt>{t('compareLogProb')}</dt>
@@ -23,10 +21,22 @@ export function LogProb({ from: before, to: after, found }: Runs) {
         <dd>–</dd>
       ) : (
         <dd>
-          {t('compareFromTo', ...ends({ weak: from, strong: to }), t(verdict))}
-          <span class="faint"> {t('compareOver', tokens)}</span>
+          {likelier(to - from)}
+          <span class="faint">
+            {' '}
+            {t('compareFromTo', ...ends({ weak: from, strong: to }))} {t('compareOver', tokens)}
+          </span>
         </dd>
       )}
     </>
   );
+}
+
+/** @param nats mean change of a token's log-probability */
+function likelier(nats: number): string {
+  // A difference too small to be written counts as none.
+  if (Math.abs(nats) < 0.0005) return t('compareAlike');
+  const ratio = Math.exp(nats);
+  if (ratio >= 2) return t('compareTimes', fixed(ratio, 1));
+  return t(ratio > 1 ? 'compareLikelier' : 'compareLessLikely', percent(Math.abs(ratio - 1)));
 }

@@ -56,7 +56,7 @@ function EffectNumbers({
         <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>
         <LogProb from={before.sequences[wanted]} to={after.sequences[wanted]} found={found} />
         <dt>{t('effectKl')}</dt>
-        <dd>{Number.isNaN(kl) ? '–' : t('nats', small(kl))}</dd>
+        <dd>{Number.isNaN(kl) ? '–' : t('effectKlOf', small(kl))}</dd>
       </dl>
       <Figure
         name="effectByLayer"

@@ -1,0 +1,20 @@
+/** A what-if that is worth looking at: found by running the model, since most knock-outs hardly change anything. */
+import type { Intervention } from '../../src/trace/model/trace.js';
+import { attributionIn } from '../store/attribution.js';
+import type { Store } from '../store/store.js';
+
+/** Of a mixture's experts, how many are tried, the most often chosen first; a pool's are all tried. */
+const most = 4;
+
+/**
+ * Knocks out one expert after another, and then for good the one whose knock-out changed the text's log-probability most.
+ * Rejects with a GanderError.
+ */
+export async function askStrongWhatIf(store: Store): Promise<void> {
+  const found = await store.ask('attribute', { most });
+  const sizes = attributionIn(found).totals.map(Math.abs);
+  const expert = found.experts[sizes.indexOf(Math.max(...sizes))];
+  if (!expert) return;
+  const knockOut: Intervention = { action: 'knock-out', expert: expert.id, scope: {} };
+  store.route([knockOut]);
+}
