@@ -47,10 +47,13 @@ export const numbers = {
   weight: {
     title: 'weight',
     what: 'whatWeight',
-    formula: ['PHATGOOSE, Arrow: wᵢ = exp(aᵢ) / Σⱼ exp(aⱼ), j ∈ S'],
+    formula: [
+      'PHATGOOSE, Arrow: wᵢ = exp(aᵢ) / Σⱼ exp(aⱼ), j ∈ S',
+      'Most mixtures: wᵢ = exp(rᵢ) / Σⱼ exp(rⱼ), r = W u, j ∈ S or all experts',
+    ],
     range: 'rangeWeight',
     chance: 'chanceWeight',
-    source: phatgoose,
+    source: `${phatgoose}; mixtures: ${olmoe}`,
   },
   contribution: {
     title: 'contribution',
