@@ -47,13 +47,10 @@ export const numbers = {
   weight: {
     title: 'weight',
     what: 'whatWeight',
-    formula: [
-      'PHATGOOSE, Arrow: wᵢ = exp(aᵢ) / Σⱼ exp(aⱼ), j ∈ S',
-      'Most mixtures: wᵢ = exp(rᵢ) / Σⱼ exp(rⱼ), r = W u, j ∈ S or all experts',
-    ],
+    formula: ['PHATGOOSE, Arrow: wᵢ = exp(aᵢ) / Σⱼ exp(aⱼ), j ∈ S', 'MoE: wᵢ = softmax(W u)ᵢ, wᵢ / Σⱼ wⱼ, j ∈ S'],
     range: 'rangeWeight',
     chance: 'chanceWeight',
-    source: `${phatgoose}; mixtures: ${olmoe}`,
+    source: `${phatgoose}; MoE: ${olmoe}`,
   },
   contribution: {
     title: 'contribution',
