@@ -265,11 +265,13 @@ describe('the tour', { tags: ['slow'] }, () => {
   test('says on the first stop what tokens, modules, routers and experts are, by the text itself', async () => {
     await open({ width: 720, height: 680 });
     await begin();
-    const { count, text } = main.sequences[0]!.tokens;
     const said = (await stop()).text;
-    expect(said).toContain(`here ${count}, such as “${text![0]!.trim()}”`);
+    expect(said).toContain(`here ${main.sequences[0]!.tokens.count}, such as “`);
+    const [, example = ''] = /such as “(.+?)”/.exec(said) ?? [];
+    expect(example).toMatch(/\p{L}{2}/u);
+    expect(main.sequences[0]!.tokens.text!.map((text) => text.trim())).toContain(example);
     expect(said).toContain(`each of ${main.modules.length} places`);
-    expect(said).toMatch(/to 2 of 4 experts.*what it was trained on, not what it does/);
+    expect(said).toMatch(/to 2 of 12 experts.*what it was trained on, not what it does/);
   });
 
   test('finds a knock-out that matters by asking the model', async () => {

@@ -43,12 +43,12 @@ const isPredicted = ({ store }: Panel): boolean => {
 const firstText = ({ store }: Panel): string => {
   const trace = store.main.trace.value;
   const sequence = trace?.sequences[0];
-  const token = sequence?.tokens.text?.[textTokens(sequence)[0] ?? 0];
-  if (!trace || token === undefined) return say('tourRunText');
+  const texts = sequence ? Array.from(textTokens(sequence), (t) => sequence.tokens.text?.[t] ?? '') : [];
+  const example = texts.find((text) => /\p{L}{2}/u.test(text)) ?? texts[0];
+  if (!trace || !example) return say('tourRunText');
   const { k, experts } = trace.blocks[0]!;
-  const isOwn = trace.expertSets[0]!.scope === 'layer';
-  const word = isOwn ? 'tourRunMixture' : 'tourRunPool';
-  return say(word, sequence!.tokens.count, visible(token).trim(), trace.modules.length, k, experts);
+  const word = trace.expertSets[0]!.scope === 'layer' ? 'tourRunMixture' : 'tourRunPool';
+  return say(word, sequence!.tokens.count, visible(example).trim(), trace.modules.length, k, experts);
 };
 
 const scoresText = ({ store }: Panel): LessonWord => {

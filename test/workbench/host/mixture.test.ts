@@ -52,15 +52,17 @@ describe('a mixture of experts', () => {
     await set('pool', folder());
     const { tree, runs, store } = api.services;
     const { id, main } = await routed(api, await show('the model of a goose'));
-    const own = async () => (await tree.getChildren({ kind: 'expert-layer', layer: { layer: 1 } })).map(item);
-    const item = (node: Parameters<typeof tree.getTreeItem>[0]) => tree.getTreeItem(node);
-    const [first] = await own();
-    const expert = main.trace!.expertSets[1]!.experts.find(({ name }) => name === first!.label)!.id;
+    const experts = async () => {
+      const nodes = await tree.getChildren({ kind: 'expert-layer', layer: { layer: 1 } });
+      return nodes.flatMap((node) => (node.kind === 'layer-expert' ? [{ node, item: tree.getTreeItem(node) }] : []));
+    };
+    const [first] = await experts();
+    const expert = main.trace!.expertSets[1]!.experts[first!.node.expert]!.id;
     await runs.route(id, 'main', main.strategy, [{ action: 'knock-out', expert, scope: {} }]);
     assert.ok(store.get(id)?.main.trace?.interventions.length);
-    const last = (await own()).at(-1)!;
-    assert.equal(last.label, first!.label);
-    assert.match(String(last.description), /^0.*knocked out$/);
+    const last = (await experts()).at(-1)!;
+    assert.equal(last.node.expert, first!.node.expert);
+    assert.match(String(last.item.description), /^0.*knocked out$/);
   });
 
   it('has its own model card', async () => {

@@ -166,8 +166,7 @@ describe('routing a text', () => {
 
     await vscode.window.showTextDocument(first.document, vscode.ViewColumn.One);
     await until('the text of the active editor', () => panels.following!.scene.id === one.id);
-    const title = /^Routing: (.*)$/.exec(open()[0]!.label)?.[1];
-    assert.equal(title, one.main.title);
+    await until('its name', () => open()[0]!.label === `Routing: ${one.main.title}`);
     // An editor whose text was not routed has nothing to show.
     await show('not routed');
     assert.equal(panels.following!.scene.id, one.id);
