@@ -82,7 +82,8 @@ export class RoutingService extends Askable {
     for (;;) {
       const before = this.#replacements;
       try {
-        return await work();
+        await work();
+        return;
       } catch (error) {
         if (this.#replacements === before || signal?.aborted) throw error;
       }

@@ -48,7 +48,7 @@ const firstText = ({ store }: Panel): string => {
   if (!trace || !example) return say('tourRunText');
   const { k, experts } = trace.blocks[0]!;
   const word = trace.expertSets[0]!.scope === 'layer' ? 'tourRunMixture' : 'tourRunPool';
-  return say(word, sequence!.tokens.count, visible(example).trim(), trace.modules.length, k, experts);
+  return say(word, sequence!.tokens.count, visible(example.trim()), trace.modules.length, k, experts);
 };
 
 const scoresText = ({ store }: Panel): LessonWord => {
