@@ -49,13 +49,13 @@ export class Panels implements vscode.Disposable {
   }
 
   #create(preserveFocus: boolean): vscode.WebviewPanel {
+    // Their group is locked (the package's defaults say so), so "beside" would be yet another group.
+    const [pinned] = this.#open;
+    const beside = vscode.window.activeTextEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
     return vscode.window.createWebviewPanel(
       panelType,
       vscode.l10n.t('Routing'),
-      {
-        viewColumn: vscode.window.activeTextEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active,
-        preserveFocus,
-      },
+      { viewColumn: pinned?.panel.viewColumn ?? beside, preserveFocus },
       { ...pageOptions(this.extension), enableFindWidget: true },
     );
   }

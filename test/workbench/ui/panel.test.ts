@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { words } from '../../../src/words/words.js';
 import { decodeTrace } from '../../../src/trace/file/file.js';
 import type { Block } from '../../../src/trace/model/trace.js';
-import { enter, hoverText, openContainer, openFile, runCommand } from '../harness/workbench.mjs';
+import { enter, hoverText, openContainer, openFile, patience, runCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
@@ -121,31 +121,35 @@ describe('the page saves', () => {
 
 describe('panels', () => {
   /**
-   * Waits until VS Code has written down, which it does every few seconds, what it needs to restore a file's panel. The title may
-   * be there before the rest.
+   * Waits until VS Code has written down, which it does every few seconds when nothing else is to be done, what it needs to restore
+   * a file's panel with its open tab. The title may be there before the rest.
    */
-  const kept = (file: string) =>
+  const kept = (file: string, tab: string) =>
     expect
       .poll(
         () =>
-          window.page.evaluate(async (wanted) => {
-            const done = <T>(request: IDBRequest<T>) =>
-              new Promise<T>((resolve, reject) => {
-                request.onsuccess = () => resolve(request.result);
-                request.onerror = () => reject(new Error(String(request.error)));
-              });
-            for (const { name } of await indexedDB.databases()) {
-              const db = await done(indexedDB.open(name!));
-              for (const store of db.objectStoreNames) {
-                const all = await done(db.transaction(store).objectStore(store).getAll());
-                // JSON in JSON in JSON, with any number of backslashes.
-                if (JSON.stringify(all).replace(/[\\"]/g, '').includes(`${wanted},start:`)) return true;
+          window.page.evaluate(
+            async (wanted) => {
+              const done = <T>(request: IDBRequest<T>) =>
+                new Promise<T>((resolve, reject) => {
+                  request.onsuccess = () => resolve(request.result);
+                  request.onerror = () => reject(new Error(String(request.error)));
+                });
+              for (const { name } of await indexedDB.databases()) {
+                const db = await done(indexedDB.open(name!));
+                for (const store of db.objectStoreNames) {
+                  const all = await done(db.transaction(store).objectStore(store).getAll());
+                  // JSON in JSON in JSON, with any number of backslashes.
+                  const text = JSON.stringify(all).replace(/[\\"]/g, '');
+                  if (wanted.every((part) => text.includes(part))) return true;
+                }
+                db.close();
               }
-              db.close();
-            }
-            return false;
-          }, file),
-        { interval: 500 },
+              return false;
+            },
+            [`${file},start:`, `tab:${tab}`],
+          ),
+        { interval: 500, timeout: patience },
       )
       .toBe(true);
 
@@ -199,7 +203,7 @@ describe('panels', () => {
   step('all come back when the window is reloaded, and the pinned one is still pinned', async () => {
     await show('Routing: gaggle.txt:3');
     await window.view('summary');
-    await kept('gaggle.txt');
+    await kept('gaggle.txt', 'summary');
     await window.page.reload();
     await window.page.waitForSelector('.monaco-workbench');
     for (const [title, line] of [
