@@ -13,6 +13,7 @@ import pytest
 from gander_training.corpora.archives import read_members
 from gander_training.corpora.command import find_leaks, main
 from gander_training.corpora.documents import Document, write_jsonl
+from gander_training.corpora.excerpts import write_excerpts
 from gander_training.corpora.fetch import _FETCHERS, _run, fetch
 from gander_training.corpora.recipe import (
     DEFAULT_RECIPE,
@@ -369,3 +370,23 @@ def test_an_unknown_corpus_is_reported(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_client_that_is_not_installed_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"npm:a@1: the client 'no-such-client' is not installed"):
         _run(make_package(), ["no-such-client"], tmp_path)
+
+
+def test_excerpts_take_packages_in_turn_and_say_where_they_are_from(tmp_path: Path) -> None:
+    documents = [Document("x = 1\n" * 10, package, f"{i}.py") for package in ("pypi:a@1", "pypi:b@1") for i in range(3)]
+    write_jsonl(documents, tmp_path / "python/test.jsonl")
+    write_jsonl([Document("<b>", "npm:c@1", "c.vue")], tmp_path / HELDOUT / "vue.jsonl")
+    entry = {"packages": {name: {"licence": "MIT"} for name in ("pypi:a@1", "pypi:b@1", "npm:c@1")}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"all": entry}))
+    assert write_excerpts(tmp_path, tmp_path / "out.jsonl", documents=3, characters=20) == 4
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["pypi:a@1/0.py", "pypi:b@1/0.py", "pypi:a@1/1.py", "npm:c@1/c.vue"]
+    assert {row["text"] for row in rows[:3]} == {"x = 1\n" * 3}
+    assert [row["label"] for row in rows] == ["python"] * 3 + ["vue"]
+    assert {row["licence"] for row in rows} == {"MIT"}
+
+
+def test_excerpts_need_corpora(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="run gander-training corpora"):
+        write_excerpts(tmp_path, tmp_path / "out.jsonl", documents=3, characters=20)

@@ -226,6 +226,14 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("rest", nargs=argparse.REMAINDER)
     corpora = commands.add_parser("corpora", help="fetch the pinned corpora", add_help=False)
     corpora.add_argument("rest", nargs=argparse.REMAINDER)
+    excerpts = commands.add_parser(
+        "excerpts", help="write labelled excerpts that no expert was trained on, for an atlas"
+    )
+    excerpts.add_argument("out", type=Path, help="the jsonl file to write")
+    excerpts.add_argument("--corpora", type=Path, default=Path(".corpora"), help="default: %(default)s")
+    excerpts.add_argument("--documents", type=int, default=16, help="of each label (default: %(default)s)")
+    excerpts.add_argument("--characters", type=int, default=2000, help="of each document (default: %(default)s)")
+    excerpts.set_defaults(run=_excerpts)
     return parser
 
 
@@ -465,6 +473,12 @@ def _compatibility(args: argparse.Namespace) -> None:
 
     tables = {"bases": command.run, "encoder-decoders": pairs.run, "mixtures": mixtures.run}
     tables[args.of](args)
+
+
+def _excerpts(args: argparse.Namespace) -> None:
+    from gander_training.corpora.excerpts import write_excerpts
+
+    print(f"wrote {write_excerpts(args.corpora, args.out, args.documents, args.characters)} excerpts to {args.out}")
 
 
 def _pool_check(args: argparse.Namespace) -> None:
