@@ -12,6 +12,7 @@ import { openCard, refresh, revealFolder, showOnly } from './experts.js';
 import { generate } from './generate.js';
 import { history } from './history.js';
 import { importRouting } from './importRouting.js';
+import { openGlossary } from './openGlossary.js';
 import { openModel } from './openModel.js';
 import { openPanel, pinPanel, stop } from './panel.js';
 import type { Command } from './services.js';
@@ -45,6 +46,7 @@ export const commands: readonly Command[] = [
   importRouting,
   knockOut,
   openCard,
+  openGlossary,
   openModel,
   openPanel,
   openSample,

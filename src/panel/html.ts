@@ -9,7 +9,12 @@ function pageRoots(extension: vscode.Uri): vscode.Uri[] {
 }
 
 export function pageOptions(extension: vscode.Uri): vscode.WebviewOptions {
-  return { enableScripts: true, localResourceRoots: pageRoots(extension), enableForms: false };
+  return {
+    enableScripts: true,
+    localResourceRoots: pageRoots(extension),
+    enableForms: false,
+    enableCommandUris: ['gander.openGlossary'],
+  };
 }
 
 /** The icon in a page's tab. */

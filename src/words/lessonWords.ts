@@ -11,6 +11,7 @@ export const lessonWords = {
   byChance: 'By chance',
   source: 'Source',
   chanceNone: 'There is no value to compare with.',
+  glossary: 'All terms: the glossary',
   letterE: 'E: how many experts there are.',
   letterK: 'k: how many of them are chosen.',
   letterS: 'S: the chosen experts.',

@@ -34,6 +34,9 @@ export function Explanation({
         <One key={one.what} {...one} />
       ))}
       {letters.length > 0 && <p class="faint">{letters.map((letter) => say(letter)).join(' ')}</p>}
+      <p>
+        <a href="command:gander.openGlossary">{say('glossary')}</a>
+      </p>
     </div>
   );
 }

@@ -63,6 +63,15 @@ describe('the page', () => {
   });
 });
 
+describe('the glossary', () => {
+  afterEach(closeAll);
+
+  it('opens, rendered', async () => {
+    await vscode.commands.executeCommand('gander.openGlossary');
+    await until('its preview', () => vscode.window.tabGroups.activeTabGroup.activeTab?.label.includes('glossary.md'));
+  });
+});
+
 describe('a panel whose model takes long', () => {
   let api: TestApi;
   before(async () => {
