@@ -2,6 +2,8 @@
 import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Unfit } from '../../../src/atlas/files/content.js';
 import type { CorpusDocument } from '../../../src/atlas/files/corpus.js';
@@ -56,6 +58,14 @@ const made = (name: string, documents: Iterable<CorpusDocument>, more: Partial<P
     ...more,
   });
 
+const simulated = { timeout: 300_000, tags: ['slow'] };
+
+/** Frees what nothing refers to, so that what is left is what is kept. */
+const collect = () => {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+};
+
 const undefinedIn = (rows: readonly object[], column: string) =>
   rows.every((row) => Number.isNaN((row as Record<string, unknown>)[column]));
 
@@ -92,6 +102,33 @@ describe('an atlas', () => {
     const gone = unfit('d1', 'cannot be read: ENOENT');
     const { leftOut, documents } = await made('gone', [text('d0'), gone, text('d2')]);
     expect([documents, leftOut]).toEqual([2, [{ document: 'd1', why: 'cannot be read: ENOENT' }]]);
+  });
+
+  it('of a million tokens takes no more memory than one of ten thousand', simulated, async () => {
+    const next = random(3);
+    const ids = Array.from({ length: 1000 }, () => Math.floor(next() * 500));
+    const trace = traceOf(
+      16,
+      [ids, ids].map(() => ids.map(() => Math.floor(16 * next()))),
+      ids,
+    );
+    async function* long() {
+      yield await Promise.resolve({ trace, at: 0 });
+    }
+    const retained = async (name: string, count: number) => {
+      function* documents() {
+        for (let d = 0; d < count; d++) yield text(`d${d}`, `label ${d % 5}`);
+      }
+      const journal = await made(name, documents(), { route: long });
+      collect();
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      expect(journal.sums!.figures.documents.rows).toHaveLength(count);
+      return heapUsed + arrayBuffers;
+    };
+    const few = await retained('few', 10);
+    const many = await retained('many', 1000);
+    // A row for each document; the traces themselves would be 24 MB.
+    expect(many - few).toBeLessThan(4 * 2 ** 20);
   });
 
   it('is the same with several documents at once, however long each takes', async () => {

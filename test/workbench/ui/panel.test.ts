@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { words } from '../../../src/words/words.js';
 import { decodeTrace } from '../../../src/trace/file/file.js';
 import type { Block } from '../../../src/trace/model/trace.js';
-import { enter, hoverText, openContainer, openFile, patience, runCommand } from '../harness/workbench.mjs';
+import { enter, hoverText, leavePage, openContainer, openFile, patience, runCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
@@ -203,6 +203,8 @@ describe('panels', () => {
   step('all come back when the window is reloaded, and the pinned one is still pinned', async () => {
     await show('Routing: gaggle.txt:3');
     await window.view('summary');
+    // VS Code writes nothing down while a page has the focus.
+    await leavePage(window.page);
     await kept('gaggle.txt', 'summary');
     await window.page.reload();
     await window.page.waitForSelector('.monaco-workbench');
