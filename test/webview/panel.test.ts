@@ -3,7 +3,7 @@ import type { Intervention } from '../../src/trace/model/trace.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
 import { sharedModules } from '../../src/trace/model/access.js';
 import { coactivation } from '../../src/trace/figures/usage.js';
-import { colourCount, expertStyle } from '../../src/look/palette.js';
+import { colourCount, expertStyle, weakest } from '../../src/look/palette.js';
 import {
   cut,
   description,
@@ -45,7 +45,7 @@ function nearestExpert(pixel: readonly number[], background: readonly number[], 
   for (let e = 0; e < Math.min(names.length, colourCount); e++) {
     const { fill } = expertStyle(e)[light ? 'light' : 'dark'];
     const full = [1, 3, 5].map((at) => parseInt(fill.slice(at, at + 2), 16));
-    for (let share = 0.3; share <= 1.001; share += 0.01) {
+    for (let share = weakest; share <= 1.001; share += 0.01) {
       const gap = full.reduce((sum, c, i) => sum + (background[i]! + (c - background[i]!) * share - pixel[i]!) ** 2, 0);
       if (gap < least) [best, least] = [e, gap];
     }

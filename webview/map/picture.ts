@@ -10,9 +10,10 @@ import { sequencesOf, tokenAt } from './columns.js';
 import { labelFrom, windowOf, xOf, yOf, type Frame, type Window } from './geometry.js';
 import { layerMark } from './gutters.js';
 import { extentOf, paint } from './paint.js';
-import { tint, toneAt, type MapContent } from './content.js';
+import { tint, type MapContent } from './content.js';
 import { turn, type Row } from './model.js';
 import { svg as s } from './svg.js';
+import { faded } from './tiles.js';
 import { cellWords, columnName, differs, measureAt, rowName } from './words.js';
 
 const pad = 8;
@@ -189,16 +190,13 @@ function tokensFrom({ raster: { columns }, labels }: MapContent, from: number, e
   return end - from === 1 ? t('pictureToken', first, shown) : t('pictureTokens', first, first + end - from - 1, shown);
 }
 
-function colours(content: MapContent): (row: number, column: number) => string | undefined {
-  const { raster } = content;
-  const toneOf = toneAt(content);
+function colours(content: MapContent): (down: number, across: number) => string | undefined {
+  const { tone, strength, stays, columns } = content.cells;
   return (down, across) => {
-    const { row, column } = turn(raster, { row: down, column: across });
-    const cell = row * raster.columns.count + column;
-    if (raster.expert[cell]! < 0) return undefined;
+    const cell = down * columns + across;
+    if (tone[cell]! < quiet) return undefined;
     // In the same steps as on the canvas, so that neighbours can have the same colour.
-    const strength = Math.round(raster.strength[cell]! * 16) / 16;
-    return css(tint(content, toneOf(row, column), strength));
+    return css(tint(content, tone[cell]!, Math.round(strength[cell]! * 16) / 16, stays[cell] ? faded : 1));
   };
 }
 
