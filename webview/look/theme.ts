@@ -134,7 +134,12 @@ export function mix(from: string, to: string, share: number): [number, number, n
 
 /** The text colour that is readable on sRGB channels. */
 export function inkOver(fill: readonly [number, number, number]): string {
-  return inkOn(`#${fill.map((c) => c.toString(16).padStart(2, '0')).join('')}`);
+  return inkOn(hexOf(fill));
+}
+
+/** `#rrggbb` */
+export function hexOf(colour: readonly [number, number, number]): string {
+  return `#${colour.map((c) => c.toString(16).padStart(2, '0')).join('')}`;
 }
 
 export function css([r, g, b]: readonly [number, number, number]): string {
