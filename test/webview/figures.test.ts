@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parsePageMessage } from '../../src/panel/messages.js';
 import { fabricate, fabricateAttribution, fabricateLens, requestOf } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
@@ -93,6 +94,10 @@ describe('the map', () => {
     const caption = await panel.page.locator('.figureCaption').innerText();
     expect(caption).toContain('Tokens across, layers down. Stronger colour: larger weight.');
     expect(caption).toMatch(/geese\.md; 135 tokens; model: .+; strategy: PHATGOOSE; k = 2\.$/);
+    await press('figure-pdf');
+    const pdf = (await panel.sent('save')).at(-1)!;
+    expect(parsePageMessage(pdf)).toEqual(pdf);
+    expect(pdf).toMatchObject({ kind: 'pdf', name: 'Experts by token and module', data: { background: '#ffffff' } });
     await press('figure-caption');
     await expect.poll(() => panel.sent('copy')).toEqual([{ type: 'copy', text: caption }]);
     await picture(panel.page, 'save-figure-dark');
