@@ -2,12 +2,13 @@
 
 /** Dots per inch. */
 export const density = 300;
-const perMetre = Math.round(density / 0.0254);
 
 /** Where the first chunk, which is always the header, ends. */
 const afterHeader = 33;
 
-export function withDensity(png: ArrayBuffer): ArrayBuffer {
+/** @param dots per inch */
+export function withDensity(png: ArrayBuffer, dots: number): ArrayBuffer {
+  const perMetre = Math.round(dots / 0.0254);
   const chunk = new DataView(new ArrayBuffer(21));
   chunk.setUint32(0, 9);
   Array.from('pHYs', (letter, i) => chunk.setUint8(4 + i, letter.charCodeAt(0)));

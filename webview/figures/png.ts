@@ -4,7 +4,9 @@ import { textSize } from '../../src/paper/metrics.js';
 import type { Drawing, Mark } from '../../src/paper/sheet.js';
 
 export async function pngOf({ width, height, background, marks }: Drawing): Promise<ArrayBuffer> {
-  const scale = density / 72;
+  // The largest side that a canvas of Chromium's may have: a figure many pages long has fewer dots.
+  const dots = Math.min(density, (72 * 32_000) / Math.max(width, height));
+  const scale = dots / 72;
   const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
   const context = canvas.getContext('2d')!;
   context.scale(scale, scale);
@@ -12,7 +14,7 @@ export async function pngOf({ width, height, background, marks }: Drawing): Prom
   context.fillRect(0, 0, width, height);
   for (const mark of marks) drawMark(context, mark, scale);
   const blob = await canvas.convertToBlob({ type: 'image/png' });
-  return withDensity(await blob.arrayBuffer());
+  return withDensity(await blob.arrayBuffer(), dots);
 }
 
 function drawMark(context: OffscreenCanvasRenderingContext2D, mark: Mark, scale: number): void {

@@ -104,7 +104,7 @@ interface Atlas {
 let atlasKept: { key: string; atlas: Atlas } | undefined;
 
 /** How wide a cell must be for a short label to be readable, in pixels. */
-const roomFor = (shortLabel: string): number => 7 * shortLabel.length + 4;
+const roomFor = (shortLabel: string): number => 6.5 * shortLabel.length + 4;
 
 function labelAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   const size = Math.min(12, cell.width - 3, cell.height - 3);

@@ -4,7 +4,7 @@ import { withDensity } from '../../../src/paper/density.js';
 
 test('a PNG says its density right after its header', () => {
   const png = Uint8Array.from({ length: 80 }, (_, i) => i);
-  const made = Buffer.from(withDensity(png.buffer));
+  const made = Buffer.from(withDensity(png.buffer, 300));
   expect(made).toHaveLength(101);
   expect([...made.subarray(0, 33), ...made.subarray(54)]).toEqual([...png]);
   const chunk = made.subarray(33, 54);
