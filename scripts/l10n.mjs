@@ -1,5 +1,5 @@
 // Writes l10n/bundle.l10n.json, the list for translators: every string that src/ shows through vscode.l10n.t, every word of the
-// page (src/words/words.ts, lessonWords.ts), the names of strategies (src/strategies) and of the models that ship
+// page (src/words/words.ts, lessonWords.ts, figureWords.ts), the names of strategies (src/strategies) and of the models that ship
 // (src/product/bundled.ts), and the reasons why a source cannot do something (src/requests, src/source, src/remote).
 // A text with a count has a key for each plural form that any language has; for forms that English lacks the key is made of
 // `other`: `{0} tokens/few`. A translation is l10n/bundle.l10n.LANGUAGE.json, with the forms of its own language.
@@ -43,7 +43,7 @@ function shown() {
         else if (!/^(message|\{ message, comment \}|title|hint|reason)$/.test(text?.getText(source) ?? ''))
           throw new Error(`${name}: vscode.l10n.t needs a literal`);
       }
-      if (/^words[\\/](words|lessonWords)\.ts$/.test(name) && ts.isPropertyAssignment(node)) {
+      if (/^words[\\/](words|lessonWords|figureWords)\.ts$/.test(name) && ts.isPropertyAssignment(node)) {
         if (ts.isStringLiteralLike(node.initializer)) add(node.initializer.text);
         else if (ts.isObjectLiteralExpression(node.initializer)) {
           const text = formsOf(node.initializer, source);

@@ -17,7 +17,7 @@ async function bundled() {
     absWorkingDir: root,
     outdir: 'out',
     logLevel: 'error',
-    loader: { '.svg': 'dataurl', '.ttf': 'dataurl', '.woff2': 'dataurl' },
+    loader: { '.svg': 'dataurl', '.ttf': 'dataurl', '.woff': 'dataurl', '.woff2': 'dataurl' },
   };
   const external = ['vscode', 'onnxruntime-node', 'tokenizers'];
   // The page contains its worker's code as text; here the worker is a separate entry.
@@ -38,9 +38,10 @@ async function bundled() {
   return [...new Set([...folders, ...beside])].filter((folder) => existsSync(path.join(folder, 'package.json')));
 }
 
-const mit = `MIT License
+/** @param {string} holder */
+const mit = (holder) => `MIT License
 
-Copyright (c) Microsoft Corporation
+Copyright (c) ${holder}
 
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
 files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy,
@@ -57,8 +58,13 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 
 /** Licence texts of packages that have no file with one. @type {Record<string, string>} */
 const elsewhere = {
-  'onnxruntime-node': mit,
-  'onnxruntime-common': mit,
+  'onnxruntime-node': mit('Microsoft Corporation'),
+  'onnxruntime-common': mit('Microsoft Corporation'),
+  brotli: `${mit('Devon Govett')}
+
+Its decoder (dec): Copyright 2013 Google Inc., under the Apache License 2.0, whose text is in LICENSE.`,
+  dfa: mit('Devon Govett'),
+  fontkit: mit('Devon Govett'),
   '@bufbuild/protobuf': `Copyright 2021 Buf Technologies, Inc., under the Apache License 2.0, whose text is in LICENSE. Parts:
 
 Copyright 2008 Google Inc.  All rights reserved.
@@ -105,7 +111,7 @@ function notice(folder) {
     throw new Remedy(`${name} ${version} (${license}) contains no licence text; add it to scripts/notices.mjs`);
   const body = texts.map((t) => `\`\`\`text\n${t}\n\`\`\``).join('\n\n');
   const parts = name === 'onnxruntime-node' ? `\n\nThe library's own third-party notices: ${builtFrom(version)}` : '';
-  return `## ${name} ${version}\n\n${license}${url ? `, ${url}` : ''}\n\n${body}${parts}\n`;
+  return `## ${name} ${version}\n\n${license ?? 'Its own licence'}${url ? `, ${url}` : ''}\n\n${body}${parts}\n`;
 }
 
 const weights = `## Model weights

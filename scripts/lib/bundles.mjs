@@ -27,6 +27,29 @@ const node = {
 };
 
 /**
+ * pdfkit asks where it is, which a file in this format has no `import.meta` for.
+ * @type {esbuild.BuildOptions}
+ */
+const pdf = {
+  loader: { '.woff': 'binary' },
+  define: { 'import.meta.url': 'whereItIs' },
+  banner: { js: "const whereItIs = require('node:url').pathToFileURL(__filename).href;" },
+};
+
+/**
+ * Keeps what writes a PDF in a file of its own: it is larger than all the rest, and few people ask for one.
+ * @type {esbuild.Plugin}
+ */
+const apart = {
+  name: 'apart',
+  setup: (b) => {
+    b.onResolve({ filter: /\/pdf\/pdf\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './pdf.cjs', external: true } : undefined,
+    );
+  },
+};
+
+/**
  * Puts what the extension imports dynamically into a separate file: VS Code reads all of extension.cjs to activate it.
  * @type {esbuild.Plugin}
  */
@@ -110,8 +133,9 @@ export function bundlesFor(purpose, out = 'dist') {
   const webview = `${out}/webview`;
   /** @type {esbuild.BuildOptions[]} */
   const all = [
-    { ...node, entryPoints: ['src/extension.ts'], outfile: `${out}/extension.cjs`, plugins: [lazily] },
-    { ...node, entryPoints: ['src/lazy.ts'], outfile: `${out}/lazy.cjs` },
+    { ...node, entryPoints: ['src/extension.ts'], outfile: `${out}/extension.cjs`, plugins: [apart, lazily] },
+    { ...node, entryPoints: ['src/lazy.ts'], outfile: `${out}/lazy.cjs`, plugins: [apart] },
+    { ...node, ...pdf, entryPoints: ['src/pdf/pdf.ts'], outfile: `${out}/pdf.cjs` },
     { ...node, entryPoints: ['src/engine/main.ts'], outfile: `${out}/engine.cjs` },
     { ...node, entryPoints: ['src/import/main.ts'], outfile: `${out}/import.cjs` },
     { ...node, entryPoints: ['src/remote/main.ts'], outfile: `${out}/remote.cjs` },

@@ -13,6 +13,7 @@ const needed = [
   ...[
     'dist/extension.cjs',
     'dist/lazy.cjs',
+    'dist/pdf.cjs',
     'dist/engine.cjs',
     'dist/import.cjs',
     'dist/remote.cjs',

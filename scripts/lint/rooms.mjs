@@ -36,7 +36,7 @@ const drawn = ['src/host', 'src/routing', 'src/source', ...pure];
 const views = ['src/commands', 'src/editor', 'src/explorer', 'src/panel'];
 const editor = ['vscode', 'node:'];
 /** What every view of the page is made of, and what that stands on. */
-const seen = ['webview/look', ...pure];
+const seen = ['webview/look', 'src/paper', ...pure];
 const parts = ['webview/components', 'webview/store', ...seen];
 const tabFolder = new URL('../../webview/tabs', import.meta.url);
 // The tests of these commands run in checkouts without a page.
@@ -61,13 +61,15 @@ export const rooms = {
   'src/trace/figures': { from: ['src/trace/model', 'src/trace/text', 'src/trace/alignment', ...ground] },
   'src/trace/exports': { from: ['src/trace/model', 'src/trace/text', 'src/trace/figures', ...ground] },
   'src/trace/file': { from: ['src/trace/model', ...ground] },
+  'src/paper': { from: ['src/trace/exports', 'src/trace/text', 'src/trace/model', ...ground], packages: ['d3-array'] },
+  'src/pdf': { from: ['src/paper'], packages: ['pdfkit', 'node:'] },
   'src/similarity': { from: [...trace, ...ground] },
   'src/files': { packages: ['node:'] },
   'src/terminal': { from: ground },
   'src/strategies': { from: [...trace, ...ground] },
   'src/channel': { from: ground },
   'src/requests': { from: ['src/similarity', 'src/strategies', ...trace, ...ground], types: ['src/channel'] },
-  'src/protocol': { types: pure },
+  'src/protocol': { types: ['src/paper', ...pure] },
   'src/transport': { from: ['src/channel', 'src/requests', 'src/protocol', ...trace, ...ground] },
   'src/source': { from: pure },
   'src/atlas': { from: pure },
@@ -150,7 +152,7 @@ export const rooms = {
   },
   'src/editor': { from: drawn, packages: editor },
   'src/explorer': { from: drawn, packages: editor },
-  'src/panel': { from: [...drawn, 'src/files', 'src/import'], packages: editor },
+  'src/panel': { from: [...drawn, 'src/files', 'src/import', 'src/pdf'], packages: editor },
   'src/commands': { from: [...views, ...drawn], packages: editor },
   'src/extension.ts': {
     from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts'],
@@ -176,14 +178,15 @@ export const rooms = {
     from: ['src/engine', 'src/pool', 'src/terminal', ...pure],
     packages: ['node:', 'd3-'],
   },
-  'webview/look': page(pure),
+  'webview/look': page(['src/paper', ...pure]),
   'webview/background': page(pure),
   'webview/store': page(['webview/background', ...seen]),
   'webview/lessons': page(seen),
   'webview/components': page(['webview/store', ...seen], ['webview/lessons']),
   'webview/scope': page(parts),
   'webview/map': page(['webview/scope', ...parts], ['webview/background']),
-  'webview/header': page(['webview/map', 'webview/scope', ...parts]),
+  'webview/figures': page(['webview/map', ...parts]),
+  'webview/header': page(['webview/figures', 'webview/map', 'webview/scope', ...parts]),
   'webview/legend': page(parts, ['webview/map']),
   'webview/text': page(['webview/map', ...parts]),
   'webview/tabs/shared': page(parts),
@@ -192,6 +195,7 @@ export const rooms = {
   ),
   'webview/tour': page(['webview/lessons', ...parts], ['webview/map']),
   'webview/app': page([
+    'webview/figures',
     'webview/header',
     'webview/legend',
     'webview/map',

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { type Counted, filled, formOf, type Forms, translatedForms } from '../words/counted.js';
+import { figureWords } from '../words/figureWords.js';
 import { lessonWords } from '../words/lessonWords.js';
 import { strategyWords } from '../strategies/words.js';
 import { type CountedWord, type PlainWord, words } from '../words/words.js';
@@ -22,7 +23,7 @@ export function warningCount({ warnings }: { readonly warnings: readonly unknown
 /** The page's words in the window's language, by key; none in an English window. */
 export function translations(): Record<string, string | Forms> {
   const said: Record<string, string | Forms> = {};
-  for (const [key, text] of Object.entries({ ...words, ...lessonWords, ...strategyWords })) {
+  for (const [key, text] of Object.entries({ ...words, ...lessonWords, ...figureWords, ...strategyWords })) {
     const own = translated(text);
     if (own !== undefined) said[key] = own;
   }

@@ -1,7 +1,8 @@
 /**
  * How an expert looks everywhere: its letter, its colour in each kind of theme and its pattern. The colours come from a search
- * for a contrast of at least 3 : 1 to the editor background and the largest distances that 16 colours can have under normal
- * vision, protanopia, deuteranopia and tritanopia (test/unit/look/palette.test.ts). Colour is never the only channel.
+ * for a contrast of at least 3 : 1 to the editor's background, a distance from the colour of its text, and the largest distances
+ * from each other under normal vision, protanopia, deuteranopia and tritanopia, at full strength and at the weakest
+ * (test/unit/look/palette.test.ts). Colour is never the only channel.
  */
 
 /** Strokes that distinguish experts without colour: over a cell on the page, as a line style under text in the editor. */
@@ -24,25 +25,28 @@ export interface ExpertStyle {
   readonly pattern: Pattern;
 }
 
-/** [dark, light], ordered so that the first few are the furthest apart. */
+/** [dark, light], ordered so that the first few are the furthest apart; only the first twelve are far apart throughout. */
 const fills: readonly (readonly [string, string])[] = [
-  ['#afccfc', '#0061fe'],
-  ['#ed101a', '#5b0205'],
-  ['#3b73fd', '#010291'],
-  ['#e9c905', '#857206'],
-  ['#9c61b0', '#440555'],
-  ['#19b18b', '#02503d'],
-  ['#67fafe', '#0a9b9e'],
-  ['#feddc7', '#a7826b'],
-  ['#f269cb', '#89006d'],
-  ['#d19bfc', '#77439d'],
-  ['#bef666', '#6b9801'],
-  ['#0ed894', '#0a734d'],
-  ['#ba8b57', '#5c3805'],
-  ['#58857b', '#063029'],
-  ['#f99951', '#8c490a'],
-  ['#8b8bfd', '#4002bd'],
+  ['#2bbeff', '#0f00f7'],
+  ['#ef0000', '#ae395f'],
+  ['#91be11', '#838201'],
+  ['#00f739', '#246700'],
+  ['#ea88cc', '#830078'],
+  ['#c04f7c', '#b670c9'],
+  ['#a8ffa0', '#269c7e'],
+  ['#0285aa', '#007792'],
+  ['#f615bb', '#e327ff'],
+  ['#b98975', '#fe4254'],
+  ['#9c7dee', '#4d18be'],
+  ['#ac32ff', '#7750cb'],
+  ['#84ffff', '#564098'],
+  ['#967045', '#bb44a2'],
+  ['#86dc84', '#58742a'],
+  ['#e76c00', '#db667c'],
 ];
+
+/** How much of its colour the weakest choice has: with less, experts could no longer be told apart. */
+export const weakest = 0.65;
 
 export const colourCount = fills.length;
 
@@ -80,8 +84,13 @@ export function contrast(a: string, b: string): number {
   return (high + 0.05) / (low + 0.05);
 }
 
+/** The text colour that is readable on `#rrggbb`. */
+export function inkOn(fill: string): Colour['ink'] {
+  return contrast(fill, '#000000') >= contrast(fill, '#ffffff') ? '#000000' : '#ffffff';
+}
+
 function colour(fill: string): Colour {
-  return { fill, ink: contrast(fill, '#000000') >= contrast(fill, '#ffffff') ? '#000000' : '#ffffff' };
+  return { fill, ink: inkOn(fill) };
 }
 
 /** A to Z, then AA, AB, … as in a spreadsheet. */

@@ -15,6 +15,48 @@ const buffer = z.custom<ArrayBuffer>((value) => Object.prototype.toString.call(v
 /** Larger than any picture or report that the page makes of a trace that the model can read. */
 const drawn = z.string().max(256 * 1024 * 1024);
 
+/** In points. Twice as long as the longest page that PDF allows is still finite. */
+const points = z.number().min(-30_000).max(30_000);
+const colour = z.string().regex(/^#[0-9a-f]{6}$/);
+const words = z.string().max(10_000);
+
+const mark = z.discriminatedUnion('is', [
+  z.strictObject({
+    is: z.literal('rect'),
+    x: points,
+    y: points,
+    width: points,
+    height: points,
+    fill: colour,
+    title: words.exactOptional(),
+  }),
+  z.strictObject({
+    is: z.literal('line'),
+    points: z.array(points).min(2).max(1_000_000),
+    stroke: colour,
+    width: points,
+    isDashed: z.boolean().exactOptional(),
+  }),
+  z.strictObject({
+    is: z.literal('text'),
+    x: points,
+    y: points,
+    text: words,
+    fill: colour,
+    anchor: z.enum(['start', 'middle', 'end']),
+    isTurned: z.boolean().exactOptional(),
+    isBold: z.boolean().exactOptional(),
+  }),
+]);
+
+const drawing = z.strictObject({
+  title: words,
+  width: points.positive(),
+  height: points.positive(),
+  background: colour,
+  marks: z.array(mark).max(2_000_000),
+});
+
 const message = z.union([
   z.strictObject({ type: z.literal('ready') }),
   z.strictObject({
@@ -40,8 +82,14 @@ const message = z.union([
   z.strictObject({ type: z.literal('compare'), strategy, interventions, selection: z.enum(['same', 'editor']) }),
   z.strictObject({ type: z.literal('closeCompare') }),
   z.strictObject({ type: z.literal('save'), kind: z.literal('trace') }),
-  z.strictObject({ type: z.literal('save'), kind: z.enum(['csv', 'svg', 'html']), data: drawn }),
-  z.strictObject({ type: z.literal('save'), kind: z.literal('png'), data: buffer }),
+  z.strictObject({
+    type: z.literal('save'),
+    kind: z.enum(['csv', 'svg', 'html', 'json']),
+    data: drawn,
+    name: name.exactOptional(),
+  }),
+  z.strictObject({ type: z.literal('save'), kind: z.literal('png'), data: buffer, name: name.exactOptional() }),
+  z.strictObject({ type: z.literal('save'), kind: z.literal('pdf'), data: drawing, name: name.exactOptional() }),
   z.strictObject({ type: z.literal('copy'), text: drawn }),
   z.strictObject({ type: z.literal('colour'), by: z.enum(colourings), layer: z.string().max(100) }),
   z.strictObject({ type: z.literal('overlay'), by: z.enum(overlays) }),

@@ -5,8 +5,7 @@ import type { SourceDescription, Warning } from '../requests/description.js';
 import { translated } from '../host/description.js';
 import { FileSource, sideOfFile } from '../source/file.js';
 import type { Trace } from '../trace/model/trace.js';
-import { saveDrawn } from './routedScene.js';
-import { saveTrace } from './save.js';
+import { saveDrawn, saveTrace } from './save.js';
 import type { Scene } from './scene.js';
 
 export interface NamedTrace {

@@ -18,7 +18,7 @@ import { isOfTokens } from '../trace/model/whatIf.js';
 import type { Received } from '../transport/pieces.js';
 import { EditorLines } from './editorLines.js';
 import type { PanelMemory } from './messages.js';
-import { save, saveTrace } from './save.js';
+import { saveDrawn, saveTrace } from './save.js';
 import type { Scene } from './scene.js';
 
 export interface SceneServices {
@@ -299,15 +299,6 @@ export function nothingToSave(): GanderError {
     vscode.l10n.t('There is nothing to save yet.'),
     vscode.l10n.t('Run Route Selection first.'),
   );
-}
-
-/** Saves what the page drew. */
-export async function saveDrawn(
-  message: Exclude<Extract<PageMessage, { type: 'save' }>, { kind: 'trace' }>,
-  title: string,
-): Promise<void> {
-  const data = message.kind === 'png' ? new Uint8Array(message.data) : new TextEncoder().encode(message.data);
-  await save(message.kind, title, () => data);
 }
 
 /** How much of the text that the model continues was given: the text, or the target of an encoder-decoder. UTF-16 code units. */

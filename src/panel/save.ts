@@ -1,9 +1,10 @@
 import * as vscode from 'vscode';
 import { saveFile } from '../files/save.js';
 import { GanderError } from '../errors/errors.js';
+import type { PageMessage } from '../protocol/panel.js';
 import type { Trace } from '../trace/model/trace.js';
 
-export type SaveKind = 'trace' | 'csv' | 'svg' | 'png' | 'html';
+export type SaveKind = 'trace' | 'csv' | 'svg' | 'png' | 'html' | 'json' | 'pdf';
 
 const endings: Record<SaveKind, string> = {
   trace: 'gander.safetensors',
@@ -11,6 +12,8 @@ const endings: Record<SaveKind, string> = {
   svg: 'svg',
   png: 'png',
   html: 'html',
+  json: 'vl.json',
+  pdf: 'pdf',
 };
 
 /** Asks where to save, and writes to any file system that the window knows. Undefined if the person cancels. */
@@ -23,7 +26,7 @@ export async function save(
   const file = `${name.replace(/[\\/:*?"<>|\s]+/g, '-')}.${endings[kind]}`;
   const target = await vscode.window.showSaveDialog({
     ...(folder && { defaultUri: vscode.Uri.joinPath(folder, file) }),
-    filters: { [filterName(kind)]: [kind === 'trace' ? 'safetensors' : endings[kind]] },
+    filters: { [filterName(kind)]: [endings[kind].split('.').at(-1)!] },
     title: vscode.l10n.t('Save Routing'),
   });
   if (!target) return undefined;
@@ -48,6 +51,27 @@ function write(target: vscode.Uri, bytes: Uint8Array): Thenable<void> {
   return target.scheme === 'file' ? saveFile(target.fsPath, bytes) : vscode.workspace.fs.writeFile(target, bytes);
 }
 
+type DrawnMessage = Exclude<Extract<PageMessage, { type: 'save' }>, { kind: 'trace' }>;
+
+/** Saves what the page drew. @param title of the run */
+export async function saveDrawn(message: DrawnMessage, title: string): Promise<void> {
+  await save(message.kind, message.name === undefined ? title : `${title} ${message.name}`, () => bytesOf(message));
+}
+
+async function bytesOf(message: DrawnMessage): Promise<Uint8Array> {
+  switch (message.kind) {
+    case 'png':
+      return new Uint8Array(message.data);
+    case 'pdf':
+      return (await import('../pdf/pdf.js')).pdfOf(message.data);
+    case 'csv':
+    case 'svg':
+    case 'html':
+    case 'json':
+      return new TextEncoder().encode(message.data);
+  }
+}
+
 export async function saveTrace(trace: Trace, name: string): Promise<vscode.Uri | undefined> {
   return save('trace', name, async () => (await import('../trace/file/file.js')).encodeTrace(trace));
 }
@@ -60,7 +84,10 @@ function filterName(kind: SaveKind): string {
       return vscode.l10n.t('Table');
     case 'svg':
     case 'png':
+    case 'pdf':
       return vscode.l10n.t('Picture');
+    case 'json':
+      return vscode.l10n.t('Vega-Lite chart');
     case 'html':
       return vscode.l10n.t('Web page');
   }

@@ -1,4 +1,5 @@
 import type { Answering, Asking } from '../channel/messages.js';
+import type { Drawing } from '../paper/sheet.js';
 import type { Attribution, Lens } from '../requests/api.js';
 import type { ColourChoice, Overlay } from '../trace/figures/colouring.js';
 import type { Intervention, Trace } from '../trace/model/trace.js';
@@ -145,10 +146,17 @@ export type PageRequest =
       readonly selection: 'same' | 'editor';
     }
   | { readonly type: 'closeCompare' }
-  /** `trace` is written by the host from the trace; the others carry what the page drew. */
+  /** `trace` is written by the host from the trace; the others carry what the page drew. `name`: of a figure, for the file's name. */
   | { readonly type: 'save'; readonly kind: 'trace' }
-  | { readonly type: 'save'; readonly kind: 'csv' | 'svg' | 'html'; readonly data: string }
-  | { readonly type: 'save'; readonly kind: 'png'; readonly data: ArrayBuffer }
+  | {
+      readonly type: 'save';
+      readonly kind: 'csv' | 'svg' | 'html' | 'json';
+      readonly data: string;
+      readonly name?: string;
+    }
+  | { readonly type: 'save'; readonly kind: 'png'; readonly data: ArrayBuffer; readonly name?: string }
+  /** The host makes the file: what writes a PDF is too large for the page. */
+  | { readonly type: 'save'; readonly kind: 'pdf'; readonly data: Drawing; readonly name?: string }
   /** The last runs of the text, to choose from. */
   | { readonly type: 'history' }
   | { readonly type: 'openCard'; readonly expert: string }

@@ -1,6 +1,6 @@
 /** One choice of what colours text and map; what is shown of a map whose cells are too small to be seen. */
 import { describe, expect, test } from 'vitest';
-import { expertStyle } from '../../src/look/palette.js';
+import { expertStyle, weakest } from '../../src/look/palette.js';
 import { measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { fabricate, fabricateAttribution, names } from './fabricate.js';
@@ -166,41 +166,105 @@ describe('what colours text and map', () => {
   });
 });
 
+/** The colour of each expert that is shown within some elements. */
+function coloursIn(selector: string): Promise<[expert: number, colour: string][]> {
+  return panel.page.locator(`${selector} [class*=x]`).evaluateAll((all) => {
+    const found = new Map<number, string>();
+    for (const one of all) {
+      const name = [...one.classList].find((own) => /^x\d+$/.test(own));
+      if (name) found.set(Number(name.slice(1)), getComputedStyle(one).getPropertyValue('--x').trim());
+    }
+    return [...found];
+  });
+}
+
+testMany(['light', 'dark'] as const, 'an expert has one colour in text, legend, charts and map ($0)', async (theme) => {
+  await open({ theme, width: 1280, height: 900 });
+  await panel.show(fabricate({ tokens: 90 }));
+  await showTab('summary');
+  for (const place of ['.tokens', '.legend', '.bars', '.heat']) {
+    const found = await coloursIn(place);
+    expect(found.length, place).toBeGreaterThanOrEqual(3);
+    for (const [e, colour] of found) expect(colour, `${place} ${e}`).toBe(expertStyle(e)[theme].fill);
+  }
+  // In the map, at any strength, a cell is nearer to its own expert's colour than to any other's.
+  const ground = theme === 'dark' ? [31, 31, 31] : [255, 255, 255];
+  const fillOf = (e: number) => [1, 3, 5].map((at) => parseInt(expertStyle(e)[theme].fill.slice(at, at + 2), 16));
+  for (const [token, layer] of [
+    [10, 2],
+    [33, 9],
+    [70, 20],
+  ] as const) {
+    const label = await labelAt(token, layer);
+    const pixel = await cellPixel();
+    const gap = (e: number) =>
+      Math.min(
+        ...Array.from({ length: 41 }, (_, i) => weakest + ((1 - weakest) * i) / 40).map((share) =>
+          Math.hypot(...fillOf(e).map((c, i) => ground[i]! + (c - ground[i]!) * share - pixel[i]!)),
+        ),
+      );
+    const order = names.map((_, e) => e).sort((a, b) => gap(a) - gap(b));
+    expect(gap(order[0]!)).toBeLessThan(4);
+    expect(label).toContain(names[order[0]!]);
+  }
+});
+
+/** Beside the middle of the cell that has the map's focus, where no short label is. */
+function cellPixel(): Promise<number[]> {
+  return panel.page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
+    const [cell, box] = [document.querySelector('.cell')!.getBoundingClientRect(), canvas.getBoundingClientRect()];
+    const scale = canvas.width / box.width;
+    const [x, y] = [cell.left - box.left + cell.width * 0.2, cell.top - box.top + cell.height * 0.8];
+    return [...canvas.getContext('2d')!.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data];
+  });
+}
+
 describe('a map whose cells are too small to be seen', { tags: ['slow'] }, () => {
-  test('has the colours of experts and none between them; hovering shows the shares', async () => {
-    await open({ width: 1280, height: 720 });
+  testMany(['dark', 'light'] as const, 'has the colours of experts and none between them ($0)', async (theme) => {
+    await open({ width: 1280, height: 720, theme });
     const trace = fabricate({ tokens: 2000 });
     await panel.show(trace);
     await panel.page.locator('[data-focus=grid-zoomFit]').click();
     await panel.settled();
-    const fills = [
-      [31, 31, 31],
-      ...names.map((_, e) => [1, 3, 5].map((at) => parseInt(expertStyle(e).dark.fill.slice(at, at + 2), 16))),
-    ];
-    const strange = await panel.page.evaluate((colours) => {
-      const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
-      const { width, height, data } = canvas
-        .getContext('2d')!
-        .getImageData(80, 40, canvas.width - 100, canvas.height - 60);
-      const [ground, ...own] = colours as [number[], ...number[][]];
-      const shades = new Set(
-        own.flatMap((fill) =>
-          Array.from({ length: 17 }, (_, level) =>
-            fill.map((c, i) => Math.round(ground[i]! + (c - ground[i]!) * (0.3 + (0.7 * level) / 16))).join(),
+    const ground = theme === 'dark' ? [31, 31, 31] : [255, 255, 255];
+    const fills = names.map((_, e) =>
+      [1, 3, 5].map((at) => parseInt(expertStyle(e)[theme].fill.slice(at, at + 2), 16)),
+    );
+    const strange = await panel.page.evaluate(
+      ([ground, own, weak]) => {
+        const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
+        const { width, height, data } = canvas
+          .getContext('2d')!
+          .getImageData(80, 40, canvas.width - 100, canvas.height - 60);
+        const shades = new Set(
+          own.flatMap((fill) =>
+            Array.from({ length: 17 }, (_, level) =>
+              fill.map((c, i) => Math.round(ground[i]! + (c - ground[i]!) * (weak + ((1 - weak) * level) / 16))).join(),
+            ),
           ),
-        ),
-      );
-      const found = new Set<string>();
-      let seen = 0;
-      for (let i = 0; i < width * height * 4; i += 4) {
-        const pixel = `${data[i]},${data[i + 1]},${data[i + 2]}`;
-        if (shades.has(pixel)) seen++;
-        else if (pixel !== ground.join()) found.add(pixel);
-      }
-      return { found: [...found].slice(0, 5), seen };
-    }, fills);
+        );
+        const found = new Set<string>();
+        let seen = 0;
+        for (let i = 0; i < width * height * 4; i += 4) {
+          const pixel = `${data[i]},${data[i + 1]},${data[i + 2]}`;
+          if (shades.has(pixel)) seen++;
+          else if (pixel !== ground.join()) found.add(pixel);
+        }
+        return { found: [...found].slice(0, 5), seen };
+      },
+      [ground, fills, weakest] as const,
+    );
     expect(strange.found).toEqual([]);
     expect(strange.seen).toBeGreaterThan(10_000);
+    await picture(panel.page, `${theme}-zoomed-out`);
+  });
+
+  test('says on hovering which experts share the place', async () => {
+    await open({ width: 1280, height: 720 });
+    await panel.show(fabricate({ tokens: 2000 }));
+    await panel.page.locator('[data-focus=grid-zoomFit]').click();
+    await panel.settled();
     const plot = (await panel.page.locator('.scroller').boundingBox())!;
     await panel.page.mouse.move(plot.x + 300, plot.y + 150);
     await expect.poll(() => text('.tip')).toMatch(/tokens [\d,]+ to [\d,]+, layer \d+/);
@@ -208,7 +272,6 @@ describe('a map whose cells are too small to be seen', { tags: ['slow'] }, () =>
     const shares = [...tip.matchAll(/(\d+)%/g)].map(([, share]) => Number(share));
     expect(shares[0]).toBe(Math.max(...shares));
     expect(shares.reduce((sum, share) => sum + share, 0)).toBeLessThanOrEqual(101);
-    await picture(panel.page, 'dark-zoomed-out');
   });
 
   test('has readable tokens after one press', async () => {

@@ -14,6 +14,7 @@ import type { Saver } from '../header/save.js';
 import { Texts } from '../text/text.js';
 import { lazy } from '../store/lazy.js';
 import { reasonAgainst } from '../store/reasons.js';
+import { figureCode } from '../figures/load.js';
 import { Refusal } from './refusal.js';
 import { Views } from './views.js';
 
@@ -23,6 +24,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
   const store = useStore();
   const isBlank = store.main.choices.value === undefined;
   const isMaximised = store.view.maximised.value;
+  const toSave = store.toSave.value;
   useEscape(() => store.leave());
   return (
     <LessonsProvider value={lessons}>
@@ -47,6 +49,7 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
         </div>
       </div>
       <Refusal />
+      {toSave && <WhenHere of={figureCode} show={({ SaveFigure }) => <SaveFigure scene={scene} asked={toSave} />} />}
       {store.tour.value && !isBlank && <WhenHere of={lessons} show={({ Tour }) => <Tour scene={scene} />} />}
     </LessonsProvider>
   );

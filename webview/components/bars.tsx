@@ -1,9 +1,10 @@
-import type { Looks } from '../look/looks.js';
-import { classOf } from '../look/looks.js';
+import type { BarsPlot, Quantity } from '../../src/paper/plot.js';
+import { classOf, named, type Looks } from '../look/looks.js';
+import { t } from '../look/strings.js';
 import { plainName } from '../look/names.js';
 import { classes } from './controls.js';
 import { Badge } from './expert.js';
-import { scaleOf } from './scale.js';
+import { scaleOf } from '../../src/paper/scale.js';
 
 export interface Bar {
   readonly expert: number;
@@ -18,6 +19,21 @@ export interface Bar {
   /** If the bars belong to several sets: how this bar's set looks, and the bar's name among all sets. */
   readonly looks?: Looks;
   readonly name?: string;
+}
+
+/** The same as data. @param value what the bars measure */
+export function barsPlot(
+  looks: Looks,
+  list: readonly Bar[],
+  value: Quantity,
+  more: Pick<BarsPlot, 'reference' | 'interval'> = {},
+): BarsPlot {
+  const bars = list.map(({ expert, weak, looks: own, name, ...bar }) => ({
+    ...bar,
+    of: named(own ?? looks, expert, name),
+    isWeak: weak,
+  }));
+  return { kind: 'bars', of: t('expert'), value, bars, ...more };
 }
 
 /** Experts with a value each, in HTML so that text wraps and scales like the editor's. @param least the scale goes at least this far */

@@ -192,6 +192,7 @@ const icons = {
   fit: 'M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4',
   table: 'M2 3h12v10H2zM2 6.5h12M2 10h12M6.5 3v10',
   filter: 'M2 3h12L9.5 8.5V13L6.5 11.5V8.5z',
+  save: 'M8 2v8M4.5 6.5L8 10l3.5-3.5M3 13.5h10',
   undo: 'M3 6h6.5a3.5 3.5 0 010 7H6M3 6l3-3M3 6l3 3',
   down: 'M4 6l4 4 4-4',
   stop: 'M4 4h8v8H4z',

@@ -1,11 +1,13 @@
 /** How views show numbers: in a titled part, or in a chart with a table that says the same. */
 import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
+import type { Plot } from '../../src/paper/plot.js';
 import type { FigureName } from '../lessons/explanations.js';
 import { t } from '../look/strings.js';
 import { useStore } from './context.js';
-import { Button, Icon } from './controls.js';
+import { Button, Icon, Tool } from './controls.js';
 import { Explain } from './explain.js';
-import { Table, TableBox, type TableRows } from './table.js';
+import { shownTable, Table, TableBox, wholeTable, type TableRows } from './table.js';
 
 interface Titled {
   readonly name: FigureName;
@@ -14,15 +16,35 @@ interface Titled {
   readonly control?: ComponentChildren;
 }
 
-/** A part of a view whose numbers can be explained. */
-export function Part({ name, title, control, children }: Titled & { readonly children: ComponentChildren }) {
+interface PartProps extends Titled {
+  readonly children: ComponentChildren;
+  /** What is saved of it; default: the table that it contains. Null: there is nothing to save yet. */
+  readonly plot?: (() => Plot) | null;
+  /** What the numbers are, for its caption. */
+  readonly says?: string | undefined;
+}
+
+/** A part of a view whose numbers can be explained, and saved. */
+export function Part({ name, title, control, plot, says = '', children }: PartProps) {
+  const store = useStore();
+  const section = useRef<HTMLElement>(null);
   return (
-    <section class="figure" data-figure={name}>
+    <section ref={section} class="figure" data-figure={name}>
       <header>
         <h3>{title}</h3>
         <Explain name={name} title={title} />
         <span class="spring" />
         {control}
+        {plot !== null && (
+          <Tool
+            label={t('saveFigureOf', title)}
+            icon="save"
+            press={() => {
+              store.toSave.value = { title, says, plot: plot?.() ?? shownTable(section.current!) };
+            }}
+            data-focus={`save-${name}`}
+          />
+        )}
       </header>
       {children}
     </section>
@@ -31,6 +53,10 @@ export function Part({ name, title, control, children }: Titled & { readonly chi
 
 export interface FigureProps extends Titled {
   readonly caption?: string | undefined;
+  /** What a press on the chart does: shown after the caption. */
+  readonly hint?: string;
+  /** What the chart shows, as data: it is saved as a picture of that. */
+  readonly plot: () => Plot;
   readonly chart: () => ComponentChildren;
   readonly table: () => TableRows;
   /** Shown under the table only. */
@@ -40,7 +66,7 @@ export interface FigureProps extends Titled {
 /** A chart's table of up to this many cells is always there for screen readers; a larger one is made when it is opened. */
 const small = 120;
 
-export function Figure({ name, title, caption, chart, table, control, foot }: FigureProps) {
+export function Figure({ name, title, caption, hint, plot, chart, table, control, foot }: FigureProps) {
   const store = useStore();
   const tables = store.view.tables.value;
   const isTable = tables.includes(name);
@@ -49,6 +75,8 @@ export function Figure({ name, title, caption, chart, table, control, foot }: Fi
     <Part
       name={name}
       title={title}
+      plot={isTable ? () => wholeTable(table()) : plot}
+      says={caption}
       control={
         <>
           {control}
@@ -65,7 +93,7 @@ export function Figure({ name, title, caption, chart, table, control, foot }: Fi
         </>
       }
     >
-      {caption !== undefined && <p class="caption">{caption}</p>}
+      {caption !== undefined && <p class="caption">{[caption, hint].filter(Boolean).join(' ')}</p>}
       {isTable ? (
         <>
           <TableBox rows={rows} caption={title} />

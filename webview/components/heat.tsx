@@ -1,18 +1,37 @@
 /** Rows × experts, shaded by value. A few are drawn as cells that show their value on hovering, many as one image. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { max, range } from 'd3-array';
-import { classOf, shortLabelOf, type Looks } from '../look/looks.js';
+import type { HeatPlot, Quantity } from '../../src/paper/plot.js';
+import { classOf, named, shortLabelOf, type Looks } from '../look/looks.js';
 import { plainName } from '../look/names.js';
+import { t } from '../look/strings.js';
 import { channels, colourOf, theme } from '../look/theme.js';
 
-interface Props {
+interface HeatData {
   readonly values: readonly ArrayLike<number>[];
   readonly rowLabels: readonly string[];
   readonly looks: Looks;
-  readonly text: (value: number) => string;
-  readonly cellHeight: number;
   /** The rows are the same experts as the columns. */
   readonly rowExperts?: boolean;
+}
+
+interface Props extends HeatData {
+  readonly text: (value: number) => string;
+  readonly cellHeight: number;
+}
+
+/** The same as data. @param value what the shades measure */
+export function heatPlot({ values, rowLabels, looks, rowExperts }: HeatData, value: Quantity): HeatPlot {
+  const columns = looks.set.experts.map((_, e) => named(looks, e));
+  return {
+    kind: 'heat',
+    rowTitle: t(rowExperts ? 'expert' : 'layerHead'),
+    rows: rowExperts ? columns : rowLabels,
+    columnTitle: t('expert'),
+    columns,
+    value,
+    values,
+  };
 }
 
 const [width, left, top] = [300, 30, 18];

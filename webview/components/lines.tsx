@@ -1,6 +1,6 @@
 import { fixed } from '../look/strings.js';
 import { classes } from './controls.js';
-import { scaleOf, type Scale } from './scale.js';
+import { scaleOf, type Scale } from '../../src/paper/scale.js';
 
 export interface Line {
   readonly values: ArrayLike<number>;

@@ -1,6 +1,7 @@
 /** Tables. Only the visible rows of a long one are made, and the screen reader is told how many there are. */
-import type { ComponentChildren } from 'preact';
+import { render, type ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { TablePlot } from '../../src/paper/plot.js';
 
 export interface TableRows {
   readonly head: readonly string[];
@@ -126,4 +127,44 @@ function made(rows: TableRows, from: number, to: number, numbered = false): Comp
       )}
     </tr>
   ));
+}
+
+/** The text of a table that is on the page, or of a list of numbers. */
+export function shownTable(within: Element): TablePlot {
+  const table = within.querySelector('table');
+  if (!table) {
+    const [terms, numbers] = ['dt', 'dd'].map((tag) => [...within.querySelectorAll(tag)].map(textIn)) as [
+      string[],
+      string[],
+    ];
+    return { kind: 'table', head: ['', ''], rows: terms.map((term, i) => [term, numbers[i] ?? '']) };
+  }
+  const cellsOf = ({ cells }: HTMLTableRowElement) =>
+    Array.from(cells).flatMap((cell) => [textIn(cell), ...Array<string>(cell.colSpan - 1).fill(textIn(cell))]);
+  const heads = Array.from(table.tHead?.rows ?? [], cellsOf);
+  const rows = Array.from(table.tBodies).flatMap((body) => Array.from(body.rows, cellsOf));
+  const head = Array.from(heads.at(-1) ?? [], (_, c) =>
+    heads
+      .map((row) => row[c] ?? '')
+      .join(' ')
+      .trim(),
+  );
+  return { kind: 'table', head, rows };
+}
+
+/** All of a table, however little of it is on the page. */
+export function wholeTable(rows: TableRows): TablePlot {
+  const box = document.createElement('div');
+  render(<Table rows={rows} caption="" />, box);
+  const plot = shownTable(box);
+  render(null, box);
+  return plot;
+}
+
+/** What is seen of an element: parts beside each other are words of their own, and what only a screen reader says is left out. */
+function textIn(element: Element): string {
+  const parts = Array.from(element.childNodes, (node) =>
+    !(node instanceof Element) ? node.textContent : node.classList.contains('unseen') ? '' : ` ${textIn(node)} `,
+  );
+  return parts.join('').replace(/\s+/g, ' ').trim();
 }

@@ -135,15 +135,11 @@ function saving(store: Store, saver: Saver): Item[] {
   const reason = traceReason(store);
   const items: [Word, () => void][] = [
     ['saveTrace', saver.trace],
-    ['saveHtml', () => saver.html('whole')],
-    ['saveSvg', () => saver.svg('whole')],
-    ['savePng', () => saver.png('whole')],
+    ['saveFigure', saver.figure],
+    ['saveHtml', saver.html],
     ['saveTokens', saver.tokens],
     ['saveCells', saver.cells],
     ['copyMarkdown', saver.markdown],
-    ['saveHtmlSeen', () => saver.html('seen')],
-    ['saveSvgSeen', () => saver.svg('seen')],
-    ['savePngSeen', () => saver.png('seen')],
   ];
   return items.map(([word, press]) => ({ label: t(word), press, reason }));
 }

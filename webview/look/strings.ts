@@ -1,4 +1,5 @@
 /** How words and numbers are written on the page. */
+import type { Quantity } from '../../src/paper/plot.js';
 import { strategyWords } from '../../src/strategies/words.js';
 import { filled, formOf, type Counted, type Forms } from '../../src/words/counted.js';
 import { Numbers } from '../../src/words/numbers.js';
@@ -34,6 +35,9 @@ export const whole = (n: number): string => numbers.whole(n);
 export const fixed = (n: number, digits?: number): string => numbers.fixed(n, digits);
 export const signed = (n: number, digits?: number): string => numbers.signed(n, digits);
 export const percent = (share: number): string => numbers.percent(share);
+
+/** Shares as an axis shows them. */
+export const inPercent = (title: string): Quantity => ({ title, unit: '%', times: 100 });
 
 /** For values that are never negative: one that is too small to write is not shown as 0. */
 export function small(n: number): string {

@@ -1,6 +1,6 @@
 /** Colours for canvas and charts, read from the editor's theme, and one style class for each of the experts' colours. */
 import { effect, signal } from '@preact/signals';
-import { colourCount, expertStyle, quiet, type Colour } from '../../src/look/palette.js';
+import { colourCount, expertStyle, inkOn, quiet, type Colour } from '../../src/look/palette.js';
 import { classOf } from './looks.js';
 
 export interface Theme {
@@ -130,6 +130,16 @@ export function channels(colour: string): [number, number, number] {
 export function mix(from: string, to: string, share: number): [number, number, number] {
   const [a, b] = [channels(from), channels(to)];
   return [0, 1, 2].map((i) => Math.round(a[i]! + (b[i]! - a[i]!) * share)) as [number, number, number];
+}
+
+/** The text colour that is readable on sRGB channels. */
+export function inkOver(fill: readonly [number, number, number]): string {
+  return inkOn(hexOf(fill));
+}
+
+/** `#rrggbb` */
+export function hexOf(colour: readonly [number, number, number]): string {
+  return `#${colour.map((c) => c.toString(16).padStart(2, '0')).join('')}`;
 }
 
 export function css([r, g, b]: readonly [number, number, number]): string {

@@ -10,7 +10,7 @@ export interface Cells {
   readonly columns: number;
   /** [R, C] a slot of the palette, or a hue; `empty` or `off`. */
   readonly tone: Int16Array;
-  /** [R, C] 0..1 */
+  /** [R, C] 0..1: how strong the colour is drawn. */
   readonly strength: Float32Array;
   /** [R, C] 1: faded, because a what-if left it as it was or because the text before it has changed. */
   readonly stays: Uint8Array;
@@ -31,7 +31,7 @@ export function cellsOf(
   isFading: boolean,
   isOutdated: (column: number) => boolean = () => false,
 ): Cells {
-  const { rows, columns, expert, strength, changed, isTurned } = raster;
+  const { rows, columns, expert, changed, isTurned } = raster;
   const old = Uint8Array.from({ length: columns.count }, (_, column) => (isOutdated(column) ? 1 : 0));
   const isLocal = rows.some(({ parts }) => parts.some((part) => part?.set.scope === 'layer'));
   const cells: Cells = {
@@ -40,12 +40,23 @@ export function cellsOf(
     tone: expert.map((e, i) =>
       e >= 0 ? toneOf(Math.floor(i / columns.count), i % columns.count) : e === hidden ? off : empty,
     ),
-    strength,
+    strength: blankWeak(raster),
     stays: Uint8Array.from(expert, (_, i) => (isFading && changed?.[i] === 0 ? 1 : old[i % columns.count]!)),
     apart: isLocal ? (isTurned ? 'columns' : 'rows') : undefined,
     isLed: raster.shows === 'experts' && !raster.share,
   };
   return isTurned ? transposed(cells) : cells;
+}
+
+/** The only token of an empty line always has a leader, which says little: an empty line is drawn as weak as can be. */
+function blankWeak({ rows, columns, strength, shows }: Raster): Float32Array {
+  if (shows !== 'experts' || !columns.spans.some(({ lines }) => lines)) return strength;
+  const drawn = strength.slice();
+  for (const { from, lines } of columns.spans)
+    lines?.blank.forEach((isBlank, l) => {
+      if (isBlank) rows.forEach((_, r) => (drawn[r * columns.count + from + l] = 0));
+    });
+  return drawn;
 }
 
 function transposed(cells: Cells): Cells {

@@ -1,9 +1,9 @@
 /** What the map is drawn from: a raster, how its experts look, and the labels beside and above it. */
-import { quiet } from '../../src/look/palette.js';
+import { quiet, weakest } from '../../src/look/palette.js';
 import type { ExpertSet } from '../../src/trace/model/trace.js';
 import type { Looks } from '../look/looks.js';
 import { colourOf, mix, type Theme } from '../look/theme.js';
-import { cellsOf, condensed, type Step } from './cells.js';
+import { cellsOf, condensed, type Cells, type Step } from './cells.js';
 import { sequencesOf } from './columns.js';
 import type { RowLoad } from './loads.js';
 import type { Raster } from './model.js';
@@ -14,6 +14,8 @@ export type Drawing = CanvasRenderingContext2D | OffscreenCanvasRenderingContext
 export interface MapContent {
   readonly raster: Raster;
   readonly theme: Theme;
+  /** How each cell is drawn, by its place on the screen. */
+  readonly cells: Cells;
   /** The colours, one pixel per window of cells; if a window is one cell, one pixel per cell. */
   readonly tilesFor: (step: Step) => readonly Tile[];
   /** How the experts of a set look. */
@@ -32,26 +34,22 @@ export interface MapContent {
   readonly margin?: MapContent | undefined;
 }
 
-/** How much of its colour the weakest choice has: it must differ visibly from no choice. */
-const weakest = 0.3;
-
-function shade(theme: Theme, slot: number, strength: number, fade = 1): [number, number, number] {
-  const floor = theme.highContrast ? 0.55 : weakest;
-  return mix(theme.background, colourOf(slot, theme).fill, (floor + (1 - floor) * strength) * fade);
-}
-
 /** What a cell is coloured by: a hue, or its expert's slot in the palette. */
-export function toneAt(parts: Pick<MapContent, 'raster' | 'looks' | 'hues'>): (row: number, column: number) => number {
+function toneAt(parts: Pick<MapContent, 'raster' | 'looks' | 'hues'>): (row: number, column: number) => number {
   const { columns, expert } = parts.raster;
   return parts.hues ? (row, column) => expert[row * columns.count + column]! : slotAt(parts);
 }
 
-export function tint({ theme, hues }: Pick<MapContent, 'theme' | 'hues'>, tone: number, strength: number, fade = 1) {
-  if (!hues) return shade(theme, tone, strength, fade);
-  return mix(theme.background, hues[tone] ?? theme.background, (0.06 + 0.94 * strength) * fade);
+type Coloured = Pick<MapContent, 'theme' | 'hues' | 'raster'>;
+
+/** If all of a column is one expert, or one number, the colour need not say which: it can be as pale as the number is small. */
+export function tint({ theme, hues, raster }: Coloured, tone: number, strength: number, fade = 1) {
+  const fill = hues ? (hues[tone] ?? theme.background) : colourOf(tone, theme).fill;
+  const floor = hues || raster.share ? 0.06 : weakest;
+  return mix(theme.background, fill, (floor + (1 - floor) * strength) * fade);
 }
 
-export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<MapContent, 'raster' | 'looks'>) {
+function slotAt({ raster: { rows, columns, expert }, looks }: Pick<MapContent, 'raster' | 'looks'>) {
   // Looked up once per row and sequence: a row may have its own experts.
   const slots = rows.map((row) => row.parts.map((part) => part && looks(part.set).slots));
   const sequenceOf = sequencesOf(columns);
@@ -62,11 +60,12 @@ export function slotAt({ raster: { rows, columns, expert }, looks }: Pick<MapCon
 }
 
 /** @param isFading choices that a what-if did not change are faded */
-export function makeContent(parts: Omit<MapContent, 'tilesFor'>, isFading: boolean): MapContent {
+export function makeContent(parts: Omit<MapContent, 'tilesFor' | 'cells'>, isFading: boolean): MapContent {
   const cells = cellsOf(parts.raster, toneAt(parts), isFading, parts.isOutdated);
   const made = new Map<string, readonly Tile[]>();
   return {
     ...parts,
+    cells,
     tilesFor: (step) => {
       const key = `${step.columns} ${step.rows}`;
       let tiles = made.get(key);

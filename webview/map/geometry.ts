@@ -78,25 +78,6 @@ export function fitted(size: Size, { columns, rows, gutters = ofTokens }: Extent
   return { width, height, token: 0, row: 0 };
 }
 
-/** For a picture of everything: large enough to be read, but no larger than a canvas may be. */
-export function wholeFrame(extent: Extent): Frame {
-  const room = 16_000;
-  const cell = {
-    width: Math.min(12, room / Math.max(1, extent.columns)),
-    height: Math.min(14, room / Math.max(1, extent.rows)),
-  };
-  const size = contentSize(cell, extent);
-  const frame = { width: Math.ceil(size.width) + 8, height: Math.ceil(size.height) + 8 };
-  const gutter = gutterOf(cell, extent);
-  // Chromium's limits, in device pixels: 32,767 per side and 2²⁸ in all.
-  const ratio = Math.min(
-    2,
-    32_000 / Math.max(frame.width, frame.height + 400),
-    Math.sqrt(2.4e8 / (frame.width * (frame.height + 400))),
-  );
-  return { ...frame, ratio, gutter, cell, scroll: { x: 0, y: 0 } };
-}
-
 /** Size of all cells, with the gutters at their left and above. */
 export function contentSize(cell: Size, extent: Extent): Size {
   const { left, top } = gutterOf(cell, extent);

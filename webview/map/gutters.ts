@@ -1,6 +1,7 @@
 /** Draws what is beside and above the cells: layers and kinds of modules, tokens or their numbers. */
 import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { labelFrom, xOf, yOf, type Frame, type Window } from './geometry.js';
+import { shortLabelOf } from '../look/looks.js';
 import type { Row } from './model.js';
 import { css, mix, type Theme } from '../look/theme.js';
 import type { RowLoad } from './loads.js';
@@ -93,6 +94,12 @@ export function gutters(context: Drawing, content: MapContent, frame: Frame, vie
 /** `3`; in an encoder-decoder `e3` and `d3`. */
 export function layerMark({ stack, layer }: Row): string {
   return `${stack?.[0] ?? ''}${layer}`;
+}
+
+/** What stands beside a row: its layer, with the kind of a module; or its expert. */
+export function rowMark(row: Row): string {
+  if (row.expert !== undefined) return shortLabelOf(row.parts.find((part) => part !== undefined)!.set, row.expert);
+  return row.module >= 0 ? `${layerMark(row)} ${row.kind}` : layerMark(row);
 }
 
 function lastOf(rows: readonly Row[], r: number): number {

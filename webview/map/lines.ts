@@ -11,6 +11,8 @@ export interface Lines {
   readonly end: Int32Array;
   /** [T] the row that a token begins in; −1 if it stands for no text. */
   readonly of: Int32Array;
+  /** [L] 1 for a row without text that can be seen. */
+  readonly blank: Uint8Array;
   /** [L] the row's line in the text, from 0, and where the row begins in the text, in UTF-16 code units. */
   readonly line: Int32Array;
   readonly start: Int32Array;
@@ -33,6 +35,7 @@ export function linesOf(sequence: Sequence): Lines | undefined {
     }
   });
   const count = line.length;
+  const blank = Uint8Array.from(start, (at, i) => (/\S/.test(text.slice(at, start[i + 1])) ? 0 : 1));
   const [first, end] = [new Int32Array(count).fill(-1), new Int32Array(count).fill(-1)];
   const of = new Int32Array(tokens.count).fill(-1);
   let row = 0;
@@ -44,5 +47,5 @@ export function linesOf(sequence: Sequence): Lines | undefined {
     if (first[row]! < 0) first[row] = t;
     end[row] = t + 1;
   }
-  return { count, first, end, of, line: Int32Array.from(line), start: Int32Array.from(start) };
+  return { count, first, end, of, blank, line: Int32Array.from(line), start: Int32Array.from(start) };
 }

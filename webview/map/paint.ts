@@ -1,6 +1,6 @@
 /** Draws a raster to a canvas. Cells are painted once into tiles, one pixel each; a frame then only scales what is in view. */
 import { shortLabelOf } from '../look/looks.js';
-import { colourOf, css, mix, type Theme } from '../look/theme.js';
+import { css, inkOver, mix, type Theme } from '../look/theme.js';
 import { stepFor } from './cells.js';
 import { sequencesOf } from './columns.js';
 import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
@@ -8,7 +8,7 @@ import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { gutters } from './gutters.js';
 import { divide, lineGutters, ofLines } from './lineGutters.js';
 import { turn, type Raster } from './model.js';
-import { slotAt, type Drawing, type MapContent } from './content.js';
+import { tint, type Drawing, type MapContent } from './content.js';
 import { drawTiles } from './tiles.js';
 
 export const extentOf = ({ rows, columns, isTurned }: Raster): Extent =>
@@ -66,7 +66,16 @@ function shortLabels(context: Drawing, content: MapContent, frame: Frame, view: 
   const { raster, theme } = content;
   const { rows, columns } = raster;
   const atlas = labelAtlas(theme, frame.cell, frame.ratio);
-  const slotOf = slotAt(content);
+  const inks = new Map<number, string>();
+  const inkAt = (at: number): string => {
+    const { tone, strength, stays } = content.cells;
+    if (stays[at]) return theme.foreground;
+    const level = Math.round(strength[at]! * 16);
+    const key = tone[at]! * 17 + level;
+    let ink = inks.get(key);
+    if (ink === undefined) inks.set(key, (ink = inkOver(tint(content, tone[at]!, level / 16))));
+    return ink;
+  };
   const sequenceOf = sequencesOf(columns);
   context.imageSmoothingEnabled = true;
   for (let down = view.r0; down < view.r1; down++) {
@@ -77,12 +86,11 @@ function shortLabels(context: Drawing, content: MapContent, frame: Frame, view: 
       const cell = row * columns.count + column;
       const e = raster.expert[cell]!;
       if (e < 0 || !set) continue;
-      const isStrong = raster.strength[cell]! > 0.45 && !content.isOutdated?.(column);
       const x = xOf(frame, across) + (frame.cell.width - atlas.width) / 2;
-      const ink = isStrong ? colourOf(slotOf(row, column), theme).ink : theme.foreground;
       const shortLabel = shortLabelOf(set, e);
-      if (frame.cell.width >= roomFor(shortLabel))
-        context.drawImage(atlas.of(shortLabel, ink), x, y, atlas.width, atlas.height);
+      if (frame.cell.width < roomFor(shortLabel)) continue;
+      const ink = inkAt(down * content.cells.columns + across);
+      context.drawImage(atlas.of(shortLabel, ink), x, y, atlas.width, atlas.height);
     }
   }
 }
@@ -96,7 +104,7 @@ interface Atlas {
 let atlasKept: { key: string; atlas: Atlas } | undefined;
 
 /** How wide a cell must be for a short label to be readable, in pixels. */
-const roomFor = (shortLabel: string): number => 6 * shortLabel.length + 3;
+const roomFor = (shortLabel: string): number => 6.5 * shortLabel.length + 4;
 
 function labelAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   const size = Math.min(12, cell.width - 3, cell.height - 3);

@@ -1,19 +1,20 @@
-/** The map with its legend, as SVG and PNG. */
+/** The map as it is seen, with its legend, as SVG and PNG. */
 import { range } from 'd3-array';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import { quiet } from '../../src/look/palette.js';
 import { shortLabelOf } from '../look/looks.js';
-import { expertName, plainName } from '../look/names.js';
+import { plainName } from '../look/names.js';
 import { t } from '../look/strings.js';
 import { colourOf, css, type Theme } from '../look/theme.js';
-import { sequencesOf, tokenAt } from './columns.js';
+import { tokenAt } from './columns.js';
 import { labelFrom, windowOf, xOf, yOf, type Frame, type Window } from './geometry.js';
-import { layerMark } from './gutters.js';
+import { rowMark } from './gutters.js';
 import { extentOf, paint } from './paint.js';
-import { tint, toneAt, type MapContent } from './content.js';
-import { turn, type Row } from './model.js';
+import { tint, type MapContent } from './content.js';
+import { turn } from './model.js';
 import { svg as s } from './svg.js';
-import { cellWords, columnName, differs, measureAt, rowName } from './words.js';
+import { faded } from './tiles.js';
+import { columnName, rowName, sayings } from './words.js';
 
 const pad = 8;
 /** The most characters shown of the tokens that a cell stands for. */
@@ -139,7 +140,7 @@ function besideRows({ raster, labels, theme }: MapContent, frame: Frame, view: W
     const y = yOf(frame, r) + frame.cell.height / 2;
     if (y - shown < 12) continue;
     shown = y;
-    const words = raster.isTurned ? labels[r]! : markOf(raster.rows[r]!);
+    const words = raster.isTurned ? labels[r]! : rowMark(raster.rows[r]!);
     const props = { 'text-anchor': 'end', 'dominant-baseline': 'central' };
     drawn.push(text(theme.faint, frame.gutter.left - 6, y, words, props));
   }
@@ -150,35 +151,13 @@ function aboveColumns({ raster, labels, theme }: MapContent, frame: Frame, view:
   if (frame.cell.width < labelFrom) return [];
   return range(view.c0, view.c1).map((c) => {
     const x = round(xOf(frame, c) + frame.cell.width / 2);
-    return text(theme.faint, 0, 0, raster.isTurned ? markOf(raster.rows[c]!) : labels[c]!, {
+    return text(theme.faint, 0, 0, raster.isTurned ? rowMark(raster.rows[c]!) : labels[c]!, {
       transform: `translate(${x} ${frame.gutter.top - 4}) rotate(-90)`,
       'dominant-baseline': 'central',
       'font-family': 'monospace',
       'font-size': 10,
     });
   });
-}
-
-const markOf = (row: Row): string =>
-  row.expert !== undefined
-    ? shortLabelOf(row.parts.find((part) => part !== undefined)!.set, row.expert)
-    : row.module >= 0
-      ? `${layerMark(row)} ${row.kind}`
-      : layerMark(row);
-
-/** The words for a cell, by its place on the screen, without the tokens that it stands for. */
-function sayings({ raster, hues }: MapContent): (down: number, across: number) => string {
-  const { rows, columns, expert, isTurned } = raster;
-  const sequenceOf = sequencesOf(columns);
-  return (down, across) => {
-    const { row, column } = turn(raster, { row: down, column: across });
-    if (isTurned) return cellWords(raster, { row, column });
-    const set = rows[row]!.parts[sequenceOf[column]!]?.set;
-    const e = expert[row * columns.count + column]!;
-    if (e < 0 || !set) return '';
-    if (raster.measured) return measureAt(raster, row * columns.count + column);
-    return hues ? differs(raster, { row, column }) : expertName(set, e, rows[row]!);
-  };
 }
 
 /** Names the tokens of adjacent columns in one text. */
@@ -189,16 +168,13 @@ function tokensFrom({ raster: { columns }, labels }: MapContent, from: number, e
   return end - from === 1 ? t('pictureToken', first, shown) : t('pictureTokens', first, first + end - from - 1, shown);
 }
 
-function colours(content: MapContent): (row: number, column: number) => string | undefined {
-  const { raster } = content;
-  const toneOf = toneAt(content);
+function colours(content: MapContent): (down: number, across: number) => string | undefined {
+  const { tone, strength, stays, columns } = content.cells;
   return (down, across) => {
-    const { row, column } = turn(raster, { row: down, column: across });
-    const cell = row * raster.columns.count + column;
-    if (raster.expert[cell]! < 0) return undefined;
+    const cell = down * columns + across;
+    if (tone[cell]! < quiet) return undefined;
     // In the same steps as on the canvas, so that neighbours can have the same colour.
-    const strength = Math.round(raster.strength[cell]! * 16) / 16;
-    return css(tint(content, toneOf(row, column), strength));
+    return css(tint(content, tone[cell]!, Math.round(strength[cell]! * 16) / 16, stays[cell] ? faded : 1));
   };
 }
 

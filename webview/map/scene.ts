@@ -118,13 +118,10 @@ export class GridScene {
     return this.isLines.value ? 'lineZoom' : 'zoom';
   }
 
-  /** All tokens of the trace, regardless of the map's form, its filter and where it is scrolled to. */
+  /** All of the text in the map's form, regardless of its filter and where it is scrolled to. */
   whole(): MapContent | undefined {
-    const [trace, tokens] = [this.trace.value, this.tokens.value];
-    if (!trace || !tokens) return undefined;
-    const rows = this.modulesFor(trace, initial.filter);
-    const raster = this.tokenRaster(trace, rows, tokens, initial.filter, this.measure.value);
-    return raster && this.contentFor(raster, this.labelsFor(tokens));
+    const raster = this.rasterFor(this.rowsFor(initial.filter), initial.filter);
+    return raster && this.contentFor(raster, this.labels.value);
   }
 
   private labelsFor(columns: Columns | undefined): string[] {

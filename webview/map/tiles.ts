@@ -9,7 +9,7 @@ const side = 4096;
 const levels = 16;
 
 /** How much of a colour is left where a what-if changed nothing. */
-const faded = 0.27;
+export const faded = 0.27;
 
 export interface Tile {
   readonly canvas: OffscreenCanvas;

@@ -23,7 +23,7 @@ export function Toolbar({ scene, act }: Props & { readonly act: (action: Action)
   const isComparing = store.other.trace.value !== undefined;
   const showsChange = scene.raster.value?.changed !== undefined;
   const isLines = scene.isLines.value;
-  const title = t(isLines ? 'gridLines' : scene.isFlat.value ? 'gridOwn' : 'grid');
+  const title = mapTitle(scene);
   return (
     <div class={classes('toolbar', (showsChange || isComparing) && 'full')} role="toolbar" aria-label={t('grid')}>
       <h2>{title}</h2>
@@ -68,6 +68,10 @@ const zooms = [
   { name: 'zoomRead', icon: 'letter', action: { do: 'read' } },
   { name: 'zoomFit', icon: 'fit', action: { do: 'fit' } },
 ] as const;
+
+export function mapTitle({ isLines, isFlat }: GridScene): string {
+  return t(isLines.value ? 'gridLines' : isFlat.value ? 'gridOwn' : 'grid');
+}
 
 /** Tokens across, or lines down. */
 function FormSwitch({ scene }: Props) {
@@ -199,18 +203,24 @@ function MaximiseTool() {
 
 export function GridCaption({ scene }: { readonly scene: GridScene }) {
   const trace = scene.trace.value;
-  if (!trace) return null;
+  return (
+    trace && (
+      <p class="caption" id="grid-caption">
+        {mapCaption(scene, trace)}
+      </p>
+    )
+  );
+}
+
+/** What a cell of the map is, and what its colour says. */
+export function mapCaption(scene: GridScene, trace: Trace): string {
   const isAll = scene.store.view.expanded.value === 'all' && !scene.isFlat.value;
   const rows = t(isAll ? 'gridCaptionModules' : 'gridCaptionLayers');
   const isLines = scene.isLines.value;
   const hasLayerExperts = scene.shownExperts.value?.layer && !scene.isChange.value && !scene.isByExpert.value;
   const caption = isLines ? lineCaption(scene, rows) : captionOf(trace, scene.raster.value, rows);
-  return (
-    <p class="caption" id="grid-caption">
-      {caption}
-      {hasLayerExperts && (isLines || !scene.measure.value) && ` ${t(isLines ? 'lineCaptionOwn' : 'gridCaptionOwn')}`}
-    </p>
-  );
+  const isOwn = hasLayerExperts && (isLines || !scene.measure.value);
+  return isOwn ? `${caption} ${t(isLines ? 'lineCaptionOwn' : 'gridCaptionOwn')}` : caption;
 }
 
 function lineCaption({ isByExpert, shownExperts, raster, margin }: GridScene, columns: string): string {

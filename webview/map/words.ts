@@ -5,9 +5,10 @@ import type { Trace } from '../../src/trace/model/trace.js';
 import { expertName, layerName, plainName, moduleName, tokenPlace } from '../look/names.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
-import { tokenAt } from './columns.js';
+import { sequencesOf, tokenAt } from './columns.js';
+import type { MapContent } from './content.js';
 import type { Place } from './geometry.js';
-import { cellAt, choicesAt, hidden, nothing, unknown, type Choice, type Raster, type Row } from './model.js';
+import { cellAt, choicesAt, hidden, nothing, turn, unknown, type Choice, type Raster, type Row } from './model.js';
 
 export function rowName(trace: Trace, row: Row): string {
   const set = row.parts.find((part) => part !== undefined)?.set;
@@ -80,6 +81,24 @@ export function lineCell(raster: Raster, at: Place, row: Row, part: SharedModule
 export function cellWords(raster: Raster, at: Place): string {
   const cell = cellAt(raster, at.column, at.row);
   return cell ? lineCell(raster, at, cell.row, cell.part) : '';
+}
+
+/** The words for a cell, by its place on the screen, without the tokens that it stands for. */
+export function sayings({
+  raster,
+  hues,
+}: Pick<MapContent, 'raster' | 'hues'>): (down: number, across: number) => string {
+  const { rows, columns, expert, isTurned } = raster;
+  const sequenceOf = sequencesOf(columns);
+  return (down, across) => {
+    const { row, column } = turn(raster, { row: down, column: across });
+    if (isTurned) return cellWords(raster, { row, column });
+    const set = rows[row]!.parts[sequenceOf[column]!]?.set;
+    const e = expert[row * columns.count + column]!;
+    if (e < 0 || !set) return '';
+    if (raster.measured) return measureAt(raster, row * columns.count + column);
+    return hues ? differs(raster, { row, column }) : expertName(set, e, rows[row]!);
+  };
 }
 
 /** Words for the screen reader. @param labels numbers of lines */

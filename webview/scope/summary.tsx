@@ -7,12 +7,12 @@ import type { Trace } from '../../src/trace/model/trace.js';
 import { isSmallSample } from '../../src/trace/figures/usage.js';
 import type { Interval } from '../../src/statistics/bootstrap.js';
 import { chanceLoad, load } from '../../src/statistics/load.js';
-import { Bars } from '../components/bars.js';
+import { Bars, barsPlot } from '../components/bars.js';
 import { useStore } from '../components/context.js';
 import { Figure, Part } from '../components/figure.js';
 import { rowsOf, Table } from '../components/table.js';
 import { plainName } from '../look/names.js';
-import { fixed, percent, signed, t } from '../look/strings.js';
+import { fixed, inPercent, percent, signed, t } from '../look/strings.js';
 import { once } from '../store/sums.js';
 import { scopeName } from './names.js';
 
@@ -69,23 +69,28 @@ const largest = (values: Float64Array) => sort(values.keys(), (e) => -Math.abs(v
 function Inside({ modules, found: { inside, outside, intervals }, name }: Told) {
   const store = useStore();
   const order = largest(inside.share);
+  const looks = store.main.looks.value(modules.set);
+  const isContrast = outside.choices > 0;
+  const list = order.slice(0, most).map((e) => ({
+    expert: e,
+    value: inside.share[e]!,
+    text: percent(inside.share[e]!),
+    reference: isContrast ? outside.share[e]! : inside.chance[e]!,
+    ...intervals[e],
+  }));
+  const compared = t(isContrast ? 'scopeRest' : 'chance');
   return (
     <Figure
       name="scopeUsage"
       title={t('scopeUsage', name)}
-      caption={t(outside.choices > 0 ? 'scopeUsageCaption' : 'usageCaption')}
+      caption={t(isContrast ? 'scopeUsageCaption' : 'usageCaption')}
+      plot={() => barsPlot(looks, list, inPercent(t('usage')), { reference: compared, interval: t('interval') })}
       chart={() => (
         <Bars
-          looks={store.main.looks.value(modules.set)}
+          looks={looks}
           least={0.1}
           press={(e) => store.setFilter({ experts: [modules.experts[e]!.id] })}
-          list={order.slice(0, most).map((e) => ({
-            expert: e,
-            value: inside.share[e]!,
-            text: percent(inside.share[e]!),
-            reference: outside.choices > 0 ? outside.share[e]! : inside.chance[e]!,
-            ...intervals[e],
-          }))}
+          list={list}
         />
       )}
       table={() =>
@@ -95,7 +100,7 @@ function Inside({ modules, found: { inside, outside, intervals }, name }: Told) 
             plainName(modules.set, e),
             percent(inside.share[e]!),
             range(intervals[e]!, percent),
-            outside.choices > 0 ? percent(outside.share[e]!) : '–',
+            isContrast ? percent(outside.share[e]!) : '–',
             percent(inside.chance[e]!),
           ]),
         )
@@ -107,28 +112,19 @@ function Inside({ modules, found: { inside, outside, intervals }, name }: Told) 
 function Change({ modules, found: { change, changeIntervals }, name }: Told) {
   const store = useStore();
   const order = largest(change);
+  const looks = store.main.looks.value(modules.set);
+  const list = order.slice(0, most).map((e) => {
+    const { low, high } = changeIntervals[e]!;
+    return { expert: e, value: change[e]!, text: points(change[e]!), low, high, weak: low <= 0 && high >= 0 };
+  });
+  const value = { title: t('scopeChange', name), unit: t('percentagePoints'), times: 100 };
   return (
     <Figure
       name="scopeChange"
       title={t('scopeChange', name)}
       caption={t('scopeChangeCaption')}
-      chart={() => (
-        <Bars
-          looks={store.main.looks.value(modules.set)}
-          least={0.02}
-          list={order.slice(0, most).map((e) => {
-            const { low, high } = changeIntervals[e]!;
-            return {
-              expert: e,
-              value: change[e]!,
-              text: points(change[e]!),
-              low,
-              high,
-              weak: low <= 0 && high >= 0,
-            };
-          })}
-        />
-      )}
+      plot={() => barsPlot(looks, list, value, { interval: t('interval') })}
+      chart={() => <Bars looks={looks} least={0.02} list={list} />}
       table={() =>
         rowsOf(
           [t('expert'), t('scopeDifference'), t('interval')],

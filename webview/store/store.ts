@@ -32,6 +32,7 @@ import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { rangeOfKey } from '../../src/trace/model/ranges.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
 import type { Partners, Background } from '../background/background.js';
+import type { Plot } from '../../src/paper/plot.js';
 import type { Lazy } from './lazy.js';
 import { SideSignals, type ViewSignals } from './side.js';
 import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
@@ -51,6 +52,9 @@ export interface Place {
   readonly token: number;
   readonly end?: number;
 }
+
+/** A figure that a person wants to save: the map, or one with a title, what its numbers are, and its data. */
+export type SavedFigure = 'map' | { readonly title: string; readonly says: string; readonly plot: Plot };
 
 export const nowhere: Place = { sequence: 0, token: -1 };
 
@@ -92,6 +96,8 @@ export class Store {
   });
   /** The tour is running, or starts once there is something to show. */
   readonly tour = signal(false);
+  /** What the dialog for saving is about; undefined: it is closed. */
+  readonly toSave = signal<SavedFigure | undefined>(undefined);
   readonly isTextFolded = computed(() => {
     const choice = this.view.textPane.value;
     return choice === 'auto' ? this.isTextVisible.value : choice === 'folded';

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { colourCount, contrast, expertStyle, letters, luminance, quiet, slotsOf } from '../../../src/look/palette.js';
+import {
+  colourCount,
+  contrast,
+  expertStyle,
+  inkOn,
+  letters,
+  luminance,
+  quiet,
+  slotsOf,
+  weakest,
+} from '../../../src/look/palette.js';
 
 const all = Array.from({ length: colourCount }, (_, i) => expertStyle(i));
 
@@ -29,13 +39,13 @@ const vision: Record<string, Rgb[]> = {
   ],
 };
 
-function linear(hex: string): Rgb {
-  return [1, 3, 5].map((at) => {
-    const c = parseInt(hex.slice(at, at + 2), 16) / 255;
-    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  }) as Rgb;
+const channels = (hex: string): Rgb => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)) as Rgb;
+
+function linear(rgb: Rgb): Rgb {
+  return rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4)) as Rgb;
 }
 
+/** B. Ottosson 2020, https://bottosson.github.io/posts/oklab/ */
 function oklab([r, g, b]: Rgb): Rgb {
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
@@ -47,9 +57,26 @@ function oklab([r, g, b]: Rgb): Rgb {
   ];
 }
 
-function seen(hex: string, matrix: Rgb[]): Rgb {
-  const rgb = linear(hex);
+function seen(colour: Rgb, matrix: Rgb[]): Rgb {
+  const rgb = linear(colour);
   return oklab(matrix.map((row) => Math.max(0, row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2])) as Rgb);
+}
+
+const backgrounds = { dark: '#1f1f1f', light: '#ffffff' } as const;
+const texts = { dark: ['#cccccc'], light: ['#3b3b3b', '#000000'] } as const;
+
+/** A fill as a cell with this strength has it. */
+function drawn(fill: string, theme: 'dark' | 'light', strength: number): Rgb {
+  const [back, front] = [channels(backgrounds[theme]), channels(fill)];
+  const share = weakest + (1 - weakest) * strength;
+  return back.map((c, i) => c + (front[i]! - c) * share) as Rgb;
+}
+
+const apart = (a: Rgb, b: Rgb) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+
+/** The least distance between any two. */
+function closest(points: readonly Rgb[]): number {
+  return Math.min(...points.flatMap((a, i) => points.slice(i + 1).map((b) => apart(a, b))));
 }
 
 describe('expert colours', () => {
@@ -68,15 +95,37 @@ describe('expert colours', () => {
     }
   });
 
-  it.each(Object.entries(vision))('differ under %s', (_, matrix) => {
+  // A difference of 0.02 in OKLab is just noticeable.
+  it.each(Object.entries(vision))('are told apart under %s, at full strength and at the weakest', (name, matrix) => {
     for (const theme of ['dark', 'light'] as const) {
-      const points = all.map((style) => seen(style[theme].fill, matrix));
-      points.forEach((a, i) =>
-        points.slice(i + 1).forEach((b) => {
-          expect(Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])).toBeGreaterThan(0.06);
-        }),
-      );
+      const at = (strength: number) => all.map((style) => seen(drawn(style[theme].fill, theme, strength), matrix));
+      const first = (strength: number) => closest(at(strength).slice(0, 12));
+      expect(first(1), `${theme}, first twelve`).toBeGreaterThan(name === 'normal' ? 0.12 : 0.08);
+      expect(first(0), `${theme}, first twelve, weakest`).toBeGreaterThan(name === 'normal' ? 0.08 : 0.05);
+      expect(closest(at(1)), `${theme}, all`).toBeGreaterThan(0.05);
+      expect(closest(at(0)), `${theme}, all, weakest`).toBeGreaterThan(0.03);
     }
+  });
+
+  it('are not taken for text or background', () => {
+    for (const theme of ['dark', 'light'] as const)
+      for (const other of [backgrounds[theme], ...texts[theme]])
+        for (const style of all)
+          expect(
+            apart(seen(channels(style[theme].fill), identity), seen(channels(other), identity)),
+            `${theme} ${style[theme].fill} ${other}`,
+          ).toBeGreaterThan(0.12);
+  });
+
+  it('have text that can be read at every strength', () => {
+    for (const theme of ['dark', 'light'] as const)
+      for (const style of all)
+        for (const strength of [0, 0.25, 0.5, 0.75, 1]) {
+          const cell = `#${drawn(style[theme].fill, theme, strength)
+            .map((c) => Math.round(c).toString(16).padStart(2, '0'))
+            .join('')}`;
+          expect(contrast(cell, inkOn(cell))).toBeGreaterThanOrEqual(4.5);
+        }
   });
 
   it('come with a letter for each expert, however many there are', () => {

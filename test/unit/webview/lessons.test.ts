@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { figureWords } from '../../../src/words/figureWords.js';
 import { lessonWords } from '../../../src/words/lessonWords.js';
 import { words } from '../../../src/words/words.js';
 import { colourings, overlays } from '../../../src/trace/figures/colouring.js';
@@ -47,15 +48,19 @@ test('the letters that are explained are those that occur', () => {
   expect(lettersOf(numbers.kl)).toEqual([]);
 });
 
-test('no key is in both tables of words', () => {
-  expect(Object.keys(lessonWords).filter((key) => Object.hasOwn(words, key))).toEqual([]);
+test('no key is in two tables of words', () => {
+  const keys = [words, lessonWords, figureWords].flatMap((table) => Object.keys(table));
+  expect(keys.filter((key, i) => keys.indexOf(key) !== i)).toEqual([]);
 });
 
-test('all words that load late are used', () => {
-  const late = ['lessons', 'tour'].flatMap((folder) =>
+test.each([
+  [lessonWords, ['lessons', 'tour']],
+  [figureWords, ['figures']],
+] as const)('all words that load late are used', (table, folders) => {
+  const late = folders.flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => readFileSync(join(root, folder, name), 'utf8')),
   );
-  expect(Object.keys(lessonWords).filter((key) => !late.some((text) => text.includes(`'${key}'`)))).toEqual([]);
+  expect(Object.keys(table).filter((key) => !late.some((text) => text.includes(`'${key}'`)))).toEqual([]);
 });
 
 const window = { width: 720, height: 680 };

@@ -60,6 +60,16 @@ describe('a line’s cell', () => {
     expect([...lines.strength.subarray(0, 5)].map((x) => Math.round(x * 100))).toEqual([67, 100, 50, 0, 67]);
   });
 
+  test('is drawn as weak as can be in a line without text, whose only token has all the share there is', () => {
+    const made = raster();
+    made.expert.set([4, 2, 3, 3, 1, 0, 4, 2, 2, 1]);
+    const lines = byLines(made, columns);
+    const { strength, columns: across } = cellsOf(lines, () => 0, false);
+    // Turned: a row per line.
+    expect([0, 1, 2].map((l) => Math.round(strength[l * across]! * 100))).toEqual([67, 0, 50]);
+    expect(Math.round(lines.strength[1]! * 100)).toBe(100);
+  });
+
   test('leaves out what is unknown; that tokens are hidden or have no leader is shown if nothing else is', () => {
     const made = raster();
     made.expert.set([4, hidden, 3, nothing, nothing, unknown, hidden]);

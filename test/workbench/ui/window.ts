@@ -153,8 +153,15 @@ export class Window {
 
   /** Saves from the page's menu through VS Code's own dialog to the disk. @param file in the open folder, as the dialog names it */
   async save(item: string, file: string): Promise<Buffer> {
-    await this.openMenu();
-    await this.panel.getByRole('menuitem', { name: item }).click();
+    return this.saveBy(async () => {
+      await this.openMenu();
+      await this.panel.getByRole('menuitem', { name: item }).click();
+    }, file);
+  }
+
+  /** The same for anything that asks for a file. */
+  async saveBy(ask: () => Promise<void>, file: string): Promise<Buffer> {
+    await ask();
     await this.input.waitFor();
     await expect.poll(() => this.input.inputValue()).toContain(path.basename(file));
     await this.input.press('Enter');

@@ -8,13 +8,13 @@ import type { Sequence } from '../../../src/trace/model/trace.js';
 import type { Strategy, StrategyOffer } from '../../../src/strategies/strategy.js';
 import type { Store } from '../../store/store.js';
 import { reasonAgainst } from '../../store/reasons.js';
-import { Bars } from '../../components/bars.js';
+import { Bars, barsPlot } from '../../components/bars.js';
 import { Button, Select } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
 import { rowsOf } from '../../components/table.js';
-import { fixed, percent, signed, t } from '../../look/strings.js';
+import { fixed, inPercent, percent, signed, t } from '../../look/strings.js';
 import { scopeCode } from '../../scope/load.js';
 import { LogProb } from '../shared/logProb.js';
 import { sideName } from '../../store/sides.js';
@@ -123,6 +123,13 @@ function ByLayer({ found: { all, byLayer, layers } }: { readonly found: Differen
       name="compareByLayer"
       title={t('compareByLayer')}
       caption={t('compareByLayerCaption')}
+      plot={() => ({
+        kind: 'lines',
+        x: { title: t('layerHead'), first: layers[0]?.layer ?? 0 },
+        y: { ...inPercent(t('compareTopKOverlap')), high: 1 },
+        series: [{ name: t('compareTopKOverlap'), values: shares }],
+        reference: { name: t('chance'), value: all.chanceTopKOverlap },
+      })}
       chart={() => (
         <Lines
           list={[{ values: shares, class: 'main' }]}
@@ -150,17 +157,13 @@ function UsageFigure({ usage: { experts, change } }: { readonly usage: NonNullab
   if (!shownExperts) return null;
   const looks = store.main.looks.value(shownExperts.set);
   const known = experts.map((_, e) => e).filter((e) => e < shownExperts.set.experts.length);
+  const list = known.map((e) => ({ expert: e, value: change[e]!, text: signed(change[e]! * 100, 1) }));
   return (
     <Figure
       name="compareUsage"
       title={t('compareUsage')}
-      chart={() => (
-        <Bars
-          looks={looks}
-          least={0.02}
-          list={known.map((e) => ({ expert: e, value: change[e]!, text: signed(change[e]! * 100, 1) }))}
-        />
-      )}
+      plot={() => barsPlot(looks, list, { title: t('compareUsage'), unit: t('percentagePoints'), times: 100 })}
+      chart={() => <Bars looks={looks} least={0.02} list={list} />}
       table={() =>
         rowsOf(
           [t('expert'), t('compareUsage')],

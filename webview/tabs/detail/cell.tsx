@@ -5,7 +5,7 @@ import { certaintyAt, distribution } from '../../../src/trace/figures/distributi
 import { scoreName } from '../../../src/trace/text/label.js';
 import { forcedAt, selectionScores } from '../../../src/trace/model/selection.js';
 import type { ExpertSet, Trace } from '../../../src/trace/model/trace.js';
-import { Bars } from '../../components/bars.js';
+import { Bars, barsPlot } from '../../components/bars.js';
 import { Button } from '../../components/controls.js';
 import { inability } from '../../store/reasons.js';
 import { useStore } from '../../components/context.js';
@@ -139,24 +139,22 @@ function Scores({ trace, module, token, looks }: Props) {
   const order = sort(known, (e) => -scores[e]!);
   const best = order.find((e) => scores[e]! > -Infinity);
   const shown = order.length > most ? order.slice(0, most) : order;
+  const list = shown.map((e) => {
+    const isFinite = Number.isFinite(scores[e]!);
+    return {
+      expert: e,
+      value: isFinite ? scores[e]! : 0,
+      text: isFinite ? fixed(scores[e]!) : '−∞',
+      weak: !chosen.includes(e),
+      ...(chosen.includes(e) && { mark: `✓ ${rows.weight ? fixed(weightOf(e)) : ''}` }),
+    };
+  });
   const figure = {
     title: t(`${name}OfAll`),
     caption: order.length > shown.length ? t('bestExperts', shown.length, order.length) : undefined,
+    plot: () => barsPlot(looks(rows.set), list, { title: t(name) }),
     chart: () => (
-      <Bars
-        looks={looks(rows.set)}
-        least={best === undefined ? 1 : Math.max(0, scores[best]!)}
-        list={shown.map((e) => {
-          const isFinite = Number.isFinite(scores[e]!);
-          return {
-            expert: e,
-            value: isFinite ? scores[e]! : 0,
-            text: isFinite ? fixed(scores[e]!) : '−∞',
-            weak: !chosen.includes(e),
-            ...(chosen.includes(e) && { mark: `✓ ${rows.weight ? fixed(weightOf(e)) : ''}` }),
-          };
-        })}
-      />
+      <Bars looks={looks(rows.set)} least={best === undefined ? 1 : Math.max(0, scores[best]!)} list={list} />
     ),
     table: () => ({
       head: [t('expert'), t(name), t('share'), t('weight')],

@@ -11,7 +11,7 @@ import { tokenLabel, visible } from '../../../src/trace/text/label.js';
 import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import { measureOf } from '../../../src/trace/figures/measure.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import { Bars } from '../../components/bars.js';
+import { Bars, barsPlot } from '../../components/bars.js';
 import { Button, classes } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Badge, ExpertLabel } from '../../components/expert.js';
@@ -20,9 +20,9 @@ import { rowsOf } from '../../components/table.js';
 import { choicesAt, type Choice } from '../../map/model.js';
 import { layerKey } from '../../../src/trace/model/shownExperts.js';
 import { layerOf } from '../../../src/trace/model/shownExperts.js';
-import { classOf } from '../../look/looks.js';
+import { classOf, named } from '../../look/looks.js';
 import { expertName, layerName, plainName, moduleName, tokenPlace } from '../../look/names.js';
-import { fixed, kindName, percent, t } from '../../look/strings.js';
+import { fixed, inPercent, kindName, percent, t } from '../../look/strings.js';
 import { CellDetail } from './cell.js';
 import { UsageFigure } from '../shared/usage.js';
 
@@ -186,6 +186,12 @@ function Shares({
         ? t('detailLayer', count, String(layer.layer), name, percent(shares[first]!))
         : t('detailToken', count, name, percent(shares[first]!));
   const title = t(isWeighed ? 'shareOfWeight' : 'shareOfChoices');
+  const list = order.map((e) => ({
+    expert: e,
+    value: shares[e]!,
+    text: percent(shares[e]!),
+    reference: 1 / modules.experts.length,
+  }));
   return (
     <>
       <p class="sentence">{sentence}</p>
@@ -193,18 +199,8 @@ function Shares({
         <Figure
           name="shares"
           title={title}
-          chart={() => (
-            <Bars
-              looks={looks}
-              least={0.3}
-              list={order.map((e) => ({
-                expert: e,
-                value: shares[e]!,
-                text: percent(shares[e]!),
-                reference: 1 / modules.experts.length,
-              }))}
-            />
-          )}
+          plot={() => barsPlot(looks, list, inPercent(title), { reference: t('chance') })}
+          chart={() => <Bars looks={looks} least={0.3} list={list} />}
           table={() =>
             rowsOf(
               [t('expert'), title],
@@ -235,6 +231,16 @@ function ByLayer(at: At) {
     <Figure
       name="layers"
       title={t(isWeighed ? 'byLayer' : 'byLayerFirst')}
+      plot={() => ({
+        kind: 'bars',
+        of: t('layerHead'),
+        value: inPercent(t('share')),
+        bars: rungs.flatMap(({ layer, part, first }) => {
+          if (!part || !first) return [];
+          const of = named(looks(part.set), first.expert, `${layerName(layer)}, ${plainName(part.set, first.expert)}`);
+          return [{ of, value: first.weight ?? 1 }];
+        }),
+      })}
       chart={() => (
         <div class={classes('ladder', isNumbered && 'numbered')}>
           {rungs.map(({ layer, part, first }) => (

@@ -29,7 +29,7 @@ export function LensView() {
         </h2>
         <span class="faint">{tokenPlace(trace.sequences, last, token)}</span>
       </header>
-      <Part name="lens" title={t('lensTitle')}>
+      <Part name="lens" title={t('lensTitle')} says={t('lensCaption')} {...(found ? {} : { plot: null })}>
         {found ? (
           <Found lens={found} trace={trace} />
         ) : (

@@ -163,17 +163,25 @@ function Overall({ now, before, sequence, token }: Runs & { readonly sequence: n
   const store = useStore();
   const probability = (logProb: Float32Array | undefined) => Array.from(logProb ?? [], (x) => Math.exp(x));
   const earlier = before?.logProb;
+  const [is, was] = [probability(now.logProb), probability(earlier)];
   return (
     <Figure
       name="surprise"
       title={t('surprise')}
       caption={`${t('surpriseCaption')}${before ? ` ${t('surpriseBefore')}` : ''}`}
+      hint={t('clickToken')}
+      plot={() => ({
+        kind: 'lines',
+        x: { title: t('tokenHead'), first: 1 },
+        y: { title: t('probability'), high: 1 },
+        series: [
+          { name: t('probability'), values: is },
+          ...(before ? [{ name: t('probabilityBefore'), values: was, isOld: true }] : []),
+        ],
+      })}
       chart={() => (
         <Lines
-          list={[
-            ...(before ? [{ values: probability(earlier), class: 'old' }] : []),
-            { values: probability(now.logProb), class: 'main' },
-          ]}
+          list={[...(before ? [{ values: was, class: 'old' }] : []), { values: is, class: 'main' }]}
           first={1}
           selected={token}
           press={(i) => store.select({ sequence, token: i })}

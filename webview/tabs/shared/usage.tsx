@@ -3,11 +3,11 @@ import { sort } from 'd3-array';
 import type { SharedModules } from '../../../src/trace/model/access.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import type { Interval } from '../../../src/statistics/bootstrap.js';
-import { Bars } from '../../components/bars.js';
+import { Bars, barsPlot } from '../../components/bars.js';
 import { useStore } from '../../components/context.js';
 import { Figure } from '../../components/figure.js';
 import { plainName } from '../../look/names.js';
-import { percent, t, whole } from '../../look/strings.js';
+import { inPercent, percent, t, whole } from '../../look/strings.js';
 import { intervalsOf, usageOf } from '../../store/sums.js';
 
 /** Nobody reads more bars than this; the table has everything. */
@@ -25,6 +25,13 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
   // If each layer has its own experts, people want to see the next layer rather than all of this one.
   const some = modules.set.scope === 'pool' ? most : mostOfLayer;
   const shown = order.length > most ? order.slice(0, some) : order;
+  const list = shown.map((e) => ({
+    expert: e,
+    value: usage.share[e]!,
+    text: percent(usage.share[e]!),
+    reference: usage.chance[e]!,
+    ...intervals?.[e],
+  }));
   return (
     <Figure
       name="usage"
@@ -32,18 +39,13 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
       caption={
         order.length > shown.length ? `${t('usageCaption')} ${t('usageMost', some, order.length)}` : t('usageCaption')
       }
+      plot={() => barsPlot(looks, list, inPercent(t('usage')), { reference: t('chance'), interval: t('interval') })}
       chart={() => (
         <Bars
           looks={looks}
           least={0.1}
           press={(e) => store.setFilter({ experts: [modules.experts[e]!.id] })}
-          list={shown.map((e) => ({
-            expert: e,
-            value: usage.share[e]!,
-            text: percent(usage.share[e]!),
-            reference: usage.chance[e]!,
-            ...intervals?.[e],
-          }))}
+          list={list}
         />
       )}
       table={() => ({

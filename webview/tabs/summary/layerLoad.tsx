@@ -27,15 +27,24 @@ export function LayersLoad({
   const loads = usageByLayerOf(trace, sequence).map(
     (usage) => usage && { ...load(usage.share), of: usage.share.length },
   );
+  const first = layers[0]?.layer ?? 0;
+  const values = loads.map((one) => one?.entropyRatio ?? NaN);
   return (
     <Figure
       name="loadByLayer"
       title={t('loadByLayer')}
       caption={t('loadByLayerCaption')}
+      hint={t('clickLayer')}
+      plot={() => ({
+        kind: 'lines',
+        x: { title: t('layerHead'), first },
+        y: { title: t('loadEntropy'), high: 1 },
+        series: [{ name: t('loadEntropy'), values }],
+      })}
       chart={() => (
         <Lines
-          list={[{ values: loads.map((one) => one?.entropyRatio ?? NaN), class: 'main' }]}
-          first={layers[0]?.layer ?? 0}
+          list={[{ values, class: 'main' }]}
+          first={first}
           selected={keys.indexOf(layerKey(layer))}
           press={(i) => store.lookAtLayer(keys[i]!)}
         />

@@ -10,13 +10,13 @@ import { Button, Select } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Badge } from '../../components/expert.js';
 import { Figure, Part } from '../../components/figure.js';
-import { Heat } from '../../components/heat.js';
+import { Heat, heatPlot } from '../../components/heat.js';
 import { Lines } from '../../components/lines.js';
 import { rowsOf } from '../../components/table.js';
 import { scopeCode } from '../../scope/load.js';
 import type { Looks } from '../../look/looks.js';
 import { layerName, plainName } from '../../look/names.js';
-import { fixed, percent, t, whole } from '../../look/strings.js';
+import { fixed, inPercent, percent, t, whole } from '../../look/strings.js';
 import { most, UsageFigure } from '../shared/usage.js';
 import { LayersLoad } from './layerLoad.js';
 import { entropyOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from '../../store/sums.js';
@@ -119,14 +119,14 @@ function LayersFigure({ trace, modules, sequence }: Props & { readonly sequence:
   const layers = layersOf(trace, { sequence });
   const shares = usageByLayerOf(trace, sequence).map((usage) => usage?.share ?? []);
   const names = layers.map(({ stack, layer }) => `${stack?.[0] ?? ''}${layer}`);
+  const heat = { values: shares, rowLabels: names, looks };
   return (
     <Figure
       name="usageByLayer"
       title={t('usageByLayer')}
       caption={t('usageByLayerCaption')}
-      chart={() => (
-        <Heat values={shares} rowLabels={names} looks={looks} text={percent} cellHeight={layers.length > 12 ? 9 : 14} />
-      )}
+      plot={() => heatPlot(heat, inPercent(t('usage')))}
+      chart={() => <Heat {...heat} text={percent} cellHeight={layers.length > 12 ? 9 : 14} />}
       table={() => ({
         head: [t('layerHead'), ...modules.experts.map((_, e) => plainName(modules.set, e))],
         count: layers.length,
@@ -146,12 +146,20 @@ function EntropyFigure({
   readonly entropy: Float32Array;
 }) {
   const layers = layersOf(trace, { sequence });
+  const first = layers[0]?.layer ?? 0;
   return (
     <Figure
       name="entropy"
       title={t('entropyTitle')}
       caption={t('entropyCaption')}
-      chart={() => <Lines list={[{ values: entropy, class: 'main' }]} reference={1} first={layers[0]?.layer ?? 0} />}
+      plot={() => ({
+        kind: 'lines',
+        x: { title: t('layerHead'), first },
+        y: { title: t('entropy'), high: 1 },
+        series: [{ name: t('entropy'), values: entropy }],
+        reference: { name: t('chance'), value: 1 },
+      })}
+      chart={() => <Lines list={[{ values: entropy, class: 'main' }]} reference={1} first={first} />}
       table={() =>
         rowsOf(
           [t('layerHead'), t('entropy')],
@@ -172,6 +180,7 @@ function TogetherFigure({ trace, modules }: Props) {
     Float64Array.from({ length: n }, (_, b) => (a === b ? NaN : share[a * n + b]!)),
   );
   const names = modules.experts.map((_, e) => plainName(modules.set, e));
+  const heat = { values: rows, rowLabels: names, looks, rowExperts: true };
   const isMany = n > most;
   const pairs = isMany ? pairsOf(together) : [];
   return (
@@ -179,10 +188,11 @@ function TogetherFigure({ trace, modules }: Props) {
       name="coactivation"
       title={t('coactivation')}
       caption={t('coactivationCaption', percent(chance))}
+      plot={() => heatPlot(heat, inPercent(t('coactivation')))}
       chart={() => (
         <>
           {isMany && <Pairs looks={looks} pairs={pairs.slice(0, mostPairs)} />}
-          <Heat values={rows} rowLabels={names} looks={looks} text={percent} cellHeight={14} rowExperts />
+          <Heat {...heat} text={percent} cellHeight={14} />
         </>
       )}
       table={() =>
@@ -227,6 +237,7 @@ function AttractedFigure({ trace, modules, sequence }: Props & { readonly sequen
   const wanted = store.view.attracted.value;
   const expert = modules.experts[wanted] ? wanted : busiest;
   const list = mostAttracted(vocabulary, expert);
+  const caption = t('attractedCaption', leastOccurrences, percent(vocabulary.chance));
   const { ids, text: texts } = trace.sequences[sequence]!.tokens;
   const firstOf = (id: number | undefined, text: string): number =>
     id === undefined || !ids ? (texts?.indexOf(text) ?? -1) : ids.indexOf(id);
@@ -234,6 +245,8 @@ function AttractedFigure({ trace, modules, sequence }: Props & { readonly sequen
     <Part
       name="attracted"
       title={t('attracted')}
+      says={caption}
+      {...(list.length === 0 ? { plot: null } : {})}
       control={
         <Select
           label={t('attractedOf')}
@@ -244,7 +257,7 @@ function AttractedFigure({ trace, modules, sequence }: Props & { readonly sequen
         />
       }
     >
-      <p class="caption">{t('attractedCaption', leastOccurrences, percent(vocabulary.chance))}</p>
+      <p class="caption">{caption}</p>
       {list.length === 0 ? (
         <p class="hint">{t('attractedNone')}</p>
       ) : (

@@ -5,7 +5,8 @@ import type { Attribution as Found } from '../../../src/requests/api.js';
 import { tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
-import { Bars, type Bar } from '../../components/bars.js';
+import type { Store } from '../../store/store.js';
+import { Bars, barsPlot, type Bar } from '../../components/bars.js';
 import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Badge } from '../../components/expert.js';
@@ -21,10 +22,13 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
   const store = useStore();
   const found = store.main.attribution.value;
   const reason = reasonAgainst(store, 'attribute');
+  const sums = found && shownTotals(trace, found, store);
   return (
     <Part
       name="attribution"
       title={t('attributeTitle')}
+      says={t('attributeTotals')}
+      plot={sums?.[0] ? () => barsPlot(sums[0]!.looks, sums, { title: t('attributeChange'), unit: 'nats' }) : null}
       control={
         <Button press={() => store.send({ type: 'attribute' })} reason={reason} data-focus="attribute">
           {t('attribute')}
@@ -32,8 +36,8 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
       }
     >
       {/* The header shows the progress, with the button that stops it. */}
-      {found ? (
-        <AttributionFigures trace={trace} found={found} />
+      {found && sums ? (
+        <AttributionFigures trace={trace} found={found} sums={sums} />
       ) : (
         <p class="caption">{reason ?? t('attributeHow')}</p>
       )}
@@ -41,13 +45,21 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
   );
 }
 
-function AttributionFigures({ trace, found }: { readonly trace: Trace; readonly found: Found }) {
+function AttributionFigures({
+  trace,
+  found,
+  sums,
+}: {
+  readonly trace: Trace;
+  readonly found: Found;
+  readonly sums: readonly (Bar & Placed)[];
+}) {
   const store = useStore();
   const page = useSignal(0);
   const { experts, change, of } = found;
   const places = placesOf(trace, experts, store.main.looks.value);
   const attributed = attributionIn(found);
-  const isMany = experts.length > most && places[0]?.looks.set.scope === 'layer';
+  const isMany = areMany(places);
   // An input has no predictions.
   const index = trace.sequences.length - 1;
   const sequence = trace.sequences[index]!;
@@ -81,8 +93,6 @@ function AttributionFigures({ trace, found }: { readonly trace: Trace; readonly 
         : Array.from(own, (x, e) => <HeatText key={e} value={x} share={Math.abs(x) / largest} text={fixed(x)} />)),
     ];
   };
-  const all = totalBars(places, attributed.totals);
-  const sums = isMany ? all.slice(0, most) : all;
   return (
     <>
       {of !== undefined && of > N && <p class="notice">{t('attributePart', N, of)}</p>}
@@ -115,6 +125,16 @@ function AttributionFigures({ trace, found }: { readonly trace: Trace; readonly 
 
 /** With more experts than this, over many layers, a token's row names one expert instead of having a column for each. */
 const most = 24;
+
+function areMany(places: readonly (Placed | undefined)[]): boolean {
+  return places.length > most && places[0]?.looks.set.scope === 'layer';
+}
+
+function shownTotals(trace: Trace, found: Found, store: Store): (Bar & Placed)[] {
+  const places = placesOf(trace, found.experts, store.main.looks.value);
+  const all = totalBars(places, attributionIn(found).totals);
+  return areMany(places) ? all.slice(0, most) : all;
+}
 
 /** Each expert's attribution over the whole text; those whose knock-out costs most come first. */
 function totalBars(places: readonly (Placed | undefined)[], totals: Float64Array): (Bar & Placed)[] {

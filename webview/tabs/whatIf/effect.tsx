@@ -7,7 +7,7 @@ import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
 import { rowsOf } from '../../components/table.js';
-import { percent, small, t } from '../../look/strings.js';
+import { inPercent, percent, small, t } from '../../look/strings.js';
 import { LogProb } from '../shared/logProb.js';
 
 export function Effect({ trace }: { readonly trace: Trace }) {
@@ -20,7 +20,7 @@ export function Effect({ trace }: { readonly trace: Trace }) {
       : undefined;
   const isSame = found?.all.flipped === 0;
   return (
-    <Part name="effect" title={t('effect')}>
+    <Part name="effect" title={t('effect')} {...(!found || isSame ? { plot: null } : {})}>
       {!found && <p class="hint">{t('effectWaiting')}</p>}
       {isSame && <p class="hint">{t('effectNone')}</p>}
       {found && !isSame && before.value && <EffectNumbers before={before.value} after={trace} found={found} />}
@@ -43,6 +43,7 @@ function EffectNumbers({
   const first = layers.find((_, i) => byLayer[i]!.flipped > 0);
   const kl = meanOf(predictions);
   const { direct, downstream } = consequences(before, after, found);
+  const high = Math.max(0.05, ...direct, ...downstream);
   return (
     <>
       {after.sequences.length > 1 && <p class="caption">{t('ofSequence', t(after.sequences[wanted]!.role))}</p>}
@@ -62,13 +63,22 @@ function EffectNumbers({
         name="effectByLayer"
         title={t('effectByLayer')}
         caption={t('effectByLayerCaption')}
+        plot={() => ({
+          kind: 'lines',
+          x: { title: t('layerHead'), first: layers[0]?.layer ?? 0 },
+          y: { ...inPercent(t('effectChoices')), high },
+          series: [
+            { name: t('effectDirect'), values: direct },
+            { name: t('effectDownstream'), values: downstream, isOld: true },
+          ],
+        })}
         chart={() => (
           <Lines
             list={[
               { values: downstream, class: 'old' },
               { values: direct, class: 'main' },
             ]}
-            high={Math.max(0.05, ...direct, ...downstream)}
+            high={high}
             first={layers[0]?.layer ?? 0}
           />
         )}

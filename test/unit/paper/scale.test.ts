@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { scaleOf } from '../../../webview/components/scale.js';
+import { scaleOf } from '../../../src/paper/scale.js';
 
 test('goes linearly from one end to the other, and back', () => {
   const y = scaleOf([0, 4], [90, 10]);

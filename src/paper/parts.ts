@@ -1,0 +1,151 @@
+/** What several kinds of figures have: axes, and legends that take as many lines as they need. */
+import { quiet } from '../look/palette.js';
+import type { Look } from './look.js';
+import { widthOf } from './metrics.js';
+import type { Named, Quantity } from './plot.js';
+import { scaleOf, type Scale } from './scale.js';
+import { cut, lineHeight, type Sheet, toMiddle } from './sheet.js';
+
+/** Room for an axis below: ticks, numbers and a title. */
+export const axisHeight = 2 * lineHeight + 4;
+/** Side of a swatch that has no letters. */
+const swatch = 8;
+
+/** `−0.5`, with as many decimals as it takes to tell the ticks apart. */
+export function tickText(value: number, digits: number): string {
+  const text = value.toFixed(digits).replace('-', '−');
+  return /^−[0.]+$/.test(text) ? text.slice(1) : text;
+}
+
+/** An axis below, in the quantity's unit. */
+export function axisBelow(sheet: Sheet, look: Look, scale: Scale, y: number, title: string, count = 5): void {
+  const [from, to] = scale.range;
+  sheet.line([from, y, to, y], look.line);
+  const digits = scale.digits(count);
+  for (const at of scale.ticks(count)) {
+    const x = scale.at(at);
+    sheet.line([x, y, x, y + 2.5], look.line);
+    sheet.text(tickText(at, digits), x, y + 10, look.ink, { anchor: 'middle' });
+  }
+  sheet.text(cut(title, to - from + 40), (from + to) / 2, y + 10 + lineHeight, look.ink, { anchor: 'middle' });
+}
+
+/** How wide the numbers of an axis at the left are. */
+export function widthAtLeft(scale: Scale, count: number): number {
+  const digits = scale.digits(count);
+  return Math.max(...scale.ticks(count).map((at) => widthOf(tickText(at, digits))));
+}
+
+/** An axis at the left; its title reads upwards at the edge of the sheet. */
+export function axisAtLeft(sheet: Sheet, look: Look, scale: Scale, x: number, title: string, count = 5): void {
+  const [bottom, top] = scale.range;
+  sheet.line([x, bottom, x, top], look.line);
+  const digits = scale.digits(count);
+  for (const at of scale.ticks(count)) {
+    const y = scale.at(at);
+    sheet.line([x - 2.5, y, x, y], look.line);
+    sheet.text(tickText(at, digits), x - 4, y + toMiddle, look.ink, { anchor: 'end' });
+  }
+  turnedTitle(sheet, look, title, (bottom + top) / 2);
+}
+
+/** Reads upwards at the edge of the sheet. */
+export function turnedTitle(sheet: Sheet, look: Look, title: string, middle: number): void {
+  sheet.text(title, 7, middle, look.ink, { anchor: 'middle', isTurned: true });
+}
+
+/** A scale in the unit of a quantity. */
+export function scaleFor(
+  { times = 1 }: Quantity,
+  [low, high]: readonly [number, number],
+  range: readonly [number, number],
+): Scale {
+  return scaleOf([low * times, high * times], range);
+}
+
+/** An expert's short label on its colour. @param y its middle */
+export function badge(sheet: Sheet, look: Look, { slot, shortLabel, name }: Named, x: number, y: number, wide: number) {
+  const { fill, ink } = look.expert(slot);
+  sheet.rect(x, y - 4.5, wide, 9, fill, name);
+  // A letter may use the edge that is left free around wider ones.
+  sheet.text(cut(shortLabel, 1.2 * wide), x + wide / 2, y + toMiddle, ink, { anchor: 'middle', isBold: true });
+}
+
+/** Wide enough for the badge of each. */
+export function badgeWidth(all: readonly Named[]): number {
+  // Bold letters are a tenth wider.
+  return Math.max(10, ...all.map(({ shortLabel }) => 1.1 * widthOf(shortLabel) + 3));
+}
+
+interface Entry {
+  readonly text: string;
+  /** Room for what is drawn before the text. */
+  readonly before: number;
+  readonly draw: (x: number, middle: number) => void;
+}
+
+/** Entries beside each other, on as many lines as it takes. Returns where they end. */
+function flow(sheet: Sheet, look: Look, entries: readonly Entry[], left: number, width: number, top: number): number {
+  let [x, y] = [left, top];
+  for (const { text, before, draw } of entries) {
+    const wide = before + widthOf(text) + 10;
+    if (x > left && x + wide - 10 > width) [x, y] = [left, y + lineHeight + 1];
+    draw(x, y + 5);
+    sheet.text(cut(text, width - x - before), x + before, y + 5 + toMiddle, look.ink);
+    x += wide;
+  }
+  return entries.length > 0 ? y + lineHeight + 1 : top;
+}
+
+/** Experts by colour. */
+export function legendOf(sheet: Sheet, look: Look, all: readonly Named[], left: number, width: number, top: number) {
+  const shown = all.filter(({ slot }) => slot !== quiet);
+  const wide = badgeWidth(shown);
+  const entries = shown.map((one): Entry => ({
+    text: one.name,
+    before: wide + 3,
+    draw: (x, middle) => badge(sheet, look, one, x, middle, wide),
+  }));
+  return flow(sheet, look, entries, left, width, top);
+}
+
+export interface Key {
+  readonly text: string;
+  readonly is: 'dashed' | 'whisker' | 'line' | 'swatch';
+  readonly colour: string;
+}
+
+/** What lines and marks stand for. */
+export function keysOf(sheet: Sheet, look: Look, keys: readonly Key[], left: number, width: number, top: number) {
+  const draw = ({ is, colour }: Key, x: number, y: number): void => {
+    if (is === 'swatch') sheet.rect(x + 4, y - swatch / 2, swatch, swatch, colour);
+    else if (is === 'whisker') whisker(sheet, x, x + 14, y, colour);
+    else sheet.line([x, y, x + 14, y], colour, { width: is === 'line' ? 1.2 : 0.8, isDashed: is === 'dashed' });
+  };
+  const entries = keys.map((key): Entry => ({ text: key.text, before: 18, draw: (x, y) => draw(key, x, y) }));
+  return flow(sheet, look, entries, left, width, top);
+}
+
+export function whisker(sheet: Sheet, from: number, to: number, y: number, colour: string): void {
+  sheet.line([from, y, to, y], colour);
+  for (const x of [from, to]) sheet.line([x, y - 2, x, y + 2], colour);
+}
+
+/** A scale from weak to strong, with what both ends stand for. Returns where it ends. */
+export function rampOf(
+  sheet: Sheet,
+  look: Look,
+  { title, weak, strong }: { readonly title: string; readonly weak: string; readonly strong: string },
+  fillAt: (strength: number) => string,
+  left: number,
+  top: number,
+): number {
+  const steps = 12;
+  const y = top + 5;
+  const before = `${title}: ${weak}`;
+  sheet.text(before, left, y + toMiddle, look.ink);
+  const bar = left + widthOf(before) + 3;
+  for (let i = 0; i < steps; i++) sheet.rect(bar + i * 4, y - 4, 4, 8, fillAt(i / (steps - 1)));
+  sheet.text(strong, bar + steps * 4 + 3, y + toMiddle, look.ink);
+  return top + lineHeight + 1;
+}

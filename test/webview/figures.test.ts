@@ -1,0 +1,243 @@
+/** Figures that are saved: for a paper or as seen, their captions and their data. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parsePageMessage } from '../../src/panel/messages.js';
+import { fabricate, fabricateAttribution, fabricateLens, requestOf } from './fabricate.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, picture, testMany } from './pages.js';
+
+const openPage = pages();
+let panel: Panel;
+
+async function open(setup: Setup = {}): Promise<void> {
+  panel = await openPage({ width: 1280, height: 900, ...setup });
+}
+
+async function showTab(name: string): Promise<void> {
+  await panel.page.locator(`#tab-${name}`).click();
+  await panel.settled();
+}
+
+async function press(name: string): Promise<void> {
+  await panel.page.locator(`[data-focus="${name}"]`).click();
+  await panel.settled();
+}
+
+/** Opens the dialog of the map. */
+async function openMap(): Promise<void> {
+  await press('head-save');
+  await panel.page.getByRole('menuitem', { name: 'Save Figure…' }).click();
+  await panel.page.locator('dialog[open]').waitFor();
+}
+
+async function openFigure(name: string): Promise<void> {
+  await press(`save-${name}`);
+  await panel.page.locator('dialog[open]').waitFor();
+}
+
+/** What a button of the dialog saves. */
+async function saved(kind: 'svg' | 'csv' | 'vega'): Promise<string> {
+  const before = (await panel.sent('save')).length;
+  await press(`figure-${kind}`);
+  await expect.poll(async () => (await panel.sent('save')).length).toBe(before + 1);
+  const message = (await panel.sent('save')).at(-1)!;
+  return 'data' in message ? (message.data as string) : '';
+}
+
+/** What the saved SVG is like when a browser shows it. */
+function read(svg: string) {
+  return panel.page.evaluate((source) => {
+    const root = new DOMParser().parseFromString(source, 'image/svg+xml').documentElement;
+    const all = (name: string) => [...root.querySelectorAll(name)];
+    return {
+      isBroken: root.querySelector('parsererror') !== null,
+      width: root.getAttribute('width'),
+      height: Number.parseFloat(root.getAttribute('height')!),
+      fontSize: root.getAttribute('font-size'),
+      ground: root.querySelector(':scope > rect')!.getAttribute('fill'),
+      texts: all('text').map((text) => text.textContent),
+      rects: all('rect').length,
+      colours: [...new Set(all('[fill]').map((one) => one.getAttribute('fill')))],
+    };
+  }, svg);
+}
+
+const pictures = join(import.meta.dirname, '../../artifacts/webview');
+
+/** To look at, at the size that it has on paper. */
+async function print(name: string, svg: string): Promise<void> {
+  if (!process.env['GANDER_TEST_PICTURES']) return;
+  mkdirSync(pictures, { recursive: true });
+  writeFileSync(join(pictures, `${name}.svg`), svg);
+  const page = await panel.page.context().newPage();
+  await page.setContent(`<body style="margin:0">${svg}</body>`);
+  await page.locator('svg').screenshot({ path: join(pictures, `${name}.png`) });
+  await page.close();
+}
+
+describe('the map', () => {
+  test('is saved for a paper: white in any theme, as wide as a column, with axes, legend and caption', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 135 }));
+    await openMap();
+    const svg = await saved('svg');
+    await print('paper-map-85', svg);
+    const found = await read(svg);
+    expect(found).toMatchObject({ isBroken: false, width: '85mm', fontSize: '8', ground: '#ffffff' });
+    expect(found.texts).toEqual(
+      expect.arrayContaining(['Token', 'Layer', 'python', 'Share of the weight: smaller', 'larger', '20', '100']),
+    );
+    expect(found.rects).toBeGreaterThan(1000);
+    // A page of paper with its caption has room for it.
+    expect(found.height).toBeLessThan(220);
+    const caption = await panel.page.locator('.figureCaption').innerText();
+    expect(caption).toContain('Tokens across, layers down. Stronger colour: larger weight.');
+    expect(caption).toMatch(/geese\.md; 135 tokens; model: .+; strategy: PHATGOOSE; k = 2\.$/);
+    await press('figure-pdf');
+    const pdf = (await panel.sent('save')).at(-1)!;
+    expect(parsePageMessage(pdf)).toEqual(pdf);
+    expect(pdf).toMatchObject({ kind: 'pdf', name: 'Experts by token and module', data: { background: '#ffffff' } });
+    await press('figure-caption');
+    await expect.poll(() => panel.sent('copy')).toEqual([{ type: 'copy', text: caption }]);
+    await picture(panel.page, 'save-figure-dark');
+    await press('segment-174 mm');
+    const wide = await saved('svg');
+    await print('paper-map-174', wide);
+    expect((await read(wide)).width).toBe('174mm');
+    expect(await panel.serious()).toEqual([]);
+    await press('figure-close');
+    await expect.poll(() => panel.page.locator('dialog').count()).toBe(0);
+    await expect
+      .poll(() => panel.page.evaluate(() => document.activeElement?.getAttribute('data-focus')))
+      .toBe('head-save');
+  });
+
+  test('of lines has their numbers and, where there is room, their text', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 300 }));
+    await press('segment-Lines');
+    await openMap();
+    await print('paper-lines-85', await saved('svg'));
+    await press('segment-174 mm');
+    const svg = await saved('svg');
+    await print('paper-lines-174', svg);
+    const { texts } = await read(svg);
+    expect(texts).toEqual(expect.arrayContaining(['Line', 'Layer', '1', '2']));
+    expect(texts.some((text) => text.split(' ').length > 3)).toBe(true);
+  });
+
+  test('as seen is the part that is seen, in the theme’s colours', async () => {
+    await open({ width: 900, height: 600 });
+    await panel.show(fabricate({ tokens: 80 }));
+    await press('grid-zoomIn');
+    await openMap();
+    const whole = await read(await saved('svg'));
+    await press('segment-As seen');
+    const seen = await saved('svg');
+    await print('seen-map', seen);
+    const found = await read(seen);
+    expect(found.ground).toBe('#1f1f1f');
+    expect(found.rects).toBeLessThan(whole.rects);
+  });
+
+  test('as PNG has 300 dots per inch, and says so', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 60 }));
+    await openMap();
+    await press('figure-png');
+    await expect.poll(async () => (await panel.sent('save')).at(-1)?.kind).toBe('png');
+    const png = await panel.page.evaluate(async () => {
+      const messages = (window as unknown as { sent: { request?: { kind?: string; data: ArrayBuffer } }[] }).sent;
+      const { data } = messages.find((m) => m.request?.kind === 'png')!.request!;
+      const image = await createImageBitmap(new Blob([data], { type: 'image/png' }));
+      const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d')!;
+      canvas.drawImage(image, 0, 0);
+      const view = new DataView(data);
+      const [corner] = [[...canvas.getImageData(0, 0, 1, 1).data]];
+      return { width: image.width, corner, perMetre: view.getUint32(33 + 8), unit: view.getUint8(33 + 16) };
+    });
+    expect(png).toEqual({ width: 1004, corner: [255, 255, 255, 255], perMetre: 11_811, unit: 1 });
+  });
+
+  test('has its data beside it, as a table and as a chart', async () => {
+    await open();
+    const trace = fabricate({ tokens: 40 });
+    await panel.show(trace);
+    await openMap();
+    const rows = (await saved('csv')).trim().split('\r\n');
+    expect(rows[0]).toBe('"Token","text","Layer","Expert","Share of the weight (%)"');
+    expect(rows).toHaveLength(1 + 40 * 30);
+    const vega = JSON.parse(await saved('vega')) as { data: { values: Record<string, unknown>[] }; mark: string };
+    expect(vega.mark).toBe('rect');
+    expect(vega.data.values).toHaveLength(40 * 30);
+    // The numbers are those that the map shows.
+    await press('figure-close');
+    await panel.goTo(20, 3);
+    const label = (await panel.page.locator('.cell').getAttribute('aria-label'))!;
+    const cell = vega.data.values.find((one) => one['Token'] === 21 && one['Layer'] === 'layer 3')!;
+    expect(label).toContain(String(cell['Expert']));
+  });
+});
+
+/** Figures by tab. */
+const charts: Readonly<Record<string, readonly string[]>> = {
+  cell: ['shares', 'layers'],
+  summary: ['usage', 'load', 'usageByLayer', 'entropy', 'coactivation', 'attracted'],
+  predictions: ['alternatives', 'surprise'],
+  whatIf: ['attribution', 'effect', 'effectByLayer'],
+  lens: ['lens'],
+  compare: ['agreement', 'compareByLayer', 'compareUsage', 'compareMost'],
+};
+
+testMany(
+  ['dark', 'light'] as const,
+  'every chart and table of every tab is saved, the same in any theme ($0)',
+  async (theme) => {
+    await open({ theme });
+    const before = fabricate({ tokens: 90 });
+    const interventions = [{ action: 'knock-out', expert: 'prose', scope: {} } as const];
+    const trace = fabricate({ tokens: 90, interventions });
+    await panel.show(trace, { before, attribution: fabricateAttribution(trace), lenses: [fabricateLens(trace, 40)] });
+    const other = fabricate({ tokens: 90, strategy: { name: 'arrow', k: 2 } });
+    await panel.show(other, { title: 'arrow', ...requestOf(other) }, 'other');
+    await panel.post({ type: 'select', token: 40 });
+    for (const [tab, names] of Object.entries(charts)) {
+      await showTab(tab);
+      for (const name of names) {
+        await openFigure(name);
+        const svg = await saved('svg');
+        await print(`paper-${name}`, svg);
+        const found = await read(svg);
+        expect(found, name).toMatchObject({ isBroken: false, width: '85mm', fontSize: '8', ground: '#ffffff' });
+        expect(found.texts.length, name).toBeGreaterThan(3);
+        expect(found.texts.join(' '), name).not.toMatch(/NaN|undefined|\[object/);
+        const csv = await saved('csv');
+        expect(csv.split('\r\n').length, name).toBeGreaterThan(2);
+        await press('figure-close');
+      }
+    }
+  },
+);
+
+test('a chart that is shown as a table is saved as that table, however long it is', async () => {
+  await open();
+  await panel.show(fabricate({ tokens: 400 }));
+  await showTab('predictions');
+  await press('table-surprise');
+  await openFigure('surprise');
+  expect((await saved('csv')).trim().split('\r\n')).toHaveLength(401);
+  await print('paper-table', await saved('svg'));
+  // A table is no chart.
+  await expect.poll(() => panel.page.locator('[data-focus=figure-vega]').count()).toBe(0);
+});
+
+test('Escape closes the dialog and leaves everything else as it was', async () => {
+  await open();
+  await panel.show(fabricate({ tokens: 40 }));
+  await press('grid-maximise');
+  await openMap();
+  await panel.page.keyboard.press('Escape');
+  await expect.poll(() => panel.page.locator('dialog').count()).toBe(0);
+  await expect.poll(() => panel.page.locator('.page.maximised').count()).toBe(1);
+});

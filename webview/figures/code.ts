@@ -1,0 +1,2 @@
+export { SaveFigure } from './dialog.js';
+export { reportFigure } from './mapPlot.js';

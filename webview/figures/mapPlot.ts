@@ -1,0 +1,144 @@
+/** The map as data for a figure: all of the text in the map's form, whatever is scrolled or filtered away. */
+import { quiet } from '../../src/look/palette.js';
+import { draw } from '../../src/paper/draw.js';
+import { paper } from '../../src/paper/look.js';
+import type { MapPlot, Place } from '../../src/paper/plot.js';
+import { svgOf } from '../../src/paper/svg.js';
+import { isMeasure } from '../../src/trace/figures/colouring.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { tokenAt } from '../map/columns.js';
+import type { MapContent } from '../map/content.js';
+import { rowMark } from '../map/gutters.js';
+import { linesOf } from '../map/lines.js';
+import { cellAt, turn, type Raster } from '../map/model.js';
+import type { Picture } from '../map/picture.js';
+import type { GridScene } from '../map/scene.js';
+import { mapCaption, mapTitle } from '../map/toolbar.js';
+import { columnName, rowName, sayings } from '../map/words.js';
+import { named } from '../look/looks.js';
+import { plainName } from '../look/names.js';
+import { ends, inPercent, percent, signed, t } from '../look/strings.js';
+import { strategyTitle } from '../store/strategies.js';
+import { captionOf } from './caption.js';
+import { say } from './strings.js';
+
+export interface MapFigure {
+  readonly title: string;
+  /** What a cell is. */
+  readonly says: string;
+  readonly plot: MapPlot;
+}
+
+export function mapFigure(scene: GridScene): MapFigure | undefined {
+  const [trace, content] = [scene.trace.peek(), scene.whole()];
+  if (!trace || !content) return undefined;
+  return { title: mapTitle(scene), says: mapCaption(scene, trace), plot: mapPlot(scene, trace, content) };
+}
+
+/** For a report: the map as wide as a page, and its caption. */
+export function reportFigure(scene: GridScene): { readonly svg: string; readonly caption: string } {
+  const figure = mapFigure(scene);
+  if (!figure) return { svg: '', caption: '' };
+  const caption = captionOf(scene.store, scene.side.peek(), figure);
+  return { svg: svgOf(draw(figure.plot, paper, 174, figure.title)), caption };
+}
+
+/** The map as it is seen; undefined while there is none. */
+export function pictureOf(scene: GridScene): Picture | undefined {
+  const [content, seen, trace] = [scene.content.peek(), scene.frame(), scene.trace.peek()];
+  if (!content || !seen || !trace) return undefined;
+  const { title, shownExperts } = scene.store.side(scene.side.peek());
+  const parts = [title.peek(), strategyTitle(scene.store, trace.router.name)];
+  const frame = { ...seen, ratio: Math.max(2, seen.ratio) };
+  return { title: parts.filter(Boolean).join(' · '), trace, set: shownExperts.peek()?.set, content, frame };
+}
+
+function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
+  const { raster, cells, looks, hues } = content;
+  const { isTurned, rows } = raster;
+  const says = sayings(content);
+  // On the screen, lines are rows.
+  const at = (level: number, place: number) => {
+    const { row, column } = turn(raster, { row: level, column: place });
+    return { down: row, across: column, cell: row * cells.columns + column };
+  };
+  const set = scene.shownExperts.peek()?.set;
+  const isByExpert = rows.some(({ expert }) => expert !== undefined);
+  return {
+    kind: 'map',
+    runs: isTurned ? 'down' : 'across',
+    text: t(isTurned ? 'lineHead' : 'tokenHead'),
+    places: placesOf(trace, content),
+    model: t(isByExpert ? 'expert' : rows.every(({ module }) => module >= 0) ? 'module' : 'layerHead'),
+    levels: rows.map((row) => ({ mark: rowMark(row), name: rowName(trace, row) })),
+    tone: (level, place) => cells.tone[at(level, place).cell]!,
+    strength: (level, place) => cells.strength[at(level, place).cell]!,
+    say: (level, place) => {
+      const { down, across } = at(level, place);
+      return says(down, across);
+    },
+    ...(!hues && { who: { title: t('expert'), of: (level, place) => expertAt(raster, level, place) } }),
+    ...numbersOf(raster),
+    legend:
+      hues || !set ? [] : set.experts.flatMap((_, e) => (looks(set).slots[e] === quiet ? [] : [named(looks(set), e)])),
+    hues: raster.shows === 'change' ? [say('lessLikely'), say('likelier')] : hues ? [''] : [],
+    isPale: raster.share !== undefined,
+  };
+}
+
+function expertAt(raster: Raster, row: number, column: number): string {
+  const part = cellAt(raster, column, row)?.part;
+  return part ? plainName(part.set, raster.expert[row * raster.columns.count + column]!) : '';
+}
+
+/** The number behind the colours, and what their scale is. */
+function numbersOf(raster: Raster): Pick<MapPlot, 'value' | 'scale'> {
+  const { shows, measured, change, share, strength, columns, isTurned } = raster;
+  const cell = (row: number, column: number) => row * columns.count + column;
+  if (isMeasure(shows) && measured) {
+    const [weak, strong] = ends(measured);
+    const value = {
+      title: t(`colour_${shows}`),
+      of: (row: number, column: number) => measured.value[cell(row, column)]!,
+    };
+    return { value, scale: { weak, strong } };
+  }
+  if (change) {
+    const most = change.reduce((most, x) => (Math.abs(x) > most ? Math.abs(x) : most), 0);
+    const value = { title: say('logProbChange'), unit: 'nats', of: (_: number, column: number) => change[column]! };
+    return { value, scale: { weak: signed(0), strong: `±${signed(most).replace('+', '')}` } };
+  }
+  const of = (row: number, column: number) => (share ?? strength)[cell(row, column)]!;
+  if (shows === 'difference')
+    return { value: { ...inPercent(t('scaleChoices')), of }, scale: { weak: percent(0), strong: percent(1) } };
+  const title = share ? say('shareOfLine') : isTurned ? say('shareOfTokens') : t('shareOfWeight');
+  return { value: { ...inPercent(title), of }, scale: { weak: say('smaller'), strong: say('larger') } };
+}
+
+function placesOf(trace: Trace, { raster, labels }: MapContent): (Place | undefined)[] {
+  const { columns, isTurned } = raster;
+  const places = new Array<Place | undefined>(columns.count).fill(undefined);
+  for (const { sequence, from, count, lines } of columns.spans) {
+    const own = trace.sequences[sequence]!;
+    const ofToken = lines ? undefined : linesOf(own);
+    for (let i = 0; i < count; i++) {
+      const column = from + i;
+      if (lines) {
+        const text = own.text!.slice(lines.start[i], lines.start[i + 1]);
+        places[column] = {
+          number: isTurned ? labels[column]! : columnName(raster, column, labels),
+          text,
+          begins: true,
+        };
+        continue;
+      }
+      const line = ofToken?.of[i] ?? -1;
+      places[column] = {
+        number: String(tokenAt(columns, column)!.token + 1),
+        text: labels[column]!,
+        begins: ofToken !== undefined && line >= 0 && ofToken.first[line] === i,
+      };
+    }
+  }
+  return places;
+}
