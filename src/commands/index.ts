@@ -12,6 +12,7 @@ import { openCard, refresh, revealFolder, showOnly } from './experts.js';
 import { generate } from './generate.js';
 import { history } from './history.js';
 import { importRouting } from './importRouting.js';
+import { openAtlas } from './openAtlas.js';
 import { openModel } from './openModel.js';
 import { openPanel, pinPanel, stop } from './panel.js';
 import type { Command } from './services.js';
@@ -44,6 +45,7 @@ export const commands: readonly Command[] = [
   history,
   importRouting,
   knockOut,
+  openAtlas,
   openCard,
   openModel,
   openPanel,

@@ -3,7 +3,7 @@ import { saveFile } from '../files/save.js';
 import { GanderError } from '../errors/errors.js';
 import type { Trace } from '../trace/model/trace.js';
 
-export type SaveKind = 'trace' | 'csv' | 'svg' | 'png' | 'html';
+export type SaveKind = 'trace' | 'csv' | 'svg' | 'png' | 'html' | 'md';
 
 const endings: Record<SaveKind, string> = {
   trace: 'gander.safetensors',
@@ -11,6 +11,7 @@ const endings: Record<SaveKind, string> = {
   svg: 'svg',
   png: 'png',
   html: 'html',
+  md: 'md',
 };
 
 /** Asks where to save, and writes to any file system that the window knows. Undefined if the person cancels. */
@@ -63,5 +64,7 @@ function filterName(kind: SaveKind): string {
       return vscode.l10n.t('Picture');
     case 'html':
       return vscode.l10n.t('Web page');
+    case 'md':
+      return vscode.l10n.t('Markdown');
   }
 }

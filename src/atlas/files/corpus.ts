@@ -1,7 +1,7 @@
 /** The documents in texts, rows of data and saved traces. */
 import path from 'node:path';
 import type { AtlasDocument } from '../figure.js';
-import { hashOf, readWhole, Unfit } from './content.js';
+import { type Content, hashOf, readWhole, Unfit } from './content.js';
 import { type Found, sizeOf, withSlashes } from './found.js';
 import { type DataRow, isRows, rowsOf } from './rows.js';
 
@@ -18,11 +18,6 @@ export interface CorpusOptions {
   readonly target?: string;
   /** Keeps the documents for which the hash of the id, modulo `shard.of`, is `shard.at`. */
   readonly shard?: { readonly at: number; readonly of: number };
-}
-
-export interface Content {
-  readonly bytes: Uint8Array;
-  readonly target?: string;
 }
 
 export interface CorpusDocument extends Omit<AtlasDocument, 'hash'> {
@@ -82,20 +77,28 @@ function rowDocument({ bytes, fields }: DataRow, place: string, options: CorpusO
   const field = (name: string | undefined) =>
     name === undefined || fields instanceof Unfit ? undefined : written(fields[name]);
   const given = label === 'none' ? undefined : field(label || 'label');
-  const needed = (name: string) => {
-    if (fields instanceof Unfit) throw fields;
-    const value = field(name);
-    if (value === undefined) throw new Unfit(`has no text in "${name}"`);
-    return value;
-  };
   return {
     kind: 'text',
     id: field(id) ?? place,
     place,
     label: given === undefined || given === '' ? null : given,
     bytes,
-    read: () => ({ bytes: Buffer.from(needed(text)), ...(target !== undefined && { target: needed(target) }) }),
+    read: () => contentOfRow(fields, { text, ...(target !== undefined && { target }) }),
   };
+}
+
+/** @throws Unfit */
+export function contentOfRow(
+  fields: DataRow['fields'],
+  { text, target }: Pick<CorpusOptions, 'text' | 'target'>,
+): Content {
+  const needed = (name: string) => {
+    if (fields instanceof Unfit) throw fields;
+    const value = written(fields[name]);
+    if (value === undefined) throw new Unfit(`has no text in "${name}"`);
+    return value;
+  };
+  return { bytes: Buffer.from(needed(text)), ...(target !== undefined && { target: needed(target) }) };
 }
 
 function written(value: unknown): string | undefined {

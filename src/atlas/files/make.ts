@@ -6,8 +6,8 @@ import { checkSameRun, runOf } from '../about.js';
 import type { AtlasDocument, Piece } from '../figure.js';
 import { placedIn } from '../layout.js';
 import { Sums } from '../sums.js';
-import { hashOf, textOf, Unfit } from './content.js';
-import type { Content, CorpusDocument } from './corpus.js';
+import { hashOfContent, textOf, Unfit } from './content.js';
+import type { CorpusDocument } from './corpus.js';
 import { Journal } from './journal.js';
 
 /** A document's trace or, if the document was split, that of one part, which begins at offset `at` of the text. */
@@ -149,8 +149,4 @@ export async function* piecesOf(
       text: before[s]!.text + (text?.length ?? 0),
     }));
   }
-}
-
-function hashOfContent({ bytes, target }: Content): string {
-  return target === undefined ? hashOf(bytes) : hashOf(Buffer.concat([bytes, Buffer.from(`\0${target}`)]));
 }

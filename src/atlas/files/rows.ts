@@ -4,14 +4,13 @@ import zlib from 'node:zlib';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { z } from 'zod';
 import { GanderError } from '../../errors/errors.js';
+import { rowEndings } from '../place.js';
 import { longest, readError, textOf, tooLong, Unfit } from './content.js';
 
 /** JSON lines on stdin. */
 export const stdin = '-';
 
-const endings = ['.jsonl', '.parquet'];
-
-export const isRows = (file: string) => file === stdin || endings.some((ending) => file.endsWith(ending));
+export const isRows = (file: string) => file === stdin || rowEndings.some((ending) => file.endsWith(ending));
 
 export interface DataRow {
   /** From 1; for JSON lines the number of the line. */

@@ -12,7 +12,7 @@ import { checkTraceSize, decodeTrace } from '../../trace/file/file.js';
 import type { Trace } from '../../trace/model/trace.js';
 import type { Context, Opened } from '../command.js';
 import { type Asked, askedFor } from '../options.js';
-import { inParts } from '../textParts.js';
+import { inParts } from '../../requests/textParts.js';
 import { UsageError } from '../usage.js';
 
 export interface Runner {
