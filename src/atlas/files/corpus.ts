@@ -1,5 +1,7 @@
 /** The documents in texts, rows of data and saved traces. */
 import path from 'node:path';
+import { GanderError } from '../../errors/errors.js';
+import type { CorpusAbout } from '../about.js';
 import type { AtlasDocument } from '../figure.js';
 import { type Content, hashOf, readWhole, Unfit } from './content.js';
 import { type Found, sizeOf, withSlashes } from './found.js';
@@ -31,6 +33,28 @@ export interface CorpusDocument extends Omit<AtlasDocument, 'hash'> {
 const traceEnding = '.safetensors';
 
 export const isTrace = (file: string) => file.endsWith(traceEnding);
+
+/** Whether the files are traces, for which no model runs. @throws GanderError `request-invalid` if only some are */
+export function areTraces(files: readonly Found[]): boolean {
+  const traces = files.filter(({ file }) => isTrace(file)).length;
+  if (traces === 0 || traces === files.length) return traces > 0;
+  throw new GanderError(
+    'request-invalid',
+    `Of ${files.length} files, ${traces} are saved traces (*${traceEnding}) and the others are texts.`,
+    'Give texts or saved traces, not both.',
+  );
+}
+
+/** What an atlas says about its corpus, as options for reading it. */
+export function optionsOf({ label, text, id, target, shard }: CorpusAbout): CorpusOptions {
+  return {
+    label,
+    text,
+    ...(id !== null && { id }),
+    ...(target !== null && { target }),
+    ...(shard && { shard: { at: shard.at - 1, of: shard.of } }),
+  };
+}
 
 /** The documents of the shard, including several with the same id. */
 export async function* documentsOf(files: readonly Found[], options: CorpusOptions): AsyncGenerator<CorpusDocument> {

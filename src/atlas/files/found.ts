@@ -11,15 +11,17 @@ export interface Found {
   readonly root: string;
 }
 
-/** @throws GanderError `io` if a given file or folder cannot be read, or if a pattern matches nothing */
+/** At least one. @throws GanderError `io` if a given file or folder cannot be read, or if a pattern matches nothing */
 export function filesOf(given: readonly string[]): Found[] {
-  return given.flatMap((name) => {
+  const files = given.flatMap((name) => {
     if (name === stdin) return [{ file: stdin, root: '' }];
     // A name with a wildcard in it may be that of a file.
     if (wildcard.test(name) && !statSync(name, { throwIfNoEntry: false })) return matching(name);
     const stat = read(name, () => statSync(name));
     return stat.isDirectory() ? within(name, name) : [{ file: name, root: path.join(path.dirname(name), '..') }];
   });
+  if (files.length > 0) return files;
+  throw new GanderError('io', 'No files were found.', 'Give files, or folders with files.');
 }
 
 function read<T>(name: string, act: () => T): T {

@@ -5,6 +5,7 @@ import type { Trace } from '../../trace/model/trace.js';
 import { checkSameRun, runOf } from '../about.js';
 import type { AtlasDocument, Piece } from '../figure.js';
 import { placedIn } from '../layout.js';
+import type { Done } from '../pace.js';
 import { Sums } from '../sums.js';
 import { hashOfContent, textOf, Unfit } from './content.js';
 import type { CorpusDocument } from './corpus.js';
@@ -31,14 +32,6 @@ export interface Making {
   /** @throws GanderError if the bytes are not a trace */
   readonly decode: (bytes: Uint8Array) => Trace;
   readonly onDone?: (done: Done) => void;
-}
-
-export interface Done {
-  readonly document: string;
-  readonly bytes: number;
-  readonly tokens: number;
-  /** Whether an earlier run, which this one continues, did it. */
-  readonly before: boolean;
 }
 
 /** Errors of a single document, which is then left out. */
