@@ -8,6 +8,7 @@ import { RoutingHover } from './editor/hover.js';
 import { StatusBar } from './editor/statusBar.js';
 import { ExpertTree } from './explorer/experts.js';
 import { Atlases } from './host/atlases.js';
+import { AtlasMaking } from './host/atlasMaking.js';
 import { Colours } from './host/colours.js';
 import { DocumentRouter } from './host/documentRouter.js';
 import { EngineHost } from './host/engineHost.js';
@@ -35,6 +36,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const features = featuresOf(services);
   register(services, features);
   const api = apiOf(services);
+  void services.making.offer();
   if (process.env['GANDER_START'] === '1') void startWithSample(services.log);
   if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
   const activation = performance.now() - start;
@@ -58,9 +60,10 @@ function createServices(context: vscode.ExtensionContext): ActiveServices {
   const mark = new TokenMark();
   const colours = new Colours(context.workspaceState);
   const atlases = new Atlases(context, service, log);
-  const tree = new ExpertTree({ service, store, engines, colours }, log);
-  context.subscriptions.push(engines, documentRouter, mark, colours, atlases, tree, runs);
-  return { context, log, engines, service, store, runs, history, documentRouter, mark, colours, atlases, tree };
+  const making = new AtlasMaking(context, engines, atlases, log);
+  const tree = new ExpertTree({ service, store, engines, colours, atlases }, log);
+  context.subscriptions.push(engines, documentRouter, mark, colours, atlases, making, tree, runs);
+  return { context, log, engines, service, store, runs, history, documentRouter, mark, colours, atlases, making, tree };
 }
 
 /** Commands, panels and viewers, made when the first is asked for. */
@@ -85,7 +88,7 @@ function register(services: ActiveServices, features: () => Promise<Features>): 
     followSource(services),
     followRuns(store),
     registerCommands(context, log, features),
-    vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours)),
+    vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours, services.atlases)),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
     vscode.window.registerWebviewPanelSerializer(panelType, {
       deserializeWebviewPanel: async (panel, state) => (await features()).services.panels.restore(panel, state),

@@ -76,7 +76,11 @@ export const rooms = {
     types: ['src/channel'],
     packages: ['node:'],
   },
-  'src/atlas/serve.ts': { from: ['src/atlas', 'src/atlas/files', ...pure] },
+  'src/atlas/serve.ts': { from: ['src/atlas/making.ts', 'src/atlas/files', ...pure], types: ['src/atlas'] },
+  'src/atlas/making.ts': {
+    from: ['src/atlas', 'src/atlas/files', 'src/engine/client.ts', 'src/engine/remote.ts', ...pure],
+    packages: ['node:'],
+  },
   'src/atlas/client.ts': { from: ['src/engine/child.ts', ...pure], types: ['src/atlas'] },
   'src/atlas/files': {
     from: ['src/atlas', 'src/files', ...pure],
@@ -151,8 +155,15 @@ export const rooms = {
   },
   'src/routing': { from: pure, types: ['src/source'], packages: ['node:'] },
   'src/host': {
-    from: ['src/engine/client.ts', 'src/engine/remote.ts', 'src/atlas/client.ts', 'src/routing', 'src/source', ...pure],
-    types: ['src/atlas'],
+    from: [
+      'src/engine/client.ts',
+      'src/engine/remote.ts',
+      'src/atlas/client.ts',
+      'src/atlas',
+      'src/routing',
+      'src/source',
+      ...pure,
+    ],
     packages: editor,
   },
   'src/editor': { from: drawn, packages: editor },
@@ -162,7 +173,7 @@ export const rooms = {
     types: ['src/atlas/client.ts'],
     packages: editor,
   },
-  'src/commands': { from: [...views, ...drawn], types: ['src/atlas'], packages: editor },
+  'src/commands': { from: [...views, ...drawn, 'src/atlas'], packages: editor },
   'src/extension.ts': {
     from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts'],
 

@@ -1,6 +1,9 @@
-/** What the child that reads atlases is asked. */
+/** What the child that reads and makes atlases is asked. */
 import type { ErrorData } from '../errors/errors.js';
-import type { About } from './about.js';
+import type { EngineOptions, ServerAccess } from '../requests/api.js';
+import type { Strategy } from '../strategies/strategy.js';
+import type { About, CorpusAbout, LeftOut } from './about.js';
+import type { Pace } from './pace.js';
 import type { OwnName, Where } from './protocol.js';
 import type { TableName } from './tables/index.js';
 import type { Row } from './tables/table.js';
@@ -50,5 +53,43 @@ export interface ReadingCalls {
   readonly document: {
     readonly request: DocumentRequest;
     readonly result: { readonly text: string; readonly hash: string };
+  };
+}
+
+/** What routes the documents. */
+export type ModelChoice =
+  | (Omit<EngineOptions, 'server'> & { readonly deadlineMs: number })
+  | {
+      readonly address: string;
+      readonly access: Omit<ServerAccess, 'patienceMs'>;
+      readonly deadlineMs: number;
+    };
+
+export interface CorpusRequest {
+  /** Absolute files and folders. */
+  readonly given: readonly string[];
+  readonly corpus: CorpusAbout;
+  readonly model: ModelChoice;
+  readonly asked: { readonly strategy?: Strategy; readonly interventions: readonly [] };
+}
+
+/** What an atlas would take. */
+export interface Plan {
+  readonly documents: number;
+  readonly bytes: number;
+  readonly labels: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+  /** By the first documents, which were run; absent if none was. */
+  readonly estimate?: { readonly tokens: number; readonly seconds: number; readonly from: number };
+}
+
+export interface MakingCalls {
+  readonly fields: { readonly request: Pick<CorpusRequest, 'given'>; readonly result: readonly string[] };
+  readonly look: { readonly request: CorpusRequest; readonly result: Plan };
+  readonly make: {
+    /** `target`: the folder to write. */
+    readonly request: CorpusRequest & { readonly target: string };
+    readonly result: About['totals'];
+    readonly part: Pace;
   };
 }

@@ -1,9 +1,10 @@
-/** The child that reads atlases, from outside. */
+/** The child that reads and makes atlases, from outside. */
 import { Caller } from '../channel/caller.js';
 import { isAnswering } from '../channel/messages.js';
 import { Child, type Ended } from '../engine/child.js';
 import { GanderError } from '../errors/errors.js';
-import type { ReadingCalls } from './calls.js';
+import type { OptionsOf } from '../channel/messages.js';
+import type { MakingCalls, ReadingCalls } from './calls.js';
 
 /** How long the largest table takes on a slow machine; and how long a child without work is kept. Milliseconds. */
 const [longest, idle] = [120_000, 60_000];
@@ -89,4 +90,51 @@ export class AtlasReader {
 
 function whyEnded({ how, lastWords }: Ended): string {
   return lastWords ? 'took too much memory and was ended' : `ended (${how})`;
+}
+
+/** How long a run that was stopped may take to keep what is done. Milliseconds. */
+const keeping = 30_000;
+
+export interface MakerOptions {
+  /** Absolute path of the child's script, `dist/atlas.cjs`. */
+  readonly entry: string;
+  readonly log?: (line: string) => void;
+}
+
+/** Asks a child of its own, which ends with its answer. Rejects with a GanderError: `cancelled`, once what is done is kept. */
+export async function askMaker<N extends keyof MakingCalls>(
+  name: N,
+  request: MakingCalls[N]['request'],
+  { entry, log }: MakerOptions,
+  options: OptionsOf<MakingCalls[N]> = {},
+): Promise<MakingCalls[N]['result']> {
+  let done = () => {};
+  const answered = new Promise<void>((resolve) => (done = resolve));
+  const child = new Child({
+    entry,
+    log,
+    said: (message) => {
+      if (isAnswering(message)) caller.take(message);
+      if (caller.pending === 0) done();
+    },
+    ended: (how) => {
+      caller.end(
+        new GanderError(
+          'engine-died',
+          `The process that makes the atlas ${whyEnded(how)}.`,
+          'Make it again to continue.',
+        ),
+      );
+      done();
+    },
+  });
+  const caller = new Caller<MakingCalls>((message) => child.post(message));
+  try {
+    return await caller.ask(name, request, options);
+  } finally {
+    const late = setTimeout(done, keeping);
+    await answered;
+    clearTimeout(late);
+    child.kill();
+  }
 }

@@ -1,4 +1,6 @@
-/** Where a document is, as the table of documents writes it: a file, or a row of one. */
+/** Where an atlas is, and the documents of its corpus: each a file, or a row of one. */
+
+export const folderEnding = '.gander-atlas';
 
 /** Files that hold a document per row. */
 export const rowEndings = ['.jsonl', '.parquet'];

@@ -1,17 +1,23 @@
 /** Answers the host that forked this process. */
-import { type Answer, Answerer } from '../channel/answerer.js';
-import type { Asking } from '../channel/messages.js';
-import type { ReadingCalls } from './calls.js';
+import { Answerer } from '../channel/answerer.js';
+import type { Asking, OptionsOf } from '../channel/messages.js';
+import type { MakingCalls, ReadingCalls } from './calls.js';
 import { readDocument } from './files/document.js';
 import { saveName } from './files/names.js';
 import { openAtlas, placeOf, rowsOfToken, rowsWhere } from './files/reading.js';
+import { fieldsOf, look, make } from './making.js';
 
 export function answerHost(message: Asking): void {
   answerer.take(message);
 }
 
+type Calls = ReadingCalls & MakingCalls;
+
 type Answers = {
-  readonly [N in keyof ReadingCalls]: (request: ReadingCalls[N]['request']) => Promise<ReadingCalls[N]['result']>;
+  readonly [N in keyof Calls]: (
+    request: Calls[N]['request'],
+    options: OptionsOf<Calls[N]>,
+  ) => Promise<Calls[N]['result']>;
 };
 
 const answers: Answers = {
@@ -20,9 +26,13 @@ const answers: Answers = {
   find: ({ folder, token }) => rowsOfToken(folder, token),
   name: ({ folder, name }) => saveName(folder, name),
   place: ({ folder, document }) => placeOf(folder, document),
-  document: (request) => readDocument(request),
+  document: readDocument,
+  fields: fieldsOf,
+  look,
+  make,
 };
 
-const answer: Answer<ReadingCalls> = (name, request) => answers[name](request);
-
-const answerer = new Answerer<ReadingCalls>(answer, (message) => process.connected && process.send!(message));
+const answerer = new Answerer<Calls>(
+  (name, request, options) => answers[name](request, options),
+  (message) => process.connected && process.send!(message),
+);

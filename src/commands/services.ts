@@ -1,6 +1,7 @@
 import type * as vscode from 'vscode';
 import type { ExpertTree } from '../explorer/experts.js';
 import type { Atlases } from '../host/atlases.js';
+import type { AtlasMaking } from '../host/atlasMaking.js';
 import type { Colours } from '../host/colours.js';
 import type { DocumentRouter } from '../host/documentRouter.js';
 import type { EngineHost } from '../host/engineHost.js';
@@ -27,6 +28,7 @@ export interface ActiveServices {
   readonly mark: TokenMark;
   readonly colours: Colours;
   readonly atlases: Atlases;
+  readonly making: AtlasMaking;
   readonly tree: ExpertTree;
 }
 

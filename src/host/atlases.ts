@@ -4,14 +4,13 @@ import * as vscode from 'vscode';
 import type { About } from '../atlas/about.js';
 import type { OpenedAtlas } from '../atlas/calls.js';
 import type { AtlasReader } from '../atlas/client.js';
+import { folderEnding } from '../atlas/place.js';
 import type { OwnName, UnitKey } from '../atlas/protocol.js';
 import type { Row } from '../atlas/tables/table.js';
 import { GanderError } from '../errors/errors.js';
 import type { SourceDescription } from '../requests/description.js';
 import type { RoutingService } from '../routing/service.js';
 import type { Layer } from '../trace/model/access.js';
-
-export const atlasEnding = '.gander-atlas';
 
 /** An atlas that was opened or made here, and the model that it is of. */
 interface KnownAtlas {
@@ -151,7 +150,7 @@ export class Atlases implements vscode.Disposable {
   async #shipped(): Promise<string[]> {
     const folder = this.context.asAbsolutePath('atlases');
     const names = await readdir(folder).catch(() => []);
-    return names.filter((name) => name.endsWith(atlasEnding)).map((name) => path.join(folder, name));
+    return names.filter((name) => name.endsWith(folderEnding)).map((name) => path.join(folder, name));
   }
 
   #use(folder: string | undefined, opened?: OpenedAtlas): void {

@@ -1,9 +1,10 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { folderEnding } from '../atlas/place.js';
 import type { AtlasCalls, UnitKey } from '../atlas/protocol.js';
 import type { Answer } from '../channel/answerer.js';
 import { GanderError } from '../errors/errors.js';
-import { atlasEnding, type Atlases } from '../host/atlases.js';
+import type { Atlases } from '../host/atlases.js';
 import { report } from '../host/notify.js';
 import { type DocumentOpening, openAtlasDocument } from './atlasDocument.js';
 import { type AtlasDocument, AtlasPage } from './atlasPage.js';
@@ -49,7 +50,7 @@ export class AtlasEditor implements vscode.CustomReadonlyEditorProvider<AtlasDoc
     const content = uri.scheme === 'file' ? this.services.atlases.open(folder) : Promise.reject(notHere(uri));
     // Reported where the atlas is shown.
     content.catch(() => {});
-    return { uri, folder, title: path.basename(folder, atlasEnding), content, dispose: () => {} };
+    return { uri, folder, title: path.basename(folder, folderEnding), content, dispose: () => {} };
   }
 
   async resolveCustomEditor(document: AtlasDocument, panel: vscode.WebviewPanel): Promise<void> {

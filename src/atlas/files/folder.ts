@@ -12,8 +12,6 @@ import type { Row } from '../tables/table.js';
 import { hashOf } from './content.js';
 import { encodeTable, readTable } from './parquet.js';
 
-export const folderEnding = '.gander-atlas';
-
 export const aboutFile = 'atlas.json';
 
 const sumsFile = 'sums.safetensors';

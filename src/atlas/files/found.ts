@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { GanderError } from '../../errors/errors.js';
 import { readError } from './content.js';
+import { folderEnding } from '../place.js';
 import { stdin } from './rows.js';
 
 export interface Found {
@@ -32,11 +33,11 @@ function read<T>(name: string, act: () => T): T {
   }
 }
 
-/** Skips links, which may form a circle, and hidden files. */
+/** Skips links, which may form a circle, hidden files, and atlases with their journals. */
 function within(folder: string, root: string): Found[] {
   const found: Found[] = [];
   const entries = read(folder, () => readdirSync(folder, { withFileTypes: true })).filter(
-    ({ name }) => !name.startsWith('.'),
+    ({ name }) => !name.startsWith('.') && !name.includes(folderEnding),
   );
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const file = path.join(folder, entry.name);

@@ -1,5 +1,6 @@
 /** What an atlas of a corpus would take, before it is made. */
 import type { LeftOut } from '../about.js';
+import type { Plan } from '../calls.js';
 import { textOf } from './content.js';
 import type { CorpusDocument } from './corpus.js';
 import { type Route, type TracedPart, whyLeftOut } from './make.js';
@@ -7,22 +8,6 @@ import { decode } from './runner.js';
 
 /** How long the first documents are run to estimate how long all take. Milliseconds. */
 const tried = 5000;
-
-export interface Estimate {
-  readonly tokens: number;
-  readonly seconds: number;
-  /** From how many documents it was made. */
-  readonly from: number;
-}
-
-export interface Plan {
-  readonly documents: number;
-  readonly bytes: number;
-  readonly labels: readonly string[];
-  readonly leftOut: readonly LeftOut[];
-  /** Absent if nothing was run. */
-  readonly estimate?: Estimate;
-}
 
 export interface Looking {
   readonly documents: AsyncIterable<CorpusDocument>;
@@ -84,7 +69,7 @@ class Looked {
     sample.documents++;
   }
 
-  #estimate(): Estimate | undefined {
+  #estimate(): Plan['estimate'] {
     const { documents, bytes, tokens, ms } = this.#sample;
     if (bytes === 0) return undefined;
     const scale = this.#bytes / bytes;

@@ -1,16 +1,17 @@
 /** `gander atlas make`. */
 import { type CorpusDocument, documentsOf } from '../../atlas/files/corpus.js';
 import { finish } from '../../atlas/files/finish.js';
-import { checkFree, folderEnding } from '../../atlas/files/folder.js';
+import { checkFree } from '../../atlas/files/folder.js';
 import { bytesOf } from '../../atlas/files/found.js';
 import { lookAt } from '../../atlas/files/look.js';
 import { readInto, type Route } from '../../atlas/files/make.js';
 import { decode } from '../../atlas/files/runner.js';
 import { type Done, paceOver } from '../../atlas/pace.js';
+import { folderEnding } from '../../atlas/place.js';
 import { GanderError } from '../../errors/errors.js';
 import { bar } from '../../look/bar.js';
-import { duration } from '../../terminal/progress.js';
 import { plain } from '../../trace/text/label.js';
+import { duration } from '../../words/duration.js';
 import type { Arguments, Context, Options } from '../command.js';
 import { json } from '../json.js';
 import { UsageError } from '../usage.js';

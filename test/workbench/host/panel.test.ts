@@ -156,7 +156,10 @@ describe('a hover', () => {
   afterEach(closeAll);
 
   const contents = (store: RoutingStore, document: vscode.TextDocument, offset: number) => {
-    const hover = new RoutingHover(store, api.services.colours).provideHover(document, document.positionAt(offset));
+    const hover = new RoutingHover(store, api.services.colours, api.services.atlases).provideHover(
+      document,
+      document.positionAt(offset),
+    );
     const [content] = hover!.contents as vscode.MarkdownString[];
     return content!;
   };
