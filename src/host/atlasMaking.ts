@@ -1,5 +1,6 @@
 import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import * as vscode from 'vscode';
 import type { About, CorpusAbout } from '../atlas/about.js';
 import type { CorpusRequest, MakingCalls, ModelChoice, Plan } from '../atlas/calls.js';
@@ -72,9 +73,14 @@ export class AtlasMaking implements vscode.Disposable {
     return this.#ask('look', await this.#requestOf(asked), options);
   }
 
-  /** Makes an atlas, or continues to. Resolves once it is made or stopped; rejects with a GanderError. */
+  /** Makes an atlas, or continues to. Resolves once that is over or was stopped; rejects with a GanderError. */
   async make(asked: AskedAtlas): Promise<void> {
     this.checkFree();
+    const earlier = this.unfinished.find(({ target }) => target === asked.target);
+    if (earlier && !isDeepStrictEqual(earlier, asked)) {
+      this.#offer(earlier, vscode.l10n.t('{0} was begun with other options and is unfinished.', titleOf(earlier)));
+      return;
+    }
     const stop = new AbortController();
     this.#running = { asked, stop };
     this.#show(asked);

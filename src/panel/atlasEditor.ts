@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { folderEnding } from '../atlas/place.js';
 import type { AtlasCalls, UnitKey } from '../atlas/protocol.js';
 import type { Answer } from '../channel/answerer.js';
+import type { OptionsOf } from '../channel/messages.js';
 import { GanderError } from '../errors/errors.js';
 import type { Atlases } from '../host/atlases.js';
 import { report } from '../host/notify.js';
@@ -25,7 +26,10 @@ interface OpenPage {
 }
 
 type Answers = {
-  readonly [N in keyof AtlasCalls]: (request: AtlasCalls[N]['request']) => Promise<AtlasCalls[N]['result']>;
+  readonly [N in keyof AtlasCalls]: (
+    request: AtlasCalls[N]['request'],
+    options: OptionsOf<AtlasCalls[N]>,
+  ) => Promise<AtlasCalls[N]['result']>;
 };
 
 /** Shows atlases: all units over a corpus, and a page for each. */
@@ -100,7 +104,7 @@ export class AtlasEditor implements vscode.CustomReadonlyEditorProvider<AtlasDoc
     const answers: Answers = {
       rows: async (request) => (await atlases.reader(folder)).ask('rows', request),
       find: async (request) => (await atlases.reader(folder)).ask('find', request),
-      text: async ({ text }) => unitsOfText(service, (await content).about, text),
+      text: async ({ text }, { signal }) => unitsOfText(service, (await content).about, text, signal),
       open: async (request) => {
         const reader = await atlases.reader(folder);
         await openAtlasDocument(this.services, { rows: this.#rows, reader, about: (await content).about }, request);
@@ -113,7 +117,7 @@ export class AtlasEditor implements vscode.CustomReadonlyEditorProvider<AtlasDoc
         await save(request.kind, request.name, () => bytes);
       },
     };
-    return (name, request) => answers[name](request);
+    return (name, request, options) => answers[name](request, options);
   }
 }
 

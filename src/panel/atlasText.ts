@@ -16,11 +16,12 @@ export async function unitsOfText(
   service: RoutingService,
   { run, layers }: About,
   text: string,
+  signal?: AbortSignal,
 ): Promise<AtlasCalls['text']['result']> {
   const source = await service.describe();
   const strategy = strategyFor(run, source);
   checkText(text, source.limits.tokens);
-  const trace = await service.route({ text, strategy, interventions: [] });
+  const trace = await service.route({ text, strategy, interventions: [] }, signal ? { signal } : {});
   const { layout, modules } = placedIn(trace);
   return layout.layers.flatMap(({ stack, layer, experts }, l) => {
     const known = layers.find((one) => one.stack === stack && one.layer === layer)?.experts ?? [];
