@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { About } from '../atlas/about.js';
@@ -125,7 +125,7 @@ export class Atlases implements vscode.Disposable {
     this.#use(undefined);
     if (!source) return;
     const known = this.#known.filter(({ model }) => isOf(model, source)).map(({ folder }) => folder);
-    for (const folder of [...known, ...(await this.#shipped())]) {
+    for (const folder of [...known, ...(await this.#shippedOf(source))]) {
       const opened = await this.#tried(folder);
       if (this.#source !== source || this.#present) return;
       if (opened && isOf(opened.about.run, source)) {
@@ -146,11 +146,16 @@ export class Atlases implements vscode.Disposable {
     }
   }
 
-  /** Absolute folders. */
-  async #shipped(): Promise<string[]> {
-    const folder = this.context.asAbsolutePath('atlases');
-    const names = await readdir(folder).catch(() => []);
-    return names.filter((name) => name.endsWith(folderEnding)).map((name) => path.join(folder, name));
+  /** Those that ship with Gander are known to be sound. */
+  async #shippedOf(source: SourceDescription): Promise<string[]> {
+    const all = this.context.asAbsolutePath('atlases');
+    const names = await readdir(all).catch(() => []);
+    const folders = names.filter((name) => name.endsWith(folderEnding)).map((name) => path.join(all, name));
+    const abouts = folders.map(
+      async (folder) => JSON.parse(await readFile(path.join(folder, 'atlas.json'), 'utf8')) as About,
+    );
+    const runs = await Promise.all(abouts);
+    return folders.filter((_, i) => isOf(runs[i]!.run, source));
   }
 
   #use(folder: string | undefined, opened?: OpenedAtlas): void {

@@ -1,11 +1,13 @@
 // An atlas in the editor: made of a folder in the background, stopped and continued, opened, named, and seen in tree and hover.
 import * as assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { AtlasCalls, AtlasMessage, OwnName } from '../../../src/atlas/protocol.js';
 import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
+import { AtlasMaking } from '../../../src/host/atlasMaking.js';
 import { answering, closeAll, extension, hearing, hover, routed, set, show, until, useTinyPool } from './helpers.js';
 
 const folder = () => vscode.workspace.workspaceFolders![0]!.uri.fsPath;
@@ -25,21 +27,24 @@ function texts(name: string, documents: number): string {
 type Answer = (text: string) => string | undefined;
 
 /** Runs Make Atlas… on a folder. @param answer to the messages after its question */
-async function making(corpus: string, atlas: string, answer: Answer, body: () => Promise<unknown>) {
+async function makingOf(
+  corpus: string,
+  atlas: string,
+  answer: Answer,
+  body: () => Promise<unknown>,
+  pick = (items: unknown) => (items as readonly vscode.QuickPickItem[])[0],
+) {
   return hearing(
     () =>
-      answering(
-        'showQuickPick',
-        (items) => (items as readonly vscode.QuickPickItem[])[0],
-        () =>
-          answering(
-            'showSaveDialog',
-            () => vscode.Uri.file(atlas),
-            async () => {
-              await vscode.commands.executeCommand('gander.makeAtlas', vscode.Uri.file(corpus));
-              await body();
-            },
-          ),
+      answering('showQuickPick', pick, () =>
+        answering(
+          'showSaveDialog',
+          () => vscode.Uri.file(atlas),
+          async () => {
+            await vscode.commands.executeCommand('gander.makeAtlas', vscode.Uri.file(corpus));
+            await body();
+          },
+        ),
       ),
     ({ text, actions }) => (actions.includes('Make Atlas…') ? 'Make Atlas…' : answer(text)),
   );
@@ -94,16 +99,17 @@ describe('an atlas', function () {
   before(async () => {
     api = await useTinyPool();
     services = await api.features();
-    const atlas = target('small');
-    const heard = await making(
-      texts('small', 8),
+    const [atlas, corpus] = [target('small'), texts('small', 8)];
+    writeFileSync(path.join(corpus, 'prose/long.txt'), 'A long text about a goose.\n'.repeat(400));
+    const heard = await makingOf(
+      corpus,
       atlas,
-      () => undefined,
-      () => until('the atlas', () => api.services.atlases.present === atlas),
+      (text) => (text.startsWith('small') ? 'Open' : undefined),
+      () => until('its editor', () => atlasTab()),
     );
     const [question, made] = heard;
     assert.match(question!.text, /Make an atlas/);
-    assert.match(made!.text, /^small is made: 16 documents, [\d,]+ tokens\.$/);
+    assert.match(made!.text, /^small is made: 17 documents, [\d,]+ tokens\.$/);
     assert.equal(heard.length, 2);
   });
   afterEach(closeAll);
@@ -112,9 +118,13 @@ describe('an atlas', function () {
     await set('pool', undefined);
   });
 
-  const open = async () => {
+  const atlasTab = () =>
+    vscode.window.tabGroups.all
+      .flatMap(({ tabs }) => tabs)
+      .find(({ input }) => input instanceof vscode.TabInputCustom && input.viewType === 'gander.atlas');
+  const open = async (name = 'small') => {
     const page = new FakePage();
-    const document = services.atlasEditor.openCustomDocument(vscode.Uri.file(path.join(target('small'), 'atlas.json')));
+    const document = services.atlasEditor.openCustomDocument(vscode.Uri.file(path.join(target(name), 'atlas.json')));
     await services.atlasEditor.resolveCustomEditor(document, page.panel);
     page.say({ type: 'ready' });
     return page;
@@ -175,6 +185,63 @@ describe('an atlas', function () {
     page.close();
   });
 
+  it('opens a row of data as a text, a document outside the open folders only if the person agrees', async () => {
+    const [outside, atlas] = [mkdtempSync(path.join(tmpdir(), 'gander-rows-')), target('rows')];
+    const data = path.join(outside, 'rows.jsonl');
+    const row = (i: number) => ({ body: `Geese fly south,\nall ${i} of them.`, topic: i % 2 === 0 ? 'even' : 'odd' });
+    writeFileSync(data, Array.from({ length: 6 }, (_, i) => JSON.stringify(row(i))).join('\n'));
+    const asked: string[][] = [];
+    const pick = (items: unknown) => {
+      asked.push((items as readonly vscode.QuickPickItem[]).map(({ label }) => label));
+      return (items as readonly vscode.QuickPickItem[])[0];
+    };
+    try {
+      await makingOf(
+        data,
+        atlas,
+        () => undefined,
+        () => until('the atlas', () => api.services.atlases.present === atlas),
+        pick,
+      );
+      assert.deepEqual(asked, [
+        ['body', 'topic'],
+        ['topic', 'No Label'],
+      ]);
+      const page = await open('rows');
+      assert.deepEqual(page.of('atlas')[0]!.about.corpus.labels, ['even', 'odd']);
+      const place = { document: `${data}:3`, start: 17, end: 20 };
+      const said = await hearing(() => assert.rejects(page.ask('open', place), { code: 'cancelled' }));
+      assert.deepEqual([said[0]!.text, said[0]!.actions], [`Open ${data}?`, ['Open']]);
+      await hearing(
+        () => page.ask('open', place),
+        () => 'Open',
+      );
+      const { document, selection } = vscode.window.activeTextEditor!;
+      assert.equal(document.getText(), row(2).body);
+      assert.equal(document.getText(selection), 'all');
+      assert.ok(api.services.store.of(document.uri.toString())[0]?.main.trace, 'it is routed');
+      page.close();
+    } finally {
+      for (const gone of [outside, atlas]) rmSync(gone, { recursive: true, force: true });
+    }
+  });
+
+  it('routes the part of a long document that a context is in, cut as for the atlas', async () => {
+    const page = await open();
+    const document = path.join(folder(), 'small/prose/long.txt');
+    const { tokens } = (await api.services.service.describe()).limits;
+    const text = readFileSync(document, 'utf8');
+    const start = text.lastIndexOf('goose');
+    await hearing(() => page.ask('open', { document, start, end: start + 5 }));
+    const uri = vscode.window.activeTextEditor!.document.uri.toString();
+    const ranges = api.services.store.of(uri);
+    assert.equal(ranges.length, 1, 'attempts that were too long are gone');
+    const { span, main } = ranges[0]!;
+    assert.ok(span.start > 0 && span.start <= start && start < span.end);
+    assert.ok(main.trace!.sequences[0]!.tokens.count <= tokens!);
+    page.close();
+  });
+
   it('tells of a text that it is of another model', async () => {
     const page = await open();
     await set('pool', path.join(extension().extensionPath, 'test/fixtures/moe/mixtral-transformers'));
@@ -213,29 +280,74 @@ describe('an atlas', function () {
     other.close();
   });
 
-  it('is stopped, says that what is done is kept, and continues', async () => {
+  it('of a mixture calls the experts of each layer', async () => {
+    const atlas = target('mixture');
+    await set('pool', path.join(extension().extensionPath, 'test/fixtures/moe/mixtral-transformers'));
+    try {
+      await makingOf(
+        path.join(folder(), 'small'),
+        atlas,
+        () => undefined,
+        () => until('the atlas', () => api.services.atlases.present === atlas),
+      );
+      const editor = await show('the model of a goose');
+      await routed(api, editor);
+      const { tree, atlases } = api.services;
+      const [model] = await tree.getChildren();
+      const [, second] = await tree.getChildren(model);
+      const [node] = await tree.getChildren(second);
+      assert.ok(node?.kind === 'layer-expert');
+      const unit = { stack: null, layer: 1, expert: node.expert };
+      await atlases.name(atlas, { ...unit, name: 'geese', note: '' });
+      assert.match(tree.getTreeItem(node).description as string, /% · geese$/);
+      const all = await Promise.all(Array.from({ length: 20 }, (_, offset) => hover(editor.document, offset)));
+      assert.ok(all.some((text) => text.includes(`expert ${node.expert} · geese`)));
+      const page = await open('mixture');
+      await vscode.commands.executeCommand('gander.showInAtlas', node);
+      assert.deepEqual(page.of('unit').at(-1)?.unit, unit);
+      page.close();
+    } finally {
+      rmSync(atlas, { recursive: true, force: true });
+      await useTinyPool();
+    }
+  });
+
+  it('is stopped, says that what is done is kept, and continues, also after a restart of the editor', async () => {
     const atlas = target('large');
     const journal = `${atlas}.journal`;
     const corpus = texts('large', 60);
-    const said = await making(
+    const { making } = api.services;
+    const isFree = () => {
+      try {
+        making.checkFree();
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const said = await makingOf(
       corpus,
       atlas,
-      (text) => (text.startsWith('Stopped') ? 'Continue' : undefined),
+      (text) => (text.endsWith('unfinished.') ? 'Continue' : undefined),
       async () => {
         await until('a journal', () => existsSync(journal));
+        await vscode.commands.executeCommand('gander.stopAtlas');
+        await until('that it is stopped', () => isFree());
+        assert.ok(existsSync(journal) && !existsSync(atlas));
         assert.deepEqual(
-          api.services.making.unfinished.map((asked) => asked.target),
+          making.unfinished.map((asked) => asked.target),
           [atlas],
         );
-        await vscode.commands.executeCommand('gander.stopAtlas');
-        await until('the atlas', () => api.services.atlases.present === atlas);
+        const { context, engines, atlases, log } = api.services;
+        await new AtlasMaking(context, engines, atlases, log).offer();
+        await until('the atlas', () => atlases.present === atlas);
       },
     );
     assert.deepEqual(
       said.map(({ text }) => text.split(/[;:]/)[0]),
-      ['Make an atlas of this?', 'Stopped', 'large is made'],
+      ['Make an atlas of this?', 'Stopped', 'large is unfinished.', 'large is made'],
     );
-    assert.deepEqual(api.services.making.unfinished, []);
+    assert.deepEqual(making.unfinished, []);
     assert.ok(!existsSync(journal));
   });
 });
