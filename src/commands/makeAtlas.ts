@@ -155,7 +155,7 @@ async function agreesTo(plan: Plan, { strategy }: AskedCorpus, { name }: SourceD
         '{0}, about {1} tokens: about {2} with {3}.',
         count,
         numbers.whole(estimate.tokens),
-        duration(1000 * estimate.seconds),
+        duration(1000 * Math.max(1, estimate.seconds)),
         model,
       )
     : vscode.l10n.t('{0}. They are saved traces, so no model runs.', count);

@@ -51,11 +51,16 @@ export async function openAtlasDocument(
     fields: { text: fieldText, target },
   });
   const document = await vscode.workspace.openTextDocument(row ? rows.uriOf(place, now.text, now.hash) : file);
-  const range = new vscode.Range(positionIn(now.text, start), positionIn(now.text, end));
-  await vscode.window.showTextDocument(document, { selection: document.validateRange(range), preview: true });
+  const [from, to] = [start, end].map((at) => document.validatePosition(positionIn(now.text, at))) as [
+    vscode.Position,
+    vscode.Position,
+  ];
+  const editor = await vscode.window.showTextDocument(document, { selection: new vscode.Range(from, to) });
+  // The panel follows the cursor, which therefore has to be at the token, not behind it.
+  editor.selection = new vscode.Selection(to, from);
   if (now.hash !== hash || lines(document.getText()).join('\n') !== lines(now.text).join('\n')) sayChanged(id);
   const strategy = strategyFor(run, await services.service.describe());
-  const offset = document.offsetAt(range.start);
+  const offset = document.offsetAt(from);
   const routed = await routeAround(services, document, offset, strategy);
   services.panels.show(routed);
   const token = services.store.tokenAt(routed.id, offset);

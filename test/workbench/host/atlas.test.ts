@@ -171,6 +171,7 @@ describe('an atlas', function () {
     const editor = vscode.window.activeTextEditor!;
     assert.equal(path.resolve(editor.document.uri.fsPath), path.resolve(document));
     assert.equal(editor.document.getText(editor.selection).trim(), text.trim());
+    assert.ok(editor.selection.isReversed, 'the panel follows the cursor to the token, not behind it');
     const [range] = api.services.store.of(editor.document.uri.toString());
     assert.ok(range?.main.trace, 'it is routed');
     const content = readFileSync(document);
