@@ -146,7 +146,8 @@ function experts(trace: Trace, shared: SharedModules, token: number, atlases: At
     const first = `${heads[i]!}${spark(weights[i]!, 1)}`;
     const name = nameOf(atlases.unit(undefined, shared.experts[e]!.id));
     const called = name === undefined || name === shared.experts[e]!.name ? [] : [`  · ${name}`];
-    return contributions && most ? [first, `${label}${spark(contributions[i]!, most)}`, ...called] : [first, ...called];
+    const more = contributions && most ? [`${label}${spark(contributions[i]!, most)}`] : [];
+    return [first, ...called, ...more];
   });
   const above = layersText(trace);
   return [above.padStart(Math.min(width + above.length, width + sparkWidth)), ...lines].join('\n');

@@ -35,6 +35,8 @@ export interface AtlasUnit {
 /** The atlas that belongs to the model in use. */
 interface Present {
   readonly folder: string;
+  /** Rows of its table. */
+  readonly experts: readonly Row[];
   readonly units: ReadonlyMap<string, AtlasUnit>;
 }
 
@@ -89,10 +91,9 @@ export class Atlases implements vscode.Disposable {
 
   /** Gives a unit a name and a note, in the atlas. Rejects with a GanderError. */
   async name(folder: string, name: OwnName): Promise<void> {
-    const reader = await this.reader(folder);
-    const names = await reader.ask('name', { name });
+    const names = await (await this.reader(folder)).ask('name', { name });
     this.#named.fire({ folder, names });
-    if (folder === this.present) this.#use(folder, await reader.ask('open', {}));
+    if (this.#present?.folder === folder) this.#use(folder, { experts: this.#present.experts, names });
   }
 
   /** What is known of an expert. @param layer undefined: over all layers, of which a pool has the same experts */
@@ -122,7 +123,7 @@ export class Atlases implements vscode.Disposable {
 
   /** Looks for the atlas of a model: first among those that were opened or made here, then among those that ship. */
   async #find(source: SourceDescription | undefined): Promise<void> {
-    this.#use(undefined);
+    this.#set(undefined);
     if (!source) return;
     const known = this.#known.filter(({ model }) => isOf(model, source)).map(({ folder }) => folder);
     for (const folder of [...known, ...(await this.#shippedOf(source))]) {
@@ -158,10 +159,14 @@ export class Atlases implements vscode.Disposable {
     return folders.filter((_, i) => isOf(runs[i]!.run, source));
   }
 
-  #use(folder: string | undefined, opened?: OpenedAtlas): void {
-    if (!folder && !this.#present) return;
-    this.#present = folder !== undefined && opened ? { folder, units: unitsOf(opened) } : undefined;
-    void vscode.commands.executeCommand('setContext', 'gander.atlas', this.#present !== undefined);
+  #use(folder: string, { experts, names }: Pick<OpenedAtlas, 'experts' | 'names'>): void {
+    this.#set({ folder, experts, units: unitsOf(experts, names) });
+  }
+
+  #set(present: Present | undefined): void {
+    if (present === this.#present) return;
+    this.#present = present;
+    void vscode.commands.executeCommand('setContext', 'gander.atlas', present !== undefined);
     this.#changed.fire();
   }
 }
@@ -171,7 +176,7 @@ export function isOf(run: Pick<About['run'], 'name' | 'hash'>, { hash, name }: S
   return run.hash === (hash ?? null) && (run.hash !== null || run.name === name);
 }
 
-function unitsOf({ experts, names }: OpenedAtlas): ReadonlyMap<string, AtlasUnit> {
+function unitsOf(experts: readonly Row[], names: readonly OwnName[]): ReadonlyMap<string, AtlasUnit> {
   const own = new Map(names.filter(({ name }) => name !== '').map((one) => [unitKey(one), one.name]));
   return new Map(
     experts.map((row) => {

@@ -228,6 +228,15 @@ describe('what is no atlas', () => {
   }
 });
 
+it('whose process dies is told so, and nothing waits for it', async () => {
+  const script = path.join(temporaryFolder(), 'dies.cjs');
+  writeFileSync(script, "process.on('message', () => process.exit(3));");
+  const of = reader('/somewhere', { entry: script });
+  const both = await Promise.all([failure(of.ask('open', {})), failure(of.ask('find', { token: 'a' }))]);
+  for (const told of both)
+    expect(told).toBe('trace-invalid: /somewhere cannot be read: the process that read it ended (exit code 3).');
+});
+
 it('is read again after its child was ended', async () => {
   const folder = atlas();
   const hurried = reader(folder, { deadlineMs: 1 });

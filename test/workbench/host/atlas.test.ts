@@ -115,6 +115,7 @@ describe('an atlas', function () {
   afterEach(closeAll);
   after(async () => {
     for (const name of ['small', 'large']) rmSync(target(name), { recursive: true, force: true });
+    api.services.store.clear();
     await set('pool', undefined);
   });
 
