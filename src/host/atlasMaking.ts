@@ -103,9 +103,15 @@ export class AtlasMaking implements vscode.Disposable {
     this.#sayMade(asked, totals);
   }
 
-  /** Ends the run; what is done is kept. */
+  /** Ends the run; what is done is kept. @throws GanderError `request-invalid` if there is none */
   stop(): void {
-    this.#running?.stop.abort();
+    if (!this.#running)
+      throw new GanderError(
+        'request-invalid',
+        vscode.l10n.t('No atlas is in the making.'),
+        vscode.l10n.t('Make one with Gander: Make Atlas….'),
+      );
+    this.#running.stop.abort();
   }
 
   /** Offers to continue what was unfinished when the editor was closed. */
@@ -117,7 +123,7 @@ export class AtlasMaking implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.stop();
+    this.#running?.stop.abort();
     this.#status.dispose();
   }
 

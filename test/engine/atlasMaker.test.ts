@@ -1,7 +1,7 @@
 /** The child that makes atlases for the editor: what it says before, while and after. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { askMaker } from '../../src/atlas/client.js';
 import type { CorpusRequest, MakingCalls } from '../../src/atlas/calls.js';
 import { readTableOf } from '../../src/atlas/files/folder.js';
@@ -9,6 +9,8 @@ import type { Pace } from '../../src/atlas/pace.js';
 import { tableNames } from '../../src/atlas/tables/index.js';
 import type { OptionsOf } from '../../src/channel/messages.js';
 import { GanderError } from '../../src/errors/errors.js';
+import { listen } from '../servers/http.js';
+import { knowing, vllm } from '../servers/vllm.js';
 import { temporaryFolder, tinyPool } from './support.js';
 
 const entry = path.join(inject('programs'), 'atlas.cjs');
@@ -129,6 +131,26 @@ describe('an atlas', () => {
     expect(tokens.slice(0, 7)).toEqual([0, 0, 0, 0, 0, 0, 0]);
     expect(await tablesIn(target!)).toEqual(await tablesIn(whole!));
     expect(readFileSync(path.join(target!, 'atlas.json'))).toEqual(readFileSync(path.join(whole!, 'atlas.json')));
+  });
+
+  it('is made by a server, which gets the token', async () => {
+    const folder = path.join(temporaryFolder(), 'texts');
+    mkdirSync(folder);
+    ['the model of a goose', 'the goose'].forEach((text, i) => {
+      writeFileSync(path.join(folder, `${i}.txt`), text);
+      knowing(text);
+    });
+    const server = await listen(vllm({ version: '0.22.1', token: 'secret' }));
+    onTestFinished(() => server.close());
+    const config = readFileSync(path.join(import.meta.dirname, '../fixtures/imports/config.json'));
+    const { address } = server;
+    const by = (token: string): Partial<CorpusRequest> => ({
+      model: { address, access: { token, config }, deadlineMs: 10_000 },
+      asked: { interventions: [] },
+    });
+    const target = path.join(folder, '../served.gander-atlas');
+    expect(await failure(ask('make', { ...asking([folder], by('wrong')), target }))).toMatch(/^server-refused/);
+    expect((await ask('make', { ...asking([folder], by('secret')), target })).documents).toBe(2);
   });
 
   it('of saved traces needs no model', async () => {
