@@ -21,7 +21,8 @@ export async function packageFor(name) {
   try {
     const put = (/** @type {string} */ from, to = from) =>
       cpSync(path.join(root, from), path.join(stage, to), { recursive: true });
-    for (const file of [...texts, 'media', 'l10n', 'third-party']) if (existsSync(path.join(root, file))) put(file);
+    for (const file of [...texts, 'media', 'l10n', 'third-party', 'atlases'])
+      if (existsSync(path.join(root, file))) put(file);
     // A missing model is reported by `vsixProblems`.
     for (const name of modelNames) if (existsSync(path.join(root, 'models', name))) put(`models/${name}`);
     await step('the build', [path.join(root, 'esbuild.mjs'), '--production', `--out=${path.join(stage, 'dist')}`]);

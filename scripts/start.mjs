@@ -20,7 +20,7 @@ function awake() {
     if (name === 'dist') {
       // VS Code identifies the calling extension by the real path of its code, so a link would not work.
       cpSync(path.join(root, name), path.join(dir, name), { recursive: true });
-    } else if (/^(media|models|l10n|node_modules)$/.test(name)) {
+    } else if (/^(media|models|atlases|l10n|node_modules)$/.test(name)) {
       symlinkSync(path.join(root, name), path.join(dir, name), 'junction');
     } else if (/^package\.nls.*\.json$/.test(name)) {
       copyFileSync(path.join(root, name), path.join(dir, name));

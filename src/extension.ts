@@ -7,13 +7,14 @@ import { RoutingDecorations } from './editor/decorations.js';
 import { RoutingHover } from './editor/hover.js';
 import { StatusBar } from './editor/statusBar.js';
 import { ExpertTree } from './explorer/experts.js';
+import { Atlases } from './host/atlases.js';
+import { AtlasMaking } from './host/atlasMaking.js';
 import { Colours } from './host/colours.js';
 import { DocumentRouter } from './host/documentRouter.js';
 import { EngineHost } from './host/engineHost.js';
 import { preferredStrategy } from './host/settings.js';
 import { TokenMark } from './host/tokenMark.js';
-import type { TraceDocument } from './panel/traceEditor.js';
-import { importType, panelType, traceType } from './panel/types.js';
+import { atlasType, importType, panelType, traceType } from './panel/types.js';
 import { History } from './routing/history.js';
 import { Runs } from './routing/runs.js';
 import { RoutingService } from './routing/service.js';
@@ -35,6 +36,7 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   const features = featuresOf(services);
   register(services, features);
   const api = apiOf(services);
+  void services.making.offer();
   if (process.env['GANDER_START'] === '1') void startWithSample(services.log);
   if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
   const activation = performance.now() - start;
@@ -57,9 +59,11 @@ function createServices(context: vscode.ExtensionContext): ActiveServices {
   const documentRouter = new DocumentRouter(service, store, runs, history);
   const mark = new TokenMark();
   const colours = new Colours(context.workspaceState);
-  const tree = new ExpertTree({ service, store, engines, colours }, log);
-  context.subscriptions.push(engines, documentRouter, mark, colours, tree, runs);
-  return { context, log, engines, service, store, runs, history, documentRouter, mark, colours, tree };
+  const atlases = new Atlases(context, service, log);
+  const making = new AtlasMaking(context, engines, atlases, log);
+  const tree = new ExpertTree({ service, store, engines, colours, atlases }, log);
+  context.subscriptions.push(engines, documentRouter, mark, colours, atlases, making, tree, runs);
+  return { context, log, engines, service, store, runs, history, documentRouter, mark, colours, atlases, making, tree };
 }
 
 /** Commands, panels and viewers, made when the first is asked for. */
@@ -77,23 +81,24 @@ function featuresOf(services: ActiveServices): () => Promise<Features> {
 /** Tells VS Code what there is. */
 function register(services: ActiveServices, features: () => Promise<Features>): void {
   const { context, log, store, colours, tree } = services;
+  const traces = lazily(async () => (await features()).services.traces);
+  const atlases = lazily(async () => (await features()).services.atlasEditor);
   context.subscriptions.push(
     new RoutingDecorations(store, colours),
     followSource(services),
     followRuns(store),
     registerCommands(context, log, features),
-    vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours)),
+    vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours, services.atlases)),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
     vscode.window.registerWebviewPanelSerializer(panelType, {
       deserializeWebviewPanel: async (panel, state) => (await features()).services.panels.restore(panel, state),
     }),
-    ...[traceType, importType].map((viewType) =>
-      vscode.window.registerCustomEditorProvider(viewType, viewers(features), {
-        supportsMultipleEditorsPerDocument: true,
-      }),
-    ),
+    ...[traceType, importType].map((viewType) => vscode.window.registerCustomEditorProvider(viewType, traces, several)),
+    vscode.window.registerCustomEditorProvider(atlasType, atlases, several),
   );
 }
+
+const several = { supportsMultipleEditorsPerDocument: true };
 
 /** The status bar, and what the welcome of the tree says where there is no source. */
 function followSource({ engines, service, store, colours }: ActiveServices): vscode.Disposable {
@@ -149,12 +154,13 @@ function apiOf({ context, service, runs }: ActiveServices): GanderApi {
   };
 }
 
-/** The viewers of trace files, created when the first file is opened. */
-function viewers(features: () => Promise<Features>): vscode.CustomReadonlyEditorProvider<TraceDocument> {
+/** A viewer of files that is created when the first file is opened. */
+function lazily<D extends vscode.CustomDocument>(
+  viewer: () => Promise<vscode.CustomReadonlyEditorProvider<D>>,
+): vscode.CustomReadonlyEditorProvider<D> {
   return {
-    openCustomDocument: async (uri) => (await features()).services.traces.openCustomDocument(uri),
-    resolveCustomEditor: async (document, panel) =>
-      (await features()).services.traces.resolveCustomEditor(document, panel),
+    openCustomDocument: async (...opened) => (await viewer()).openCustomDocument(...opened),
+    resolveCustomEditor: async (...shown) => (await viewer()).resolveCustomEditor(...shown),
   };
 }
 

@@ -5,3 +5,4 @@ export * from './trace/file/file.js';
 export * from './requests/schemas.js';
 export * from './import/index.js';
 export * from './import/client.js';
+export * from './atlas/client.js';

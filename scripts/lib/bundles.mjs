@@ -139,10 +139,12 @@ export function bundlesFor(purpose, out = 'dist') {
     { ...node, entryPoints: ['src/engine/main.ts'], outfile: `${out}/engine.cjs` },
     { ...node, entryPoints: ['src/import/main.ts'], outfile: `${out}/import.cjs` },
     { ...node, entryPoints: ['src/remote/main.ts'], outfile: `${out}/remote.cjs` },
+    { ...node, entryPoints: ['src/atlas/main.ts'], outfile: `${out}/atlas.cjs` },
     { ...node, entryPoints: ['src/cli/main.ts'], outfile: `${out}/cli.cjs`, banner: { js: '#!/usr/bin/env node' } },
     pageBundle({ panel: 'webview/main.tsx' }, webview),
     // Separate, because code shared with the panel would otherwise go into more files that the panel has to load.
     pageBundle({ similarity: 'webview/similarity/main.tsx' }, webview),
+    pageBundle({ atlas: 'webview/atlas/main.tsx' }, webview),
   ];
   const packaged = purpose === 'package' ? /** @type {const} */ ({ sourcemap: false, minify: true }) : {};
   // Entries that do not exist yet are left out.

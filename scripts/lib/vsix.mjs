@@ -17,6 +17,7 @@ const needed = [
     'dist/engine.cjs',
     'dist/import.cjs',
     'dist/remote.cjs',
+    'dist/atlas.cjs',
     'dist/cli.cjs',
     'dist/webview/panel.js',
     'dist/webview/panel.css',

@@ -73,8 +73,19 @@ export const rooms = {
   'src/transport': { from: ['src/channel', 'src/requests', 'src/protocol', ...trace, ...ground] },
   'src/source': { from: pure },
   'src/atlas': { from: pure },
+  'src/atlas/main.ts': {
+    from: ['src/atlas/serve.ts', 'src/engine/guard.ts'],
+    types: ['src/channel'],
+    packages: ['node:'],
+  },
+  'src/atlas/serve.ts': { from: ['src/atlas/making.ts', 'src/atlas/files', ...pure], types: ['src/atlas'] },
+  'src/atlas/making.ts': {
+    from: ['src/atlas', 'src/atlas/files', 'src/engine/client.ts', 'src/engine/remote.ts', ...pure],
+    packages: ['node:'],
+  },
+  'src/atlas/client.ts': { from: ['src/engine/child.ts', ...pure], types: ['src/atlas'] },
   'src/atlas/files': {
-    from: ['src/atlas', ...pure],
+    from: ['src/atlas', 'src/files', ...pure],
 
     packages: ['node:fs', 'node:path', 'node:crypto', 'node:zlib'],
   },
@@ -146,20 +157,31 @@ export const rooms = {
   },
   'src/routing': { from: pure, types: ['src/source'], packages: ['node:'] },
   'src/host': {
-    from: ['src/engine/client.ts', 'src/engine/remote.ts', 'src/routing', 'src/source', ...pure],
-
+    from: [
+      'src/engine/client.ts',
+      'src/engine/remote.ts',
+      'src/atlas/client.ts',
+      'src/atlas',
+      'src/routing',
+      'src/source',
+      ...pure,
+    ],
     packages: editor,
   },
   'src/editor': { from: drawn, packages: editor },
   'src/explorer': { from: drawn, packages: editor },
-  'src/panel': { from: [...drawn, 'src/files', 'src/import', 'src/pdf'], packages: editor },
-  'src/commands': { from: [...views, ...drawn], packages: editor },
+  'src/panel': {
+    from: [...drawn, 'src/atlas', 'src/files', 'src/import', 'src/pdf'],
+    types: ['src/atlas/client.ts'],
+    packages: editor,
+  },
+  'src/commands': { from: [...views, ...drawn, 'src/atlas'], packages: editor },
   'src/extension.ts': {
     from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts'],
 
     packages: editor,
   },
-  'src/lazy.ts': { from: ['src/commands', 'src/panel', 'src/import', 'src/source', ...pure] },
+  'src/lazy.ts': { from: ['src/commands', 'src/panel', 'src/import', 'src/atlas', 'src/source', ...pure] },
   'src/cli': {
     from: [
       'src/atlas',

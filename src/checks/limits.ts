@@ -75,6 +75,20 @@ export const importLimits = {
   text: 4 * MiB,
 } as const;
 
+/** Limits of an atlas that is opened in the editor; another person may have made it. */
+export const atlasLimits = {
+  /** Bytes of atlas.json, which names every document that was left out. */
+  about: 64 * MiB,
+  /** Bytes of names.json. */
+  names: 16 * MiB,
+  /** Bytes of one table. */
+  table: 2 * GiB,
+  /** Rows of one answer: each is drawn. */
+  rows: 2 ** 20,
+  /** Rows of all units for a token that is looked for. */
+  found: 20_000,
+} as const;
+
 /** Most tokens that an encoder-decoder writes if neither an output nor a number is given. */
 export const writtenTokens = 64;
 /** Limits of servers' answers; the trace that an answer becomes has its own limits too. */

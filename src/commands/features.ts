@@ -1,11 +1,12 @@
 import type * as vscode from 'vscode';
+import { AtlasEditor } from '../panel/atlasEditor.js';
 import { Panels } from '../panel/panels.js';
 import { SimilarityPanel } from '../panel/similarityPanel.js';
 import { TraceEditor } from '../panel/traceEditor.js';
 import { commands } from './index.js';
 import type { ActiveServices, Services } from './services.js';
 
-/** Commands, panels and viewers of trace files. Created when first used, because activation does not need them. */
+/** Commands, panels and viewers of trace files and atlases. Created when first used, because activation does not need them. */
 export class Features implements vscode.Disposable {
   readonly services: Services;
 
@@ -14,7 +15,8 @@ export class Features implements vscode.Disposable {
     const panels = new Panels(base, context.extensionUri, log);
     const { extensionUri } = context;
     const [traces, similarity] = [new TraceEditor(extensionUri, log), new SimilarityPanel(extensionUri)];
-    this.services = { ...base, panels, traces, similarity };
+    const atlasEditor = new AtlasEditor({ ...base, panels }, extensionUri);
+    this.services = { ...base, panels, traces, similarity, atlasEditor };
   }
 
   /** @param id of a command in the manifest */
@@ -27,5 +29,6 @@ export class Features implements vscode.Disposable {
   dispose(): void {
     this.services.panels.dispose();
     this.services.similarity.dispose();
+    this.services.atlasEditor.dispose();
   }
 }

@@ -12,6 +12,8 @@ import { openCard, refresh, revealFolder, showOnly } from './experts.js';
 import { generate } from './generate.js';
 import { history } from './history.js';
 import { importRouting } from './importRouting.js';
+import { makeAtlas, stopAtlas } from './makeAtlas.js';
+import { openAtlas } from './openAtlas.js';
 import { openGlossary } from './openGlossary.js';
 import { openModel } from './openModel.js';
 import { openPanel, pinPanel, stop } from './panel.js';
@@ -22,6 +24,7 @@ import { routeSelection } from './routeSelection.js';
 import { routeWithTarget } from './routeWithTarget.js';
 import { saveTrace } from './saveTrace.js';
 import { showActions } from './showActions.js';
+import { showInAtlas } from './showInAtlas.js';
 import { takeTour } from './takeTour.js';
 import { toggleDecorations } from './toggleDecorations.js';
 import { tryExpert } from './tryExpert.js';
@@ -45,6 +48,8 @@ export const commands: readonly Command[] = [
   history,
   importRouting,
   knockOut,
+  makeAtlas,
+  openAtlas,
   openCard,
   openGlossary,
   openModel,
@@ -61,10 +66,12 @@ export const commands: readonly Command[] = [
   routeWithTarget,
   saveTrace,
   showActions,
+  showInAtlas,
   showLog,
   showOnly,
   solo,
   stop,
+  stopAtlas,
   takeTour,
   toggleDecorations,
   tryExpert,

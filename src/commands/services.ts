@@ -1,9 +1,12 @@
 import type * as vscode from 'vscode';
 import type { ExpertTree } from '../explorer/experts.js';
+import type { Atlases } from '../host/atlases.js';
+import type { AtlasMaking } from '../host/atlasMaking.js';
 import type { Colours } from '../host/colours.js';
 import type { DocumentRouter } from '../host/documentRouter.js';
 import type { EngineHost } from '../host/engineHost.js';
 import type { TokenMark } from '../host/tokenMark.js';
+import type { AtlasEditor } from '../panel/atlasEditor.js';
 import type { Panels } from '../panel/panels.js';
 import type { SimilarityPanel } from '../panel/similarityPanel.js';
 import type { TraceEditor } from '../panel/traceEditor.js';
@@ -24,6 +27,8 @@ export interface ActiveServices {
   readonly documentRouter: DocumentRouter;
   readonly mark: TokenMark;
   readonly colours: Colours;
+  readonly atlases: Atlases;
+  readonly making: AtlasMaking;
   readonly tree: ExpertTree;
 }
 
@@ -32,6 +37,7 @@ export interface Services extends ActiveServices {
   readonly panels: Panels;
   readonly traces: TraceEditor;
   readonly similarity: SimilarityPanel;
+  readonly atlasEditor: AtlasEditor;
 }
 
 /** A command. If it throws, the error is shown to the person, with its remedy. */

@@ -21,6 +21,8 @@ export const showActions: Command = {
         : []),
       ...(store.latest?.main.running ? [{ label: vscode.l10n.t('$(debug-stop) Stop'), command: 'gander.stop' }] : []),
       { label: vscode.l10n.t('$(eye) Toggle Decorations'), command: 'gander.toggleDecorations' },
+      { label: vscode.l10n.t('$(map) Make Atlas…'), command: 'gander.makeAtlas' },
+      { label: vscode.l10n.t('$(map) Open Atlas…'), command: 'gander.openAtlas' },
       { label: vscode.l10n.t('$(type-hierarchy) Choose Model…'), command: 'gander.choosePool' },
       { label: vscode.l10n.t('$(folder-opened) Open Model…'), command: 'gander.openModel' },
       { label: vscode.l10n.t('$(remote) Connect to Engine…'), command: 'gander.connectEngine' },

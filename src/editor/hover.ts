@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Atlases, AtlasUnit } from '../host/atlases.js';
 import { type Colours, colourWords, expertName, layerName } from '../host/colours.js';
 import { numbers } from '../host/numbers.js';
 import { routerLabel, strategyTitle } from '../host/strategies.js';
@@ -35,15 +36,16 @@ const named = 3;
 const listedLayers = 12;
 
 /** In characters, so that a line fits next to the panel: an editor 500 pixels wide has room for about 50. */
-const [nameWidth, barWidth, sparkWidth] = [16, 5, 15];
+const [nameWidth, barWidth, sparkWidth, calledWidth] = [16, 5, 15, 32];
 
-const open = 'gander.openPanel';
+const [open, openUnit] = ['gander.openPanel', 'gander.showInAtlas'];
 
 /** Shows what is known about the token under the mouse. It reads the store and never asks the engine. */
 export class RoutingHover implements vscode.HoverProvider {
   constructor(
     private readonly store: RoutingStore,
     private readonly colours: Colours,
+    private readonly atlases: Atlases,
   ) {}
 
   provideHover(document: vscode.TextDocument, position: vscode.Position): vscode.Hover | undefined {
@@ -62,9 +64,9 @@ export class RoutingHover implements vscode.HoverProvider {
 
   #text(routed: Routed, trace: Trace, token: number, isFresh: boolean): vscode.MarkdownString {
     // Experts' names come from outside, so they appear only in the code block, where they cannot act as markup. If one did all the
-    // same, all it could do is open the panel.
+    // same, all it could do is open the panel or the atlas.
     const out = new vscode.MarkdownString();
-    out.isTrusted = { enabledCommands: [open] };
+    out.isTrusted = { enabledCommands: [open, openUnit] };
     const { router } = trace;
     out.appendText(
       vscode.l10n.t('Gander: {0}', router.k === undefined ? strategyTitle(router.name) : routerLabel(router)),
@@ -72,6 +74,15 @@ export class RoutingHover implements vscode.HoverProvider {
     const where = encodeURIComponent(JSON.stringify([routed.id, token]));
     // Before anything that may be long, because a hover shows only a few lines without scrolling.
     out.appendMarkdown(` · [${vscode.l10n.t('Show in the routing panel')}](command:${open}?${where})`);
+    const shared = sharedModules(trace, { sequence: 0 });
+    const choice = this.colours.choice;
+    const unit = shared
+      ? leadingUnit(trace, shared, token, this.atlases)
+      : firstUnit(trace, token, choice, this.atlases);
+    if (unit) {
+      const key = encodeURIComponent(JSON.stringify([unit.key]));
+      out.appendMarkdown(` · [${vscode.l10n.t('Show in the atlas')}](command:${openUnit}?${key})`);
+    }
     if (trace.sequences.length > 1) {
       out.appendText(' · ');
       out.appendText(word('ofSequence', word(trace.sequences[0]!.role)));
@@ -81,9 +92,9 @@ export class RoutingHover implements vscode.HoverProvider {
       out.appendText(vscode.l10n.t('the text has changed since it was routed'));
     }
     out.appendMarkdown('\n\n');
-    const shared = sharedModules(trace, { sequence: 0 });
-    const choice = this.colours.choice;
-    const table = shared ? experts(trace, shared, token) : layerExpertLines(trace, token, choice);
+    const table = shared
+      ? experts(trace, shared, token, this.atlases)
+      : layerExpertLines(trace, token, choice, this.atlases);
     if (table) out.appendCodeblock(table, 'text');
     else out.appendText(vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
@@ -92,8 +103,19 @@ export class RoutingHover implements vscode.HoverProvider {
   }
 }
 
-/** Name, weight and contribution of the leading experts, over the layers. */
-function experts(trace: Trace, shared: SharedModules, token: number): string | undefined {
+function leadingUnit(trace: Trace, shared: SharedModules, token: number, atlases: Atlases): AtlasUnit | undefined {
+  const [leader] = ranked(tokenShares(trace, shared, token));
+  return leader === undefined ? undefined : atlases.unit(undefined, shared.experts[leader]!.id);
+}
+
+/** Of the layer that colours the text, or else the first. */
+function firstUnit(trace: Trace, token: number, choice: ColourChoice, atlases: Atlases): AtlasUnit | undefined {
+  const layer = tonesOf(trace, choice).layer ?? layersOf(trace, { sequence: 0 })[0];
+  return layer && layerChoices(trace, token, layer, atlases)[0]?.unit;
+}
+
+/** Name, weight and contribution of the leading experts, over the layers; what the atlas calls one if it says something else. */
+function experts(trace: Trace, shared: SharedModules, token: number, atlases: Atlases): string | undefined {
   const shares = tokenShares(trace, shared, token);
   const leading = ranked(shares).slice(0, named);
   if (leading.length === 0) return undefined;
@@ -120,9 +142,12 @@ function experts(trace: Trace, shared: SharedModules, token: number): string | u
     measureOf(trace, shared.modules, 'contribution') === 'contribution' ? lead('contribution') : undefined;
   const most = contributions && Math.max(...contributions.flat());
   const label = `${vscode.l10n.t('contribution')}  `.padStart(width);
-  const lines = leading.flatMap((_, i) => {
+  const lines = leading.flatMap((e, i) => {
     const first = `${heads[i]!}${spark(weights[i]!, 1)}`;
-    return contributions && most ? [first, `${label}${spark(contributions[i]!, most)}`] : [first];
+    const name = nameOf(atlases.unit(undefined, shared.experts[e]!.id));
+    const called = name === undefined || name === shared.experts[e]!.name ? [] : [`  · ${name}`];
+    const more = contributions && most ? [`${label}${spark(contributions[i]!, most)}`] : [];
+    return [first, ...called, ...more];
   });
   const above = layersText(trace);
   return [above.padStart(Math.min(width + above.length, width + sparkWidth)), ...lines].join('\n');
@@ -158,12 +183,12 @@ function overLayers(trace: Trace, shared: SharedModules, token: number, by: Meas
  * One line per layer, the one that colours the text first and in detail. Nothing is added up, because an expert's name means
  * nothing in another layer.
  */
-function layerExpertLines(trace: Trace, token: number, choice: ColourChoice): string | undefined {
+function layerExpertLines(trace: Trace, token: number, choice: ColourChoice, atlases: Atlases): string | undefined {
   const { layer: inColour } = tonesOf(trace, choice);
   const others = layersOf(trace, { sequence: 0 }).filter((one) => !inColour || layerKey(one) !== layerKey(inColour));
-  const lines = inColour ? inFull(trace, token, inColour) : [];
+  const lines = inColour ? inFull(trace, token, inColour, atlases) : [];
   for (const layer of others.slice(0, listedLayers)) {
-    const chosen = layerChoices(trace, token, layer);
+    const chosen = layerChoices(trace, token, layer, atlases);
     const texts = chosen.slice(0, named).map(({ name, weight }) => {
       return weight === undefined || Number.isNaN(weight) ? name : `${name} (${numbers.percent(weight)})`;
     });
@@ -175,23 +200,29 @@ function layerExpertLines(trace: Trace, token: number, choice: ColourChoice): st
 }
 
 interface Choice {
+  /** With what the atlas calls it. */
   readonly name: string;
+  readonly unit: AtlasUnit | undefined;
   readonly weight: number | undefined;
 }
 
-function layerChoices(trace: Trace, token: number, layer: Layer): Choice[] {
+function layerChoices(trace: Trace, token: number, layer: Layer, atlases: Atlases): Choice[] {
   return Array.from(modulesOf(trace, { ...layer, sequence: 0 })).flatMap((s) => {
     const rows = rowsAt(trace, s);
     const weights = rows.weight?.subarray(token * rows.k, (token + 1) * rows.k);
     return Array.from(chosenAt(rows, token), (e, i) => ({ e, weight: weights?.[i] }))
       .filter(({ e }) => e >= 0)
-      .map(({ e, weight }) => ({ name: expertName(rows.set, e), weight }));
+      .map(({ e, weight }) => {
+        const unit = atlases.unit(layer, rows.set.experts[e]!.id);
+        const [name, called] = [expertName(rows.set, e), nameOf(unit)];
+        return { name: called === undefined ? name : `${name} · ${called}`, unit, weight };
+      });
   });
 }
 
 /** `layer 12, expert 87 ████ 31 %`, one line per chosen expert. */
-function inFull(trace: Trace, token: number, layer: Layer): string[] {
-  const chosen = layerChoices(trace, token, layer);
+function inFull(trace: Trace, token: number, layer: Layer, atlases: Atlases): string[] {
+  const chosen = layerChoices(trace, token, layer, atlases);
   const names = column(
     chosen.map(({ name }) => word('expertOfLayer', layerName(layer), name)),
     40,
@@ -217,6 +248,11 @@ function certainty(trace: Trace, token: number, choice: ColourChoice): string {
   const { margin } = certaintyOfToken(trace, token, { sequence: 0 });
   if (!Number.isNaN(margin)) parts.push(vscode.l10n.t('mean margin to another choice {0}', numbers.fixed(margin, 3)));
   return parts.join(' · ');
+}
+
+function nameOf(unit: AtlasUnit | undefined): string | undefined {
+  const name = unit?.name === undefined ? undefined : oneLine(unit.name);
+  return name !== undefined && name.length > calledWidth ? `${name.slice(0, calledWidth - 1)}…` : name;
 }
 
 function oneLine(text: string): string {

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { megabytes, numbers } from '../host/numbers.js';
+import type { Atlases, AtlasUnit } from '../host/atlases.js';
 import { type Colours, expertName, layerName } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { counted, warningCount, word } from '../host/words.js';
@@ -14,7 +15,7 @@ import type { Layer, SharedModules } from '../trace/model/access.js';
 import { isKnockedOut } from '../trace/model/whatIf.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { type ColourChoice, shownBy } from '../trace/figures/colouring.js';
-import { layerText, tokenLabel } from '../trace/text/label.js';
+import { layerText, plain, tokenLabel } from '../trace/text/label.js';
 import { layerKey, shownExpertsOf } from '../trace/model/shownExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 import { type Usage, usage } from '../trace/figures/usage.js';
@@ -38,6 +39,7 @@ export interface TreeServices {
   readonly store: RoutingStore;
   readonly engines: EngineHost;
   readonly colours: Colours;
+  readonly atlases: Atlases;
 }
 
 /** Pools and their experts; for the last trace, where each expert leads and which tokens it took. */
@@ -55,8 +57,9 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     private readonly services: TreeServices,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    const { engines, store, colours } = services;
+    const { engines, store, colours, atlases } = services;
     this.#subscriptions = [
+      atlases.onDidChange(() => this.refresh()),
       engines.onDidChangePool(() => this.refresh()),
       colours.onDidChange(() => this.refresh()),
       new vscode.Disposable(store.onChange(() => this.#traceChanged())),
@@ -214,10 +217,12 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     if (!own) return item;
     const share = numbers.percent(own.usage.share[expert]!);
     item.id = `layer ${layerKey(layer)} expert ${expert}`;
-    item.description = share + this.#knockedOut(own.modules, own.modules.experts[expert]!.id);
+    const unit = this.services.atlases.unit(layer, own.modules.experts[expert]!.id);
+    item.description = withName(share, unit) + this.#knockedOut(own.modules, own.modules.experts[expert]!.id);
     item.tooltip = lines([
       word('expertOfLayer', layerName(layer), name),
       vscode.l10n.t('Load in the last trace: {0} (chance {1})', share, numbers.percent(own.usage.chance[expert]!)),
+      ...atlasLines(unit),
     ]);
     item.iconPath = expertIcon(slotsIn(trace, own.modules.set)[expert]!);
     item.accessibilityInformation = {
@@ -237,9 +242,10 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     item.id = `expert ${expert.id}`;
     const used = trace && inTrace >= 0 ? this.#usageOf(trace) : undefined;
     const share = used && numbers.percent(used.share[inTrace]!);
+    const unit = this.services.atlases.unit(undefined, expert.id);
     const shared = trace && treeModules(trace);
     const knockedOut = share && shared ? this.#knockedOut(shared, expert.id) : '';
-    item.description = share === undefined ? megabytes(expert.bytes) : share + knockedOut;
+    item.description = withName(share ?? megabytes(expert.bytes), unit) + knockedOut;
     item.tooltip = lines([
       expert.name,
       expert.description,
@@ -247,6 +253,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       expert.datasets?.length && vscode.l10n.t('Data: {0}', expert.datasets.join(', ')),
       expert.license && vscode.l10n.t('Licence: {0}', expert.license),
       vscode.l10n.t('Rank {0}, {1}', expert.rank, megabytes(expert.bytes)),
+      ...atlasLines(unit),
     ]);
     item.iconPath = expertIcon(slot);
     item.contextValue = expert.card ? 'gander.expert.card' : 'gander.expert';
@@ -378,6 +385,18 @@ function warningItem(text: string, index: number): vscode.TreeItem {
   item.tooltip = text;
   item.accessibilityInformation = { label: vscode.l10n.t('Warning: {0}', text) };
   return item;
+}
+
+/** Beside the share in a text: what the expert is called over a corpus. */
+function withName(share: string, unit: AtlasUnit | undefined): string {
+  return unit?.name === undefined ? share : `${share} · ${plain(unit.name)}`;
+}
+
+function atlasLines(unit: AtlasUnit | undefined): string[] {
+  if (!unit) return [];
+  const [load, chance] = [numbers.percent(unit.load), numbers.percent(unit.chance)];
+  const name = unit.name === undefined ? [] : [vscode.l10n.t('In the atlas: {0}', plain(unit.name))];
+  return [...name, vscode.l10n.t('Load in the atlas: {0} (chance {1})', load, chance)];
 }
 
 function lines(parts: readonly (string | number | false | undefined)[]): string {

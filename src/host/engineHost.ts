@@ -8,6 +8,7 @@ import { ChildSource } from '../source/child.js';
 import { FileSource, traceEnding } from '../source/file.js';
 import { SourceRegistry } from '../source/registry.js';
 import { ServerSource } from '../source/server.js';
+import type { EngineOptions } from '../requests/api.js';
 import type { Methods } from '../requests/ask.js';
 import type { Source } from '../source/source.js';
 import { ReceivedPieces } from '../transport/received.js';
@@ -61,19 +62,26 @@ export class EngineHost implements vscode.Disposable {
   }
 
   #local(folder: string): EngineClient {
-    const { threads, chunk, idleSeconds, deadlineSeconds } = readSettings();
-    const storage = this.context.globalStorageUri;
     return new EngineClient({
-      pool: folder,
-      cache: storage.scheme === 'file' ? path.join(storage.fsPath, 'graphs') : path.join(os.tmpdir(), 'gander-graphs'),
-      threads,
-      chunk,
-      idleMs: idleSeconds * 1000,
-      deadlineMs: deadlineSeconds * 1000,
+      ...this.optionsFor(folder),
+      idleMs: readSettings().idleSeconds * 1000,
       entry: this.context.asAbsolutePath(path.join('dist', 'engine.cjs')),
       received: this.received,
       log: (line) => this.log.debug(line),
     });
+  }
+
+  /** How the settings want a model on this machine to be run. */
+  optionsFor(folder: string): Omit<EngineOptions, 'server'> & { readonly deadlineMs: number } {
+    const { threads, chunk, deadlineSeconds } = readSettings();
+    const storage = this.context.globalStorageUri;
+    return {
+      pool: folder,
+      cache: storage.scheme === 'file' ? path.join(storage.fsPath, 'graphs') : path.join(os.tmpdir(), 'gander-graphs'),
+      threads,
+      chunk,
+      deadlineMs: deadlineSeconds * 1000,
+    };
   }
 
   #adopt(client: EngineClient): EngineClient {

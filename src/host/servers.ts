@@ -55,22 +55,26 @@ export class Servers {
 
   /** A client that may send text to an address. @throws GanderError `server-refused` if the person has not agreed to that */
   async open(address: string): Promise<EngineClient> {
-    const server = this.find(address);
-    if (!server)
-      throw new GanderError(
-        'server-refused',
-        vscode.l10n.t('Nothing was sent to {0}: you have not agreed to send text there.', address),
-        vscode.l10n.t('Connect to it first, or choose a model on this machine (Choose Model…).'),
-      );
-    return this.client(address, await this.token(address), server.config);
+    return this.#client(address, await this.access(address));
   }
 
   /** A client for asking what is at an address, before text may be sent there. */
   async client(address: string, token: string | undefined, config?: string): Promise<EngineClient> {
-    const access: ServerAccess = {
-      ...(token !== undefined && { token }),
-      ...(config !== undefined && { config: await readConfig(config) }),
-    };
+    return this.#client(address, await accessBy(token, config));
+  }
+
+  /** What it takes to send text to an address. @throws GanderError as `open` */
+  async access(address: string): Promise<ServerAccess> {
+    const server = this.find(address);
+    if (server) return accessBy(await this.token(address), server.config);
+    throw new GanderError(
+      'server-refused',
+      vscode.l10n.t('Nothing was sent to {0}: you have not agreed to send text there.', address),
+      vscode.l10n.t('Connect to it first, or choose a model on this machine (Choose Model…).'),
+    );
+  }
+
+  #client(address: string, access: ServerAccess): EngineClient {
     return remoteClient({
       address,
       access,
@@ -87,6 +91,13 @@ export class Servers {
 }
 
 const tokenKey = (address: string) => `gander.token ${address}`;
+
+async function accessBy(token: string | undefined, config: string | undefined): Promise<ServerAccess> {
+  return {
+    ...(token !== undefined && { token }),
+    ...(config !== undefined && { config: await readConfig(config) }),
+  };
+}
 
 async function readConfig(file: string): Promise<Uint8Array> {
   try {

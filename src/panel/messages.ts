@@ -10,10 +10,12 @@ const name = z.string().min(1).max(500);
 const side = z.enum(['main', 'other']);
 
 /** Not by instanceof: the buffer may come from another realm. */
-const buffer = z.custom<ArrayBuffer>((value) => Object.prototype.toString.call(value) === '[object ArrayBuffer]');
+export const buffer = z.custom<ArrayBuffer>(
+  (value) => Object.prototype.toString.call(value) === '[object ArrayBuffer]',
+);
 
 /** Larger than any picture or report that the page makes of a trace that the model can read. */
-const drawn = z.string().max(256 * 1024 * 1024);
+export const drawn = z.string().max(256 * 1024 * 1024);
 
 /** In points. Twice as long as the longest page that PDF allows is still finite. */
 const points = z.number().min(-30_000).max(30_000);

@@ -4,7 +4,7 @@ import { GanderError } from '../errors/errors.js';
 import type { PageMessage } from '../protocol/panel.js';
 import type { Trace } from '../trace/model/trace.js';
 
-export type SaveKind = 'trace' | 'csv' | 'svg' | 'png' | 'html' | 'json' | 'pdf';
+export type SaveKind = 'trace' | 'csv' | 'svg' | 'png' | 'html' | 'json' | 'pdf' | 'md';
 
 const endings: Record<SaveKind, string> = {
   trace: 'gander.safetensors',
@@ -14,6 +14,7 @@ const endings: Record<SaveKind, string> = {
   html: 'html',
   json: 'vl.json',
   pdf: 'pdf',
+  md: 'md',
 };
 
 /** Asks where to save, and writes to any file system that the window knows. Undefined if the person cancels. */
@@ -90,5 +91,7 @@ function filterName(kind: SaveKind): string {
       return vscode.l10n.t('Vega-Lite chart');
     case 'html':
       return vscode.l10n.t('Web page');
+    case 'md':
+      return vscode.l10n.t('Markdown');
   }
 }

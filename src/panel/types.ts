@@ -5,3 +5,4 @@ export const traceType = 'gander.trace';
 /** For files of other programs: an option, never the default. */
 export const importType = 'gander.import';
 export const similarityType = 'gander.similarity';
+export const atlasType = 'gander.atlas';

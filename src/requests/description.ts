@@ -16,6 +16,8 @@ export interface Abilities extends Readonly<Record<RefusableName, Ability>> {
 
 export interface SourceDescription {
   readonly name: string;
+  /** Of the model's files, as in its traces; absent if a server runs it. */
+  readonly hash?: string;
   readonly can: Abilities & {
     /** Empty if the model has its own way of choosing, with a fixed k. */
     readonly strategies: readonly StrategyOffer[];

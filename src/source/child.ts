@@ -65,9 +65,10 @@ function describe(info: ModelInfo): SourceDescription {
 
 /** It can do everything, with the strategies that it has files for. */
 function describePool(pool: PoolInfo): SourceDescription {
-  const { name, strategies, experts, expertSets, modules, contextLength, topK, warnings, hasTarget } = pool;
+  const { name, hash, strategies, experts, expertSets, modules, contextLength, topK, warnings, hasTarget } = pool;
   return {
     name,
+    hash,
     can: {
       ...abilities({}, true),
       strategies: offersOf(strategies),
@@ -92,6 +93,7 @@ const { similarity, examine } = abilities({});
 /** It has its own routers, whose scores can be changed. */
 function describeMoe({
   name,
+  hash,
   router,
   mostK,
   expertSets,
@@ -101,6 +103,7 @@ function describeMoe({
 }: MoeInfo): SourceDescription {
   return {
     name,
+    hash,
     can: {
       ...abilities({ similarity, examine }, true),
       k: mostK !== undefined || { reason: 'The number of experts per token is fixed in this model’s graph.' },

@@ -1,4 +1,5 @@
 import { bar } from '../look/bar.js';
+import { duration } from '../words/duration.js';
 import { fit } from './columns.js';
 import type { Screen } from './paint.js';
 
@@ -59,11 +60,4 @@ export class Progress {
     if (this.#isShown) this.#to.write('\r\u001b[K');
     this.#isShown = false;
   }
-}
-
-export function duration(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
 }

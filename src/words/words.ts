@@ -577,6 +577,12 @@ export const words = {
   expertCount: { one: '{0} expert', other: '{0} experts' },
   expertsPerToken: { one: '{0}, {1} expert per token', other: '{0}, {1} experts per token', by: 1 },
   moreLayers: { one: '{0} more layer in the panel', other: '{0} more layers in the panel' },
+  documentCount: { one: '{0} document', other: '{0} documents' },
+  labelCount: { one: '{0} label: {1}', other: '{0} labels: {1}' },
+  leftOutCount: {
+    one: '{0} document is left out: {1} {2}.',
+    other: '{0} documents are left out; the first: {1} {2}.',
+  },
   tokensDone: { other: '{0} of {1} tokens', by: 1 },
   choicesLed: { other: 'Leads {0} of {1} choices', by: 1 },
   textTooLong: { other: 'The text has {0} characters; the model reads at most {1} tokens.', by: 1 },

@@ -19,7 +19,7 @@ export default async function setup(project: TestProject): Promise<() => void> {
   const programs = path.join(folder, 'dist');
   await build({
     entryPoints: Object.fromEntries(
-      ['cli', 'engine', 'import', 'remote'].map((room) => [room, path.join(root, `src/${room}/main.ts`)]),
+      ['cli', 'engine', 'import', 'remote', 'atlas'].map((room) => [room, path.join(root, `src/${room}/main.ts`)]),
     ),
     bundle: true,
     platform: 'node',

@@ -3,6 +3,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { GanderError } from '../../errors/errors.js';
 
+export interface Content {
+  readonly bytes: Uint8Array;
+  /** The output that an encoder-decoder is given. */
+  readonly target?: string;
+}
+
 /** Why a document is left out of the atlas. */
 export class Unfit extends Error {
   override readonly name = 'Unfit';
@@ -41,6 +47,10 @@ export function textOf(bytes: Uint8Array): string {
 /** SHA-256 in hex. */
 export function hashOf(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
+}
+
+export function hashOfContent({ bytes, target }: Content): string {
+  return target === undefined ? hashOf(bytes) : hashOf(Buffer.concat([bytes, Buffer.from(`\0${target}`)]));
 }
 
 export function readError(file: string, cause: unknown): GanderError {

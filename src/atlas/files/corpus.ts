@@ -1,7 +1,9 @@
 /** The documents in texts, rows of data and saved traces. */
 import path from 'node:path';
+import { GanderError } from '../../errors/errors.js';
+import type { CorpusAbout } from '../about.js';
 import type { AtlasDocument } from '../figure.js';
-import { hashOf, readWhole, Unfit } from './content.js';
+import { type Content, hashOf, readWhole, Unfit } from './content.js';
 import { type Found, sizeOf, withSlashes } from './found.js';
 import { type DataRow, isRows, rowsOf } from './rows.js';
 
@@ -20,11 +22,6 @@ export interface CorpusOptions {
   readonly shard?: { readonly at: number; readonly of: number };
 }
 
-export interface Content {
-  readonly bytes: Uint8Array;
-  readonly target?: string;
-}
-
 export interface CorpusDocument extends Omit<AtlasDocument, 'hash'> {
   readonly kind: 'text' | 'trace';
   /** The document's part of the corpus in bytes, as far as known. */
@@ -36,6 +33,28 @@ export interface CorpusDocument extends Omit<AtlasDocument, 'hash'> {
 const traceEnding = '.safetensors';
 
 export const isTrace = (file: string) => file.endsWith(traceEnding);
+
+/** Whether the files are traces, for which no model runs. @throws GanderError `request-invalid` if only some are */
+export function areTraces(files: readonly Found[]): boolean {
+  const traces = files.filter(({ file }) => isTrace(file)).length;
+  if (traces === 0 || traces === files.length) return traces > 0;
+  throw new GanderError(
+    'request-invalid',
+    `Of ${files.length} files, ${traces} are saved traces (*${traceEnding}) and the others are texts.`,
+    'Give texts or saved traces, not both.',
+  );
+}
+
+/** What an atlas says about its corpus, as options for reading it. */
+export function optionsOf({ label, text, id, target, shard }: CorpusAbout): CorpusOptions {
+  return {
+    label,
+    text,
+    ...(id !== null && { id }),
+    ...(target !== null && { target }),
+    ...(shard && { shard: { at: shard.at - 1, of: shard.of } }),
+  };
+}
 
 /** The documents of the shard, including several with the same id. */
 export async function* documentsOf(files: readonly Found[], options: CorpusOptions): AsyncGenerator<CorpusDocument> {
@@ -82,20 +101,28 @@ function rowDocument({ bytes, fields }: DataRow, place: string, options: CorpusO
   const field = (name: string | undefined) =>
     name === undefined || fields instanceof Unfit ? undefined : written(fields[name]);
   const given = label === 'none' ? undefined : field(label || 'label');
-  const needed = (name: string) => {
-    if (fields instanceof Unfit) throw fields;
-    const value = field(name);
-    if (value === undefined) throw new Unfit(`has no text in "${name}"`);
-    return value;
-  };
   return {
     kind: 'text',
     id: field(id) ?? place,
     place,
     label: given === undefined || given === '' ? null : given,
     bytes,
-    read: () => ({ bytes: Buffer.from(needed(text)), ...(target !== undefined && { target: needed(target) }) }),
+    read: () => contentOfRow(fields, { text, ...(target !== undefined && { target }) }),
   };
+}
+
+/** @throws Unfit */
+export function contentOfRow(
+  fields: DataRow['fields'],
+  { text, target }: Pick<CorpusOptions, 'text' | 'target'>,
+): Content {
+  const needed = (name: string) => {
+    if (fields instanceof Unfit) throw fields;
+    const value = written(fields[name]);
+    if (value === undefined) throw new Unfit(`has no text in "${name}"`);
+    return value;
+  };
+  return { bytes: Buffer.from(needed(text)), ...(target !== undefined && { target: needed(target) }) };
 }
 
 function written(value: unknown): string | undefined {

@@ -12,9 +12,11 @@ import type { Row } from '../tables/table.js';
 import { hashOf } from './content.js';
 import { encodeTable, readTable } from './parquet.js';
 
-export const folderEnding = '.gander-atlas';
+export const aboutFile = 'atlas.json';
 
-const [aboutFile, sumsFile] = ['atlas.json', 'sums.safetensors'];
+const sumsFile = 'sums.safetensors';
+
+export const tableFile = (name: TableName) => `${name}.parquet`;
 
 /** Everything that an atlas is written from. */
 export interface Made {
@@ -41,7 +43,7 @@ export function writeAtlas(target: string, made: Made): About {
     rmSync(beside, { recursive: true, force: true });
     mkdirSync(beside, { recursive: true });
     for (const name of tableNames)
-      writeFileSync(path.join(beside, `${name}.parquet`), encodeTable(tables[name], rows[name]));
+      writeFileSync(path.join(beside, tableFile(name)), encodeTable(tables[name], rows[name]));
     writeFileSync(path.join(beside, sumsFile), pack(made.sums.state));
     writeFileSync(path.join(beside, aboutFile), `${JSON.stringify(about, null, 2)}\n`);
     renameSync(beside, target);
@@ -93,9 +95,9 @@ export function readAbout(folder: string): About {
   throw invalid(folder, found.error);
 }
 
-/** @throws GanderError as `readAbout` */
-export function readTableOf(folder: string, name: TableName): Promise<Row[]> {
-  return readTable(tables[name], path.join(folder, `${name}.parquet`)).catch((cause: unknown) => {
+/** @param where what cells must equal. @throws GanderError as `readAbout` */
+export function readTableOf(folder: string, name: TableName, where: Row = {}): Promise<Row[]> {
+  return readTable(tables[name], path.join(folder, tableFile(name)), where).catch((cause: unknown) => {
     throw invalid(folder, cause);
   });
 }
@@ -116,7 +118,7 @@ function read<T>(folder: string, act: () => T): T {
   }
 }
 
-function invalid(folder: string, cause: unknown): GanderError {
+export function invalid(folder: string, cause: unknown): GanderError {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code?.startsWith('E'))
     return new GanderError('io', `Could not read ${folder}: ${code}.`, 'Give the folder of an atlas.', { cause });

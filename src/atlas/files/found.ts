@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { GanderError } from '../../errors/errors.js';
 import { readError } from './content.js';
+import { folderEnding } from '../place.js';
 import { stdin } from './rows.js';
 
 export interface Found {
@@ -11,15 +12,17 @@ export interface Found {
   readonly root: string;
 }
 
-/** @throws GanderError `io` if a given file or folder cannot be read, or if a pattern matches nothing */
+/** At least one. @throws GanderError `io` if a given file or folder cannot be read, or if a pattern matches nothing */
 export function filesOf(given: readonly string[]): Found[] {
-  return given.flatMap((name) => {
+  const files = given.flatMap((name) => {
     if (name === stdin) return [{ file: stdin, root: '' }];
     // A name with a wildcard in it may be that of a file.
     if (wildcard.test(name) && !statSync(name, { throwIfNoEntry: false })) return matching(name);
     const stat = read(name, () => statSync(name));
     return stat.isDirectory() ? within(name, name) : [{ file: name, root: path.join(path.dirname(name), '..') }];
   });
+  if (files.length > 0) return files;
+  throw new GanderError('io', 'No files were found.', 'Give files, or folders with files.');
 }
 
 function read<T>(name: string, act: () => T): T {
@@ -30,11 +33,11 @@ function read<T>(name: string, act: () => T): T {
   }
 }
 
-/** Skips links, which may form a circle, and hidden files. */
+/** Skips links, which may form a circle, hidden files, and atlases with their journals. */
 function within(folder: string, root: string): Found[] {
   const found: Found[] = [];
   const entries = read(folder, () => readdirSync(folder, { withFileTypes: true })).filter(
-    ({ name }) => !name.startsWith('.'),
+    ({ name }) => !name.startsWith('.') && !name.includes(folderEnding),
   );
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const file = path.join(folder, entry.name);

@@ -5,9 +5,10 @@ import type { Trace } from '../../trace/model/trace.js';
 import { checkSameRun, runOf } from '../about.js';
 import type { AtlasDocument, Piece } from '../figure.js';
 import { placedIn } from '../layout.js';
+import type { Done } from '../pace.js';
 import { Sums } from '../sums.js';
-import { hashOf, textOf, Unfit } from './content.js';
-import type { Content, CorpusDocument } from './corpus.js';
+import { hashOfContent, textOf, Unfit } from './content.js';
+import type { CorpusDocument } from './corpus.js';
 import { Journal } from './journal.js';
 
 /** A document's trace or, if the document was split, that of one part, which begins at offset `at` of the text. */
@@ -31,14 +32,6 @@ export interface Making {
   /** @throws GanderError if the bytes are not a trace */
   readonly decode: (bytes: Uint8Array) => Trace;
   readonly onDone?: (done: Done) => void;
-}
-
-export interface Done {
-  readonly document: string;
-  readonly bytes: number;
-  readonly tokens: number;
-  /** Whether an earlier run, which this one continues, did it. */
-  readonly before: boolean;
 }
 
 /** Errors of a single document, which is then left out. */
@@ -149,8 +142,4 @@ export async function* piecesOf(
       text: before[s]!.text + (text?.length ?? 0),
     }));
   }
-}
-
-function hashOfContent({ bytes, target }: Content): string {
-  return target === undefined ? hashOf(bytes) : hashOf(Buffer.concat([bytes, Buffer.from(`\0${target}`)]));
 }

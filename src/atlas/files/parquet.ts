@@ -1,5 +1,5 @@
 /** An atlas's tables as Parquet files. */
-import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { z } from 'zod';
 import type { Cell, ColumnType, Row, Table } from '../tables/table.js';
@@ -19,7 +19,7 @@ export function encodeTable({ columns }: Table, rows: readonly Row[]): Uint8Arra
 }
 
 /** Numbers that are undefined or not finite are stored as null. */
-function stored(type: ColumnType, cell: Cell): Cell | bigint {
+function stored(type: ColumnType | undefined, cell: Cell): Cell | bigint {
   if (typeof cell !== 'number') return cell;
   if (!Number.isFinite(cell)) return null;
   return type === 'count' ? BigInt(cell) : cell;
@@ -32,9 +32,33 @@ const cells = {
   flag: z.boolean().nullable(),
 } as const satisfies Record<ColumnType, z.ZodType<Cell>>;
 
-/** @throws ZodError, or an error of hyparquet, if the file is not such a table */
-export async function readTable({ columns }: Table, file: string): Promise<Row[]> {
+type Part = Omit<Parameters<typeof parquetReadObjects>[0], 'columns'>;
+
+/**
+ * @param where what cells must equal; parts of the file that have no such row are not read
+ * @throws ZodError, or an error of hyparquet, if the file is not such a table
+ */
+export async function readTable(table: Table, file: string, where: Row = {}): Promise<Row[]> {
+  const sought = Object.entries(where).map(([name, cell]) => ({ [name]: { $eq: stored(table.columns[name], cell) } }));
+  return rowsIn(table, { file: await asyncBufferFromFile(file), filter: { $and: sought } });
+}
+
+/** The rows with a text in a column, one part of the file at a time. @throws as `readTable` */
+export async function* rowsContaining(table: Table, column: string, text: string, path: string): AsyncGenerator<Row> {
+  const file = await asyncBufferFromFile(path);
+  const metadata = await parquetMetadataAsync(file);
+  const has = (row: Row): boolean => String(row[column] ?? '').includes(text);
+  let rowStart = 0;
+  for (const { num_rows: count } of metadata.row_groups) {
+    const part = { file, metadata, rowStart, rowEnd: rowStart + Number(count) };
+    // Most parts have no such row, so their other columns need not be read.
+    const texts = (await parquetReadObjects({ ...part, columns: [column] })) as Row[];
+    if (texts.some(has)) yield* (await rowsIn(table, part)).filter(has);
+    rowStart = part.rowEnd;
+  }
+}
+
+async function rowsIn({ columns }: Table, part: Part): Promise<Row[]> {
   const schema = z.object(Object.fromEntries(Object.entries(columns).map(([name, type]) => [name, cells[type]])));
-  const rows = await parquetReadObjects({ file: await asyncBufferFromFile(file), columns: Object.keys(columns) });
-  return z.array(schema).parse(rows);
+  return z.array(schema).parse(await parquetReadObjects({ ...part, columns: Object.keys(columns) }));
 }

@@ -4,14 +4,13 @@ import zlib from 'node:zlib';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { z } from 'zod';
 import { GanderError } from '../../errors/errors.js';
+import { rowEndings } from '../place.js';
 import { longest, readError, textOf, tooLong, Unfit } from './content.js';
 
 /** JSON lines on stdin. */
 export const stdin = '-';
 
-const endings = ['.jsonl', '.parquet'];
-
-export const isRows = (file: string) => file === stdin || endings.some((ending) => file.endsWith(ending));
+export const isRows = (file: string) => file === stdin || rowEndings.some((ending) => file.endsWith(ending));
 
 export interface DataRow {
   /** From 1; for JSON lines the number of the line. */
@@ -21,10 +20,10 @@ export interface DataRow {
   readonly fields: Readonly<Record<string, unknown>> | Unfit;
 }
 
-/** @param columns of Parquet, only these are read; it must have those that are `needed`. @throws GanderError `io`, `request-invalid` */
+/** @param columns of Parquet, only these are read, by default all; it must have those that are `needed`. @throws GanderError `io`, `request-invalid` */
 export function rowsOf(
   file: string,
-  columns: readonly string[],
+  columns: readonly string[] | undefined,
   needed: readonly string[],
 ): AsyncGenerator<DataRow, void> {
   return file.endsWith('.parquet') ? parquetRows(file, columns, needed) : jsonRows(file);
@@ -92,7 +91,7 @@ const compressors = {
 /** One row group at a time is in memory. */
 async function* parquetRows(
   name: string,
-  wanted: readonly string[],
+  wanted: readonly string[] | undefined,
   needed: readonly string[],
 ): AsyncGenerator<DataRow, void> {
   const { file, metadata } = await openParquet(name);
@@ -104,7 +103,7 @@ async function* parquetRows(
       `${name} has no column "${missing}".`,
       `Its columns are: ${has.join(', ')}. Name those that you want with --text, --label, --id and --target.`,
     );
-  const columns = wanted.filter((column) => has.includes(column));
+  const columns = wanted?.filter((column) => has.includes(column)) ?? has;
   const bytes = file.byteLength / Number(metadata.num_rows);
   let start = 0;
   for (const { num_rows: count } of metadata.row_groups) {

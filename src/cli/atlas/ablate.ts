@@ -6,13 +6,13 @@ import type { CorpusDocument } from '../../atlas/files/corpus.js';
 import type { Found } from '../../atlas/files/found.js';
 import type { Journal } from '../../atlas/files/journal.js';
 import { stdin } from '../../atlas/files/rows.js';
+import { decode, type Runner } from '../../atlas/files/runner.js';
 import { unitsNamed } from '../../atlas/layout.js';
 import type { Sums } from '../../atlas/sums.js';
 import { tablesOf } from '../../atlas/tables/index.js';
 import { plain } from '../../trace/text/label.js';
 import type { Arguments, Context } from '../command.js';
 import { UsageError } from '../usage.js';
-import { decode, type Runner } from './runner.js';
 
 const specialised = 'specialised';
 

@@ -16,7 +16,7 @@ import type { Context, Options } from '../command.js';
 import { readTrace } from '../input.js';
 import { json } from '../json.js';
 import { askedFor, strategyBeside } from '../options.js';
-import { inParts } from '../textParts.js';
+import { inParts } from '../../requests/textParts.js';
 import { UsageError } from '../usage.js';
 import { checkExperts } from '../words.js';
 import { type Corpus, corpusOf } from './corpus.js';

@@ -1,9 +1,8 @@
 /** Which corpus a command reads, and how. */
 import type { CorpusAbout } from '../../atlas/about.js';
-import { type CorpusOptions, labelKinds } from '../../atlas/files/corpus.js';
+import { type CorpusOptions, labelKinds, optionsOf } from '../../atlas/files/corpus.js';
 import { filesOf, type Found } from '../../atlas/files/found.js';
 import { isRows } from '../../atlas/files/rows.js';
-import { GanderError } from '../../errors/errors.js';
 import type { Arguments, Options } from '../command.js';
 import { UsageError } from '../usage.js';
 
@@ -42,17 +41,8 @@ export function corpusOf(args: Arguments, given: readonly string[]): Corpus {
   if (given.length === 0) throw new UsageError('Give the files or folders that the corpus is in.');
   const about = aboutOf(args);
   const files = filesOf(given);
-  if (files.length === 0) throw new GanderError('io', 'No files were found.', 'Give files, or folders with files.');
   if (!files.some(({ file }) => isRows(file))) checkNoFields(args, about);
-  const { label, text, id, target, shard } = about;
-  const options = {
-    label,
-    text,
-    ...(id !== null && { id }),
-    ...(target !== null && { target }),
-    ...(shard && { shard: { at: shard.at - 1, of: shard.of } }),
-  };
-  return { files, about, options };
+  return { files, about, options: optionsOf(about) };
 }
 
 function aboutOf(args: Arguments): CorpusAbout {

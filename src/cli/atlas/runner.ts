@@ -1,90 +1,19 @@
-/** What turns documents into traces: a model here, a server, or nothing for traces that were saved. */
+/** The runner of a corpus that was given on the command line. */
 import type { CorpusAbout } from '../../atlas/about.js';
-import type { KnockOut } from '../../atlas/ablation.js';
-import { isTrace } from '../../atlas/files/corpus.js';
+import { areTraces } from '../../atlas/files/corpus.js';
 import type { Found } from '../../atlas/files/found.js';
-import type { Route, TracedPart } from '../../atlas/files/make.js';
-import { serverLimits } from '../../checks/limits.js';
-import { GanderError } from '../../errors/errors.js';
-import type { ModelInfo, RouteRequest } from '../../requests/api.js';
+import { noRunner, type Runner, runnerOn } from '../../atlas/files/runner.js';
 import { hasTarget } from '../../requests/modelInfo.js';
-import { checkTraceSize, decodeTrace } from '../../trace/file/file.js';
-import type { Trace } from '../../trace/model/trace.js';
-import type { Context, Opened } from '../command.js';
-import { type Asked, askedFor } from '../options.js';
-import { inParts } from '../textParts.js';
+import type { Context } from '../command.js';
+import { askedFor } from '../options.js';
 import { UsageError } from '../usage.js';
-
-export interface Runner {
-  readonly route: Route;
-  /** How many documents it runs at once. */
-  readonly atOnce: number;
-  /** What must be the same to continue a run. */
-  readonly asked: object;
-  /** Runs the text of a trace again with something knocked out; absent for traces that were saved. */
-  readonly rerun?: (trace: Trace, knockOut: KnockOut) => Promise<Trace>;
-}
 
 /** @throws UsageError; GanderError what keeps the model from being opened */
 export async function runnerFor(context: Context, files: readonly Found[], corpus: CorpusAbout): Promise<Runner> {
-  const traces = files.filter(({ file }) => isTrace(file)).length;
-  if (traces === files.length) return { route: () => none(), atOnce: 1, asked: { traces: true } };
-  if (traces > 0) throw new UsageError('Give texts or saved traces (*.safetensors), not both.');
+  if (areTraces(files)) return noRunner;
   const opened = await context.open();
-  return runnerOn(opened, askedFor(context.args, opened.model), corpus, context.signal);
-}
-
-type Request = Pick<RouteRequest, 'text' | 'target' | 'interventions'>;
-
-/** @throws UsageError if the corpus has outputs and the model reads none; GanderError `request-invalid` */
-export function runnerOn({ engine, model }: Opened, asked: Asked, corpus: CorpusAbout, signal: AbortSignal): Runner {
+  const { model } = opened;
   if (corpus.target !== null && !hasTarget(model))
     throw new UsageError(`--target is for encoder-decoders: ${model.name} goes on with its text.`);
-  checkExpertsKnown(model);
-  const isServer = model.kind === 'server';
-  const run = (request: Request) => engine.route({ ...asked, ...request }, { signal });
-  const once = isServer ? (request: Request) => againIfFailed(() => run(request)) : run;
-  return {
-    route: async function* (text, target) {
-      // Half an input does not belong to the whole output, so a pair is not cut.
-      if (target !== undefined) yield { trace: await once({ text, target }), at: 0 };
-      else
-        for await (const { at, result } of inParts(text, (part) => once({ text: part }))) yield { trace: result, at };
-    },
-    atOnce: isServer ? serverLimits.atOnce : 1,
-    asked: { ...asked, model: isServer ? model.address : model.hash },
-    rerun: ({ sequences }, { intervention }) => {
-      const [text = '', target] = sequences.map((sequence) => sequence.text);
-      const interventions = [...asked.interventions, intervention];
-      return once({ text, ...(target !== undefined && { target }), interventions });
-    },
-  };
-}
-
-/** Experts that no document chose would be missing, and other documents would choose others. */
-function checkExpertsKnown(model: ModelInfo): void {
-  if (model.kind !== 'server' || model.expertSets) return;
-  throw new GanderError(
-    'request-invalid',
-    `${model.address} does not tell how many experts its layers have, so an atlas would miss those that are never chosen.`,
-    'Give the config.json of its model with --config.',
-  );
-}
-
-async function againIfFailed(run: () => Promise<Trace>): Promise<Trace> {
-  try {
-    return await run();
-  } catch (thrown) {
-    if (!(thrown instanceof GanderError && thrown.code === 'server-failed')) throw thrown;
-    return run();
-  }
-}
-
-async function* none(): AsyncGenerator<TracedPart> {
-  // Saved traces are not run.
-}
-
-export function decode(bytes: Uint8Array): Trace {
-  checkTraceSize(bytes.length);
-  return decodeTrace(bytes);
+  return runnerOn(opened, askedFor(context.args, model), context.signal);
 }

@@ -1,6 +1,6 @@
 import type { ModelInfo, PoolInfo, RouteRequest, RunOptions, Score, ServerInfo } from '../../requests/api.js';
 import type { Engine } from '../../requests/ask.js';
-import { inParts } from '../textParts.js';
+import { inParts } from '../../requests/textParts.js';
 import { descriptorOf, type Strategy, strategyText } from '../../strategies/index.js';
 import { table } from '../../terminal/columns.js';
 import { decimal, plain } from '../../trace/text/label.js';

@@ -62,6 +62,13 @@ describe('a pattern', () => {
     expect(names(pattern)).toEqual(wanted);
   });
 
+  it('finds no table of an atlas that lies there, and no journal', () => {
+    write('made/code.gander-atlas/documents.parquet', 'x');
+    write('made/code.gander-atlas.journal', 'x');
+    write('made/a.txt', 'a');
+    expect(names('made/**/*')).toEqual(['../made/a.txt']);
+  });
+
   it('labels by the first folder below its fixed part', async () => {
     const found = await read([path.join(folder, 'tree/**/*.py')]);
     expect(found.map(([, label]) => label)).toEqual(['code', 'code']);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { half } from '../../../src/cli/textParts.js';
+import { half } from '../../../src/requests/textParts.js';
 import { bundledPool, cacheFolder } from '../../../src/cli/paths.js';
 import { UsageError } from '../../../src/cli/usage.js';
 import { checkExperts, parseCount, parseIntervention, parseNumber, parseStrategy } from '../../../src/cli/words.js';

@@ -4,7 +4,8 @@ import { colourCount, quiet } from '../../../src/look/palette.js';
 import { bar } from '../../../src/look/bar.js';
 import { fit, pad, table } from '../../../src/terminal/columns.js';
 import { painter, unpainted } from '../../../src/terminal/paint.js';
-import { duration, Progress } from '../../../src/terminal/progress.js';
+import { Progress } from '../../../src/terminal/progress.js';
+import { duration } from '../../../src/words/duration.js';
 import { shown } from '../../../src/trace/text/label.js';
 
 const terminal = (depth: number) => ({ isTTY: true, columns: 100, getColorDepth: () => depth });

@@ -165,7 +165,10 @@ describe('a hover', () => {
   afterEach(closeAll);
 
   const contents = (store: RoutingStore, document: vscode.TextDocument, offset: number) => {
-    const hover = new RoutingHover(store, api.services.colours).provideHover(document, document.positionAt(offset));
+    const hover = new RoutingHover(store, api.services.colours, api.services.atlases).provideHover(
+      document,
+      document.positionAt(offset),
+    );
     const [content] = hover!.contents as vscode.MarkdownString[];
     return content!;
   };
@@ -179,7 +182,7 @@ describe('a hover', () => {
 
     const offset = text.indexOf('fox') + 1;
     const { value, isTrusted } = contents(api.services.store, editor.document, offset);
-    assert.deepEqual(isTrusted, { enabledCommands: ['gander.openPanel'] });
+    assert.deepEqual(isTrusted, { enabledCommands: ['gander.openPanel', 'gander.showInAtlas'] });
     const links = [...value.matchAll(/\]\(command:([\w.]+)\?([^)]*)\)/g)];
     assert.equal(links.length, 1);
     const [, command, query] = links[0]!;

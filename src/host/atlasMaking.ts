@@ -1,0 +1,223 @@
+import { rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import * as vscode from 'vscode';
+import type { About, CorpusAbout } from '../atlas/about.js';
+import type { CorpusRequest, MakingCalls, ModelChoice, Plan } from '../atlas/calls.js';
+import type { Pace } from '../atlas/pace.js';
+import { folderEnding } from '../atlas/place.js';
+import type { OptionsOf } from '../channel/messages.js';
+import { GanderError } from '../errors/errors.js';
+import { isServerAddress } from '../source/serverAddress.js';
+import type { Strategy } from '../strategies/strategy.js';
+import { duration } from '../words/duration.js';
+import type { Atlases } from './atlases.js';
+import type { EngineHost } from './engineHost.js';
+import { report } from './notify.js';
+import { numbers } from './numbers.js';
+
+/** Everything that a run must be given again to continue. */
+export interface AskedCorpus {
+  /** Absolute files and folders. */
+  readonly given: readonly string[];
+  readonly corpus: CorpusAbout;
+  /** Folder of the model, or the address of its server. */
+  readonly model: string;
+  /** Absent if the model uses its own router. */
+  readonly strategy?: Strategy;
+}
+
+export interface AskedAtlas extends AskedCorpus {
+  /** The folder to write. */
+  readonly target: string;
+}
+
+const key = 'gander.unfinishedAtlases';
+
+/** Makes atlases in the background, one at a time. What is unfinished is remembered for the workspace, and can be continued. */
+export class AtlasMaking implements vscode.Disposable {
+  readonly #status = vscode.window.createStatusBarItem('gander.atlas', vscode.StatusBarAlignment.Right, 89);
+  #running: { readonly asked: AskedAtlas; readonly stop: AbortController } | undefined;
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly engines: EngineHost,
+    private readonly atlases: Atlases,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
+    this.#status.name = vscode.l10n.t('Gander: atlas in the making');
+    this.#status.command = 'gander.stopAtlas';
+  }
+
+  get unfinished(): readonly AskedAtlas[] {
+    return this.context.workspaceState.get<readonly AskedAtlas[]>(key, []);
+  }
+
+  /** @throws GanderError `request-invalid` if an atlas is in the making */
+  checkFree(): void {
+    if (!this.#running) return;
+    throw new GanderError(
+      'request-invalid',
+      vscode.l10n.t('{0} is in the making.', titleOf(this.#running.asked)),
+      vscode.l10n.t('Wait until it is done, or stop it (Gander: Stop Making Atlas).'),
+    );
+  }
+
+  /** The fields of the first row of data; none if the corpus is of files. Rejects with a GanderError. */
+  fields(given: readonly string[]): Promise<readonly string[]> {
+    return this.#ask('fields', { given });
+  }
+
+  /** What an atlas would take. Rejects with a GanderError. */
+  async look(asked: AskedCorpus, options: OptionsOf<MakingCalls['look']>): Promise<Plan> {
+    return this.#ask('look', await this.#requestOf(asked), options);
+  }
+
+  /** Makes an atlas, or continues to. Resolves once that is over or was stopped; rejects with a GanderError. */
+  async make(asked: AskedAtlas): Promise<void> {
+    this.checkFree();
+    const earlier = this.unfinished.find(({ target }) => target === asked.target);
+    if (earlier && !isDeepStrictEqual(earlier, asked)) {
+      this.#offer(earlier, vscode.l10n.t('{0} was begun with other options and is unfinished.', titleOf(earlier)));
+      return;
+    }
+    const stop = new AbortController();
+    this.#running = { asked, stop };
+    this.#show(asked);
+    await this.#remember([...this.#others(asked), asked]);
+    let totals: About['totals'];
+    try {
+      const onPartial = (pace: Pace) => this.#show(asked, pace);
+      const request = { ...(await this.#requestOf(asked)), target: asked.target };
+      totals = await this.#ask('make', request, { signal: stop.signal, onPartial });
+    } catch (thrown) {
+      if (!stop.signal.aborted) throw thrown;
+      this.#sayStopped(asked);
+      return;
+    } finally {
+      this.#running = undefined;
+      this.#status.hide();
+    }
+    await this.#remember(this.#others(asked));
+    await this.atlases.open(asked.target);
+    this.#sayMade(asked, totals);
+  }
+
+  /** Ends the run; what is done is kept. @throws GanderError `request-invalid` if there is none */
+  stop(): void {
+    if (!this.#running)
+      throw new GanderError(
+        'request-invalid',
+        vscode.l10n.t('No atlas is in the making.'),
+        vscode.l10n.t('Make one with Gander: Make Atlas….'),
+      );
+    this.#running.stop.abort();
+  }
+
+  /** Offers to continue what was unfinished when the editor was closed. */
+  async offer(): Promise<void> {
+    for (const asked of this.unfinished) {
+      if (await isThere(asked.target)) await this.#remember(this.#others(asked));
+      else this.#offer(asked, vscode.l10n.t('{0} is unfinished.', titleOf(asked)));
+    }
+  }
+
+  dispose(): void {
+    this.#running?.stop.abort();
+    this.#status.dispose();
+  }
+
+  #others({ target }: AskedAtlas): AskedAtlas[] {
+    return this.unfinished.filter((one) => one.target !== target);
+  }
+
+  async #remember(unfinished: readonly AskedAtlas[]): Promise<void> {
+    await this.context.workspaceState.update(key, unfinished);
+  }
+
+  async #ask<N extends keyof MakingCalls>(
+    name: N,
+    request: MakingCalls[N]['request'],
+    options?: OptionsOf<MakingCalls[N]>,
+  ): Promise<MakingCalls[N]['result']> {
+    const { askMaker } = await import('../atlas/client.js');
+    const entry = this.context.asAbsolutePath(path.join('dist', 'atlas.cjs'));
+    return askMaker(name, request, { entry, log: (line) => this.log.debug(line) }, options);
+  }
+
+  async #requestOf({ given, corpus, model, strategy }: AskedCorpus): Promise<CorpusRequest> {
+    const asked = { ...(strategy && { strategy }), interventions: [] as const };
+    return { given, corpus, asked, model: await this.#choiceOf(model) };
+  }
+
+  async #choiceOf(model: string): Promise<ModelChoice> {
+    const options = this.engines.optionsFor(model);
+    if (!isServerAddress(model)) return options;
+    return { address: model, access: await this.engines.servers.access(model), deadlineMs: options.deadlineMs };
+  }
+
+  #show(asked: AskedAtlas, pace?: Pace): void {
+    const { share, leftMs } = pace ?? {};
+    const done = share === undefined ? '' : numbers.percent(share);
+    this.#status.text = `$(loading~spin) ${vscode.l10n.t('Atlas {0}', done).trim()}`;
+    const left = leftMs === undefined ? '' : vscode.l10n.t('About {0} left.', duration(leftMs));
+    const facts = pace
+      ? vscode.l10n.t(
+          '{0} documents, {1} tokens, {2} tokens a second.',
+          numbers.whole(pace.documents),
+          numbers.whole(pace.tokens),
+          numbers.whole(pace.tokensPerSecond),
+        )
+      : '';
+    const stop = vscode.l10n.t('Click to stop; what is done is kept.');
+    const lines = [vscode.l10n.t('Making {0}', titleOf(asked)), facts, left, stop].filter((line) => line !== '');
+    this.#status.tooltip = lines.join('\n');
+    this.#status.accessibilityInformation = { label: [lines[0], done, stop].join(', '), role: 'button' };
+    this.#status.show();
+  }
+
+  #sayStopped(asked: AskedAtlas): void {
+    this.#offer(asked, vscode.l10n.t('Stopped; what is done of {0} is kept.', titleOf(asked)));
+  }
+
+  #offer(asked: AskedAtlas, said: string): void {
+    const [again, discard] = [vscode.l10n.t('Continue'), vscode.l10n.t('Discard')];
+    void vscode.window.showInformationMessage(said, again, discard).then(async (chosen) => {
+      try {
+        if (chosen === again) await this.make(asked);
+        if (chosen === discard) await this.#discard(asked);
+      } catch (thrown) {
+        report(thrown, this.log);
+      }
+    });
+  }
+
+  async #discard(asked: AskedAtlas): Promise<void> {
+    await this.#remember(this.#others(asked));
+    await rm(`${asked.target}.journal`, { force: true });
+  }
+
+  #sayMade(asked: AskedAtlas, { documents, tokens }: About['totals']): void {
+    const open = vscode.l10n.t('Open');
+    const said = vscode.l10n.t(
+      '{0} is made: {1} documents, {2} tokens.',
+      titleOf(asked),
+      numbers.whole(documents),
+      numbers.whole(tokens),
+    );
+    void vscode.window.showInformationMessage(said, open).then((chosen) => {
+      if (chosen === open) void vscode.commands.executeCommand('gander.openAtlas', vscode.Uri.file(asked.target));
+    });
+  }
+}
+
+function titleOf({ target }: AskedAtlas): string {
+  return path.basename(target, folderEnding);
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
