@@ -119,6 +119,7 @@ export function bundlesFor(purpose, out = 'dist') {
     pageBundle({ panel: 'webview/main.tsx' }, webview),
     // Separate, because code shared with the panel would otherwise go into more files that the panel has to load.
     pageBundle({ similarity: 'webview/similarity/main.tsx' }, webview),
+    pageBundle({ atlas: 'webview/atlas/main.tsx' }, webview),
   ];
   const packaged = purpose === 'package' ? /** @type {const} */ ({ sourcemap: false, minify: true }) : {};
   // Entries that do not exist yet are left out.
