@@ -104,13 +104,14 @@ describe('the overview', () => {
   test('has a table that says the same, and one of the layers that the keyboard walks', async () => {
     const panel = await openAtlas(open, made);
     const { page } = panel;
-    await page.getByRole('button', { name: 'Show as table: load' }).click();
+    await page.getByRole('button', { name: 'Show as table: Load' }).click();
     const table = figure(panel, 'atlas_load').locator('table');
     await expect.poll(() => table.locator('tbody tr').count()).toBe(24);
     expect(await cellsOf(table, 8 + 3)).toEqual(['layer 1, expert 3', '0%', '13%', 'too few documents', 'dead']);
     const layers = figure(panel, 'atlasLayers').locator('table');
     const [first] = made.tables.layers;
-    expect((await cellsOf(layers, 0))[3]).toBe(
+    expect((await cellsOf(layers, 1))[1]).toBe('1 of 8 (0.0)');
+    expect((await cellsOf(layers, 0))[2]).toBe(
       `${number(first, 'cv').toFixed(2)} (${number(first, 'cvChance').toFixed(2)})`,
     );
     await layers.getByRole('button', { name: 'layer 0' }).focus();
@@ -202,11 +203,10 @@ describe('a unit’s page', () => {
       `+${number(law, 'low').toFixed(2)} to +${number(law, 'high').toFixed(2)}`,
       number(law, 'q') < 0.001 ? '<0.001' : number(law, 'q').toFixed(3),
       `${Math.round(100 * number(law, 'share'))}%`,
-      `+${number(law, 'firstHalf').toFixed(2)}`,
-      `+${number(law, 'secondHalf').toFixed(2)}`,
+      `+${number(law, 'firstHalf').toFixed(2)}, +${number(law, 'secondHalf').toFixed(2)}`,
     ]);
     const ablation = figure(panel, 'atlasAblation');
-    await expect.poll(() => ablation.innerText()).toContain('hurts more than knocking out another expert');
+    await expect.poll(() => ablation.innerText()).toContain('hurts more than knocking out another expert:');
     const [top] = rowsOf('ablations', planted.law);
     await expect.poll(() => ablation.innerText()).toContain(number(top, 'difference').toFixed(3).replace('-', '−'));
   });
@@ -251,11 +251,9 @@ describe('a unit’s page', () => {
     const panel = await openAtlas(open, madeAtlas({ documents: 4 }));
     await openUnit(panel, planted.law);
     await expect.poll(() => figure(panel, 'atlasUnit').innerText()).toContain('too few documents');
-    await expect
-      .poll(() => panel.page.locator('.verdict').innerText())
-      .toContain('too few documents to test any label');
+    await expect.poll(() => panel.page.locator('.verdict').innerText()).toMatch(/^No specialisation found\./);
     expect((await figure(panel, 'atlasLabels').locator('tbody').innerText()).match(/too few documents/g)?.length).toBe(
-      8,
+      4,
     );
   });
 
@@ -305,7 +303,7 @@ test('every figure goes out as SVG, PNG, CSV and Markdown, and has its "?"', asy
     await page.getByRole('button', { name: `Save: ${name}` }).click();
     await page.getByRole('menuitem', { name: item }).click();
   };
-  for (const item of ['Picture (SVG)', 'Picture (PNG)', 'Table (CSV)', 'Table (Markdown)']) await save('load', item);
+  for (const item of ['Picture (SVG)', 'Picture (PNG)', 'Table (CSV)', 'Table (Markdown)']) await save('Load', item);
   await openUnit(panel, planted.law);
   for (const item of ['Picture (SVG)', 'Table (CSV)', 'Table (Markdown)']) await save('Labels', item);
   await expect.poll(async () => (await asked(panel, 'save')).length).toBe(7);
@@ -315,6 +313,11 @@ test('every figure goes out as SVG, PNG, CSV and Markdown, and has its "?"', asy
     readonly data: string;
   }[];
   const [map, , units, , bars, labels, markdown] = saved;
+  const png = await page.evaluate(() => {
+    const { sent } = window as unknown as { sent: { request?: { kind?: string; data: ArrayBuffer } }[] };
+    return [...new Uint8Array(sent.find(({ request }) => request?.kind === 'png')!.request!.data)].slice(1, 4);
+  });
+  expect(String.fromCharCode(...png)).toBe('PNG');
   expect(map!.data).toContain('<svg xmlns="http://www.w3.org/2000/svg"');
   expect(units!.data.split('\r\n')).toHaveLength(24 + 2);
   expect(units!.data).toMatch(/^stack,layer,expert,name,tokens,documents,load,low,high,chance,/);

@@ -109,11 +109,10 @@ function ablated({ layout, figures }: ReturnType<typeof corpusOf>): Ablated[] {
   return placesOf(
     [5, 1].filter((unit) => unit < layout.units),
     figures.contexts.kept,
-  ).map((place) => ({
-    ...place,
-    own: { next: noise() - (place.unit === 5 ? 0.5 : 0), later: noise() },
-    matched: { next: noise(), later: noise() },
-  }));
+  ).map((place) => {
+    const matched = { next: noise(), later: noise() };
+    return { ...place, own: place.unit === 5 ? { next: noise() - 0.5, later: noise() - 0.2 } : matched, matched };
+  });
 }
 
 type Open = ReturnType<typeof pages>;

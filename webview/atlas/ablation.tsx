@@ -65,7 +65,7 @@ function sheetOf(unit: Unit, rows: readonly Row[]): Sheet {
       row['hurts'] === true ? t('atlasYes') : row['hurts'] === false ? t('atlasNo') : '–',
       signed(number(row, 'difference'), 3),
       saidInterval(row, (x) => signed(x, 3), 'differenceLow', 'differenceHigh'),
-      Number.isNaN(number(row, 'q')) ? '–' : saidQ(number(row, 'q')),
+      saidQ(number(row, 'q')),
       signed(number(row, 'change'), 3),
       signed(number(row, 'matched'), 3),
       whole(number(row, 'documents')),

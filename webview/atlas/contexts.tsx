@@ -1,7 +1,7 @@
 /** Where a unit is chosen: at its largest weights and, beside them, at random places. */
 import { number, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
-import { visible } from '../../src/trace/text/label.js';
+import { plain, visible } from '../../src/trace/text/label.js';
 import { Button } from '../components/controls.js';
 import { fixed, t } from '../look/strings.js';
 import type { Unit } from './model.js';
@@ -61,9 +61,9 @@ function Context({ row }: { readonly row: Row }) {
       data-focus={`context-${word(row, 'kind')}-${number(row, 'rank')}`}
     >
       <code>
-        {visible(word(row, 'before')).replace(/^∅$/, '')}
+        {inLine(word(row, 'before'))}
         <mark>{visible(word(row, 'text'))}</mark>
-        {visible(word(row, 'after')).replace(/^∅$/, '')}
+        {inLine(word(row, 'after'))}
       </code>
       <span class="faint">
         {Number.isNaN(number(row, 'weight')) ? document : t('atlasContextOf', document, fixed(number(row, 'weight')))}
@@ -72,6 +72,9 @@ function Context({ row }: { readonly row: Row }) {
   );
 }
 
+/** Line ends and tabs are seen; spaces stay spaces, so that it can be read. */
+const inLine = (text: string): string => plain(text.replace(/\r?\n/g, '⏎').replace(/\t/g, '→'));
+
 function sheetOf(unit: Unit, rows: readonly Row[]): Sheet {
   return {
     name: `${saidUnit(unit)} contexts`,
@@ -79,7 +82,7 @@ function sheetOf(unit: Unit, rows: readonly Row[]): Sheet {
     head: [t('atlasContextHead'), t('atlasWhere'), t('weight'), t('atlasDocument')],
     rows,
     cells: (row) => [
-      `${visible(word(row, 'before'))}[${visible(word(row, 'text'))}]${visible(word(row, 'after'))}`,
+      `${inLine(word(row, 'before'))}[${visible(word(row, 'text'))}]${inLine(word(row, 'after'))}`,
       t(row['kind'] === 'top' ? 'atlasContexts_top' : 'atlasContexts_random'),
       fixed(number(row, 'weight')),
       word(row, 'document'),

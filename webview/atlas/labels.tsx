@@ -1,7 +1,7 @@
 /** In which labels a unit is chosen more often than overall, and whether that passes the test. */
 import { number, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
-import { fixed, percent, t } from '../look/strings.js';
+import { percent, t } from '../look/strings.js';
 import { byLift, isSpecialised, liftOf, type Unit } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
 import { saidInterval, saidLift, saidQ, saidUnit } from './said.js';
@@ -18,26 +18,16 @@ export function Labels({ unit }: { readonly unit: Unit }) {
   const sheet: Sheet = {
     name: `${saidUnit(unit)} labels`,
     title: `${saidUnit(unit)}: ${title}`,
-    head: [
-      t('atlasLabel'),
-      t('atlasFound'),
-      t('atlasLift'),
-      t('interval'),
-      t('atlasQ'),
-      t('share'),
-      t('atlasHalf', 1),
-      t('atlasHalf', 2),
-    ],
+    head: [t('atlasLabel'), t('atlasFound'), t('atlasLift'), t('interval'), t('atlasQ'), t('share'), t('atlasHalves')],
     rows: byLift(unit),
     cells: (row) => [
       word(row, 'label'),
       saidFound(unit, row),
       saidLift(liftOf(unit, row)),
       saidInterval(row, saidLift),
-      Number.isNaN(number(row, 'q')) ? '–' : fixed(number(row, 'q'), 3).replace(/^0\.000$/, saidQ(0)),
+      saidQ(number(row, 'q')),
       percent(number(row, 'share')),
-      saidLift(number(row, 'firstHalf')),
-      saidLift(number(row, 'secondHalf')),
+      t('inSequence', saidLift(number(row, 'firstHalf')), saidLift(number(row, 'secondHalf'))),
     ],
     bar: {
       head: t('atlasLiftBar'),

@@ -6,7 +6,7 @@ import { Button } from '../components/controls.js';
 import { fixed, t } from '../look/strings.js';
 import { type Atlas, layerKeyOf } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
-import { besideChance, saidCount, saidLayer } from './said.js';
+import { besideChance, saidLayer } from './said.js';
 import type { Sheet } from './sheet.js';
 import { useAtlas } from './store.js';
 
@@ -69,18 +69,16 @@ function layersSheet({ layers }: Atlas): Sheet {
     title: t('atlasLayers'),
     head: [
       t('layerHead'),
-      t('atlasExperts'),
-      t('loadDead'),
+      t('atlasDead'),
       t('loadCv'),
-      t('loadEffective'),
+      t('atlasEffective'),
       t('loadMaxVio'),
       ...informations.map((of) => t(`atlasInformation_${of}`)),
     ],
     rows: layers.flatMap(({ row }) => (row ? [row] : [])),
     cells: (row) => [
       saidLayer(layerKeyOf(row)),
-      saidCount(row, 'experts'),
-      t('atlasBeside', saidCount(row, 'dead'), fixed(number(row, 'deadChance'), 1)),
+      t('atlasBeside', t('of', number(row, 'dead'), number(row, 'experts')), fixed(number(row, 'deadChance'), 1)),
       besideChance(row, 'cv'),
       besideChance(row, 'effective', 1),
       fixed(number(row, 'maxVio')),

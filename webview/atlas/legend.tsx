@@ -7,14 +7,14 @@ import { markShape, unknownShape } from './mapShapes.js';
 import { saidScale } from './said.js';
 import { draw, type Inks, inkOn, inFile, onScreen, shade, type Shape, widthOf } from './shapes.js';
 
-const [barWidth, barHeight, swatch] = [180, 12, 14];
+const [barWidth, barHeight, swatch] = [300, 12, 14];
 
 export function Legend({ coloured }: { readonly coloured: Coloured }) {
   const inks = onScreen(theme.value);
   const { ends, marks } = saidScale(coloured);
   return (
     <div class="mapLegend" role="group" aria-label={t('atlasLegend')}>
-      <div class="scale">
+      <div class="shades">
         <Swatch shapes={gradient(0, 0, inks)} width={barWidth} height={barHeight} />
         <div class="ends">
           {ends.map((words) => (

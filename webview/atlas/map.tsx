@@ -1,5 +1,6 @@
 /** The map: a canvas, and one real element for the unit that the cursor is on. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { UnitKey } from '../../src/atlas/protocol.js';
 import { theme } from '../look/theme.js';
 import { t } from '../look/strings.js';
 import { boxOf, frameOf, mapShapes, placeUnder, type Frame } from './mapShapes.js';
@@ -23,8 +24,7 @@ export function UnitMap({ atlas, coloured, lit, say }: Props) {
   const [hovered, hover] = useState<Unit | undefined>(undefined);
   const [said, setSaid] = useState('');
   const frame = frameOf(atlas, room);
-  const { cursor } = store.looking.value;
-  const at = (cursor && atlas.placeOf(cursor)) ?? { row: 0, column: 0 };
+  const at = cursorOf(atlas, store.looking.value.cursor);
   const unit = atlas.at(at)!;
   const words = say(unit);
   const canvas = useDrawn(frame, () => mapShapes({ atlas, coloured, lit, frame, inks: onScreen(theme.value) }), [
@@ -97,8 +97,10 @@ function Cursor({
     cell.current!.focus();
   }, []);
   const press = (event: KeyboardEvent): void => {
-    const to = placeBy(event, at, atlas);
-    if (event.key === 'Enter' || event.key === ' ') store.open(atlas.at(at)!.key);
+    // Not where it was drawn: keys may come faster than frames.
+    const now = cursorOf(atlas, store.looking.peek().cursor);
+    const to = placeBy(event, now, atlas);
+    if (event.key === 'Enter' || event.key === ' ') store.open(atlas.at(now)!.key);
     else if (to) store.look({ cursor: atlas.at(to)!.key });
     else return;
     event.preventDefault();
@@ -128,6 +130,9 @@ function Cursor({
     </div>
   );
 }
+
+const cursorOf = (atlas: Atlas, cursor: UnitKey | null): Place =>
+  (cursor && atlas.placeOf(cursor)) ?? { row: 0, column: 0 };
 
 /** Where a key leads; undefined if the map ignores it. */
 export function placeBy(

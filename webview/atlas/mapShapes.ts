@@ -16,7 +16,7 @@ export interface Frame {
   readonly height: number;
 }
 
-const cellWidth = { least: 8, most: 40 };
+const cellWidth = { least: 8, most: 36 };
 /** Room above the cells for the axis and its title. */
 const top = 32;
 

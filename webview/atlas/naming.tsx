@@ -1,4 +1,5 @@
 /** A unit's own name and note, which a person writes. Gander offers a label that passed the test, and invents nothing. */
+import { useSignal } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import type { OwnName } from '../../src/atlas/protocol.js';
 import { Button } from '../components/controls.js';
@@ -8,13 +9,14 @@ import { useAtlas } from './store.js';
 
 export function Naming({ unit, own }: { readonly unit: Unit; readonly own: OwnName | undefined }) {
   const store = useAtlas();
-  const [name, setName] = useState(own?.name ?? '');
-  const [note, setNote] = useState(own?.note ?? '');
+  // Signals, because keys may come faster than frames.
+  const name = useSignal(own?.name ?? '');
+  const note = useSignal(own?.note ?? '');
   const [said, say] = useState('');
   const label = foundLabel(unit);
   const save = async (): Promise<void> => {
     say('');
-    if (await store.name({ ...unit.key, name: name.trim(), note: note.trim() })) say(t('atlasNameKept'));
+    if (await store.name({ ...unit.key, name: name.peek().trim(), note: note.peek().trim() })) say(t('atlasNameKept'));
   };
   return (
     <section class="naming" aria-label={t('atlasNaming')}>
@@ -23,18 +25,18 @@ export function Naming({ unit, own }: { readonly unit: Unit; readonly own: OwnNa
         {t('atlasName')}
         <input
           type="text"
-          value={name}
+          value={name.value}
           maxLength={80}
-          onInput={({ currentTarget }) => setName(currentTarget.value)}
+          onInput={({ currentTarget }) => (name.value = currentTarget.value)}
           onKeyDown={({ key }) => {
             if (key === 'Enter') void save();
           }}
           data-focus="name"
         />
       </label>
-      {label !== '' && label !== name && (
+      {label !== '' && label !== name.value && (
         <p>
-          <Button class="link" press={() => setName(label)} data-focus="name-offer">
+          <Button class="link" press={() => (name.value = label)} data-focus="name-offer">
             {t('atlasNameOffer', label)}
           </Button>
         </p>
@@ -43,8 +45,8 @@ export function Naming({ unit, own }: { readonly unit: Unit; readonly own: OwnNa
         {t('atlasNote')}
         <textarea
           rows={2}
-          value={note}
-          onInput={({ currentTarget }) => setNote(currentTarget.value)}
+          value={note.value}
+          onInput={({ currentTarget }) => (note.value = currentTarget.value)}
           data-focus="note"
         />
       </label>

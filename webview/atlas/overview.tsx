@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import { number } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
-import { Button, Field, Icon, Select, type Option } from '../components/controls.js';
+import { Button, classes, Field, Icon, Select, type Option } from '../components/controls.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { type Coloured, colouredBy, colourings, type Colouring } from './colouring.js';
 import { Layers } from './layers.js';
@@ -39,37 +39,43 @@ export function Overview({ atlas }: { readonly atlas: Atlas }) {
         <Search atlas={atlas} />
       </div>
       <Found atlas={atlas} />
-      <AtlasPart
-        name={`atlas_${by}`}
-        title={title}
-        sheet={sheet}
-        picture={() => pictureOf(atlas, coloured, lit, title)}
-        control={
-          <Button
-            press={() => store.look({ tables: isTable ? tables.filter((one) => one !== 'map') : [...tables, 'map'] })}
-            class="tool"
-            aria-pressed={isTable}
-            aria-label={`${t('asTable')}: ${title}`}
-            title={t(isTable ? 'asChart' : 'asTable')}
-            data-focus="table-map"
-          >
-            <Icon name="table" />
-          </Button>
-        }
-      >
-        {isTable ? (
-          <SheetTable sheet={sheet} first={(row) => <UnitLink unit={atlas.unit(keyOf(row))!} />} />
-        ) : (
-          <>
-            <Legend coloured={coloured} />
-            <UnitMap atlas={atlas} coloured={coloured} lit={lit} say={say} />
-          </>
-        )}
-      </AtlasPart>
-      <Layers atlas={atlas} />
+      <div class={classes('overviewParts', atlas.columns > mostBeside && 'wide')}>
+        <AtlasPart
+          name={`atlas_${by}`}
+          title={title}
+          caption={t('atlasMapCaption', t(`atlasCaption_${by}`, label))}
+          sheet={sheet}
+          picture={() => pictureOf(atlas, coloured, lit, title)}
+          control={
+            <Button
+              press={() => store.look({ tables: isTable ? tables.filter((one) => one !== 'map') : [...tables, 'map'] })}
+              class="tool"
+              aria-pressed={isTable}
+              aria-label={`${t('asTable')}: ${title}`}
+              title={t(isTable ? 'asChart' : 'asTable')}
+              data-focus="table-map"
+            >
+              <Icon name="table" />
+            </Button>
+          }
+        >
+          {isTable ? (
+            <SheetTable sheet={sheet} first={(row) => <UnitLink unit={atlas.unit(keyOf(row))!} />} />
+          ) : (
+            <>
+              <Legend coloured={coloured} />
+              <UnitMap atlas={atlas} coloured={coloured} lit={lit} say={say} />
+            </>
+          )}
+        </AtlasPart>
+        <Layers atlas={atlas} />
+      </div>
     </>
   );
 }
+
+/** With more columns, the map needs the page's whole width. */
+const mostBeside = 24;
 
 const none: ReadonlySet<string> = new Set();
 

@@ -39,11 +39,6 @@ export function besideChance(row: Row | undefined, name: string, digits = 2): st
   return Number.isNaN(value) ? '–' : t('atlasBeside', fixed(value, digits), fixed(chance, digits));
 }
 
-export const saidCount = (row: Row, name: string): string => {
-  const count = number(row, name);
-  return Number.isNaN(count) ? '–' : whole(count);
-};
-
 /** What the map's colour says of a unit. */
 export function saidColour({ by, label }: Coloured, unit: Unit, ablations: readonly Row[]): string {
   const { row, layer } = unit;

@@ -1,4 +1,5 @@
 /** Finds the units that take a label, a token or a text. */
+import { useSignal } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import { number, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
@@ -28,31 +29,33 @@ const leastLift = 1;
 export function Search({ atlas }: { readonly atlas: Atlas }) {
   const store = useAtlas();
   const found = store.found.value;
-  const [kind, setKind] = useState<SearchKind>(found?.kind ?? (atlas.labels.length > 0 ? 'label' : 'token'));
-  const [text, setText] = useState(found?.text ?? '');
+  // Signals, because keys may come faster than frames.
+  const kind = useSignal<SearchKind>(found?.kind ?? (atlas.labels.length > 0 ? 'label' : 'token'));
+  const text = useSignal(found?.text ?? '');
   const [isAsking, setAsking] = useState(false);
   const search = async (): Promise<void> => {
     setAsking(true);
-    const rows = text === '' ? undefined : await rowsOf(store, atlas, kind, text);
+    const asked = { kind: kind.peek(), text: text.peek() };
+    const rows = asked.text === '' ? undefined : await rowsOf(store, atlas, asked.kind, asked.text);
     setAsking(false);
-    store.found.value = rows && { kind, text, rows, units: new Set(rows.map((row) => idOf(keyOf(row)))) };
+    store.found.value = rows && { ...asked, rows, units: new Set(rows.map((row) => idOf(keyOf(row)))) };
   };
   return (
     <div class="search" role="search">
       <Select
         label={t('atlasFind')}
-        value={kind}
+        value={kind.value}
         options={searchKinds.map((one) => [one, t(`atlasFind_${one}`)])}
-        change={(value) => setKind(value as SearchKind)}
+        change={(value) => (kind.value = value as SearchKind)}
         data-focus="find-kind"
       />
       <input
         type="search"
         aria-label={t('atlasFindHint')}
-        placeholder={t(`atlasFindExample_${kind}`)}
-        value={text}
-        list={kind === 'label' ? 'atlas-labels' : undefined}
-        onInput={({ currentTarget }) => setText(currentTarget.value)}
+        placeholder={t(`atlasFindExample_${kind.value}`)}
+        value={text.value}
+        list={kind.value === 'label' ? 'atlas-labels' : undefined}
+        onInput={({ currentTarget }) => (text.value = currentTarget.value)}
         onKeyDown={({ key }) => {
           if (key === 'Enter') void search();
         }}

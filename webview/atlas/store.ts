@@ -89,7 +89,7 @@ export class AtlasStore {
     this.hasMoved = true;
     const last = path.at(-1);
     const next = last && idOf(last) === idOf(unit) ? path : [...path, unit];
-    this.look({ path: next.slice(-longestPath), cursor: unit });
+    this.look({ path: next.slice(-longestPath) });
   }
 
   back(): void {
@@ -101,10 +101,11 @@ export class AtlasStore {
   }
 
   #leaveTo(path: readonly UnitKey[]): void {
-    if (this.looking.peek().path.length === 0) return;
+    const left = this.looking.peek().path.at(-1);
+    if (!left) return;
     this.refused.value = undefined;
     this.hasMoved = true;
-    this.look({ path });
+    this.look({ path, cursor: left });
   }
 
   /** Rows of a table, asked for once; undefined until they come. */

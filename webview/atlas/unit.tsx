@@ -45,13 +45,17 @@ export function UnitPage({ unit }: { readonly unit: Unit }) {
       </header>
       <p class="sentence verdict">{verdict(unit)}</p>
       <div class="unitParts">
-        <Load unit={unit} />
-        <Naming key={JSON.stringify(unit.key)} unit={unit} own={nameOf(store.names.value, unit.key)} />
-        <Labels unit={unit} />
-        <Contexts unit={unit} />
-        <Tokens unit={unit} />
-        <Pairs unit={unit} />
-        <Ablation unit={unit} />
+        <div>
+          <Load unit={unit} />
+          <Labels unit={unit} />
+          <Tokens unit={unit} />
+          <Naming key={JSON.stringify(unit.key)} unit={unit} own={nameOf(store.names.value, unit.key)} />
+        </div>
+        <div>
+          <Contexts unit={unit} />
+          <Pairs unit={unit} />
+          <Ablation unit={unit} />
+        </div>
       </div>
     </>
   );
@@ -74,19 +78,19 @@ function verdict(unit: Unit): string {
 
 function Load({ unit }: { readonly unit: Unit }) {
   const { row } = unit;
-  const title = t('usage');
+  const title = t('inNumbers');
   const facts: readonly (readonly [string, string])[] = [
     [t('usage'), `${percent(number(row, 'load'))} (${saidInterval(row, percent)})`],
     [t('chance'), percent(number(row, 'chance'))],
     [t('atlasChoices'), whole(number(row, 'tokens'))],
     [t('atlasDocuments'), whole(number(row, 'documents'))],
-    [t('weight'), fixed(number(row, 'weight'))],
+    [t('atlasWeight'), fixed(number(row, 'weight'))],
     [t('atlasScore'), fixed(number(row, 'score'))],
     [t('atlasFirst'), percent(number(row, 'first'))],
     [t('atlasBy_specialisation'), besideChance(row, 'specialisation')],
   ];
   const sheet: Sheet = {
-    name: `${saidUnit(unit)} load`,
+    name: `${saidUnit(unit)} numbers`,
     title: `${saidUnit(unit)}: ${title}`,
     head: facts.map(([name]) => name),
     rows: [row],
