@@ -69,7 +69,7 @@ function layersSheet({ layers }: Atlas): Sheet {
     title: t('atlasLayers'),
     head: [
       t('layerHead'),
-      t('atlasDead'),
+      t('atlasDeadHead'),
       t('loadCv'),
       t('atlasEffective'),
       t('loadMaxVio'),

@@ -144,7 +144,7 @@ function unitsSheet(
     case 'load':
       return {
         ...common,
-        head: [t('atlasUnit'), t('usage'), t('chance'), t('interval'), t('atlasDead')],
+        head: [t('atlasUnit'), t('usage'), t('chance'), t('interval'), t('atlasDeadHead')],
         cells: (row) => [
           named(row),
           percent(number(row, 'load')),
@@ -176,7 +176,7 @@ function unitsSheet(
     case 'entropy':
       return {
         ...common,
-        head: [t('atlasUnit'), t('loadEntropy'), t('atlasDead')],
+        head: [t('atlasUnit'), t('loadEntropy'), t('atlasDeadHead')],
         cells: (row) => [named(row), besideChance(unitOf(row).layer.row, 'entropy'), withDead(row)],
       };
     case 'ablation':

@@ -77,6 +77,6 @@ function sheetOf(unit: Unit, rows: readonly Row[], title: string, otherOf: (row:
         saidLift(number(row, 'lift')),
       ];
     },
-    bar: { head: t('atlasLiftBar'), of: (row) => ({ value: number(row, 'lift') }) },
+    bar: { head: t('atlasMoreBar'), of: (row) => ({ value: number(row, 'lift') }) },
   };
 }

@@ -1,6 +1,6 @@
 /** Finds the units that take a label, a token or a text. */
 import { useSignal } from '@preact/signals';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { number, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
 import { visible } from '../../src/trace/text/label.js';
@@ -32,11 +32,14 @@ export function Search({ atlas }: { readonly atlas: Atlas }) {
   // Signals, because keys may come faster than frames.
   const kind = useSignal<SearchKind>(found?.kind ?? (atlas.labels.length > 0 ? 'label' : 'token'));
   const text = useSignal(found?.text ?? '');
+  const latest = useRef(0);
   const [isAsking, setAsking] = useState(false);
   const search = async (): Promise<void> => {
+    const own = ++latest.current;
     setAsking(true);
     const asked = { kind: kind.peek(), text: text.peek() };
     const rows = asked.text === '' ? undefined : await rowsOf(store, atlas, asked.kind, asked.text);
+    if (own !== latest.current) return;
     setAsking(false);
     store.found.value = rows && { ...asked, rows, units: new Set(rows.map((row) => idOf(keyOf(row)))) };
   };

@@ -60,6 +60,6 @@ function sheetOf(unit: Unit, rows: readonly Row[], kind: '' | (typeof tokenKinds
       fixed(number(row, 'expected'), 1),
       saidLift(number(row, 'lift')),
     ],
-    bar: { head: t('atlasLiftBar'), of: (row) => ({ value: number(row, 'lift') }) },
+    bar: { head: t('atlasMoreBar'), of: (row) => ({ value: number(row, 'lift') }) },
   };
 }
