@@ -130,7 +130,7 @@ export const lessonWords = {
   whatLift:
     'How much more often documents of a label c choose the expert e than all documents do. +1 is twice as often, −1 half as often. The interval has the documents as its sample.',
   rangeLift: 'Any number; “never” if no token of the label chose it.',
-  chanceLift: '0, give or take: q says how often shuffled labels reach as much.',
+  chanceLift: '0. By chance it strays from that, which q takes into account.',
   whatSpecialised:
     'Specialised in a label: a lift of at least 1 in size, q of at most 0.05 over all experts and labels, and the same sign in both halves of the corpus. That no label passes is an answer, too.',
   rangeSpecialised: 'Yes or no.',

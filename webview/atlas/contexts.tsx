@@ -19,6 +19,7 @@ export function Contexts({ unit }: { readonly unit: Unit }) {
       name="atlasContexts"
       title={t('atlasContexts')}
       caption={t('atlasContextsCaption')}
+      hint={t('atlasContextsHint')}
       sheet={rows && sheetOf(unit, rows)}
     >
       {!rows && <p class="faint">{t('atlasLoading')}</p>}

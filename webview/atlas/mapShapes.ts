@@ -88,9 +88,9 @@ function cellShapes({ coloured, inks }: Drawn, unit: Unit, box: Box): Shape[] {
   const isKnown = !Number.isNaN(value);
   const fill = shade(isKnown ? value / coloured.most : 0, inks);
   const mark = coloured.markOf(unit);
-  const inner = { x: box.x + 0.5, y: box.y + 0.5, width: box.width - 1, height: box.height - 1 };
+  const inner = { x: box.x + 1, y: box.y + 1, width: box.width - 1, height: box.height - 1 };
   return [
-    { kind: 'rect', ...box, fill: inks.line },
+    { kind: 'rect', ...box, width: box.width + 1, height: box.height + 1, fill: inks.line },
     { kind: 'rect', ...inner, fill },
     ...(isKnown || mark ? [] : [unknownShape(inner, inks)]),
     ...(mark ? [markShape(mark, box, inkOn(fill))] : []),
@@ -137,6 +137,7 @@ function axes({ atlas, frame, inks }: Drawn): Shape[] {
     fill: inks.faint,
     ...shape,
   });
+  const head = tops[0]! - 10;
   const widest = atlas.layers.reduce((most, layer) => (layer.units.length > most.units.length ? layer : most));
   const names = atlas.isPool ? shortLabelsOf(widest.set.experts) : range(atlas.columns).map(String);
   const room = Math.max(...names.map((name) => widthOf(name))) + 4;
@@ -144,9 +145,9 @@ function axes({ atlas, frame, inks }: Drawn): Shape[] {
   const shown = range(0, names.length, every);
   const rowsEvery = Math.max(1, Math.ceil(11 / cell.height));
   return [
-    text({ x: left, y: 8, text: t('expert'), anchor: 'start' }),
-    text({ x: left - 6, y: 22, text: t('layerHead'), anchor: 'end' }),
-    ...shown.map((e) => text({ x: left + (e + 0.5) * cell.width, y: 22, text: names[e]!, anchor: 'middle' })),
+    text({ x: left, y: head - 14, text: t('expert'), anchor: 'start' }),
+    text({ x: left - 6, y: head, text: t('layerHead'), anchor: 'end' }),
+    ...shown.map((e) => text({ x: left + (e + 0.5) * cell.width, y: head, text: names[e]!, anchor: 'middle' })),
     ...atlas.layers.flatMap((layer, row) =>
       row % rowsEvery === 0
         ? [text({ x: left - 6, y: tops[row]! + cell.height / 2, text: rowMark(layer), anchor: 'end' })]

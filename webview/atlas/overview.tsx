@@ -43,9 +43,10 @@ export function Overview({ atlas }: { readonly atlas: Atlas }) {
         <AtlasPart
           name={`atlas_${by}`}
           title={title}
+          hint={t('atlasMapHint')}
           caption={t('atlasMapCaption', t(`atlasCaption_${by}`, label))}
           sheet={sheet}
-          picture={() => pictureOf(atlas, coloured, lit, title)}
+          picture={(named) => pictureOf(atlas, coloured, lit, named)}
           control={
             <Button
               press={() => store.look({ tables: isTable ? tables.filter((one) => one !== 'map') : [...tables, 'map'] })}

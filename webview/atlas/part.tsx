@@ -19,15 +19,18 @@ interface Props {
   readonly sheet: Sheet | undefined;
   readonly title: string;
   readonly caption?: string;
+  /** How it is used, which is of no interest in a file. */
+  readonly hint?: string;
   /** If it is drawn as something else than its table. */
-  readonly picture?: () => Picture;
+  readonly picture?: (title: string) => Picture;
   readonly control?: ComponentChildren;
   readonly children: ComponentChildren;
 }
 
-export function AtlasPart({ name, sheet: bare, title, caption, picture, control, children }: Props) {
+export function AtlasPart({ name, sheet: bare, title, caption, hint, picture, control, children }: Props) {
   const store = useAtlas();
-  const sheet = bare && { ...bare, ...(caption !== undefined && { caption }) };
+  const from = store.data.value?.title ?? '';
+  const sheet = bare && { ...bare, title: `${from} · ${bare.title}`, ...(caption !== undefined && { caption }) };
   return (
     <Part
       name={name}
@@ -39,14 +42,14 @@ export function AtlasPart({ name, sheet: bare, title, caption, picture, control,
             <Menu
               label={t('atlasSave', title)}
               face={<Icon name="more" />}
-              items={ways(store, sheet, picture ?? (() => pictureOf(sheet)))}
+              items={ways(store, sheet, picture ? () => picture(sheet.title) : () => pictureOf(sheet))}
               name={`save-${name}`}
             />
           )}
         </>
       }
     >
-      {caption !== undefined && <p class="caption">{caption}</p>}
+      {caption !== undefined && <p class="caption">{[caption, hint].filter(Boolean).join(' ')}</p>}
       {children}
     </Part>
   );

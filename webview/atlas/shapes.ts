@@ -64,7 +64,7 @@ export const onScreen = ({ background, foreground, faint, line, gain, difference
 const textSize = 11;
 
 /** About how wide a text is at a size, in pixels: what is measured on a canvas would differ in a file. */
-export const widthOf = (text: string, size = textSize): number => Array.from(text).length * size * 0.58;
+export const widthOf = (text: string, size = textSize): number => Array.from(text).length * size * 0.62;
 
 /** The colour of a share, from −1 to 1, of the strongest one on its side of chance. */
 export function shade(share: number, { background, more, less }: Inks): string {
