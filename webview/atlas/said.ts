@@ -28,7 +28,7 @@ export function saidLift(lift: number): string {
   return lift === -Infinity ? t('atlasNever') : signed(lift);
 }
 
-/** How often instead of by chance: `3.2 times as often`, `a third as often`. */
+/** A lift as a factor. */
 export const saidTimes = (lift: number): string => fixed(2 ** lift, 1);
 
 export const saidQ = (q: number): string => (q < 0.001 ? `<${fixed(0.001, 3)}` : fixed(q, 3));
@@ -72,16 +72,17 @@ export function saidScale({ by, most, isCut, mark }: Coloured): {
   readonly ends: readonly [less: string, chance: string, more: string];
   readonly marks: readonly (readonly [Mark, string])[];
 } {
-  const times = by === 'load' || by === 'lift';
+  const isFactor = by === 'load' || by === 'lift';
   const factor = 2 ** most;
   const digits = most < 0.1 ? 3 : 2;
-  const ends = times
+  const middle = t(by === 'ablation' ? 'atlasNoCost' : by === 'lift' ? 'atlasAsOverall' : 'atlasAsChance');
+  const ends = isFactor
     ? ([
-        t(isCut ? 'atlasLessOrFewer' : 'atlasLess', whole(factor)),
-        t('atlasAsChance'),
-        t(isCut ? 'atlasMoreOrMore' : 'atlasMore', whole(factor)),
+        t(isCut ? 'atlasLessOrFewer' : 'atlasLess', whole(factor), middle),
+        middle,
+        t(isCut ? 'atlasMoreOrMore' : 'atlasMore', whole(factor), middle),
       ] as const)
-    : ([signed(-most, digits), t(by === 'ablation' ? 'atlasNoCost' : 'atlasAsChance'), signed(most, digits)] as const);
+    : ([signed(-most, digits), middle, signed(most, digits)] as const);
   const found = by === 'ablation' ? 'atlasMarkHurts' : by === 'lift' ? 'atlasMarkLabel' : 'atlasMarkFound';
   return {
     ends,

@@ -31,7 +31,10 @@ export function Tokens({ unit }: { readonly unit: Unit }) {
                 {own.length === 0 ? (
                   <p class="faint">{t('atlasTokensNone')}</p>
                 ) : (
-                  <SheetTable sheet={sheetOf(unit, own, kind)} first={(row) => <code>{saidToken(row)}</code>} />
+                  <SheetTable
+                    sheet={sheetOf(unit, own, kind)}
+                    first={(row) => <code title={saidToken(row)}>{saidToken(row)}</code>}
+                  />
                 )}
               </section>
             );
