@@ -23,6 +23,8 @@ const needed = [
     'dist/webview/panel.css',
     'dist/webview/similarity.js',
     'dist/webview/similarity.css',
+    'dist/webview/atlas.js',
+    'dist/webview/atlas.css',
   ],
   ...['onnxruntime-node/dist/index.js', 'onnxruntime-common/dist/cjs/index.js', 'tokenizers/index.js'].map(
     (file) => `dist/node_modules/${file}`,

@@ -237,4 +237,8 @@ export const rooms = {
     ...parts,
   ]),
   'webview/similarity': page(['webview/components', ...seen]),
+  'webview/atlas': page(
+    ['webview/components', 'webview/lessons', 'webview/store/lazy.ts', 'src/atlas/tables/cells.ts', ...seen],
+    ['src/atlas'],
+  ),
 };

@@ -59,7 +59,7 @@ export const lessonWords = {
   // How evenly
   whatEffective: 'How many experts with equal loads would have the same entropy.',
   rangeEffective: 'From 1 to E.',
-  chanceByCount: 'Also a little uneven if the text is short: the value is shown with the figure.',
+  chanceByCount: 'Also a little uneven if there are few tokens: the value is shown with the figure.',
   whatCv:
     'The standard deviation of the experts’ loads, divided by their mean. Its square is a loss in training (Shazeer et al.).',
   rangeCv: 'From 0, all loads are equal, to √(E − 1), one expert has all.',
@@ -67,7 +67,7 @@ export const lessonWords = {
   rangeMaxVio: 'From 0, all loads are equal, to E − 1, one expert has all.',
   whatEvenness: 'The entropy of the experts’ loads, divided by the largest that it could be.',
   rangeEvenness: 'From 0, one expert has all, to 1, all loads are equal.',
-  whatDead: 'The experts that no token chose anywhere in this text.',
+  whatDead: 'The experts that no token chose.',
   rangeDead: 'From 0 to E − k of them.',
   chanceDead: 'E (1 − k / E)ⁿ, if k were chosen n times.',
 
@@ -124,6 +124,47 @@ export const lessonWords = {
   whatDownstream: 'The share of a layer’s choices that changed only because earlier ones did.',
   whatAttribution:
     'The change of the token’s log-probability when the expert i is knocked out everywhere: ln p₋ᵢ instead of ln p. Below 0: the expert makes the token likelier. The effects of several experts do not add up.',
+
+  // An atlas
+  whatCorpusLoad:
+    'Of all choices that the corpus’s tokens made in the layer, the share that went to the expert. The interval has the documents as its sample: tokens of one document are alike.',
+  whatLift:
+    'How much more often documents of a label c choose the expert e than all documents do. +1 is twice as often, −1 half as often. The interval has the documents as its sample.',
+  rangeLift: 'Any number; “never” if no token of the label chose it.',
+  chanceLift: '0. By chance it strays from that, which q takes into account.',
+  whatSpecialised:
+    'Specialised in a label: a lift of at least 1 in size, q of at most 0.05 over all experts and labels, and the same sign in both halves of the corpus. That no label passes is an answer, too.',
+  rangeSpecialised: 'Yes or no.',
+  chanceSpecialised: 'Of all that is called specialised, at most 5 % by chance.',
+  whatQ:
+    'The largest share of false discoveries, if everything with this q or a smaller one is taken as found. From shuffling the labels among documents, over all experts and labels.',
+  rangeQ: 'From 0 to 1.',
+  whatCorpusSpecialisation:
+    'How far the expert is from being chosen equally often by all C labels: H is the entropy of its shares over them, each label with the same weight.',
+  rangeCorpusSpecialisation: 'From 0, all labels choose it equally often, to 1, only one does.',
+  chanceCorpusSpecialisation: 'The mean over shuffled labels, in brackets. The map’s colours begin there.',
+  whatInformation:
+    'How much knowing the label, the token, its class or its position tells about which expert is chosen: the mutual information of the two.',
+  rangeInformation: '0 nats, nothing, or more.',
+  chanceInformation: 'Above 0, because samples are finite: in brackets.',
+  whatTokenLift:
+    'How often the expert was chosen where the token was read, came next or was predicted, beside what its load alone would give.',
+  rangeTokenLift: 'Any number. +1: twice as often.',
+  chanceTokenLift: '0: the count that is expected.',
+  whatContexts:
+    'Where the expert was chosen: at its largest weights, at most two in a document, and at random places, each as likely as any other. What is true of the one only is not what the expert does.',
+  rangeContexts: 'Up to eight of each.',
+  whatPairLift:
+    'How often two experts were chosen at one token, or one after the other in neighbouring layers, beside what would be if they were chosen independently.',
+  chancePairLift: '0: the count if the two were independent.',
+  whatAblated:
+    'The expert is knocked out at the one token where it was chosen, and the change of the log-probability of the next or of all later tokens is taken. Minus the same for another expert at a random token of the document.',
+  rangeAblated: 'Any number of nats. Below 0: the text becomes less likely without the expert than without another.',
+  chanceAblated: '0: it matters as much as any other expert.',
+  whatSearch:
+    'The experts that are specialised in the label, or at whose tokens it is read, comes next or is predicted at least twice as often as expected, or that take at least twice the share of the text that they take of the corpus.',
+  rangeSearch: 'From none to all.',
+  chanceSearch: 'A short text alone reaches twice the share for some experts: it has few tokens.',
 
   // The tour
   tour: 'Tour of the panel',

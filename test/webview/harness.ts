@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type ConsoleMessage, type LaunchOptions, type Page } from 'playwright-core';
+import type { AtlasHostPost } from '../../src/atlas/protocol.js';
 import type { HostPost, PageMessage, PagePost, Side, SideState } from '../../src/protocol/panel.js';
 import type { SimilarityMessage } from '../../src/protocol/similarity.js';
 import { SideSender } from '../../src/transport/sides.js';
@@ -17,7 +18,10 @@ import { themeClass, themeStyle, type ThemeName } from './themes.js';
 const built = join(import.meta.dirname, '../../dist/webview');
 
 /** Which page, by the name of its script; all use the panel's styles. */
-type PageName = 'panel' | 'similarity';
+type PageName = 'panel' | 'similarity' | 'atlas';
+
+/** What a host sends to one of the pages. */
+type AnyPost = HostPost | SimilarityMessage | AtlasHostPost;
 
 interface Asked {
   readonly theme: ThemeName;
@@ -214,12 +218,12 @@ export class Panel {
     return panel;
   }
 
-  post(message: HostPost | SimilarityMessage): Promise<void> {
+  post(message: AnyPost): Promise<void> {
     return this.postAll([message]);
   }
 
   /** Typed arrays are sent as bytes that the page fetches: the debugger would list them number by number. */
-  private async postAll(messages: readonly (HostPost | SimilarityMessage)[]): Promise<void> {
+  private async postAll(messages: readonly AnyPost[]): Promise<void> {
     await this.page.evaluate(
       async (path) => {
         const types = { Float32Array, Int16Array, Int32Array, Uint8Array } as const;

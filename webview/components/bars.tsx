@@ -36,6 +36,28 @@ export function barsPlot(
   return { kind: 'bars', of: t('expert'), value, bars, ...more };
 }
 
+interface TrackProps extends Pick<Bar, 'value' | 'low' | 'high' | 'reference'> {
+  /** Where a value is, in percent of the width. */
+  readonly at: (value: number) => number;
+  /** Values lie on both sides of 0. */
+  readonly hasZero: boolean;
+}
+
+/** A bar with its interval. */
+export function Track({ value, low, high, reference, at, hasZero }: TrackProps) {
+  const [from, to] = [at(Math.min(0, value)), at(Math.max(0, value))];
+  return (
+    <span class="track">
+      <span class="fill" style={{ left: `${from}%`, width: `${Math.max(0.4, to - from)}%` }} />
+      {hasZero && <span class="zero" style={{ left: `${at(0)}%` }} />}
+      {low !== undefined && high !== undefined && (
+        <span class="whisker" style={{ left: `${at(low)}%`, width: `${at(high) - at(low)}%` }} />
+      )}
+      {reference !== undefined && <span class="reference" style={{ left: `${at(reference)}%` }} />}
+    </span>
+  );
+}
+
 /** Experts with a value each, in HTML so that text wraps and scales like the editor's. @param least the scale goes at least this far */
 export function Bars({
   looks,
@@ -57,7 +79,6 @@ export function Bars({
       {list.map((bar) => {
         const own = bar.looks ?? looks;
         const name = bar.name ?? plainName(own.set, bar.expert);
-        const [from, to] = [x(Math.min(0, bar.value)), x(Math.max(0, bar.value))];
         return (
           <div
             key={own.set.experts[bar.expert]!.id}
@@ -68,14 +89,7 @@ export function Bars({
             <span class="name" title={name}>
               {name}
             </span>
-            <span class="track">
-              <span class="fill" style={{ left: `${from}%`, width: `${Math.max(0.4, to - from)}%` }} />
-              {low < 0 && <span class="zero" style={{ left: `${x(0)}%` }} />}
-              {bar.low !== undefined && bar.high !== undefined && (
-                <span class="whisker" style={{ left: `${x(bar.low)}%`, width: `${x(bar.high) - x(bar.low)}%` }} />
-              )}
-              {bar.reference !== undefined && <span class="reference" style={{ left: `${x(bar.reference)}%` }} />}
-            </span>
+            <Track {...bar} at={x} hasZero={low < 0} />
             <span class="value">{bar.text}</span>
             {isMarked && <span class="mark">{bar.mark ?? ''}</span>}
           </div>

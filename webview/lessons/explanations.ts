@@ -224,6 +224,70 @@ export const numbers = {
     formula: ['ln p₋ᵢ − ln p'],
     range: 'rangeChange',
   },
+  corpusLoad: {
+    title: 'usage',
+    what: 'whatCorpusLoad',
+    formula: ['fᵢ = nᵢ / Σⱼ nⱼ'],
+    range: 'rangeShare',
+    chance: 'chanceUsage',
+  },
+  lift: {
+    title: 'atlasLift',
+    what: 'whatLift',
+    formula: ['log₂ (P(e | c) / P(e))'],
+    range: 'rangeLift',
+    chance: 'chanceLift',
+  },
+  specialised: {
+    title: 'atlasFound',
+    what: 'whatSpecialised',
+    range: 'rangeSpecialised',
+    chance: 'chanceSpecialised',
+  },
+  q: {
+    title: 'atlasQ',
+    what: 'whatQ',
+    range: 'rangeQ',
+    source: 'Y. Benjamini and Y. Hochberg, Controlling the False Discovery Rate, J. R. Statist. Soc. B 57(1), 1995',
+  },
+  corpusSpecialisation: {
+    title: 'atlasBy_specialisation',
+    what: 'whatCorpusSpecialisation',
+    formula: ['1 − H / ln C'],
+    range: 'rangeCorpusSpecialisation',
+    chance: 'chanceCorpusSpecialisation',
+  },
+  information: {
+    title: 'atlasInformation',
+    what: 'whatInformation',
+    formula: ['Σ p(e, x) ln (p(e, x) / (p(e) p(x)))'],
+    range: 'rangeInformation',
+    chance: 'chanceInformation',
+    source: shannon,
+  },
+  tokenLift: {
+    title: 'atlasTokens',
+    what: 'whatTokenLift',
+    formula: ['log₂ (n / n₀)'],
+    range: 'rangeTokenLift',
+    chance: 'chanceTokenLift',
+  },
+  contexts: { title: 'atlasContexts', what: 'whatContexts', range: 'rangeContexts' },
+  pairLift: {
+    title: 'atlasPairs',
+    what: 'whatPairLift',
+    formula: ['log₂ (nₐᵦ / n₀)'],
+    range: 'rangeTokenLift',
+    chance: 'chancePairLift',
+  },
+  ablated: {
+    title: 'atlasAblation',
+    what: 'whatAblated',
+    formula: ['(ln p₋ᵢ − ln p) − (ln p₋ⱼ − ln p)'],
+    range: 'rangeAblated',
+    chance: 'chanceAblated',
+  },
+  search: { title: 'atlasFound', what: 'whatSearch', range: 'rangeSearch', chance: 'chanceSearch' },
 } as const satisfies Record<string, Explanation>;
 
 export type NumberName = keyof typeof numbers;
@@ -272,6 +336,20 @@ export const figures = {
   compareByLayer: ['topKOverlap', 'divergence'],
   compareUsage: ['usageChange'],
   compareMost: ['flipped', 'logProbChange'],
+  // An atlas: its map, by what colours it, and its other figures
+  atlas_load: ['corpusLoad', 'dead'],
+  atlas_lift: ['lift', 'specialised'],
+  atlas_specialisation: ['corpusSpecialisation', 'specialised'],
+  atlas_entropy: ['evenness'],
+  atlas_ablation: ['ablated'],
+  atlasFound: ['search'],
+  atlasLayers: ['dead', 'cv', 'effective', 'maxVio', 'information'],
+  atlasUnit: ['corpusLoad', 'corpusSpecialisation'],
+  atlasLabels: ['lift', 'q', 'specialised'],
+  atlasTokens: ['tokenLift'],
+  atlasContexts: ['contexts'],
+  atlasPairs: ['pairLift'],
+  atlasAblation: ['ablated'],
 } as const satisfies Record<string, readonly NumberName[]>;
 
 export type FigureName = keyof typeof figures;

@@ -5,6 +5,7 @@ import { quiet } from '../../src/look/palette.js';
 import { shortLabelOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { t } from '../look/strings.js';
+import { svg as s } from '../look/svg.js';
 import { colourOf, css, type Theme } from '../look/theme.js';
 import { tokenAt } from './columns.js';
 import { labelFrom, windowOf, xOf, yOf, type Frame, type Window } from './geometry.js';
@@ -12,7 +13,6 @@ import { rowMark } from './gutters.js';
 import { extentOf, paint } from './paint.js';
 import { tint, type MapContent } from './content.js';
 import { turn } from './model.js';
-import { svg as s } from './svg.js';
 import { faded } from './tiles.js';
 import { columnName, rowName, sayings } from './words.js';
 

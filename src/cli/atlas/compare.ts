@@ -1,6 +1,7 @@
 /** `gander atlas compare`. */
 import { compareAtlases, type Comparison, type LabelChange, type LoadChange } from '../../atlas/compare.js';
 import { readAbout, readTableOf } from '../../atlas/files/folder.js';
+import { word } from '../../atlas/tables/cells.js';
 import { GanderError } from '../../errors/errors.js';
 import { fit, table } from '../../terminal/columns.js';
 import { decimal, percent, plain, signed } from '../../trace/text/label.js';
@@ -8,7 +9,7 @@ import type { Context } from '../command.js';
 import { json } from '../json.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
-import { layerOf, word } from './rows.js';
+import { layerOf } from './rows.js';
 
 export async function compare({ args, out, paint }: Context, given: readonly string[]): Promise<void> {
   const [a, b, ...more] = given;

@@ -2,6 +2,7 @@
 import type { About } from '../../atlas/about.js';
 import { readAbout, readTableOf } from '../../atlas/files/folder.js';
 import { Layout, unitsNamed } from '../../atlas/layout.js';
+import { number, word } from '../../atlas/tables/cells.js';
 import { tableNames } from '../../atlas/tables/index.js';
 import { type Row, unitCells } from '../../atlas/tables/table.js';
 import { fit, table } from '../../terminal/columns.js';
@@ -11,7 +12,7 @@ import { json } from '../json.js';
 import { UsageError } from '../usage.js';
 import { parseCount } from '../words.js';
 import { aboutJson, aboutText } from './about.js';
-import { layerOf, number, word } from './rows.js';
+import { layerOf } from './rows.js';
 
 export const showOptions = {
   expert: { type: 'string', value: 'id', help: 'show: one expert by its id, or by layer and number, such as 3.7' },

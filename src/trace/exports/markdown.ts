@@ -23,7 +23,7 @@ export function markdownCode(text: string): string {
   return `${fence}${padding}${text.replaceAll('|', '\\|')}${padding}${fence}`;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
@@ -56,8 +56,8 @@ function sequenceMarkdown(summary: Summary, named: boolean): string[] {
     ...(named ? [`**${sequence.role}**`] : []),
     `${textTokens} tokens${few}, mean log-probability ${decimal(meanLogProb)}`,
     ...(absent.length > 0 ? [`Not given by the source: ${absent.join(', ')}`] : []),
-    ...(shared ? [usageTable(shared)] : [layerExpertsNote, table(layerHead, layers.map(layerCells))]),
-    table(
+    ...(shared ? [usageTable(shared)] : [layerExpertsNote, markdownTable(layerHead, layers.map(layerCells))]),
+    markdownTable(
       ['#', 'token', ...(shared ? ['leading experts'] : []), ...certaintyHead],
       tokens.map((token) => [
         String(token.index),
@@ -70,7 +70,7 @@ function sequenceMarkdown(summary: Summary, named: boolean): string[] {
 }
 
 function usageTable(shared: ExpertsSummary): string {
-  return table(
+  return markdownTable(
     ['expert', ...usageHead],
     byUse(shared).map((e) => [markdownText(e.name), ...usageCells(e)]),
   );

@@ -5,6 +5,7 @@ import { figureWords } from '../../../src/words/figureWords.js';
 import { lessonWords } from '../../../src/words/lessonWords.js';
 import { words } from '../../../src/words/words.js';
 import { colourings, overlays } from '../../../src/trace/figures/colouring.js';
+import { colourings as atlasColourings } from '../../../webview/atlas/colouring.js';
 import { figures, lettersOf, numbers, type Explanation } from '../../../webview/lessons/explanations.js';
 import { apart, beside, type Rect } from '../../../webview/lessons/place.js';
 
@@ -15,11 +16,12 @@ const sources = (readdirSync(root, { recursive: true }) as string[])
 
 test('every figure of the page can be explained', () => {
   const drawn = sources.flatMap(({ text }) =>
-    Array.from(text.matchAll(/<(?:Figure|Part)\s+name="(\w+)"/g), ([, name]) => name!),
+    Array.from(text.matchAll(/<(?:Figure|Part|AtlasPart)\s+name="(\w+)"/g), ([, name]) => name!),
   );
   const maps = [...colourings, ...overlays.filter((by) => by !== '')].map((by) => `map_${by}`);
   expect(drawn.length).toBeGreaterThan(15);
-  expect([...new Set([...drawn, ...maps])].sort()).toEqual(Object.keys(figures).sort());
+  const atlasMaps = atlasColourings.map((by) => `atlas_${by}`);
+  expect([...new Set([...drawn, ...maps, ...atlasMaps])].sort()).toEqual(Object.keys(figures).sort());
   // Only the component that has the "?" draws a figure.
   const elsewhere = sources.filter(({ text }) => text.includes('class="figure"')).map(({ name }) => name);
   expect(elsewhere).toEqual(['components/figure.tsx']);
@@ -35,7 +37,7 @@ test('every number belongs to a figure, and says what it is and what its range i
 });
 
 test('formulas consist of symbols and names, which are not translated', () => {
-  const names = ['PHATGOOSE', 'Arrow', 'MoE', 'LN', 'KL', 'exp', 'ln', 'max', 'softmax', 'norm'];
+  const names = ['PHATGOOSE', 'Arrow', 'MoE', 'LN', 'KL', 'exp', 'ln', 'log', 'max', 'softmax', 'norm'];
   const lines = Object.values<Explanation>(numbers).flatMap(({ formula = [] }) => formula);
   const found = lines.flatMap((line) => line.match(/[A-Za-z]{2,}/g) ?? []);
   expect(found.filter((word) => !names.includes(word))).toEqual([]);

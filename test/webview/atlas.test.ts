@@ -1,0 +1,371 @@
+/** The page of an atlas: its numbers are those of the tables, what is planted is found, and what is not is said so. */
+import type { Locator } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import type { UnitKey } from '../../src/atlas/protocol.js';
+import type { TableName } from '../../src/atlas/tables/index.js';
+import { number } from '../../src/atlas/tables/cells.js';
+import type { Row } from '../../src/atlas/tables/table.js';
+import { asked, madeAtlas, openAtlas, planted, show } from './atlasHost.js';
+import type { Panel } from './harness.js';
+import { pages, picture, testMany } from './pages.js';
+
+const open = pages();
+const made = madeAtlas();
+
+const rowsOf = (table: TableName, { stack, layer, expert }: UnitKey): Row[] =>
+  made.tables[table].filter((row) => row['stack'] === stack && row['layer'] === layer && row['expert'] === expert);
+
+const cell = ({ page }: Panel) => page.locator('.unitMap .cell');
+const heading = ({ page }: Panel) => page.locator('h2').innerText();
+const figure = ({ page }: Panel, name: string) => page.locator(`[data-figure=${name}]`);
+const cellsOf = (table: Locator, row: number) => table.locator('tbody tr').nth(row).locator('th, td').allInnerTexts();
+
+/** Goes to a unit of the map with keys alone. */
+async function goTo(panel: Panel, { layer, expert }: UnitKey): Promise<void> {
+  await cell(panel).focus();
+  await panel.page.keyboard.press('Control+Home');
+  for (let i = 0; i < (layer ?? 0); i++) await panel.page.keyboard.press('ArrowDown');
+  for (let i = 0; i < expert; i++) await panel.page.keyboard.press('ArrowRight');
+}
+
+async function openUnit(panel: Panel, unit: UnitKey): Promise<void> {
+  await goTo(panel, unit);
+  await panel.page.keyboard.press('Enter');
+  await expect.poll(() => heading(panel)).toContain(`layer ${unit.layer}, expert ${unit.expert}`);
+}
+
+/** The pixels of a cell, as they are on the screen. */
+async function pixels(panel: Panel, unit: UnitKey): Promise<string> {
+  await goTo(panel, unit);
+  await expect
+    .poll(() => cell(panel).getAttribute('aria-label'))
+    .toContain(`layer ${unit.layer}, expert ${unit.expert}:`);
+  return panel.page.evaluate(() => {
+    const [canvas, at] = [
+      document.querySelector<HTMLCanvasElement>('.unitMap canvas')!,
+      document.querySelector<HTMLElement>('.unitMap .cell')!,
+    ];
+    const ratio = canvas.width / canvas.clientWidth;
+    const box = [at.offsetLeft, at.offsetTop, at.offsetWidth, at.offsetHeight].map((x) => Math.round(x * ratio));
+    return String(canvas.getContext('2d')!.getImageData(...(box as [number, number, number, number])).data);
+  });
+}
+
+describe('the overview', () => {
+  test('draws each unit by its load; dead and overloaded ones have marks of their own', async () => {
+    const panel = await openAtlas(open, made);
+    await expect.poll(() => panel.page.locator('h1').innerText()).toBe('planted.gander-atlas');
+    const [dead, overloaded, nothing] = [
+      await pixels(panel, planted.dead),
+      await pixels(panel, planted.overloaded),
+      await pixels(panel, planted.nothing),
+    ];
+    expect(new Set([dead, overloaded, nothing]).size).toBe(3);
+    // A mark is drawn in black or white, whatever the colours of the theme.
+    const isMarked = (data: string) => /(^|,)(0,0,0|255,255,255),255(,|$)/.test(data);
+    expect([dead, overloaded, nothing].map(isMarked)).toEqual([true, true, false]);
+    await goTo(panel, planted.dead);
+    await expect.poll(() => panel.page.locator('.readout').innerText()).toContain('dead: no token chose it');
+    await expect.poll(() => panel.page.locator('.mapLegend').innerText()).toContain('overloaded');
+  });
+
+  test('is walked with the keyboard, and says the numbers of the unit that it is on', async () => {
+    const panel = await openAtlas(open, made);
+    await goTo(panel, planted.law);
+    const [row] = rowsOf('experts', planted.law);
+    const load = `${Math.round(100 * number(row, 'load'))}%`;
+    await expect
+      .poll(() => cell(panel).getAttribute('aria-label'))
+      .toBe(`layer 0, expert 5: load ${load}, by chance 13%`);
+    await expect.poll(() => panel.page.locator('[role=status]').last().innerText()).toContain('layer 0, expert 5');
+    await panel.page.keyboard.press('End');
+    await expect.poll(() => cell(panel).getAttribute('aria-colindex')).toBe('8');
+    await panel.page.keyboard.press('ArrowRight');
+    await panel.page.keyboard.press('PageDown');
+    await expect.poll(() => cell(panel).getAttribute('aria-label')).toContain('layer 2, expert 7');
+  });
+
+  test('is coloured by the lift of a label, which marks what is specialised in it', async () => {
+    const panel = await openAtlas(open, made);
+    const { page } = panel;
+    await page.getByRole('combobox', { name: 'Colour by' }).selectOption('lift');
+    await page.getByRole('combobox', { name: 'Label', exact: true }).selectOption('law');
+    await goTo(panel, planted.law);
+    await expect.poll(() => cell(panel).getAttribute('aria-label')).toMatch(/law: lift \+\d\.\d\d, .* specialised$/);
+    await page.keyboard.press('Home');
+    await expect.poll(() => cell(panel).getAttribute('aria-label')).toContain('not specialised');
+    // Nothing is known of the labels of a unit that nobody chose.
+    await goTo(panel, planted.dead);
+    await expect.poll(() => cell(panel).getAttribute('aria-label')).toContain('dead');
+    await page.getByRole('combobox', { name: 'Colour by' }).selectOption('ablation');
+    await expect.poll(() => cell(panel).getAttribute('aria-label')).toContain('was not knocked out');
+  });
+
+  test('has a table that says the same, and one of the layers that the keyboard walks', async () => {
+    const panel = await openAtlas(open, made);
+    const { page } = panel;
+    await page.getByRole('button', { name: 'Show as table: Load' }).click();
+    const table = figure(panel, 'atlas_load').locator('table');
+    await expect.poll(() => table.locator('tbody tr').count()).toBe(24);
+    expect(await cellsOf(table, 8 + 3)).toEqual(['layer 1, expert 3', '0%', '13%', 'too few documents', 'dead']);
+    const layers = figure(panel, 'atlasLayers').locator('table');
+    const [first] = made.tables.layers;
+    expect((await cellsOf(layers, 1))[1]).toBe('1 of 8 (0.0)');
+    expect((await cellsOf(layers, 0))[2]).toBe(
+      `${number(first, 'cv').toFixed(2)} (${number(first, 'cvChance').toFixed(2)})`,
+    );
+    await layers.getByRole('button', { name: 'layer 0' }).focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('layer 2');
+  });
+
+  test('finds the units that take a label, a token or a text', async () => {
+    const panel = await openAtlas(open, made);
+    const { page } = panel;
+    const find = async (kind: string, text: string) => {
+      await page.getByRole('combobox', { name: 'Find experts by' }).selectOption(kind);
+      await page
+        .getByRole('searchbox')
+        .or(page.getByRole('combobox', { name: 'What the experts' }))
+        .fill(text);
+      await page.keyboard.press('Enter');
+    };
+    const found = figure(panel, 'atlasFound');
+    await find('label', 'law');
+    await expect.poll(() => cellsOf(found.locator('table'), 0)).toContain('layer 0, expert 5');
+    await expect.poll(() => found.locator('tbody tr').count()).toBe(1);
+    await find('token', 'w7 ');
+    await expect.poll(() => cellsOf(found.locator('table'), 0)).toContain('layer 1, expert 2');
+    await find('text', 'law');
+    await expect.poll(() => found.locator('tbody tr').first().innerText()).toContain('90%');
+    expect((await asked(panel, 'text')).at(-1)).toEqual({ text: 'law' });
+    await find('label', 'xyz');
+    await expect.poll(() => found.innerText()).toContain('No expert is specialised in a label like “xyz”');
+  });
+
+  test('draws 128 experts a layer as one picture, also where they do not fit', async () => {
+    const panel = await openAtlas(open, madeAtlas({ experts: 128, layers: 2, documents: 40 }), {
+      width: 400,
+      height: 700,
+    });
+    await expect
+      .poll(() => panel.page.locator('.unitMap canvas').evaluate((one) => one.clientWidth))
+      .toBeGreaterThan(1000);
+    await cell(panel).focus();
+    await panel.page.keyboard.press('End');
+    await expect.poll(() => cell(panel).getAttribute('aria-label')).toContain('expert 127');
+    // The cursor is scrolled into view, and the page does not scroll sideways.
+    await expect.poll(() => cell(panel).evaluate((one) => one.getBoundingClientRect().right)).toBeLessThanOrEqual(400);
+    await expect
+      .poll(() => panel.page.evaluate(() => document.querySelector('.atlas')!.scrollWidth))
+      .toBeLessThanOrEqual(400);
+  });
+
+  test('shows a pool’s experts over all layers, too, by name', async () => {
+    const panel = await openAtlas(open, madeAtlas({ experts: 12, isPool: true }));
+    await cell(panel).focus();
+    await panel.page.keyboard.press('Control+Home');
+    await expect.poll(() => cell(panel).getAttribute('aria-label')).toContain('all layers, C:');
+    await panel.page.keyboard.press('ArrowDown');
+    await panel.page.keyboard.press('ArrowRight');
+    await panel.page.keyboard.press('Enter');
+    await expect.poll(() => heading(panel)).toBe('layer 0, CSS');
+  });
+
+  test('of a corpus without labels offers no colours by label', async () => {
+    const panel = await openAtlas(open, madeAtlas({ isUnlabelled: true }));
+    const option = panel.page.getByRole('combobox', { name: 'Colour by' }).locator('option[value=lift]');
+    await expect.poll(() => option.innerText()).toContain('the corpus has no labels to compare');
+    await openUnit(panel, planted.law);
+    await expect.poll(() => panel.page.locator('.verdict').innerText()).toContain('No specialisation can be found');
+  });
+});
+
+describe('a unit’s page', () => {
+  test('has the numbers of the tables', async () => {
+    const panel = await openAtlas(open, made);
+    await openUnit(panel, planted.law);
+    const [row] = rowsOf('experts', planted.law);
+    await expect
+      .poll(() => panel.page.locator('.verdict').innerText())
+      .toMatch(/^Specialised in law: chosen \d\.\d times/);
+    const load = figure(panel, 'atlasUnit');
+    for (const name of ['tokens', 'documents'])
+      await expect.poll(() => load.innerText()).toContain(number(row, name).toLocaleString('en'));
+    const law = rowsOf('labels', planted.law).find((one) => one['label'] === 'law');
+    const labels = await cellsOf(figure(panel, 'atlasLabels').locator('table'), 0);
+    expect(labels[0]).toBe('law');
+    expect(labels.slice(2)).toEqual([
+      'specialised',
+      `+${number(law, 'lift').toFixed(2)}`,
+      `+${number(law, 'low').toFixed(2)} to +${number(law, 'high').toFixed(2)}`,
+      number(law, 'q') < 0.001 ? '<0.001' : number(law, 'q').toFixed(3),
+      `${Math.round(100 * number(law, 'share'))}%`,
+      `+${number(law, 'firstHalf').toFixed(2)}, +${number(law, 'secondHalf').toFixed(2)}`,
+    ]);
+    const ablation = figure(panel, 'atlasAblation');
+    await expect.poll(() => ablation.innerText()).toContain('hurts more than knocking out another expert:');
+    const [top] = rowsOf('ablations', planted.law);
+    await expect.poll(() => ablation.innerText()).toContain(number(top, 'difference').toFixed(3).replace('-', '−'));
+  });
+
+  test('has the tokens that it is chosen at, and who is chosen after it', async () => {
+    const panel = await openAtlas(open, made);
+    await openUnit(panel, planted.token);
+    const [token] = rowsOf('tokens', planted.token).filter((row) => row['kind'] === 'read');
+    const read = figure(panel, 'atlasTokens').locator('table').first();
+    await expect.poll(() => read.locator('tbody tr').count()).toBeGreaterThan(0);
+    const cells = await cellsOf(read, 0);
+    expect([cells[0], ...cells.slice(2)]).toEqual([
+      'w7␣',
+      String(number(token, 'count')),
+      number(token, 'expected').toFixed(1),
+      `+${number(token, 'lift').toFixed(2)}`,
+    ]);
+    const after = figure(panel, 'atlasPairs').getByRole('button', { name: /layer 2/ });
+    await after.first().click();
+    await expect.poll(() => heading(panel)).toContain('layer 2');
+    await panel.page.keyboard.press('Escape');
+    await expect.poll(() => heading(panel)).toContain('layer 1, expert 2');
+    await panel.page.keyboard.press('Escape');
+    await expect.poll(() => cell(panel).getAttribute('aria-label')).toContain('layer 1, expert 2');
+    await expect.poll(() => cell(panel).evaluate((one) => document.activeElement === one)).toBe(true);
+  });
+
+  test('says plainly that nothing was found, and offers no name for it', async () => {
+    const panel = await openAtlas(open, made);
+    await openUnit(panel, planted.nothing);
+    const { page } = panel;
+    await expect.poll(() => page.locator('.verdict').innerText()).toMatch(/^No specialisation found\./);
+    expect(await page.getByRole('button', { name: /Use the label/ }).count()).toBe(0);
+    await expect.poll(() => figure(panel, 'atlasAblation').innerText()).toContain('hurts no more than');
+    await page.keyboard.press('Escape');
+    await openUnit(panel, planted.dead);
+    await expect.poll(() => page.locator('.verdict').innerText()).toBe('Dead: no token of the corpus chose it.');
+    expect(await page.locator('body').innerText()).not.toMatch(/NaN|undefined|Infinity|\[object/);
+  });
+
+  test('of few documents has no interval, and says so', async () => {
+    const panel = await openAtlas(open, madeAtlas({ documents: 4 }));
+    await openUnit(panel, planted.law);
+    await expect.poll(() => figure(panel, 'atlasUnit').innerText()).toContain('too few documents');
+    await expect.poll(() => panel.page.locator('.verdict').innerText()).toMatch(/^No specialisation found\./);
+    expect((await figure(panel, 'atlasLabels').locator('tbody').innerText()).match(/too few documents/g)?.length).toBe(
+      4,
+    );
+  });
+
+  test('opens a context at its place, beside top and random ones', async () => {
+    const panel = await openAtlas(open, made);
+    await openUnit(panel, planted.law);
+    const contexts = figure(panel, 'atlasContexts');
+    await expect.poll(() => contexts.getByRole('listitem').count()).toBe(16);
+    const [top, random] = await Promise.all(
+      ['Largest weights', 'Random places'].map((name) => contexts.getByRole('region', { name }).boundingBox()),
+    );
+    expect([top!.y === random!.y, top!.x + top!.width <= random!.x]).toEqual([true, true]);
+    await contexts.getByRole('region', { name: 'Random places' }).getByRole('button').nth(1).click();
+    const row = rowsOf('contexts', planted.law).find((one) => one['kind'] === 'random' && one['rank'] === 1)!;
+    const { document, start, end } = row;
+    await expect.poll(() => asked(panel, 'open')).toEqual([{ document, start, end }]);
+  });
+
+  test('keeps a name and a note, and offers the label that was found', async () => {
+    const panel = await openAtlas(open, made);
+    const { page } = panel;
+    await openUnit(panel, planted.law);
+    await page.getByRole('button', { name: 'Use the label found: law' }).click();
+    await page.getByRole('textbox', { name: 'Note' }).fill('Contracts, mostly.');
+    await page.getByRole('button', { name: 'Keep' }).click();
+    await expect.poll(() => heading(panel)).toBe('layer 0, expert 5 “law”');
+    expect(await asked(panel, 'name')).toEqual([{ ...planted.law, name: 'law', note: 'Contracts, mostly.' }]);
+  });
+
+  test('is where the host leads to, and is there again after a reload', async () => {
+    const panel = await openAtlas(open, made);
+    await panel.post({ type: 'unit', unit: planted.dead });
+    await expect.poll(() => heading(panel)).toBe('layer 1, expert 3');
+    const own = { ...planted.dead, name: 'nobody', note: '' };
+    await panel.post({ type: 'names', names: [own] });
+    await expect.poll(() => heading(panel)).toBe('layer 1, expert 3 “nobody”');
+    await panel.reload();
+    await show(panel, made, [own]);
+    await expect.poll(() => heading(panel)).toBe('layer 1, expert 3 “nobody”');
+  });
+});
+
+test('every figure goes out as SVG, PNG, CSV and Markdown, and has its "?"', async () => {
+  const panel = await openAtlas(open, made);
+  const { page } = panel;
+  const save = async (name: string, item: string) => {
+    await page.getByRole('button', { name: `Save: ${name}` }).click();
+    await page.getByRole('menuitem', { name: item }).click();
+  };
+  for (const item of ['Picture (SVG)', 'Picture (PNG)', 'Table (CSV)', 'Table (Markdown)']) await save('Load', item);
+  await openUnit(panel, planted.law);
+  for (const item of ['Picture (SVG)', 'Table (CSV)', 'Table (Markdown)']) await save('Labels', item);
+  await expect.poll(async () => (await asked(panel, 'save')).length).toBe(7);
+  const saved = (await asked(panel, 'save')) as {
+    readonly kind: string;
+    readonly name: string;
+    readonly data: string;
+  }[];
+  const [map, , units, , bars, labels, markdown] = saved;
+  const png = await page.evaluate(() => {
+    const { sent } = window as unknown as { sent: { request?: { kind?: string; data: ArrayBuffer } }[] };
+    return [...new Uint8Array(sent.find(({ request }) => request?.kind === 'png')!.request!.data)].slice(1, 4);
+  });
+  expect(String.fromCharCode(...png)).toBe('PNG');
+  expect(map!.data).toContain('<svg xmlns="http://www.w3.org/2000/svg"');
+  expect(units!.data.split('\r\n')).toHaveLength(24 + 2);
+  expect(units!.data).toMatch(/^stack,layer,expert,name,tokens,documents,load,low,high,chance,/);
+  expect(bars!.data).toContain('layer 0, expert 5: Labels');
+  expect(labels!.name).toBe('layer 0, expert 5 labels');
+  expect(labels!.data).toContain('"law"');
+  expect(markdown!.data).toMatch(/\| law \| specialised \|/);
+  for (const part of await page.locator('.figure').all()) {
+    await part.getByRole('button', { name: /^What this says/ }).click();
+    await expect.poll(() => page.getByRole('dialog').innerText()).toContain('By chance');
+    await page.keyboard.press('Escape');
+  }
+});
+
+test.for([
+  [1280, 720],
+  [1440, 900],
+  [400, 700],
+] as const)('has its first figure in view at %i × %i, and does not scroll sideways', async ([width, height]) => {
+  const panel = await openAtlas(open, made, { width, height });
+  const inView = async (what: Locator) => {
+    await what.waitFor();
+    const box = (await what.boundingBox())!;
+    expect(box.y + box.height).toBeLessThanOrEqual(height);
+    expect(await panel.page.evaluate(() => document.querySelector('.atlas')!.scrollWidth)).toBeLessThanOrEqual(width);
+  };
+  await inView(panel.page.locator('.unitMap'));
+  await openUnit(panel, planted.law);
+  await inView(figure(panel, 'atlasUnit'));
+  if (width > 1000) await inView(figure(panel, 'atlasLabels').locator('table'));
+});
+
+testMany(
+  ['dark', 'light', 'high-contrast', 'high-contrast-light'] as const,
+  'has enough contrast and nothing that axe finds serious in %s, in every width',
+  async (theme) => {
+    for (const [width, height] of [
+      [1280, 720],
+      [400, 700],
+    ] as const) {
+      const panel = await openAtlas(open, made, { theme, width, height });
+      await cell(panel).waitFor();
+      expect(await panel.serious()).toEqual([]);
+      await picture(panel.page, `atlas-${theme}-${width}`);
+      await openUnit(panel, planted.law);
+      await figure(panel, 'atlasContexts').getByRole('listitem').first().waitFor();
+      expect(await panel.serious()).toEqual([]);
+      await picture(panel.page, `atlas-unit-${theme}-${width}`, { fullPage: true });
+    }
+  },
+);

@@ -1,0 +1,153 @@
+/** An atlas as the page looks at it: layers down, each with its experts across. Pure. */
+import { group } from 'd3-array';
+import type { TokenKind } from '../../src/atlas/figures/vocabulary.js';
+import type { AtlasMessage, OwnName, UnitKey } from '../../src/atlas/protocol.js';
+import { number, word } from '../../src/atlas/tables/cells.js';
+import type { Row } from '../../src/atlas/tables/table.js';
+import type { ExpertSet } from '../../src/trace/model/trace.js';
+
+export type AtlasData = Extract<AtlasMessage, { type: 'atlas' }>;
+
+export type LayerKey = Omit<UnitKey, 'expert'>;
+
+export interface AtlasLayer extends LayerKey {
+  readonly set: ExpertSet;
+  /** Undefined if the atlas says nothing about this layer. */
+  readonly row: Row | undefined;
+  /** By expert. */
+  readonly units: readonly Unit[];
+}
+
+export interface Unit {
+  readonly key: UnitKey;
+  readonly layer: AtlasLayer;
+  /** Of the table `experts`. */
+  readonly row: Row;
+  /** Of the table `labels`, in the order of the corpus's labels. */
+  readonly labels: readonly Row[];
+}
+
+export const searchKinds = ['label', 'token', 'text'] as const;
+export type SearchKind = (typeof searchKinds)[number];
+
+/** What was searched for, and the rows that say which units take it. */
+export interface FoundUnits {
+  readonly kind: SearchKind;
+  readonly text: string;
+  readonly rows: readonly Row[];
+  readonly units: ReadonlySet<string>;
+}
+
+/** How a token and a unit meet. */
+export const tokenKinds = ['read', 'next', 'predicted'] as const satisfies readonly TokenKind[];
+
+/** A unit's place on the map. */
+export interface Place {
+  readonly row: number;
+  readonly column: number;
+}
+
+export const idOf = ({ stack, layer, expert }: UnitKey): string => `${stack ?? ''} ${layer ?? ''} ${expert}`;
+
+const layerId = ({ stack, layer }: LayerKey): string => `${stack ?? ''} ${layer ?? ''}`;
+
+export function keyOf(row: Row): UnitKey {
+  return { ...layerKeyOf(row), expert: number(row, 'expert') };
+}
+
+export function layerKeyOf(row: Row): LayerKey {
+  const [stack, layer] = [row['stack'], number(row, 'layer')];
+  return {
+    stack: stack === 'encoder' || stack === 'decoder' ? stack : null,
+    layer: Number.isNaN(layer) ? null : layer,
+  };
+}
+
+export class Atlas {
+  /** As they are drawn: what is over all layers comes first. */
+  readonly layers: readonly AtlasLayer[];
+  readonly isPool: boolean;
+  readonly labels: readonly string[];
+  /** Of the widest layer. */
+  readonly columns: number;
+  readonly #places = new Map<string, Place>();
+
+  constructor({ about, layers, experts, labels }: AtlasData) {
+    this.labels = about.corpus.labels;
+    this.isPool = about.layers.some(({ layer }) => layer === null);
+    const scope = this.isPool ? 'pool' : 'layer';
+    const rowOf = new Map(layers.map((row) => [layerId(layerKeyOf(row)), row]));
+    const labelsOf = group(labels, (row) => idOf(keyOf(row)));
+    const unitsOf = group(experts, (row) => layerId(layerKeyOf(row)));
+    const isOverall = ({ layer }: LayerKey) => Number(layer !== null);
+    this.layers = [...about.layers]
+      .sort((a, b) => isOverall(a) - isOverall(b))
+      .map(({ stack, layer, experts: named }) => {
+        const id = layerId({ stack, layer });
+        const units: Unit[] = [];
+        const made: AtlasLayer = { stack, layer, set: { scope, experts: named }, row: rowOf.get(id), units };
+        for (const row of unitsOf.get(id) ?? [])
+          units.push({ key: keyOf(row), layer: made, row, labels: labelsOf.get(idOf(keyOf(row))) ?? [] });
+        units.sort((a, b) => a.key.expert - b.key.expert);
+        return made;
+      });
+    this.columns = Math.max(0, ...this.layers.map(({ units }) => units.length));
+    this.layers.forEach(({ units }, row) =>
+      units.forEach(({ key }, column) => this.#places.set(idOf(key), { row, column })),
+    );
+  }
+
+  placeOf(key: UnitKey): Place | undefined {
+    return this.#places.get(idOf(key));
+  }
+
+  at({ row, column }: Place): Unit | undefined {
+    return this.layers[row]?.units[column];
+  }
+
+  unit(key: UnitKey): Unit | undefined {
+    const place = this.placeOf(key);
+    return place && this.at(place);
+  }
+
+  get units(): readonly Unit[] {
+    return this.layers.flatMap(({ units }) => units);
+  }
+}
+
+export function nameOf(names: readonly OwnName[], key: UnitKey): OwnName | undefined {
+  return names.find((one) => idOf(one) === idOf(key));
+}
+
+export const isDead = ({ row }: Unit): boolean => row['dead'] === true;
+
+/** log2 of how far a unit's load is from its chance; −∞ if no token chose it. */
+export const loadLift = ({ row }: Unit): number => Math.log2(number(row, 'load') / number(row, 'chance'));
+
+/** From twice its chance. */
+export const isOverloaded = (unit: Unit): boolean => loadLift(unit) >= 1;
+
+/** A label's lift. A number without end does not survive being sent: a label that never chose the unit has −∞. */
+export function liftOf(unit: Unit, row: Row | undefined): number {
+  const isNever = row !== undefined && number(row, 'tokens') === 0 && !isDead(unit);
+  return isNever ? -Infinity : number(row, 'lift');
+}
+
+/** The test of docs/atlas.md: large, significant and the same in both halves. */
+export const isSpecialised = (row: Row | undefined): boolean => row?.['specialised'] === true;
+
+/** Labels by lift, the largest first; those of which nothing is known come last. */
+export function byLift(unit: Unit): Row[] {
+  const order = (row: Row) => {
+    const lift = liftOf(unit, row);
+    return Number.isNaN(lift) ? -Infinity : Math.max(-1e9, lift);
+  };
+  return [...unit.labels].sort((a, b) => order(b) - order(a));
+}
+
+/** The label that may be offered as a name; empty if none passed the test. */
+export const foundLabel = ({ row }: Unit): string => word(row, 'label');
+
+/** Where random contexts lose how much of the next token's log-probability, beside another expert: top ones would flatter. */
+export const costRow = (rows: readonly Row[]): Row | undefined =>
+  rows.find((row) => row['kind'] === 'random' && row['effect'] === 'next');

@@ -1,0 +1,94 @@
+/** An atlas in words: units, their numbers, and what a colour stands for. */
+import type { LayerKey as Layer } from './model.js';
+import { number, word } from '../../src/atlas/tables/cells.js';
+import type { Row } from '../../src/atlas/tables/table.js';
+import { expertName, layerName, plainName } from '../look/names.js';
+import { fixed, percent, signed, t, whole } from '../look/strings.js';
+import type { Coloured, Mark } from './colouring.js';
+import { costRow, isDead, isSpecialised, liftOf, type Unit } from './model.js';
+
+export function saidLayer({ stack, layer }: Layer): string {
+  if (layer !== null) return layerName({ layer, ...(stack && { stack }) });
+  return stack ? t('inSequence', t(stack), t('allLayers')) : t('allLayers');
+}
+
+/** An expert of a pool has its name in every layer; one of a mixture has its number in one. */
+export function saidUnit({ key, layer }: Unit): string {
+  if (layer.set.scope === 'pool') return t('expertOfLayer', saidLayer(layer), plainName(layer.set, key.expert));
+  return expertName(layer.set, key.expert, { layer: layer.layer ?? 0, ...(layer.stack && { stack: layer.stack }) });
+}
+
+/** Both ends of a row's interval; there is none with too few documents. */
+export function saidInterval(row: Row, write: (value: number) => string, low = 'low', high = 'high'): string {
+  const ends = [number(row, low), number(row, high)] as const;
+  return ends.some(Number.isNaN) ? t('atlasNoInterval') : t('atlasFromTo', ...(ends.map(write) as [string, string]));
+}
+
+export function saidLift(lift: number): string {
+  return lift === -Infinity ? t('atlasNever') : signed(lift);
+}
+
+/** A lift as a factor. */
+export const saidTimes = (lift: number): string => fixed(2 ** lift, 1);
+
+export const saidQ = (q: number): string => (q < 0.001 ? `<${fixed(0.001, 3)}` : fixed(q, 3));
+
+/** `4.23 (4.80)`: with what chance would give. */
+export function besideChance(row: Row | undefined, name: string, digits = 2): string {
+  const [value, chance] = [number(row, name), number(row, `${name}Chance`)];
+  return Number.isNaN(value) ? '–' : t('atlasBeside', fixed(value, digits), fixed(chance, digits));
+}
+
+/** What the map's colour says of a unit. */
+export function saidColour({ by, label }: Coloured, unit: Unit, ablations: readonly Row[]): string {
+  const { row, layer } = unit;
+  switch (by) {
+    case 'load':
+      return isDead(unit)
+        ? t('atlasSaidDead')
+        : t('atlasSaidLoad', percent(number(row, 'load')), percent(number(row, 'chance')));
+    case 'lift': {
+      const own = unit.labels.find((one) => one['label'] === label);
+      const lift = liftOf(unit, own);
+      if (!own || Number.isNaN(lift)) return t(isDead(unit) ? 'atlasSaidDead' : 'atlasSaidUnknown');
+      const found = isSpecialised(own) ? t(lift > 0 ? 'atlasSpecialised' : 'atlasAvoids') : t('atlasNotFound');
+      return t('atlasSaidLift', label, saidLift(lift), percent(number(own, 'share')), found);
+    }
+    case 'specialisation':
+      return Number.isNaN(number(row, 'specialisation'))
+        ? t(isDead(unit) ? 'atlasSaidDead' : 'atlasSaidUnknown')
+        : t('atlasSaidSpecialisation', besideChance(row, 'specialisation'), word(row, 'label') || t('none'));
+    case 'entropy':
+      return t('atlasSaidEntropy', besideChance(layer.row, 'entropy'));
+    case 'ablation': {
+      const cost = costRow(ablations);
+      return cost ? t('atlasSaidCost', signed(number(cost, 'difference'), 3)) : t('atlasNotAblated');
+    }
+  }
+}
+
+/** What a colouring's ends and middle mean, and its mark. */
+export function saidScale({ by, most, isCut, mark }: Coloured): {
+  readonly ends: readonly [less: string, chance: string, more: string];
+  readonly marks: readonly (readonly [Mark, string])[];
+} {
+  const isFactor = by === 'load' || by === 'lift';
+  const factor = 2 ** most;
+  const digits = most < 0.1 ? 3 : 2;
+  const middle = t(by === 'ablation' ? 'atlasNoCost' : by === 'lift' ? 'atlasAsOverall' : 'atlasAsChance');
+  const ends = isFactor
+    ? ([
+        t(isCut ? 'atlasLessOrFewer' : 'atlasLess', whole(factor), middle),
+        middle,
+        t(isCut ? 'atlasMoreOrMore' : 'atlasMore', whole(factor), middle),
+      ] as const)
+    : ([signed(-most, digits), middle, signed(most, digits)] as const);
+  const found = by === 'ablation' ? 'atlasMarkHurts' : by === 'lift' ? 'atlasMarkLabel' : 'atlasMarkFound';
+  return {
+    ends,
+    marks: [
+      ['dead', t('atlasMarkDead')],
+      [mark, t(mark === 'overloaded' ? 'atlasMarkOverloaded' : found)],
+    ],
+  };
+}

@@ -1,0 +1,180 @@
+/** Finds the units that take a label, a token or a text. */
+import { useSignal } from '@preact/signals';
+import { useRef, useState } from 'preact/hooks';
+import { number, word } from '../../src/atlas/tables/cells.js';
+import type { Row } from '../../src/atlas/tables/table.js';
+import { visible } from '../../src/trace/text/label.js';
+import { Button, Select } from '../components/controls.js';
+import { fixed, percent, t, whole } from '../look/strings.js';
+import { UnitLink } from './links.js';
+import {
+  type Atlas,
+  type FoundUnits,
+  idOf,
+  isSpecialised,
+  keyOf,
+  liftOf,
+  type SearchKind,
+  searchKinds,
+  tokenKinds,
+} from './model.js';
+import { AtlasPart, SheetTable } from './part.js';
+import { saidInterval, saidLift, saidQ, saidUnit } from './said.js';
+import type { Sheet } from './sheet.js';
+import { type AtlasStore, useAtlas } from './store.js';
+
+/** From this lift on, a unit takes something: twice as often as it would otherwise. */
+const leastLift = 1;
+
+export function Search({ atlas }: { readonly atlas: Atlas }) {
+  const store = useAtlas();
+  const found = store.found.value;
+  // Signals, because keys may come faster than frames.
+  const kind = useSignal<SearchKind>(found?.kind ?? (atlas.labels.length > 0 ? 'label' : 'token'));
+  const text = useSignal(found?.text ?? '');
+  const latest = useRef(0);
+  const [isAsking, setAsking] = useState(false);
+  const search = async (): Promise<void> => {
+    const own = ++latest.current;
+    setAsking(true);
+    const asked = { kind: kind.peek(), text: text.peek() };
+    const rows = asked.text === '' ? undefined : await rowsOf(store, atlas, asked.kind, asked.text);
+    if (own !== latest.current) return;
+    setAsking(false);
+    store.found.value = rows && { ...asked, rows, units: new Set(rows.map((row) => idOf(keyOf(row)))) };
+  };
+  return (
+    <div class="search" role="search">
+      <Select
+        label={t('atlasFind')}
+        value={kind.value}
+        options={searchKinds.map((one) => [one, t(`atlasFind_${one}`)])}
+        change={(value) => (kind.value = value as SearchKind)}
+        data-focus="find-kind"
+      />
+      <input
+        type="search"
+        aria-label={t('atlasFindHint')}
+        placeholder={t(`atlasFindExample_${kind.value}`)}
+        value={text.value}
+        list={kind.value === 'label' ? 'atlas-labels' : undefined}
+        onInput={({ currentTarget }) => (text.value = currentTarget.value)}
+        onKeyDown={({ key }) => {
+          if (key === 'Enter') void search();
+        }}
+        data-focus="find"
+      />
+      <datalist id="atlas-labels">
+        {atlas.labels.map((label) => (
+          <option key={label} value={label} />
+        ))}
+      </datalist>
+      <Button press={() => void search()} data-focus="find-go">
+        {t(isAsking ? 'atlasFinding' : 'atlasFindGo')}
+      </Button>
+    </div>
+  );
+}
+
+async function rowsOf(store: AtlasStore, atlas: Atlas, kind: SearchKind, text: string): Promise<Row[] | undefined> {
+  switch (kind) {
+    case 'label': {
+      const asked = text.toLocaleLowerCase();
+      const rows = atlas.units.flatMap((unit) =>
+        unit.labels.filter(
+          (row) =>
+            word(row, 'label').toLocaleLowerCase().includes(asked) && isSpecialised(row) && liftOf(unit, row) > 0,
+        ),
+      );
+      return rows.sort((a, b) => number(b, 'lift') - number(a, 'lift'));
+    }
+    case 'token': {
+      const answer = await store.ask('find', { token: text });
+      const rows = answer?.result.filter((row) => number(row, 'lift') >= leastLift && atlas.unit(keyOf(row)));
+      return rows?.sort((a, b) => number(b, 'lift') - number(a, 'lift'));
+    }
+    case 'text': {
+      const answer = await store.ask('text', { text });
+      const lift = (row: Row) => Math.log2(number(row, 'share') / number(row, 'corpus'));
+      return answer?.result
+        .flatMap(({ stack, layer, expert, share }): Row[] => {
+          const unit = atlas.unit({ stack, layer, expert });
+          return unit ? [{ stack, layer, expert, share, corpus: number(unit.row, 'load') }] : [];
+        })
+        .filter((row) => lift(row) >= leastLift)
+        .sort((a, b) => lift(b) - lift(a));
+    }
+  }
+}
+
+export function Found({ atlas }: { readonly atlas: Atlas }) {
+  const store = useAtlas();
+  const found = store.found.value;
+  const count = found?.units.size ?? 0;
+  const said = found && (count > 0 ? t('atlasFoundUnits', count) : t(`atlasFoundNone_${found.kind}`, found.text));
+  return (
+    <>
+      <div class="unseen" role="status">
+        {said}
+      </div>
+      {found && (
+        <AtlasPart
+          name="atlasFound"
+          title={t('atlasFoundTitle', found.text)}
+          sheet={foundSheet(atlas, found)}
+          control={
+            <Button class="tool" press={() => (store.found.value = undefined)} data-focus="find-clear">
+              {t('atlasFindClear')}
+            </Button>
+          }
+        >
+          <p>{said}</p>
+          {count > 0 && (
+            <SheetTable sheet={foundSheet(atlas, found)} first={(row) => <UnitLink unit={atlas.unit(keyOf(row))!} />} />
+          )}
+        </AtlasPart>
+      )}
+    </>
+  );
+}
+
+function foundSheet(atlas: Atlas, { kind, text, rows }: FoundUnits): Sheet {
+  const named = (row: Row) => saidUnit(atlas.unit(keyOf(row))!);
+  const common = { name: `units for ${text}`, title: t('atlasFoundTitle', text), rows };
+  switch (kind) {
+    case 'label':
+      return {
+        ...common,
+        head: [t('atlasUnit'), t('atlasLabel'), t('share'), t('atlasLift'), t('interval'), t('atlasQ')],
+        cells: (row) => [
+          named(row),
+          word(row, 'label'),
+          percent(number(row, 'share')),
+          saidLift(number(row, 'lift')),
+          saidInterval(row, saidLift),
+          saidQ(number(row, 'q')),
+        ],
+      };
+    case 'token':
+      return {
+        ...common,
+        head: [t('atlasUnit'), t('tokenHead'), t('atlasWhere'), t('occurrences'), t('atlasExpected'), t('atlasLift')],
+        cells: (row) => [
+          named(row),
+          visible(word(row, 'token')),
+          t(`atlasTokens_${kindOf(row)}`),
+          whole(number(row, 'count')),
+          fixed(number(row, 'expected'), 1),
+          saidLift(number(row, 'lift')),
+        ],
+      };
+    case 'text':
+      return {
+        ...common,
+        head: [t('atlasUnit'), t('atlasShareOfText'), t('atlasShareOfCorpus')],
+        cells: (row) => [named(row), percent(number(row, 'share')), percent(number(row, 'corpus'))],
+      };
+  }
+}
+
+const kindOf = (row: Row) => tokenKinds.find((kind) => kind === row['kind']) ?? 'read';

@@ -1,0 +1,180 @@
+/** What the host sent, what it answered, and what the user is looking at, as signals. */
+import { batch, computed, signal, type ReadonlySignal } from '@preact/signals';
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import type { AtlasCalls, AtlasHostPost, AtlasPagePost, OwnName, UnitKey, Where } from '../../src/atlas/protocol.js';
+import type { TableName } from '../../src/atlas/tables/index.js';
+import type { Row } from '../../src/atlas/tables/table.js';
+import { Caller } from '../../src/channel/caller.js';
+import { isAnswering } from '../../src/channel/messages.js';
+import { isObject } from '../../src/checks/plain.js';
+import { type ErrorData, GanderError } from '../../src/errors/errors.js';
+import { type Colouring, colourings } from './colouring.js';
+import { Atlas, type AtlasData, type FoundUnits, idOf } from './model.js';
+
+export interface Host {
+  postMessage(message: AtlasPagePost): void;
+  getState(): unknown;
+  setState(state: Looking): void;
+}
+
+/** What the user is looking at. The editor keeps it across reloads. */
+export interface Looking {
+  readonly by: Colouring;
+  /** The label whose lift colours the map; empty: the first. */
+  readonly label: string;
+  /** Names of figures that are shown as tables. */
+  readonly tables: readonly string[];
+  /** The units whose pages were opened, one from the other; the last is on show. Empty: the overview. */
+  readonly path: readonly UnitKey[];
+  /** The unit that the map's cursor is on. */
+  readonly cursor: UnitKey | null;
+}
+
+interface Answer<N extends keyof AtlasCalls> {
+  readonly result: AtlasCalls[N]['result'];
+}
+
+const initial: Looking = { by: 'load', label: '', tables: [], path: [], cursor: null };
+
+/** The way back is not endless. */
+const longestPath = 50;
+
+export class AtlasStore {
+  readonly data = signal<AtlasData | undefined>(undefined);
+  readonly atlas = computed(() => this.data.value && new Atlas(this.data.value));
+  readonly names = signal<readonly OwnName[]>([]);
+  readonly looking = signal<Looking>(initial);
+  /** The units that were searched for. */
+  readonly found = signal<FoundUnits | undefined>(undefined);
+  /** Why the host did not do what was asked last. */
+  readonly refused = signal<ErrorData | undefined>(undefined);
+  /** The unit whose page is open. */
+  readonly unit = computed(() => {
+    const key = this.looking.value.path.at(-1);
+    return key && this.atlas.value?.unit(key);
+  });
+  /** The page has just changed: what comes into view takes the focus. */
+  hasMoved = false;
+
+  readonly #caller = new Caller<AtlasCalls>((message) => this.host.postMessage(message));
+  readonly #rows = new Map<string, ReadonlySignal<readonly Row[] | undefined>>();
+
+  constructor(private readonly host: Host) {
+    this.looking.value = restored(host.getState());
+  }
+
+  receive(message: AtlasHostPost): void {
+    if (isAnswering(message)) {
+      this.#caller.take(message);
+      return;
+    }
+    batch(() => {
+      if (message.type === 'unit') this.open(message.unit);
+      if (message.type !== 'unit') this.names.value = message.names;
+      if (message.type !== 'atlas') return;
+      this.#rows.clear();
+      this.data.value = message;
+    });
+  }
+
+  look(part: Partial<Looking>): void {
+    this.looking.value = { ...this.looking.peek(), ...part };
+    this.host.setState(this.looking.peek());
+  }
+
+  open(unit: UnitKey): void {
+    const { path } = this.looking.peek();
+    this.refused.value = undefined;
+    this.hasMoved = true;
+    const last = path.at(-1);
+    const next = last && idOf(last) === idOf(unit) ? path : [...path, unit];
+    this.look({ path: next.slice(-longestPath) });
+  }
+
+  back(): void {
+    this.#leaveTo(this.looking.peek().path.slice(0, -1));
+  }
+
+  overview(): void {
+    this.#leaveTo([]);
+  }
+
+  #leaveTo(path: readonly UnitKey[]): void {
+    const left = this.looking.peek().path.at(-1);
+    if (!left) return;
+    this.refused.value = undefined;
+    this.hasMoved = true;
+    this.look({ path, cursor: left });
+  }
+
+  /** Rows of a table, asked for once; undefined until they come. */
+  rows(table: TableName, where: Where): readonly Row[] | undefined {
+    const id = JSON.stringify([table, where]);
+    const known = this.#rows.get(id);
+    if (known) return known.value;
+    const rows = signal<readonly Row[] | undefined>(undefined);
+    this.#rows.set(id, rows);
+    void this.#call('rows', { table, where }).then((answer) => {
+      if (answer) rows.value = answer.result;
+      else this.#rows.delete(id);
+    });
+    return rows.value;
+  }
+
+  /** If the host refuses, the page says why, and there is no answer. */
+  ask<N extends keyof AtlasCalls>(name: N, request: AtlasCalls[N]['request']): Promise<Answer<N> | undefined> {
+    this.refused.value = undefined;
+    return this.#call(name, request);
+  }
+
+  async #call<N extends keyof AtlasCalls>(name: N, request: AtlasCalls[N]['request']): Promise<Answer<N> | undefined> {
+    try {
+      return { result: await this.#caller.ask(name, request) };
+    } catch (thrown) {
+      this.refused.value = GanderError.from(thrown).toData();
+      return undefined;
+    }
+  }
+
+  /** @returns whether it was kept */
+  async name(own: OwnName): Promise<boolean> {
+    if (!(await this.ask('name', own))) return false;
+    const others = this.names.peek().filter((one) => idOf(one) !== idOf(own));
+    this.names.value = own.name === '' && own.note === '' ? others : [...others, own];
+    return true;
+  }
+
+  copy(text: string): void {
+    this.host.postMessage({ type: 'copy', text });
+  }
+}
+
+function restored(kept: unknown): Looking {
+  if (!isObject(kept)) return initial;
+  const { by, label, tables, path, cursor } = kept as Partial<Record<keyof Looking, unknown>>;
+  const texts = Array.isArray(tables) ? tables.filter((name): name is string => typeof name === 'string') : [];
+  return {
+    by: colourings.find((one) => one === by) ?? initial.by,
+    label: typeof label === 'string' ? label : '',
+    tables: texts,
+    path: Array.isArray(path) ? path.filter(isUnitKey) : [],
+    cursor: isUnitKey(cursor) ? cursor : null,
+  };
+}
+
+function isUnitKey(value: unknown): value is UnitKey {
+  if (!isObject(value)) return false;
+  const { stack, layer, expert } = value;
+  return (
+    (stack === null || stack === 'encoder' || stack === 'decoder') &&
+    (layer === null || typeof layer === 'number') &&
+    typeof expert === 'number'
+  );
+}
+
+const context = createContext<AtlasStore | undefined>(undefined);
+
+export const AtlasProvider = context.Provider;
+
+export const useAtlas = (): AtlasStore => useContext(context)!;
