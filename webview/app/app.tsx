@@ -15,6 +15,7 @@ import { Texts } from '../text/text.js';
 import { lazy } from '../store/lazy.js';
 import { reasonAgainst } from '../store/reasons.js';
 import { Refusal } from './refusal.js';
+import { useRegions } from './regions.js';
 import { Views } from './views.js';
 
 const lessons = lazy(() => import('./lessons.js'));
@@ -24,9 +25,10 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
   const isBlank = store.main.choices.value === undefined;
   const isMaximised = store.view.maximised.value;
   useEscape(() => store.leave());
+  useRegions();
   return (
     <LessonsProvider value={lessons}>
-      <Header saver={saver} />
+      <Header saver={saver} scene={scene} />
       <div class={classes('page', isMaximised && 'maximised')}>
         <News />
         {isBlank && <First />}

@@ -1,7 +1,9 @@
 /** How views show numbers: in a titled part, or in a chart with a table that says the same. */
 import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
 import type { FigureName } from '../lessons/explanations.js';
 import { t } from '../look/strings.js';
+import { useArrival } from './arrival.js';
 import { useStore } from './context.js';
 import { Button, Icon } from './controls.js';
 import { Explain } from './explain.js';
@@ -14,12 +16,20 @@ interface Titled {
   readonly control?: ComponentChildren;
 }
 
+interface PartProps extends Titled {
+  /** What was asked for (`expectResult`), once it is there. */
+  readonly result?: unknown;
+  readonly children: ComponentChildren;
+}
+
 /** A part of a view whose numbers can be explained. */
-export function Part({ name, title, control, children }: Titled & { readonly children: ComponentChildren }) {
+export function Part({ name, title, control, result, children }: PartProps) {
+  const part = useRef<HTMLElement>(null);
+  useArrival(name, result, part);
   return (
-    <section class="figure" data-figure={name}>
+    <section ref={part} class="figure" data-figure={name}>
       <header>
-        <h3>{title}</h3>
+        <h3 tabindex={-1}>{title}</h3>
         <Explain name={name} title={title} />
         <span class="spring" />
         {control}

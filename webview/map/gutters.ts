@@ -82,12 +82,18 @@ export function gutters(context: Drawing, content: MapContent, frame: Frame, vie
       for (let number = Math.ceil((first + 1) / step) * step; number <= last; number += step) {
         const x = xOf(frame, from + number - 1) + cell.width / 2;
         context.fillRect(Math.round(x), top - 4, 1, 3);
-        context.textAlign = 'center';
-        context.fillText(String(number), x, top - 10);
+        fillWithin(context, String(number), x, top - 10, frame);
       }
     }
   }
   context.restore();
+}
+
+/** Centred or, at an edge of what scrolls, beside it: half a number would be another number. */
+export function fillWithin(context: Drawing, text: string, x: number, y: number, { gutter, width }: Frame): void {
+  context.textAlign = 'center';
+  const half = context.measureText(text).width / 2;
+  context.fillText(text, Math.max(gutter.left + half, Math.min(x, width - half - 1)), y);
 }
 
 /** `3`; in an encoder-decoder `e3` and `d3`. */

@@ -95,12 +95,15 @@ interface Atlas {
 
 let atlasKept: { key: string; atlas: Atlas } | undefined;
 
+/** Between the labels of neighbours, so that two of them do not read as one. */
+const labelGap = 4;
+
 /** How wide a cell must be for a short label to be readable, in pixels. */
-const roomFor = (shortLabel: string): number => 6 * shortLabel.length + 3;
+const roomFor = (shortLabel: string): number => 6 * shortLabel.length + labelGap;
 
 function labelAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   const size = Math.min(12, cell.width - 3, cell.height - 3);
-  const width = Math.ceil(Math.min(cell.width, 3 * size));
+  const width = Math.floor(Math.min(cell.width - labelGap, 3 * size));
   const key = `${theme.font} ${size} ${width} ${ratio}`;
   if (atlasKept?.key === key) return atlasKept.atlas;
   const made = new Map<string, OffscreenCanvas>();

@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { words } from '../../../src/words/words.js';
 import { editor, enter, openFile, runCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
@@ -74,11 +73,10 @@ describe('the map of lines', () => {
     await eventually(detail).not.toEqual(before);
   };
 
-  step('opens with one click', async () => {
+  step('opens beside the editor', async () => {
     await openFile(window.page, name);
     await enter(window.page, name);
     await runCommand(window.page, 'Gander: Route Selection');
-    await window.panel.getByRole('button', { name: words.mapLines }).click();
     await window.panel.locator('#grid-caption', { hasText: 'Lines down' }).waitFor();
     await eventually(() => window.painted()).toBeGreaterThan(1000);
   });

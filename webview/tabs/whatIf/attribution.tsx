@@ -5,6 +5,7 @@ import type { Attribution as Found } from '../../../src/requests/api.js';
 import { tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
+import { expectResult } from '../../components/arrival.js';
 import { Bars, type Bar } from '../../components/bars.js';
 import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
@@ -26,10 +27,18 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
       name="attribution"
       title={t('attributeTitle')}
       control={
-        <Button press={() => store.send({ type: 'attribute' })} reason={reason} data-focus="attribute">
+        <Button
+          press={() => {
+            expectResult('attribution');
+            store.send({ type: 'attribute' });
+          }}
+          reason={reason}
+          data-focus="attribute"
+        >
           {t('attribute')}
         </Button>
       }
+      result={found}
     >
       {/* The header shows the progress, with the button that stops it. */}
       {found ? (
