@@ -63,7 +63,7 @@ describe.each(Object.keys(loads) as Load[])('a %s page', (load) => {
     const map = (await panel.page.locator('.plot').boundingBox())!;
     // Above the tabs it gives way to what these show.
     const isStacked = setup.width! <= 820;
-    expect(map.height).toBeGreaterThanOrEqual(isStacked ? 160 : Math.max(260, 0.45 * setup.height!) - 0.5);
+    expect(map.height).toBeGreaterThanOrEqual(isStacked ? 160 : Math.max(220, 0.4 * setup.height!) - 0.5);
     const legend = (await panel.page.locator('.legend').boundingBox())!;
     expect(legend.height).toBeLessThan(isStacked && setup.height! < 700 ? 34 : 100);
     await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(setup.width);

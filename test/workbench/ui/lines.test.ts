@@ -131,3 +131,39 @@ describe('the map of lines', () => {
     await eventually(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));
   });
 });
+
+describe('a line wider than its editor', () => {
+  const wide = 'wide.txt';
+  let window: Window;
+
+  beforeAll(async () => {
+    const dir = path.join(folder, 'wide');
+    mkdirSync(dir);
+    writeFileSync(path.join(dir, wide), 'One goose after another flies south. '.repeat(3));
+    window = await Window.open(dir, { settings: { 'gander.pool': tinyPool, 'editor.wordWrap': 'off' } });
+  });
+  afterAll(() => window.close());
+
+  it('is not scrolled sideways by going through the map', () =>
+    witnessed(window, 'sideways', async () => {
+      await openFile(window.page, wide);
+      await enter(window.page, wide);
+      await runCommand(window.page, 'Gander: Route Selection');
+      await eventually(() => window.painted()).toBeGreaterThan(1000);
+      const inEditor = (selector: string) => editor(window.page, wide).locator(selector).first();
+      const place = () => inEditor('.lines-content').evaluate((one) => one.getBoundingClientRect().x);
+      const caret = () => inEditor('.cursor').evaluate((one) => Number.parseFloat((one as HTMLElement).style.left));
+      const room = (await editor(window.page, wide).boundingBox())!.width;
+      const before = await place();
+      await window.panel.locator('[data-focus=head-map]').click();
+      await window.panel.locator('[data-focus=segment-Grid]').click();
+      const cell = window.panel.locator('.cell');
+      await cell.focus();
+      await cell.press('Home');
+      await cell.press('Control+End');
+      await eventually(() => cell.getAttribute('aria-label')).toMatch(/token (\d+) of \1,/);
+      // The caret is there, out of sight.
+      await eventually(caret).toBeGreaterThan(room);
+      expect(await place()).toBe(before);
+    }));
+});
