@@ -6,6 +6,8 @@ import { initial } from '../store/state.js';
 
 /** Below a result, in CSS pixels. */
 const margin = 6;
+/** Of the map: what is above its rows, and a row at its highest before anybody zooms. */
+const [head, row] = [60, 20];
 
 export function useResultInView(): void {
   const store = useStore();
@@ -15,7 +17,12 @@ export function useResultInView(): void {
     if (!isColumn) return undefined;
     const body = document.getElementById('tab-body')!;
     const [side, page] = [body.parentElement!, body.closest<HTMLElement>('.page')!];
-    const news = page.querySelector<HTMLElement>('.news')!;
+    const [news, work, left, plot] = ['.news', '.work', '.left', '.plot'].map((part) =>
+      page.querySelector<HTMLElement>(part)!,
+    ) as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+    /** With no more height than its rows take. */
+    const whole = (): number =>
+      left.offsetHeight - plot.offsetHeight + head + row * Number(work.style.getPropertyValue('--rows'));
     let size = '';
     let most = 0;
     const look = (): void => {
@@ -28,11 +35,11 @@ export function useResultInView(): void {
       const wanted = (1 - share) * innerHeight;
       const room = page.clientHeight - news.offsetHeight - most;
       // Where the bar was moved to, it stays.
-      const above = share === initial.bottomShare ? Math.min(wanted, room) : wanted;
+      const above = share === initial.bottomShare ? Math.min(wanted, room, whole()) : wanted;
       page.style.setProperty('--above', `${Math.floor(above)}px`);
     };
     const resized = new ResizeObserver(look);
-    for (const one of [page, news, body]) resized.observe(one);
+    for (const one of [page, news, left, body]) resized.observe(one);
     const drawn = new MutationObserver(look);
     drawn.observe(body, { childList: true, subtree: true });
     look();
