@@ -1,6 +1,6 @@
 /**
- * A key for each part of the page. Digits, because the editor has none of its own for them, and gets every other key that a
- * page does not need; not while something is typed or chosen.
+ * A key for each part of the page: digits, because VS Code takes F6, and every key with Ctrl or Alt, for itself. Not while
+ * something is typed or chosen.
  */
 import { useEffect } from 'preact/hooks';
 

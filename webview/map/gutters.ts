@@ -1,6 +1,6 @@
 /** Draws what is beside and above the cells: layers and kinds of modules, tokens or their numbers. */
 import { layerKey } from '../../src/trace/model/shownExperts.js';
-import { labelFrom, xOf, yOf, type Frame, type Window } from './geometry.js';
+import { labelFrom, middleOf, xOf, yOf, type Frame, type Window } from './geometry.js';
 import type { Row } from './model.js';
 import { css, mix, type Theme } from '../look/theme.js';
 import type { RowLoad } from './loads.js';
@@ -89,11 +89,10 @@ export function gutters(context: Drawing, content: MapContent, frame: Frame, vie
   context.restore();
 }
 
-/** Centred or, at an edge of what scrolls, beside it: half a number would be another number. */
-export function fillWithin(context: Drawing, text: string, x: number, y: number, { gutter, width }: Frame): void {
+/** Centred, and not cut off. */
+export function fillWithin(context: Drawing, text: string, x: number, y: number, frame: Frame): void {
   context.textAlign = 'center';
-  const half = context.measureText(text).width / 2;
-  context.fillText(text, Math.max(gutter.left + half, Math.min(x, width - half - 1)), y);
+  context.fillText(text, middleOf(x, context.measureText(text).width, frame), y);
 }
 
 /** `3`; in an encoder-decoder `e3` and `d3`. */

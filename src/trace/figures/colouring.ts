@@ -83,10 +83,8 @@ export function measured(trace: Trace, sequence: number, by: TextMeasure, layer?
   return scaled(by, valuesOf(trace, sequence, by, modulesOf(trace, { ...layer, sequence })));
 }
 
-export type Ends = Pick<Measured, 'weak' | 'strong'>;
-
-/** @param ends default: the range of the usual values */
-export function scaled(by: TextMeasure, value: Float32Array, ends?: Ends): Measured {
+/** @param ends of the scale; default: the range of the usual values */
+export function scaled(by: TextMeasure, value: Float32Array, ends?: Pick<Measured, 'weak' | 'strong'>): Measured {
   const isReversed = by === 'margin' || by === 'probability';
   const [first, last] = by === 'probability' ? [0, 1] : ends ? [ends.weak, ends.strong] : usual(value);
   const [low, high] = first < last ? [first, last] : [last, first];
