@@ -95,15 +95,13 @@ interface Atlas {
 
 let atlasKept: { key: string; atlas: Atlas } | undefined;
 
-/** Between the labels of neighbours, so that two of them do not read as one. */
-const labelGap = 4;
-
 /** How wide a cell must be for a short label to be readable, in pixels. */
-const roomFor = (shortLabel: string): number => 6 * shortLabel.length + labelGap;
+const roomFor = (shortLabel: string): number => 6.5 * shortLabel.length + 4;
 
 function labelAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   const size = Math.min(12, cell.width - 3, cell.height - 3);
-  const width = Math.floor(Math.min(cell.width - labelGap, 3 * size));
+  // With a gap, so that the labels of neighbours do not read as one.
+  const width = Math.floor(Math.min(cell.width - 4, 3 * size));
   const key = `${theme.font} ${size} ${width} ${ratio}`;
   if (atlasKept?.key === key) return atlasKept.atlas;
   const made = new Map<string, OffscreenCanvas>();
