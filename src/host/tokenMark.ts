@@ -26,7 +26,7 @@ export class TokenMark implements vscode.Disposable {
       if (i > 0) continue;
       this.#placed = { uri, offset: span.start };
       editor.selection = new vscode.Selection(range.start, range.start);
-      editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+      reveal(editor, range.start.line);
     }
   }
 
@@ -45,4 +45,10 @@ export class TokenMark implements vscode.Disposable {
   dispose(): void {
     this.#decoration.dispose();
   }
+}
+
+/** Scrolls to a line that is out of sight, and never sideways: a token far to the right would take the rest of the text away. */
+function reveal(editor: vscode.TextEditor, line: number): void {
+  if (editor.visibleRanges.some(({ start, end }) => start.line <= line && line <= end.line)) return;
+  editor.revealRange(new vscode.Range(line, 0, line, 0), vscode.TextEditorRevealType.InCenterIfOutsideViewport);
 }

@@ -38,6 +38,7 @@ export const words = {
 
   // Header
   page: 'Gander routing panel',
+  actions: 'Run and panel',
   tokens: { one: '{0} token', other: '{0} tokens' },
   strategy: 'Strategy: how experts are chosen',
   strategyNative: 'The model’s native router chooses: there is no other strategy.',
@@ -74,6 +75,8 @@ export const words = {
   asking: 'Asking the model: {0}',
   lensing: 'Reading what each layer predicts: {0}',
   attributing: 'Knocking out each expert in turn: {0}',
+  secondsLeft: 'about {0} s left',
+  minutesLeft: 'about {0} min left',
   stale: 'The text has changed since this run.',
   otherModel: 'This is a run of {0}. {1} has been chosen since.',
   staleFresh: {
@@ -115,6 +118,7 @@ export const words = {
   allLayers: 'all layers',
   scaleChoices: 'share of the choices that differ',
   scaleLikelier: 'less likely to likelier, in nats',
+  scaleAlike: 'of the whole model: all layers are alike',
   scaleAttribution: 'expert with the largest attribution',
   scaleOf: '{0}, from {1} to {2}',
   scale: 'From {0}, weak, to {1}, strong',
@@ -140,7 +144,7 @@ export const words = {
   text: 'Text by leading expert',
   textShown: 'Text: shown in {0}',
   textFolded: 'Text: folded',
-  textShow: 'Show here',
+  textShow: 'Show the text here',
   written: { one: 'Generated: {0} token', other: 'Generated: {0} tokens' },
   writtenCopy: 'Copy',
   writtenInsert: 'Insert',
@@ -165,6 +169,7 @@ export const words = {
   gridCaptionChosen: 'Tokens across, {0} down. The source gives no weights: each cell is the expert named first.',
   gridCaptionOwn: 'Colours are each row’s own.',
   mapForm: 'The map shows',
+  mapView: 'View',
   mapGrid: 'Grid',
   mapGridHint: 'Tokens across, layers down',
   mapLines: 'Lines',
@@ -197,6 +202,7 @@ export const words = {
   gridCaptionModules: 'modules',
   gridDifference: 'Tokens across, {0} down. Stronger: more of the choices differ.',
   gridMeasure: 'Tokens across, {0} down. Pale: {1} {2}; strong: {3}.',
+  gridMeasureAlike: 'It is a number of the whole model, so all rows are alike.',
   gridLogProb: 'Tokens across, {0} down. Blue: the other run finds the token likelier; orange: less likely.',
   gridRole: 'Routing grid',
   gridKeys: 'Arrow keys move. Enter opens or closes a layer. Plus and minus zoom, 0 fits.',
@@ -280,6 +286,7 @@ export const words = {
   howGrid: 'In the grid, each cell is one token in one layer. Open a layer to see its modules.',
   howGridOwn:
     'In the grid, each cell is one token in one layer. The bar beside a layer: from the left how many experts bear its load, from the right how many are never chosen.',
+  howKeys: '1 goes to the run, 2 to the experts, 3 to the text, 4 to the map, 5 to the views, 6 into the open one.',
   howSelect: 'Select a token or a cell to see who was chosen, and how close it was.',
   detailToken: { other: 'Over all {0} modules, {1} leads with {2} of the weight.' },
   detailTokens: 'tokens {0} to {1} of {2}',
@@ -524,7 +531,6 @@ export const words = {
   lensNone_mixture: 'A mixture of experts has no base without them: its experts are its layers.',
 
   // Compare
-  compareNone: 'Nothing to compare with yet.',
   compareWaiting: 'Comparing…',
   compareUsageNone: 'Each layer has experts of its own: loads cannot be compared over layers.',
   compareStart: 'Compare this run with',

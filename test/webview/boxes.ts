@@ -3,7 +3,7 @@ import type { Locator } from 'playwright-core';
 
 /** Parts of the page that are beside or below one another. */
 const sections =
-  '.head, .news, .legend, .folded, .texts, .toolbar, .gridView > .caption, .plot, .strip, .tabs, .tabBody';
+  '.head, .news, .legend, .writtenBar, .texts, .toolbar, .gridView > .caption:not(.unseen), .plot, .strip, .tabs, .tabBody';
 
 export interface Box {
   readonly name: string;

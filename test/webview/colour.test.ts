@@ -1,7 +1,7 @@
 /** One choice of what colours text and map; what is shown of a map whose cells are too small to be seen. */
 import { describe, expect, test } from 'vitest';
 import { expertStyle, weakest } from '../../src/look/palette.js';
-import { measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { isByLayer, measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
@@ -60,7 +60,14 @@ describe('what colours text and map', () => {
       await expect
         .poll(() => panel.page.locator('.scale').first().getAttribute('aria-label'), { message: by })
         .toMatch(/^From [\d.]+, weak/);
-      await expect.poll(() => text('#grid-caption'), { message: by }).toMatch(/Pale: .+ [\d.]+; strong: [\d.]+\.$/);
+      // Text, map and legend have one scale.
+      const scale = (await panel.page.locator('.scale').first().getAttribute('aria-label'))!;
+      const [, weak, strong] = /^From ([\d.]+), weak, to ([\d.]+), strong$/.exec(scale)!;
+      const said = text('#grid-caption');
+      expect(await said, by).toMatch(new RegExp(`Pale: .+ ${weak}; strong: ${strong}\\.`));
+      const alike = 'all rows are alike';
+      if (isByLayer(by)) expect(await said, by).not.toContain(alike);
+      else expect(await said, by).toContain(alike);
       const label = await labelAt(20, 3);
       const whole = by === 'surprise' || by === 'probability';
       const own = whole ? value[20]! : measured(trace, 0, by, { layer: 3 }).value[20]!;
@@ -279,8 +286,8 @@ describe('a map whose cells are too small to be seen', { tags: ['slow'] }, () =>
     const trace = fabricate();
     await panel.show(trace);
     await panel.post({ type: 'select', token: 200, module: 100 });
-    await panel.page.locator('[data-focus=grid-zoomRead]').click();
-    await panel.settled();
+    await panel.press('segment-Grid');
+    await panel.press('grid-zoomRead');
     const [cell, plot] = [
       (await panel.page.locator('.cell').boundingBox())!,
       (await panel.page.locator('.scroller').boundingBox())!,

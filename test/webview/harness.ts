@@ -302,6 +302,15 @@ export class Panel {
     await this.settled();
   }
 
+  /** Presses a control by its name; first opens the menu that it is in, if there is no room for it elsewhere. */
+  async press(name: string): Promise<void> {
+    const control = this.page.locator(`[data-focus="${name}"]`);
+    await control.waitFor({ state: 'attached' });
+    if (!(await control.isVisible())) await this.page.locator('.menuBox', { has: control }).locator('.opener').click();
+    await control.click();
+    await this.settled();
+  }
+
   /** Moves the map's focus to a cell with keys that all come at once. */
   async goTo(token: number, row: number): Promise<void> {
     await this.page.locator('.cell').evaluate(

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { boxes, overlaps, unreachable } from './boxes.js';
-import { fabricate } from './fabricate.js';
+import { description, fabricate } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
@@ -61,9 +61,11 @@ describe.each(Object.keys(loads) as Load[])('a %s page', (load) => {
     await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
 
     const map = (await panel.page.locator('.plot').boundingBox())!;
-    expect(map.height).toBeGreaterThanOrEqual(Math.max(260, 0.45 * setup.height!) - 0.5);
+    // Above the tabs it gives way to what these show.
+    const isStacked = setup.width! <= 820;
+    expect(map.height).toBeGreaterThanOrEqual(isStacked ? 160 : Math.max(220, 0.4 * setup.height!) - 0.5);
     const legend = (await panel.page.locator('.legend').boundingBox())!;
-    expect(legend.height).toBeLessThan(40);
+    expect(legend.height).toBeLessThan(isStacked && setup.height! < 700 ? 34 : 100);
     await expect.poll(() => panel.page.evaluate(() => document.documentElement.scrollWidth)).toBe(setup.width);
 
     expect(await unreachable(root())).toEqual([]);
@@ -84,19 +86,223 @@ describe.each(Object.keys(loads) as Load[])('a %s page', (load) => {
   testMany(sizes, '$name', run, { quick: 2 });
 });
 
-describe('no text is cut off', () => {
-  /** The matching texts that have too little room, or are not shown at all. */
-  const cut = (selector: string) =>
-    panel.page
-      .locator(selector)
-      .evaluateAll((all) =>
-        all.length === 0
-          ? ['none']
-          : all
-              .filter((one) => one.scrollWidth > one.clientWidth || !one.checkVisibility())
-              .map((one) => one.textContent),
-      );
+/** What is in view at the sizes that a panel has beside an editor, alone, zoomed in and on a narrow screen, without scrolling. */
+describe('in view, without scrolling', () => {
+  const windows: readonly (Setup & { readonly name: string; readonly isBeside: boolean })[] = [
+    { name: 'beside an editor at 1280×720', width: 460, height: 600, isBeside: true },
+    { name: 'alone', width: 900, height: 600, isBeside: false },
+    { name: 'beside an editor at 1440×900', width: 580, height: 780, isBeside: true },
+    { name: 'beside an editor at 1920×1080', width: 600, height: 960, isBeside: true },
+    { name: 'alone at 1280×720', width: 1280, height: 640, isBeside: false },
+    { name: 'at 150 %', width: 306, height: 400, scale: 1.5, isBeside: true },
+    { name: 'at 400 px', width: 400, height: 700, isBeside: true },
+  ];
+  const tabs = ['cell', 'summary', 'predictions', 'whatIf', 'lens', 'compare'] as const;
+  /** What a click on a tab must show: a form's button, or a whole figure. */
+  const first: Partial<Record<(typeof tabs)[number], string>> = {
+    whatIf: '[data-focus=whatif-apply]',
+    lens: '[data-focus=lens]',
+    compare: '[data-focus=compare-now]',
+  };
 
+  /** The elements that are not wholly in the window, and in no part of it that scrolled them away. */
+  const outOfView = (selector: string) =>
+    panel.page.locator(selector).evaluateAll((all) =>
+      all
+        .filter((one) => {
+          const { left, top, right, bottom } = one.getBoundingClientRect();
+          const clip = one.closest('.tabBody')?.getBoundingClientRect();
+          return left < 0 || top < (clip?.top ?? 0) || right > innerWidth || bottom > innerHeight;
+        })
+        .map((one) => `${one.getAttribute('class')} ${JSON.stringify(one.getBoundingClientRect())}`),
+    );
+
+  async function show({ isBeside, ...setup }: (typeof windows)[number]): Promise<void> {
+    await open(setup);
+    await panel.show(main);
+    await panel.post({ type: 'textVisible', is: isBeside });
+    await panel.settled();
+  }
+
+  async function choose(tab: string): Promise<void> {
+    const list = panel.page.locator('select[data-focus=tabs]');
+    if ((await list.count()) > 0) await list.selectOption(tab);
+    else await panel.page.locator(`#tab-${tab}`).click();
+    await panel.settled();
+  }
+
+  testMany(
+    windows,
+    '$name: the map, all tabs and what the open one shows first',
+    async (window) => {
+      await show(window);
+      const isSmall = window.height! <= 400;
+      await expect.poll(() => outOfView('.plot')).toEqual([]);
+      await panel.post({ type: 'select', token: 60, module: 100 });
+      for (const tab of tabs) {
+        await choose(tab);
+        if (tab === 'lens') await panel.page.locator('[data-focus=lens]').waitFor();
+        await picture(panel.page, `layout-${window.width}-${tab}`);
+        const message = `${window.name}: ${tab}`;
+        await expect.poll(() => outOfView('.plot, .tabs, .tab'), { message }).toEqual([]);
+        expect((await panel.page.locator('.plot').boundingBox())!.height).toBeGreaterThanOrEqual(160);
+        // A figure as a whole, or its first line where there is room for no more.
+        const line = '.tabBody > :first-child :is(h2, h3), .tabBody > h3:first-child';
+        const wanted = first[tab] ?? (isSmall ? line : '.tabBody > .figure >> nth=0');
+        await expect.poll(() => panel.page.locator(wanted).count(), { message }).toBeGreaterThan(0);
+        await expect.poll(() => outOfView(wanted), { message }).toEqual([]);
+        await expect.poll(async () => overlaps(await boxes(root())), { message }).toEqual([]);
+        await expect.poll(() => cut('.title .faint:not(.pool), .tab, .button:not(.strip)'), { message }).toEqual([]);
+      }
+      expect(await panel.serious()).toEqual([]);
+    },
+    { quick: 2 },
+  );
+
+  testMany(
+    windows,
+    '$name: one row of controls, the legend as one line or whole, at most 8 Tab stops',
+    async (window) => {
+      await show(window);
+      const middles = await panel.page
+        .locator('.actions :is(button, select, input):visible')
+        .evaluateAll((all) => all.map((one) => one.getBoundingClientRect()).map(({ top, height }) => top + height / 2));
+      expect(Math.max(...middles) - Math.min(...middles)).toBeLessThan(3);
+      await expect.poll(() => panel.page.locator('.title').innerText()).toContain(description.name);
+      const chips = await panel.page
+        .locator('.legend .chip')
+        .evaluateAll((all) =>
+          all.map((one) => ({ y: one.getBoundingClientRect().y, isShown: getComputedStyle(one).opacity === '1' })),
+        );
+      expect(chips).toHaveLength(12);
+      const shown = chips.filter(({ isShown }) => isShown);
+      const isLine = window.width! <= 820 && window.height! < 700;
+      if (isLine) {
+        expect(shown.length).toBeGreaterThan(0);
+        expect(new Set(chips.map(({ y }) => y)).size).toBe(1);
+        await expect
+          .poll(() => panel.page.locator('[data-focus=legend-more]').innerText())
+          .toBe(`+${12 - shown.length}`);
+      } else expect(shown).toHaveLength(12);
+
+      await panel.page.locator('body').evaluate((body) => {
+        body.tabIndex = -1;
+        body.focus();
+      });
+      const stops: string[] = [];
+      const focused = () => panel.page.evaluate(() => document.activeElement!.className);
+      while (!stops.includes('cell') && stops.length < 30) {
+        await panel.page.keyboard.press('Tab');
+        stops.push(await focused());
+      }
+      expect(stops.at(-1)).toBe('cell');
+      expect(stops.length).toBeLessThanOrEqual(8);
+    },
+  );
+
+  test('the map opens on lines beside an editor, and on the grid where it is alone', async () => {
+    for (const window of windows) {
+      await show(window);
+      const caption = panel.page.locator('#grid-caption');
+      await expect.poll(() => caption.innerText()).toContain(window.isBeside ? 'Lines down' : 'Tokens across');
+    }
+  });
+});
+
+describe('by keyboard', () => {
+  const focused = () =>
+    panel.page.evaluate(
+      () => (document.activeElement as HTMLElement).dataset['focus'] ?? document.activeElement!.className,
+    );
+
+  test('a digit goes to each part of the page, except while something is typed', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(main);
+    const goals = ['strategy', 'colour-by', 'tokens', 'cell', 'tab-cell', 'tabBody'];
+    for (const [i, goal] of goals.entries()) {
+      await panel.page.locator('.cell').focus();
+      await panel.page.keyboard.press(String(i + 1));
+      await expect.poll(() => focused()).toBe(goal);
+    }
+    await panel.page.locator('[data-focus=strategy-k]').focus();
+    await panel.page.keyboard.press('4');
+    await expect.poll(() => focused()).toBe('strategy-k');
+  });
+
+  test('arrow keys go through a toolbar, which keeps its place', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(main);
+    await panel.page.locator('[data-focus=colour-by]').focus();
+    const seen: string[] = [];
+    for (let i = 0; i < 15; i++) {
+      seen.push(await focused());
+      await panel.page.keyboard.press('ArrowRight');
+    }
+    // All twelve, also those that are out of sight.
+    expect(seen.filter((name) => /^legend-(?!more)/.test(name))).toHaveLength(12);
+    expect(seen.at(-1)).toBe('legend-more');
+    await expect.poll(() => focused()).toBe('colour-by');
+    await panel.page.keyboard.press('ArrowLeft');
+    await panel.page.keyboard.press('ArrowLeft');
+    const last = await focused();
+    expect(last).toMatch(/^legend-/);
+    // What the keyboard reaches is seen.
+    await expect.poll(() => panel.page.evaluate(() => getComputedStyle(document.activeElement!).opacity)).toBe('1');
+    await panel.page.keyboard.press('Tab');
+    await panel.page.keyboard.press('Shift+Tab');
+    await expect.poll(() => focused()).toBe(last);
+  });
+});
+
+describe('a result that appears elsewhere', () => {
+  const focused = () =>
+    panel.page.evaluate(() => document.activeElement!.closest('[data-figure], .tabBody')?.className);
+
+  test('is scrolled to and takes the focus, unless the person has gone on', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(main);
+    await panel.page.locator('#tab-whatIf').click();
+    await panel.page.locator('[data-focus=whatif-apply]').click();
+    await panel.show(main, { interventions, running: { what: 'route', done: 10, total: 266 } });
+    await panel.show(changed, { before: main });
+    const heading = panel.page.locator('[data-figure=effect] h3').first();
+    await expect.poll(() => heading.evaluate((one) => one === document.activeElement)).toBe(true);
+    const box = (await heading.boundingBox())!;
+    expect(box.y).toBeGreaterThan(0);
+    expect(box.y + box.height).toBeLessThanOrEqual(600);
+    await panel.page.locator('[data-focus=whatif-apply]').click();
+    await panel.page.locator('.cell').focus();
+    await panel.show(changed, { interventions, running: { what: 'route', done: 10, total: 266 } });
+    await panel.show(changed, { before: main });
+    await panel.page.locator('[data-figure=effectByLayer]').waitFor();
+    await expect.poll(() => panel.page.evaluate(() => document.activeElement!.className)).toBe('cell');
+  });
+
+  test('a tab that is opened from the menu or from the line under the map', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(main);
+    await panel.post({ type: 'select', token: 60, module: 100 });
+    await panel.press('head-compare');
+    await expect.poll(() => panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => focused()).toBe('tabBody');
+    await panel.press('grid-strip');
+    await expect.poll(() => panel.page.locator('#tab-cell').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => focused()).toBe('tabBody');
+  });
+});
+
+/** The matching texts that have too little room, or are not shown at all. */
+const cut = (selector: string) =>
+  panel.page.locator(selector).evaluateAll((all) =>
+    all.length === 0
+      ? ['none']
+      : all
+          .filter((one) => !one.closest('[hidden]'))
+          .filter((one) => one.scrollWidth > one.clientWidth + 1 || !one.checkVisibility())
+          .map((one) => one.textContent),
+  );
+
+describe('no text is cut off', () => {
   test.each(['geese.md', 'session_store_of_geese.ts'])(
     'at 400 px: %s, its tokens and what colours it',
     async (title) => {
@@ -104,7 +310,6 @@ describe('no text is cut off', () => {
       await panel.show(main, { title });
       await expect.poll(() => cut('.title h1, .title .faint:not(.pool)')).toEqual([]);
       await expect.poll(() => panel.page.locator('.colourBy').innerText()).toContain('Colour by');
-      await expect.poll(async () => (await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
       await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
     },
   );
@@ -136,11 +341,14 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await expect.poll(() => panel.page.locator('.tokens').count()).toBe(1);
     await panel.post({ type: 'textVisible', is: true });
     await expect.poll(() => panel.page.locator('.tokens').count()).toBe(0);
-    await expect.poll(() => panel.page.locator('.folded').innerText()).toContain('Text: shown in geese.md');
+    const unfold = panel.page.locator('[data-focus=text-show]');
+    await expect.poll(() => unfold.getAttribute('title')).toContain('Text: shown in geese.md');
     // A selection in the editor still selects in the map.
     await panel.post({ type: 'select', token: 40, module: 3 });
-    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('token 41 of 266');
-    await panel.page.locator('[data-focus=text-show]').click();
+    const { text, tokens } = main.sequences[0]!;
+    const line = text!.slice(0, tokens.start![40]).split('\n').length;
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain(`line ${line}, `);
+    await unfold.click();
     await panel.settled();
     await expect.poll(() => panel.page.locator('.t.selected').getAttribute('data-i')).toBe('40');
     await panel.reload();
@@ -150,7 +358,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await panel.page.locator('[data-focus=text-fold]').click();
     await panel.post({ type: 'textVisible', is: false });
     await expect.poll(() => panel.page.locator('.tokens').count()).toBe(0);
-    await expect.poll(() => panel.page.locator('.folded').innerText()).toContain('Text: folded');
+    await expect.poll(() => unfold.getAttribute('title')).toContain('Text: folded');
   });
 
   test('scroll positions stay while the editor’s cursor moves', async () => {
@@ -177,8 +385,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
   test('the map can fill the panel; Escape leaves', async () => {
     await open(beside);
     await panel.show(main);
-    await panel.page.locator('[data-focus=grid-maximise]').click();
-    await panel.settled();
+    await panel.press('grid-maximise');
     await expect.poll(async () => (await panel.page.locator('.plot').boundingBox())!.height).toBeGreaterThan(600);
     await expect.poll(() => panel.page.locator('.tabs').count()).toBe(0);
     await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
@@ -191,49 +398,59 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await panel.page.keyboard.press('Escape');
     await panel.settled();
     await expect.poll(() => panel.page.locator('.tabs').count()).toBe(1);
-    await panel.page.locator('[data-focus=grid-maximise]').click();
+    await panel.press('grid-maximise');
     await panel.page.keyboard.press('Escape');
     await panel.settled();
     await expect.poll(() => panel.page.locator('.tabs').count()).toBe(1);
   });
 
   test('experts that do not fit on the line are behind a button', async () => {
-    await open(beside);
+    await open({ width: 460, height: 600 });
     await panel.show(main);
+    const legend = async () => (await panel.page.locator('.legend').boundingBox())!.height;
     const chips = () =>
       panel.page
-        .locator('.legend .oneLine > *')
-        .evaluateAll((all) => all.filter((one) => one.checkVisibility({ visibilityProperty: true })).length);
+        .locator('.legend .chip')
+        .evaluateAll((all) => all.filter((one) => getComputedStyle(one).opacity !== '0').length);
     const shown = await chips();
-    expect(shown).toBeGreaterThan(3);
+    expect(shown).toBeGreaterThan(2);
     expect(shown).toBeLessThan(12);
     const more = panel.page.locator('[data-focus=legend-more]');
     await expect.poll(() => more.innerText()).toBe(`+${12 - shown}`);
-    // The expert that the explorer asks for is on the line, whichever it is.
+    // The expert that the explorer asks for is scrolled to, whichever it is.
     await panel.post({ type: 'filter', expert: 'css' });
-    await expect.poll(() => panel.page.locator('[data-focus=legend-css]').isVisible()).toBe(true);
-    await expect.poll(async () => (await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(40);
+    const css = panel.page.locator('[data-focus=legend-css]');
+    await expect.poll(() => css.evaluate((one) => getComputedStyle(one).opacity)).toBe('1');
+    await expect.poll(() => legend()).toBeLessThan(40);
     await more.click();
     await panel.settled();
     await expect.poll(() => chips()).toBe(12);
-    await panel.resize(700, 700);
+    // With their names.
+    await expect
+      .poll(() =>
+        css
+          .locator('.name')
+          .boundingBox()
+          .then((box) => box!.width),
+      )
+      .toBeGreaterThan(10);
     await more.click();
-    await panel.resize(460, 700);
+    await panel.resize(306, 600);
     await expect.poll(() => chips()).toBeLessThan(shown);
+    // Where there is room below, all of them have it.
+    await panel.resize(460, 780);
+    await expect.poll(() => chips()).toBe(12);
+    await expect.poll(() => more.count()).toBe(0);
   });
 
   test('what does not fit in the header is in a menu', async () => {
     await open(beside);
     await panel.show(main);
     await expect.poll(async () => (await panel.page.locator('.headBar').boundingBox())!.height).toBeLessThan(30);
-    await panel.page.locator('[data-focus=head-more]').click();
-    await panel.page.locator('[data-focus=head-generate]').click();
-    await panel.settled();
+    await panel.press('head-generate');
     await expect.poll(() => panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
     await panel.resize(400, 700);
-    await panel.page.locator('[data-focus=head-more]').click();
-    await panel.page.locator('[data-focus=head-compare]').click();
-    await panel.settled();
+    await panel.press('head-compare');
     // There the tabs are a drop-down list.
     const tabs = panel.page.locator('select[data-focus=tabs]');
     await expect.poll(() => tabs.inputValue()).toBe('compare');

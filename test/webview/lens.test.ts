@@ -102,6 +102,29 @@ describe('the lens', () => {
 
   testMany(
     [
+      [900, 600],
+      [460, 600],
+      [400, 700],
+    ] as const,
+    'says what its columns are down to the last layer, at %i × %i',
+    async ([width, height]) => {
+      await open({ lenses: [lens] }, { width, height });
+      const table = panel.page.locator('table.lens');
+      await table.locator('tbody tr').last().scrollIntoViewIfNeeded();
+      const [head, last] = [
+        (await table.locator('thead').boundingBox())!,
+        (await table.locator('tbody tr').last().boundingBox())!,
+      ];
+      const tabs = (await panel.page.locator('.tabs').boundingBox())!;
+      expect(head.y).toBeGreaterThan(tabs.y + tabs.height - 2);
+      expect(head.y + head.height).toBeLessThanOrEqual(last.y);
+      expect(last.y + last.height).toBeLessThan(height + 1);
+      expect(await body().evaluate((box) => box.scrollWidth - box.clientWidth)).toBeLessThanOrEqual(0);
+    },
+  );
+
+  testMany(
+    [
       ['dark', 640, 680],
       ['light', 720, 850],
       ['high-contrast', 400, 700],

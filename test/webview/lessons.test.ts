@@ -210,7 +210,7 @@ describe('the tour', { tags: ['slow'] }, () => {
     await open({ width: 720, height: 680 });
     await goToTab('predictions', false);
     await panel.post({ type: 'select', token: 33, module: 12 });
-    await panel.page.locator('[data-focus=grid-filter]').focus();
+    await panel.page.locator('[data-focus=colour-by]').focus();
     await panel.post({ type: 'tour' });
     await panel.page.locator('.tour').waitFor();
     for (let i = 0; i < 5; i++) await panel.page.keyboard.press('ArrowRight');
@@ -219,7 +219,7 @@ describe('the tour', { tags: ['slow'] }, () => {
     await panel.page.keyboard.press('Escape');
     await panel.settled();
     await expect.poll(() => panel.page.locator('.tour, .tourRing').count()).toBe(0);
-    await expect.poll(() => focused()).toBe('grid-filter');
+    await expect.poll(() => focused()).toBe('colour-by');
     await expect.poll(() => panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
     // The editor does not follow what the tour looked at.
     await expect.poll(() => panel.sent('select')).toEqual([]);
@@ -247,8 +247,8 @@ describe('the tour', { tags: ['slow'] }, () => {
 
   test('lets the panel be used meanwhile', async () => {
     await open({ width: 720, height: 680 });
-    await panel.page.locator('[data-focus=grid-scope]').click();
-    await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).click();
+    await panel.page.locator('[data-focus=head-map]').click();
+    await panel.page.locator('.menu [data-focus^="scope-"]').nth(3).click();
     await panel.page.locator('[data-focus=scope-leave]').waitFor();
     await begin();
     await panel.page.locator('#tab-summary').click();

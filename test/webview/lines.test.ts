@@ -19,10 +19,7 @@ async function open(setup: Setup = beside): Promise<void> {
   panel = await openPage(setup);
 }
 
-async function press(segment: string): Promise<void> {
-  await panel.page.locator(`[data-focus="segment-${segment}"]`).click();
-  await panel.settled();
-}
+const press = (segment: string): Promise<void> => panel.press(`segment-${segment}`);
 
 /** Like a host with an editor beside it that shows a text beginning at its tenth line. */
 async function besideEditor(trace: Trace, lines = { from: 0, to: 12 }): Promise<void> {
@@ -146,7 +143,7 @@ describe('a line', () => {
     await open();
     await besideEditor(fabricate());
     await press('Lines');
-    await panel.page.locator('[data-focus=grid-asTable]').click();
+    await panel.press('grid-asTable');
     await panel.settled();
     const table = panel.page.locator('.gridTable table');
     await expect.poll(() => table.locator('thead th').allInnerTexts()).toHaveLength(31);
@@ -286,12 +283,11 @@ describe('which map is drawn', { tags: ['slow'] }, () => {
     await open();
     await panel.show(fabricate());
     const height = () => panel.page.locator('.cell').evaluate((one) => (one as HTMLElement).style.height);
-    await panel.page.locator('[data-focus=grid-zoomIn]').click();
-    await panel.settled();
+    await press('Grid');
+    await panel.press('grid-zoomIn');
     const grid = await height();
     await press('Lines');
-    await panel.page.locator('[data-focus=grid-zoomOut]').click();
-    await panel.settled();
+    await panel.press('grid-zoomOut');
     await expect.poll(async () => Number.parseFloat(await height())).toBeCloseTo(18 / 1.4, 3);
     await press('Grid');
     await expect.poll(() => height()).toBe(grid);
@@ -410,8 +406,7 @@ describe('a long file', { tags: ['slow'] }, () => {
     await besideEditor(long(), { from: 1000, to: 1040 });
     await press('Lines');
     await expect.poll(() => scrollTop()).toBe(20_000);
-    await panel.page.locator('[data-focus=grid-zoomFit]').click();
-    await panel.settled();
+    await panel.press('grid-zoomFit');
     const rows = await panel.page.locator('.cells').getAttribute('aria-rowcount');
     expect(Number(rows)).toBe(2001);
     const [scroller, inner] = await panel.page
@@ -422,8 +417,7 @@ describe('a long file', { tags: ['slow'] }, () => {
     await expect.poll(() => said()).toMatch(/^line 11, /);
     await picture(panel.page, 'lines-overview');
     await press('Modules');
-    await panel.page.locator('[data-focus=grid-zoomFit]').click();
-    await panel.settled();
+    await panel.press('grid-zoomFit');
     await picture(panel.page, 'lines-overview-modules');
   });
 

@@ -208,7 +208,7 @@ describe('the map', () => {
     await open({ theme });
     const trace = fabricate();
     await panel.show(trace);
-    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await panel.press('segment-Modules');
     for (const [token, m] of [
       [0, 0],
       [7, 3],
@@ -292,7 +292,6 @@ describe('the map', () => {
     await panel.show(trace);
     await panel.goTo(50, 15);
     const shown = nearestExpert(await cellColour(), [31, 31, 31]);
-    await panel.page.locator('[data-focus=legend-more]').click();
     await panel.page.locator(`[data-focus="legend-${names[(shown + 5) % 12]!}"]`).click();
     await panel.settled();
     await expect.poll(async () => nearestExpert(await cellColour(), [31, 31, 31])).not.toBe(shown);
@@ -304,7 +303,7 @@ describe('the map', () => {
     await panel.page.locator('[data-focus="filter-from"]').fill('10');
     await panel.page.locator('[data-focus="filter-from"]').blur();
     await panel.page.locator('[data-focus="filter-q"]').click();
-    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await panel.press('segment-Modules');
     await panel.settled();
     await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-rowcount')).toBe('20');
     await panel.page.locator('[data-focus="filter-margin"]').selectOption('0.02');
@@ -454,7 +453,7 @@ describe('the tabs', () => {
     ];
     const after = fabricate({ tokens: 60, interventions });
     await panel.show(after, { before });
-    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await panel.press('segment-Modules');
     const set = (trace: typeof before, t: number) => [...partsOf(trace).chosen(0, t)].sort().join();
     const tokens = [...Array(partsOf(before).count).keys()];
     const [flipped, stayed] = [
@@ -649,6 +648,20 @@ describe('running', () => {
     await expect.poll(() => text('.notices')).toContain('100 of 266 tokens');
     await panel.page.locator('[data-focus=again]').click();
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
+    await panel.page.locator('[data-focus=partial-again]').click();
+    await expect.poll(() => panel.sent('again')).toHaveLength(2);
+  });
+
+  test('a long run says how much longer it takes, once it has a pace', async () => {
+    await open();
+    await panel.show(fabricate({ done: 100 }), { running: { what: 'route', done: 100, total: 266 } });
+    await expect
+      .poll(async () => {
+        const running = { what: 'route', done: 150, total: 266 } as const;
+        await panel.post({ type: 'status', side: 'main', running, stale: false });
+        return text('.progress');
+      })
+      .toMatch(/150 of 266 tokens · about \d+ s left/);
   });
 
   test('a text that has changed can be routed again while its earlier version still runs', async () => {
@@ -766,7 +779,7 @@ describe('running', () => {
       (await panel.page.locator('.t').last().boundingBox())!,
     ];
     expect(last.y + last.height).toBeLessThanOrEqual(pane.y + pane.height + 1);
-    await expect.poll(() => text('.folded.written')).toContain(`Generated: ${tokens.count - 200} tokens`);
+    await expect.poll(() => text('.writtenBar')).toContain(`Generated: ${tokens.count - 200} tokens`);
     await expect
       .poll(() => panel.page.locator('[data-focus=written-insert]').getAttribute('aria-disabled'))
       .toBe('true');
@@ -777,7 +790,7 @@ describe('running', () => {
     await expect.poll(() => panel.sent('insert')).toHaveLength(1);
     // None of this if all of the text was given.
     await panel.show(fabricate({ seed: 3 }));
-    await expect.poll(() => panel.page.locator('.written').count()).toBe(0);
+    await expect.poll(() => panel.page.locator('.writtenBar').count()).toBe(0);
   });
 
   test('a saved trace cannot be run, and says why', async () => {
@@ -855,10 +868,10 @@ describe('a picture compared with its trace, cell by cell', { tags: ['slow'] }, 
   }
 
   test('a figure contains everything, whatever is scrolled or filtered away; as seen is the second choice', async () => {
-    await open({ width: 900, height: 600 });
+    await open({ width: 1100, height: 600 });
     await panel.show(trace);
-    await panel.page.locator('[data-focus="segment-Modules"]').click();
-    await panel.page.locator('[data-focus=grid-zoomIn]').click();
+    await panel.press('segment-Modules');
+    await panel.press('grid-zoomIn');
     await panel.post({ type: 'select', token: 70, module: 200 });
     await panel.post({ type: 'filter', expert: 'go' });
     const [, ...rows] = (await figure('figure-csv')).trim().split('\r\n');
@@ -902,9 +915,9 @@ describe('what is remembered', { tags: ['slow'] }, () => {
     await panel.post({ type: 'remember', memory: 'file:///geese.md#1' });
     await panel.post({ type: 'select', token: 25, module: 50 });
     await showTab('predictions');
-    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await panel.press('segment-Modules');
     await panel.page.locator('[data-focus=legend-sql]').click();
-    await panel.page.locator('[data-focus=grid-zoomIn]').click();
+    await panel.press('grid-zoomIn');
     await panel.settled();
     const width = await panel.page.locator('.spacer').evaluate((e) => e.clientWidth);
     await panel.reload();
@@ -1102,7 +1115,7 @@ describe('what the system’s settings ask for', () => {
     expect(band).toContain('gradient');
     const content = canvas!.match(/\d+/g)!.map(Number);
     const expected = partsOf(trace).chosen(0, 12)[0]!;
-    await panel.page.locator('[data-focus="segment-Modules"]').click();
+    await panel.press('segment-Modules');
     await panel.goTo(12, 0);
     await expect.poll(async () => nearestExpert(await cellColour(), content, light)).toBe(expected);
     await picture(panel.page, `forced-${colorScheme}`);

@@ -24,13 +24,24 @@ const chip = () => panel.page.locator('[data-focus=scope-leave]');
 const dimmed = () =>
   panel.page.locator('.t').evaluateAll((all) => all.flatMap((one, i) => (one.matches('.scoped .beyond') ? [i] : [])));
 
-/** Chooses the fence by keyboard. */
+const parts = () => panel.page.locator('.menu [data-focus^="scope-"]');
+
+/** Opens the menu that the parts are in. */
+async function openMenu(): Promise<void> {
+  await panel.page.locator('[data-focus=head-map]').click();
+  await parts().nth(3).waitFor();
+}
+
+/** Chooses the fence, the last part, by keyboard. */
 async function choose(): Promise<void> {
-  const opener = panel.page.locator('[data-focus=grid-scope]');
-  await opener.focus();
+  await panel.page.locator('[data-focus=head-map]').focus();
   await panel.page.keyboard.press('Enter');
-  await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).waitFor();
-  await panel.page.keyboard.press('End');
+  await parts().nth(3).waitFor();
+  const isReached = () =>
+    parts()
+      .last()
+      .evaluate((part) => part === document.activeElement);
+  while (!(await isReached())) await panel.page.keyboard.press('ArrowDown');
   await panel.page.keyboard.press('Enter');
   await chip().waitFor();
   await panel.settled();
@@ -55,6 +66,7 @@ function strongestAt(token: number): Promise<number> {
 
 test('is chosen by keyboard: a chip shows it, everything else fades, and Escape leaves it', async () => {
   await open();
+  await panel.press('segment-Grid');
   await choose();
   await expect.poll(() => panel.page.locator('.chips').innerText()).toContain('ts fence');
   const beyond = await dimmed();
@@ -74,9 +86,9 @@ test('is chosen by keyboard: a chip shows it, everything else fades, and Escape 
 });
 
 test('fades lines outside it, too', async () => {
-  await open({ width: 400 });
-  await panel.page.locator('[data-focus=grid-scope]').click();
-  await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).click();
+  await open({ width: 400, height: 1100 });
+  await openMenu();
+  await parts().nth(3).click();
   await chip().waitFor();
   await panel.settled();
   /** Faded pixels of a row or a column of the map. */
@@ -125,8 +137,8 @@ test('is made of tokens selected with Shift, named as lines if they are whole on
   await panel.page.keyboard.press('Shift+ArrowLeft');
   await panel.settled();
   await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(8);
-  await panel.page.locator('[data-focus=grid-scope]').click();
-  await panel.page.locator('.toolbar [role=menuitemradio]').nth(1).click();
+  await openMenu();
+  await parts().nth(1).click();
   await chip().waitFor();
   await expect.poll(() => panel.page.locator('.chips').innerText()).toContain('tokens 2 to 9');
   await expect.poll(() => panel.page.locator('.warning').innerText()).toContain('Only 8 text tokens');
@@ -140,14 +152,13 @@ testMany(
   'its menu and summary have room: $theme $width',
   async ({ theme, width }) => {
     await open({ theme, width });
-    await panel.page.locator('[data-focus=grid-scope]').click();
-    await panel.page.locator('.toolbar [role=menuitemradio]').nth(3).waitFor();
+    await openMenu();
     await panel.settled();
-    const menu = (await panel.page.locator('.toolbar .menu').boundingBox())!;
+    const menu = (await panel.page.locator('.menu:visible').boundingBox())!;
     expect(menu.x).toBeGreaterThanOrEqual(0);
     expect(menu.x + menu.width).toBeLessThanOrEqual(width);
     await picture(panel.page, `scope-menu-${theme}-${width}`);
-    await panel.page.locator('.toolbar [role=menuitemradio]').last().click();
+    await parts().last().click();
     await chip().waitFor();
     await panel.settled();
     await picture(panel.page, `scope-${theme}-${width}`);

@@ -16,6 +16,7 @@ import { lazy } from '../store/lazy.js';
 import { reasonAgainst } from '../store/reasons.js';
 import { figureCode } from '../figures/load.js';
 import { Refusal } from './refusal.js';
+import { useRegions } from './regions.js';
 import { Views } from './views.js';
 
 const lessons = lazy(() => import('./lessons.js'));
@@ -26,9 +27,10 @@ export function App({ scene, saver }: { readonly scene: GridScene; readonly save
   const isMaximised = store.view.maximised.value;
   const toSave = store.toSave.value;
   useEscape(() => store.leave());
+  useRegions();
   return (
     <LessonsProvider value={lessons}>
-      <Header saver={saver} />
+      <Header saver={saver} scene={scene} />
       <div class={classes('page', isMaximised && 'maximised')}>
         <News />
         {isBlank && <First />}

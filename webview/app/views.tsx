@@ -1,4 +1,5 @@
 import type { ComponentType } from 'preact';
+import { useLayoutEffect } from 'preact/hooks';
 import { useStore } from '../components/context.js';
 import { WhenHere } from '../components/lazy.js';
 import { Tabs } from '../components/tabs.js';
@@ -10,6 +11,7 @@ import { Detail } from '../tabs/detail/detail.js';
 import { Predictions } from '../tabs/predictions/predictions.js';
 import { Summary } from '../tabs/summary/summary.js';
 import { WhatIf } from '../tabs/whatIf/whatIf.js';
+import { useResultInView } from './inView.js';
 
 const lens = lazy(() => import('../tabs/lens/lens.js'));
 
@@ -30,6 +32,14 @@ export function Views() {
   const store = useStore();
   const tab = store.view.tab.value;
   const View = views[tab];
+  const opened = store.opened.value;
+  useResultInView();
+  useLayoutEffect(() => {
+    if (opened === undefined) return;
+    store.opened.value = undefined;
+    document.getElementById('tab-body')!.focus({ preventScroll: true });
+    document.querySelector('.tabs')!.scrollIntoView({ block: 'nearest' });
+  }, [opened]);
   return (
     <Tabs
       label={t('tabs')}

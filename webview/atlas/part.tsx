@@ -35,6 +35,7 @@ export function AtlasPart({ name, sheet: bare, title, caption, hint, picture, co
     <Part
       name={name}
       title={title}
+      plot={null}
       control={
         <>
           {control}

@@ -1,6 +1,7 @@
 /** Chips: what applies to a run or a text, each with a button that removes it. */
 import type { ComponentChildren } from 'preact';
 import { Tool, type ButtonProps } from './controls.js';
+import { Toolbar } from './toolbar.js';
 
 export function Chips({
   label,
@@ -12,10 +13,10 @@ export function Chips({
   readonly children: ComponentChildren;
 }) {
   return (
-    <div class="chips" role="group" aria-label={label}>
+    <Toolbar class="chips" label={label}>
       <span class="faint">{now}</span>
       {children}
-    </div>
+    </Toolbar>
   );
 }
 

@@ -163,16 +163,13 @@ export function Check({
   );
 }
 
-export function Segmented({
-  label,
-  parts,
-}: {
+/** One of several choices. */
+export interface Segment extends Pick<ButtonProps, 'press' | 'title' | 'reason'> {
   readonly label: string;
-  readonly parts: readonly (Pick<ButtonProps, 'press' | 'title' | 'reason'> & {
-    readonly label: string;
-    readonly on: boolean;
-  })[];
-}) {
+  readonly on: boolean;
+}
+
+export function Segmented({ label, parts }: { readonly label: string; readonly parts: readonly Segment[] }) {
   return (
     <div class="segmented" role="group" aria-label={label}>
       {parts.map(({ label: name, on, ...part }) => (

@@ -4,6 +4,7 @@ import { useRef } from 'preact/hooks';
 import type { Plot } from '../../src/paper/plot.js';
 import type { FigureName } from '../lessons/explanations.js';
 import { t } from '../look/strings.js';
+import { useArrival } from './arrival.js';
 import { useStore } from './context.js';
 import { Button, Icon, Tool } from './controls.js';
 import { Explain } from './explain.js';
@@ -17,6 +18,8 @@ interface Titled {
 }
 
 interface PartProps extends Titled {
+  /** What was asked for (`expectResult`), once it is there. */
+  readonly result?: unknown;
   readonly children: ComponentChildren;
   /** What is saved of it; default: the table that it contains. Null: there is nothing to save yet. */
   readonly plot?: (() => Plot) | null;
@@ -25,13 +28,14 @@ interface PartProps extends Titled {
 }
 
 /** A part of a view whose numbers can be explained, and saved. */
-export function Part({ name, title, control, plot, says = '', children }: PartProps) {
+export function Part({ name, title, control, result, plot, says = '', children }: PartProps) {
   const store = useStore();
   const section = useRef<HTMLElement>(null);
+  useArrival(name, result, section);
   return (
     <section ref={section} class="figure" data-figure={name}>
       <header>
-        <h3>{title}</h3>
+        <h3 tabindex={-1}>{title}</h3>
         <Explain name={name} title={title} />
         <span class="spring" />
         {control}

@@ -63,7 +63,7 @@ function HeatCells({ values, rowLabels, looks, text, cellHeight, rowExperts = fa
   return (
     <svg viewBox={`0 0 ${width} ${top + values.length * cellHeight + 2}`} class="heat">
       {experts.map(({ id }, e) => (
-        <Letter key={id} looks={looks} expert={e} x={left + (e + 0.5) * cell} y={9} room={cell - 1} />
+        <Letter key={id} looks={looks} expert={e} x={left + (e + 0.5) * cell} y={9} room={cell - 3} />
       ))}
       {rowLabels.map((label, r) => {
         const y = top + (r + 0.5) * cellHeight;

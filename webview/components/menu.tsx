@@ -1,5 +1,5 @@
 /** A button that opens a menu: arrow keys, Home, End, Escape; closes when the focus leaves. */
-import type { ComponentChildren } from 'preact';
+import { Fragment, type ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button, classes, Icon } from './controls.js';
 
@@ -11,6 +11,14 @@ export interface Item {
   readonly name?: string;
   /** If it is one of several choices: whether it is the current one. */
   readonly isOn?: boolean;
+  /** If it is switched on and off: whether it is on. */
+  readonly isChecked?: boolean;
+  /** Written above it: what it and those after it are about. */
+  readonly heading?: string;
+}
+
+export function underHeading(heading: string, [first, ...others]: readonly Item[]): Item[] {
+  return first ? [{ ...first, heading }, ...others] : [];
 }
 
 interface Props {
@@ -81,26 +89,32 @@ export function Menu({ label, face, items, opened, name }: Props) {
       </Button>
       <div class="menu" role="menu" aria-label={label} hidden={!isOpen}>
         {items.map((item) => (
-          <Entry
-            key={item.label}
-            {...item}
-            press={() => {
-              close();
-              item.press();
-            }}
-          />
+          <Fragment key={`${item.name ?? ''} ${item.label}`}>
+            {item.heading !== undefined && (
+              <div role="separator" aria-label={item.heading}>
+                {item.heading}
+              </div>
+            )}
+            <Entry
+              {...item}
+              press={() => {
+                close();
+                item.press();
+              }}
+            />
+          </Fragment>
         ))}
       </div>
     </div>
   );
 }
 
-function Entry({ label, press, reason, name, isOn }: Item) {
+function Entry({ label, press, reason, name, isOn, isChecked }: Item) {
   return (
     <button
       type="button"
-      role={isOn === undefined ? 'menuitem' : 'menuitemradio'}
-      aria-checked={isOn}
+      role={isOn !== undefined ? 'menuitemradio' : isChecked !== undefined ? 'menuitemcheckbox' : 'menuitem'}
+      aria-checked={isOn ?? isChecked}
       tabindex={-1}
       aria-disabled={reason !== undefined}
       title={reason}

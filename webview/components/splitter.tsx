@@ -22,6 +22,14 @@ export function Splitter({
   const share = store.view[field].value;
   const set = (to: number): void => store.set({ [field]: Math.min(limits.high, Math.max(limits.low, to)) });
 
+  /** In one column the tabs may have more than their share, so that a result is in view. */
+  const shareNow = (): number => {
+    const box = bar.current!.parentElement!.getBoundingClientRect();
+    return field === 'bottomShare'
+      ? 1 - (bar.current!.getBoundingClientRect().top - box.top) / innerHeight
+      : store.view[field].peek();
+  };
+
   useLayoutEffect(() => bar.current!.parentElement!.style.setProperty(`--${which}`, share.toFixed(4)), [share]);
 
   return (
@@ -52,7 +60,7 @@ export function Splitter({
         const step = { ArrowUp: -0.03, ArrowLeft: -0.03, ArrowDown: 0.03, ArrowRight: 0.03 }[event.key];
         if (step === undefined) return;
         event.preventDefault();
-        set(store.view[field].peek() + (which === 'textShare' ? step : -step));
+        set(shareNow() + (which === 'textShare' ? step : -step));
       }}
     />
   );

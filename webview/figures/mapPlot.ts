@@ -78,7 +78,7 @@ function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
       return says(down, across);
     },
     ...(!hues && { who: { title: t('expert'), of: (level, place) => expertAt(raster, level, place) } }),
-    ...numbersOf(raster),
+    ...numbersOf(raster, scene.ends.peek()),
     legend:
       hues || !set ? [] : set.experts.flatMap((_, e) => (looks(set).slots[e] === quiet ? [] : [named(looks(set), e)])),
     hues: raster.shows === 'change' ? [say('lessLikely'), say('likelier')] : hues ? [''] : [],
@@ -91,15 +91,17 @@ function expertAt(raster: Raster, row: number, column: number): string {
   return part ? plainName(part.set, raster.expert[row * raster.columns.count + column]!) : '';
 }
 
+type Ends = Parameters<typeof ends>[0];
+
 /** The number behind the colours, and what their scale is. */
-function numbersOf(raster: Raster): Pick<MapPlot, 'value' | 'scale'> {
+function numbersOf(raster: Raster, scale: Ends | undefined): Pick<MapPlot, 'value' | 'scale'> {
   const { shows, measured, change, share, strength, columns, isTurned } = raster;
   const cell = (row: number, column: number) => row * columns.count + column;
-  if (isMeasure(shows) && measured) {
-    const [weak, strong] = ends(measured);
+  if (isMeasure(shows) && measured && scale) {
+    const [weak, strong] = ends(scale);
     const value = {
       title: t(`colour_${shows}`),
-      of: (row: number, column: number) => measured.value[cell(row, column)]!,
+      of: (row: number, column: number) => measured[cell(row, column)]!,
     };
     return { value, scale: { weak, strong } };
   }

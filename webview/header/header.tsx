@@ -3,24 +3,34 @@ import { sum } from 'd3-array';
 import { useRef } from 'preact/hooks';
 import { isSameError, type ErrorData } from '../../src/errors/errors.js';
 import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
+import { expectResult } from '../components/arrival.js';
 import { Chip, Chips } from '../components/chips.js';
 import { Button, Field, Icon, NumberField } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { Menu, type Item } from '../components/menu.js';
+import { Menu, underHeading, type Item } from '../components/menu.js';
+import { Toolbar } from '../components/toolbar.js';
+import type { GridScene } from '../map/scene.js';
+import { MapMenu } from '../map/toolbar.js';
 import type { Store } from '../store/store.js';
-import { isNarrow, isStacked } from '../look/room.js';
+import { isCompact } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
 import { ScopeChip } from '../scope/menu.js';
+import { Pace } from './pace.js';
 import type { Saver } from './save.js';
 import { StrategySwitch } from './strategy.js';
 import { Warnings } from './warnings.js';
 import { expertNames, say } from '../store/whatIfWords.js';
 
+interface Props {
+  readonly saver: Saver;
+  readonly scene: GridScene;
+}
+
 /** The part that stays in view. */
-export function Header({ saver }: { readonly saver: Saver }) {
+export function Header(props: Props) {
   return (
     <header class="head">
-      <Bar saver={saver} />
+      <Bar {...props} />
       <WhatIfChips />
       <ScopeChip />
       <Progress />
@@ -39,7 +49,7 @@ export function News() {
   );
 }
 
-function Bar({ saver }: { readonly saver: Saver }) {
+function Bar({ saver, scene }: Props) {
   const store = useStore();
   const description = store.description.value;
   const title = store.main.title.value || t('page');
@@ -58,22 +68,23 @@ function Bar({ saver }: { readonly saver: Saver }) {
           </span>
         )}
       </div>
-      <div class="actions">
+      <Toolbar class="actions" label={t('actions')}>
         <StrategySwitch />
+        <MapMenu scene={scene} />
         <Actions saver={saver} />
-      </div>
+      </Toolbar>
     </div>
   );
 }
 
-/** As buttons where there is room; the others are in a menu. */
+/** As buttons where there is room; otherwise in one menu. */
 function Actions({ saver }: { readonly saver: Saver }) {
   const store = useStore();
   const compare = comparing(store);
   const generate = generating(store);
   const save = saving(store, saver);
   const more = others(store);
-  const buttons = isNarrow.value ? [] : isStacked.value ? [compare] : [compare, generate];
+  const buttons = isCompact.value ? [] : [compare, generate];
   return (
     <>
       {buttons.map(({ name, label, press, reason, ...rest }) => (
@@ -81,11 +92,11 @@ function Actions({ saver }: { readonly saver: Saver }) {
           {label}
         </Button>
       ))}
-      {isStacked.value ? (
+      {isCompact.value ? (
         <Menu
           label={t('more')}
           face={<Icon name="more" />}
-          items={[...(isNarrow.value ? [compare] : []), generate, ...save, ...more]}
+          items={[compare, generate, ...underHeading(t('save'), save), ...underHeading(t('more'), more)]}
           name="head-more"
         />
       ) : (
@@ -116,7 +127,7 @@ function comparing(store: Store): Act {
         label: t('compare'),
         title: t('compareHint'),
         reason: reasonAgainst(store, 'route'),
-        press: () => store.set({ tab: 'compare', maximised: false }),
+        press: () => store.open('compare'),
       };
 }
 
@@ -206,6 +217,7 @@ function Generate() {
       <Button
         press={() => {
           const { tokens, temperature, seed } = store.view.generate.peek();
+          expectResult('written');
           store.send({ type: 'generate', maxTokens: Math.min(tokens, room), temperature, seed });
         }}
         primary
@@ -277,12 +289,14 @@ function Progress() {
         ? t(inTokens[running.what as keyof typeof inTokens], running.done, running.total)
         : t(inParts[running.what] ?? 'asking', percent(running.done / running.total));
   if (!running || said.current === '') said.current = words;
+  const pace = useRef(new Pace());
+  const left = pace.current.left(running, performance.now());
   return (
     <>
       <div class="progress" hidden={!running}>
         {running && (
           <>
-            <span class="faint">{words}</span>
+            <span class="faint">{left === undefined ? words : `${words} · ${timeLeft(left)}`}</span>
             <progress aria-label={t('page')} value={running.done} max={Math.max(1, running.total)} />
             <Button press={() => store.send({ type: 'stop' })} data-focus="stop">
               <span>
@@ -298,6 +312,11 @@ function Progress() {
       </div>
     </>
   );
+}
+
+function timeLeft(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  return seconds < 60 ? t('secondsLeft', seconds) : t('minutesLeft', Math.round(seconds / 60));
 }
 
 function Notices() {
@@ -375,7 +394,7 @@ function Stale() {
   const store = useStore();
   if (!store.main.isStale.value) return null;
   return (
-    <div class="notice stale" role="status">
+    <div class="notice with stale" role="status">
       <span>
         {t('stale')} {store.main.fresh.value > 0 && t('staleFresh', store.main.fresh.value)}
       </span>
@@ -391,14 +410,20 @@ function Stale() {
   );
 }
 
-/** A run that ended early. */
+/** A run that ended early. No engine keeps what it would need to go on with it. */
 function Partial() {
-  const { main } = useStore();
+  const store = useStore();
+  const { main } = store;
   const unfinished = main.choices.value?.sequences.find(({ done, tokens }) => done < tokens.count);
   if (!unfinished || main.isRunning.value) return null;
   return (
-    <div class="notice" role="status">
-      {t('partial', unfinished.done, unfinished.tokens.count)}
+    <div class="notice with" role="status">
+      <span>{t('partial', unfinished.done, unfinished.tokens.count)}</span>
+      {inability(store, 'route') === undefined && (
+        <Button press={() => store.send({ type: 'again' })} class="link" data-focus="partial-again">
+          {t('routeAgain')}
+        </Button>
+      )}
     </div>
   );
 }

@@ -18,14 +18,17 @@ import type { Store } from '../store/store.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Badge } from '../components/expert.js';
+import { Explain } from '../components/explain.js';
 import { OneLine } from '../components/oneLine.js';
+import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { scoreName } from '../../src/trace/text/label.js';
 import { classOf, shortLabelOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
+import { isCompact } from '../look/room.js';
 import { ends, percent, signed, t } from '../look/strings.js';
-import { measuredOf, sharesOf } from '../store/sums.js';
+import { sharesOf } from '../store/sums.js';
 
 export function Legend({ scene }: { readonly scene: GridScene }) {
   const store = useStore();
@@ -37,13 +40,14 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
   const isLed = by === 'experts' || (by === 'attribution' && !shownExperts.layer);
   const hasChips = isLed || (scene.isLines.value && by !== 'change' && by !== 'attribution');
   return (
-    <div class="legend" role="group" aria-label={t('legend')}>
+    <Toolbar class="legend" label={t('legend')}>
       <ColourBy shownExperts={shownExperts} />
-      {isMeasure(by) && <MeasureScale by={by} />}
+      {isCompact.value && <Explain name={`map_${by}`} title={t('colourBy')} />}
+      {isMeasure(by) && <MeasureScale by={by} scene={scene} />}
       {hasChips && <Chips trace={trace} shownExperts={shownExperts} />}
       {by === 'change' && <ChangeScale />}
       {by === 'attribution' && <Of what={t('scaleAttribution')} />}
-    </div>
+    </Toolbar>
   );
 }
 
@@ -78,7 +82,7 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
   const layered = (by === 'experts' ? hasLayerExperts : isMeasure(by) && isByLayer(by)) ? (by as Colouring) : undefined;
   return (
     <span class="field colourBy">
-      {t('colourBy')}
+      <span class="what">{t('colourBy')}</span>
       <Select
         label={t('colourBy')}
         value={by}
@@ -105,12 +109,17 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
 const changeName = ({ other, against }: Store) =>
   other.choices.value || !against.value ? 'colour_change' : 'colour_changed';
 
-/** What the weakest and the strongest colour of the text mean. */
-function MeasureScale({ by }: { readonly by: TextMeasure }) {
-  const store = useStore();
-  const [trace, { sequence }] = [store.main.trace.value!, store.view.selection.value];
-  const found = measuredOf(trace, sequence, by, layerOf(trace, store.view.measureLayer.value));
-  return Number.isNaN(found.weak) ? null : <Scale ends={ends(found)} steps={rising} />;
+/** What the weakest and the strongest colour of text and map mean. */
+function MeasureScale({ by, scene }: { readonly by: TextMeasure; readonly scene: GridScene }) {
+  const found = scene.ends.value;
+  if (!found || Number.isNaN(found.weak)) return null;
+  const isAlike = !isByLayer(by) && !scene.isLines.value;
+  return (
+    <>
+      <Scale ends={ends(found)} steps={rising} />
+      {isAlike && <Of what={t('scaleAlike')} />}
+    </>
+  );
 }
 
 const rising = ['s0', 's1', 's2', 's3', 's4'];
@@ -166,7 +175,7 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
   const looks = store.main.looks.value(set);
   const share = sharesOf(trace, shownExperts);
   const chosen = store.view.filter.value.experts;
-  // Most used first: these are on the one line that is shown until all are opened.
+  // Most used first: these are in sight where there is not room for all.
   const coloured = sort(
     [...set.experts.keys()].filter((e) => looks.slots[e] !== quiet),
     (e) => -share[e]!,
@@ -204,7 +213,7 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
       {withCard && (
         <Button
           press={() => store.send({ type: 'openCard', expert: withCard.id })}
-          class="link"
+          class="link card"
           data-focus="legend-card"
         >
           {t('openCard')}

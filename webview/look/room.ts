@@ -10,6 +10,8 @@ function follow(query: string): ReadonlySignal<boolean> {
   return now;
 }
 
+/** What is done with the map is in a menu of the header: a toolbar would take a line, or two. */
+export const isCompact = follow('(max-width: 1099px)');
 /** The tabs are below the map, and the page scrolls as a whole. */
 export const isStacked = follow('(max-width: 820px)');
 export const isNarrow = follow('(max-width: 459px)');

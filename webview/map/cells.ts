@@ -172,7 +172,7 @@ export function within(raster: Raster, from: Place, to: Place): Window {
       const part = expert[i]! < 0 ? undefined : cellAt(raster, column, row)?.part;
       if (!part) continue;
       known++;
-      sum += measured?.value[i] ?? change?.[column] ?? strength[i]!;
+      sum += measured?.[i] ?? change?.[column] ?? strength[i]!;
       if (raster.shows !== 'experts') continue;
       const key = `${part.set.scope === 'layer' ? row : ''} ${expert[i]!}`;
       const former = counts.get(key);

@@ -103,6 +103,11 @@ export const xOf = (frame: Frame, column: number): number =>
   frame.gutter.left + column * frame.cell.width - frame.scroll.x;
 export const yOf = (frame: Frame, row: number): number => frame.gutter.top + row * frame.cell.height - frame.scroll.y;
 
+/** Where the middle of a text goes that belongs to x: beside it at an edge of what scrolls, as half a number is another number. */
+export function middleOf(x: number, wide: number, { gutter, width }: Pick<Frame, 'gutter' | 'width'>): number {
+  return Math.max(gutter.left + wide / 2, Math.min(x, width - wide / 2 - 1));
+}
+
 export type Hit =
   | { readonly on: 'cell'; readonly column: number; readonly row: number }
   | { readonly on: 'gutter'; readonly row: number }

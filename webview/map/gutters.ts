@@ -1,6 +1,6 @@
 /** Draws what is beside and above the cells: layers and kinds of modules, tokens or their numbers. */
 import { layerKey } from '../../src/trace/model/shownExperts.js';
-import { labelFrom, xOf, yOf, type Frame, type Window } from './geometry.js';
+import { labelFrom, middleOf, xOf, yOf, type Frame, type Window } from './geometry.js';
 import { shortLabelOf } from '../look/looks.js';
 import type { Row } from './model.js';
 import { css, mix, type Theme } from '../look/theme.js';
@@ -83,12 +83,17 @@ export function gutters(context: Drawing, content: MapContent, frame: Frame, vie
       for (let number = Math.ceil((first + 1) / step) * step; number <= last; number += step) {
         const x = xOf(frame, from + number - 1) + cell.width / 2;
         context.fillRect(Math.round(x), top - 4, 1, 3);
-        context.textAlign = 'center';
-        context.fillText(String(number), x, top - 10);
+        fillWithin(context, String(number), x, top - 10, frame);
       }
     }
   }
   context.restore();
+}
+
+/** Centred, and not cut off. */
+export function fillWithin(context: Drawing, text: string, x: number, y: number, frame: Frame): void {
+  context.textAlign = 'center';
+  context.fillText(text, middleOf(x, context.measureText(text).width, frame), y);
 }
 
 /** `3`; in an encoder-decoder `e3` and `d3`. */

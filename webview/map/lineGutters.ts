@@ -4,7 +4,7 @@ import { shortLabelOf } from '../look/looks.js';
 import type { Theme } from '../look/theme.js';
 import { stepFor } from './cells.js';
 import { labelFrom, ofTokens, xOf, yOf, type Frame, type Gutters, type Window } from './geometry.js';
-import { layerMark, tick } from './gutters.js';
+import { fillWithin, layerMark, tick } from './gutters.js';
 import type { Raster, Row } from './model.js';
 import type { Drawing, MapContent } from './content.js';
 import { drawTiles } from './tiles.js';
@@ -72,8 +72,7 @@ export function lineGutters(context: Drawing, content: MapContent, frame: Frame,
       context.restore();
     }
     if (row.expert !== undefined || !isNew) continue;
-    context.textAlign = 'center';
-    if (nth % apart === 0 || key === shownLayer || row.module >= 0) context.fillText(layerMark(row), x, 9);
+    if (nth % apart === 0 || key === shownLayer || row.module >= 0) fillWithin(context, layerMark(row), x, 9, frame);
   }
   context.restore();
 }

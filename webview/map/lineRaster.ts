@@ -15,11 +15,11 @@ export function byLines(tokens: Raster, columns: Columns): Raster {
   const { rows, shows } = tokens;
   const changed = tokens.changed && new Float32Array(rows.length * columns.count);
   const change = tokens.change && new Float32Array(columns.count).fill(NaN);
-  const value = tokens.measured && new Float32Array(rows.length * columns.count).fill(NaN);
+  const measured = tokens.measured && new Float32Array(rows.length * columns.count).fill(NaN);
   const made: Raster = {
     ...blank(shows, rows, columns, changed),
     ...(change && { change }),
-    ...(value && { measured: { ...tokens.measured, value } }),
+    ...(measured && { measured }),
     tokens,
   };
   const most = Math.max(2, ...rows.flatMap(({ parts }) => parts.map((part) => part?.experts.length ?? 0)));
@@ -76,7 +76,7 @@ function sumUp(
     if (best < 0 || counts[e]! > counts[best]! || (counts[e] === counts[best] && e < best)) best = e;
     sum += shows === 'change' && e === 0 ? -strength[base + c]! : strength[base + c]!;
     if (changed) flips += changed[base + c]!;
-    if (measured) total += measured.value[base + c]!;
+    if (measured) total += measured[base + c]!;
   }
   const isLed = shows === 'experts';
   if (known === 0) made.expert[cell] = without;
@@ -84,7 +84,7 @@ function sumUp(
     made.expert[cell] = isLed ? best : shows === 'change' && sum >= 0 ? 1 : 0;
     made.strength[cell] = (isLed ? counts[best]! : Math.abs(sum)) / known;
     if (made.changed) made.changed[cell] = flips / known;
-    if (made.measured) made.measured.value[cell] = total / known;
+    if (made.measured) made.measured[cell] = total / known;
   }
   for (let c = from; c < to; c++) if (expert[base + c]! >= 0) counts[expert[base + c]!] = 0;
 }

@@ -27,7 +27,7 @@ export function marginOf(store: Store, name: Side, trace: Trace, columns: Column
       value.set(found[i]!.value, from);
       found[i]!.strength.forEach((x, t) => Number.isNaN(x) || mark(made, from + t, 0, x));
     });
-    return { ...made, measured: { ...found[0]!, value } };
+    return { ...made, measured: value };
   }
   if (by === 'change') {
     const { changes, partners } = store;

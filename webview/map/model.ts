@@ -17,8 +17,9 @@ import {
 import { certaintyAt } from '../../src/trace/figures/distribution.js';
 import { disagreement, usualSize } from '../../src/trace/alignment/change.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
-import { isByLayer, scaled, valuesOf, type Measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { isByLayer, scaled, valuesOf, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Filter, View } from '../store/state.js';
+import { measuredOf } from '../store/sums.js';
 import { tokenAt, type Columns } from './columns.js';
 import type { Place } from './geometry.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
@@ -53,8 +54,8 @@ export interface Raster {
   readonly changed: Float32Array | undefined;
   /** [C] of a `change`: the other's log-probability − this one's; NaN if unknown. */
   readonly change?: Float32Array;
-  /** [R, C] of a measure: its values, and the scale of their strengths. */
-  readonly measured?: Measured;
+  /** [R, C] of a measure: its values; NaN if unknown. */
+  readonly measured?: Float32Array;
   /** Of lines: the raster of the tokens that they sum up. */
   readonly tokens?: Raster;
   /** [R, C] if each row is one expert: its share of the line; NaN if unknown. */
@@ -139,25 +140,35 @@ export function blank(shows: Raster['shows'], rows: readonly Row[], columns: Col
   };
 }
 
-/** One number per cell, on one scale for all of them. */
-export function measureRaster(trace: Trace, rows: readonly Row[], columns: Columns, by: TextMeasure): Raster {
-  const value = new Float32Array(rows.length * columns.count).fill(NaN);
+/**
+ * One number per cell, on the scale of the text's own colours, so that the same colour means the same.
+ * @param layer whose routers are measured for the text; default: the mean over all
+ */
+export function measureRaster(
+  trace: Trace,
+  rows: readonly Row[],
+  columns: Columns,
+  by: TextMeasure,
+  layer?: Layer,
+): Raster {
+  const { strength, ...raster } = blank(by, rows, columns);
+  const value = new Float32Array(strength.length).fill(NaN);
   for (const { sequence, from } of columns.spans) {
-    // A token's number for the whole model is the same in all rows.
-    let whole: Float32Array | undefined;
+    const text = measuredOf(trace, sequence, by, layer);
     rows.forEach(({ parts }, r) => {
       const part = parts[sequence];
       if (!part) return;
-      whole ??= isByLayer(by) ? undefined : valuesOf(trace, sequence, by, part.modules);
-      value.set(whole ?? valuesOf(trace, sequence, by, part.modules), r * columns.count + from);
+      // A token's number for the whole model is the same in all rows.
+      const own = isByLayer(by) ? scaled(by, valuesOf(trace, sequence, by, part.modules), text) : text;
+      value.set(own.value, r * columns.count + from);
+      strength.set(own.strength, r * columns.count + from);
     });
   }
-  const measured = scaled(by, value);
   return {
-    ...blank(by, rows, columns),
+    ...raster,
     expert: Int16Array.from(value, (x) => (Number.isNaN(x) ? unknown : 0)),
-    strength: measured.strength,
-    measured,
+    strength,
+    measured: value,
   };
 }
 

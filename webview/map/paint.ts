@@ -108,7 +108,8 @@ const roomFor = (shortLabel: string): number => 6.5 * shortLabel.length + 4;
 
 function labelAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   const size = Math.min(12, cell.width - 3, cell.height - 3);
-  const width = Math.ceil(Math.min(cell.width, 3 * size));
+  // With a gap, so that the labels of neighbours do not read as one.
+  const width = Math.floor(Math.min(cell.width - 4, 3 * size));
   const key = `${theme.font} ${size} ${width} ${ratio}`;
   if (atlasKept?.key === key) return atlasKept.atlas;
   const made = new Map<string, OffscreenCanvas>();

@@ -6,14 +6,16 @@ import type { Trace } from '../../src/trace/model/trace.js';
 import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import { layersOf } from '../../src/trace/model/access.js';
 import { documentLine } from '../../src/trace/text/lines.js';
-import { layerKey } from '../../src/trace/model/shownExperts.js';
+import { layerKey, layerOf } from '../../src/trace/model/shownExperts.js';
 import { initial, type Filter, type Zoom } from '../store/state.js';
 import type { Store } from '../store/store.js';
-import { isNarrow } from '../look/room.js';
+import { measuredOf } from '../store/sums.js';
+import { isStacked } from '../look/room.js';
 import { theme } from '../look/theme.js';
 import { changeRaster, differenceRaster } from './change.js';
 import { columnOf, columnsBeyond, columnsOf, lineColumns, tokenAt, type Columns } from './columns.js';
 import type { Frame, Place } from './geometry.js';
+import type { Action } from './input.js';
 import { byLines, expertRaster, expertRows } from './lineRaster.js';
 import type { Lines } from './lines.js';
 import { loadsOf } from './loads.js';
@@ -31,6 +33,12 @@ export class GridScene {
     const by = this.store.colouredBy.value;
     return isMeasure(by) ? by : undefined;
   });
+  /** The ends of the scale of that number, for the text that was selected in. */
+  readonly ends = computed(() => {
+    const [by, trace] = [this.measure.value, this.store.side(this.side.value).trace.value];
+    const { selection, measureLayer } = this.store.view;
+    return by && trace && measuredOf(trace, selection.value.sequence, by, layerOf(trace, measureLayer.value));
+  });
   readonly trace = computed<Trace | undefined>(() => {
     const side = this.store.side(this.side.value);
     // Scores arrive last.
@@ -45,7 +53,7 @@ export class GridScene {
   /** The map shows lines, not tokens. */
   readonly isLines = computed(() => {
     const form = this.store.view.map.value;
-    return this.lines.value !== undefined && (form === 'auto' ? isNarrow.value : form === 'lines');
+    return this.lines.value !== undefined && (form === 'auto' ? isStacked.value : form === 'lines');
   });
   /** The model's rows, which are columns beside the lines, are the experts in sight. */
   readonly isByExpert = computed(
@@ -107,6 +115,8 @@ export class GridScene {
 
   /** The layout on the screen, for pictures; the view sets it. */
   frame: () => Frame | undefined = () => undefined;
+  /** Does what a tool requests; the view sets it. */
+  act: (action: Action) => void = () => undefined;
 
   constructor(readonly store: Store) {}
 
@@ -174,7 +184,8 @@ export class GridScene {
     filter: Filter,
     measure: TextMeasure | undefined,
   ): Raster | undefined {
-    if (measure) return measureRaster(trace, rows, columns, measure);
+    if (measure)
+      return measureRaster(trace, rows, columns, measure, layerOf(trace, this.store.view.measureLayer.value));
     if (!this.isChange.value)
       return rasterOf(trace, rows, columns, filter, this.shownExperts.value?.set, this.before.value);
     const { against, changes, partners } = this.store;

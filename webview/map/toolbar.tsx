@@ -1,14 +1,18 @@
-import { isMeasure } from '../../src/trace/figures/colouring.js';
+import { isByLayer } from '../../src/trace/figures/colouring.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { Explain } from '../components/explain.js';
-import { Check, Segmented, Tool, classes } from '../components/controls.js';
+import { Check, Icon, Segmented, Tool, classes, type Segment } from '../components/controls.js';
 import { useStore } from '../components/context.js';
+import { Menu, underHeading, type Item } from '../components/menu.js';
+import { Toolbar } from '../components/toolbar.js';
 import { gridSources, initial, type View } from '../store/state.js';
-import { ScopeMenu } from '../scope/menu.js';
+import type { Store } from '../store/store.js';
+import { scopeCode } from '../scope/load.js';
+import { scopeItems, ScopeMenu } from '../scope/menu.js';
 import { layerName } from '../look/names.js';
-import { ends, t } from '../look/strings.js';
-import { zoomStep, type Action } from './input.js';
-import type { Raster } from './model.js';
+import { isCompact } from '../look/room.js';
+import { ends as endsOf, t } from '../look/strings.js';
+import { zoomStep } from './input.js';
 import type { GridScene } from './scene.js';
 
 const sourceNames = { main: 'gridMain', other: 'gridOther' } as const;
@@ -17,19 +21,20 @@ interface Props {
   readonly scene: GridScene;
 }
 
-export function Toolbar({ scene, act }: Props & { readonly act: (action: Action) => void }) {
+/** What is done with the map, beside it. */
+export function MapToolbar({ scene }: Props) {
   const store = useStore();
-  if (!scene.trace.value) return null;
-  const isComparing = store.other.trace.value !== undefined;
+  if (!scene.trace.value || isCompact.value) return null;
+  const [rows, runs] = [rowParts(scene), runParts(scene)];
   const showsChange = scene.raster.value?.changed !== undefined;
-  const isLines = scene.isLines.value;
+  const isFull = showsChange || runs.length > 0;
   const title = mapTitle(scene);
   return (
-    <div class={classes('toolbar', (showsChange || isComparing) && 'full')} role="toolbar" aria-label={t('grid')}>
+    <Toolbar class={classes('toolbar', isFull && 'full')} label={t('grid')}>
       <h2>{title}</h2>
-      <FormSwitch scene={scene} />
-      {(!scene.isFlat.value || isLines) && <RowSwitch scene={scene} />}
-      {isComparing && <RunSwitch scene={scene} />}
+      <Segmented label={t('mapForm')} parts={formParts(scene)} />
+      {rows.length > 0 && <Segmented label={rowsLabel(scene)} parts={rows} />}
+      {runs.length > 0 && <Segmented label={t('gridShows')} parts={runs} />}
       {showsChange && (
         <Check
           title={t('fadeHint')}
@@ -45,55 +50,135 @@ export function Toolbar({ scene, act }: Props & { readonly act: (action: Action)
         <TextTool />
         <ScopeMenu />
         <FilterTool />
-        {zooms.map(({ name, icon, action }) => (
-          <Tool
-            key={name}
-            label={t(isLines && name === 'zoomRead' ? 'zoomReadLines' : name)}
-            icon={icon}
-            press={() => act(action)}
-            data-focus={`grid-${name}`}
-          />
+        {zooms(scene).map(({ icon, ...tool }) => (
+          <Tool key={tool.name} label={tool.label} icon={icon} press={tool.press} data-focus={tool.name} />
         ))}
         <Explain name={`map_${store.colouredBy.value}`} title={title} />
-        <TableTool />
-        <MaximiseTool />
+        <Tool
+          label={t('asTable')}
+          icon="table"
+          press={() => toggleTable(store)}
+          aria-pressed={isTable(store)}
+          data-focus="grid-asTable"
+        />
+        <Tool
+          label={t(store.view.maximised.value ? 'maximised' : 'maximise')}
+          icon="maximise"
+          press={() => store.set({ maximised: !store.view.maximised.peek() })}
+          aria-pressed={store.view.maximised.value}
+          data-focus="grid-maximise"
+        />
       </span>
-    </div>
+    </Toolbar>
   );
 }
 
-const zooms = [
-  { name: 'zoomOut', icon: 'minus', action: { do: 'zoom', by: 1 / zoomStep } },
-  { name: 'zoomIn', icon: 'plus', action: { do: 'zoom', by: zoomStep } },
-  { name: 'zoomRead', icon: 'letter', action: { do: 'read' } },
-  { name: 'zoomFit', icon: 'fit', action: { do: 'fit' } },
-] as const;
+/** The same in the header, where there is no room beside the map. */
+export function MapMenu({ scene }: Props) {
+  const store = useStore();
+  if (!scene.trace.value || !isCompact.value) return null;
+  const form = t(scene.isLines.value ? 'mapLines' : 'mapGrid');
+  return (
+    <>
+      <TextTool />
+      <Menu
+        label={`${t('mapForm')}: ${form}`}
+        face={
+          <span>
+            {form}
+            <Icon name="down" />
+          </span>
+        }
+        items={mapItems(scene, store)}
+        opened={() => void scopeCode.want()}
+        name="head-map"
+      />
+    </>
+  );
+}
+
+function mapItems(scene: GridScene, store: Store): Item[] {
+  const { view } = store;
+  return [
+    ...choices(t('mapForm'), formParts(scene)),
+    ...choices(rowsLabel(scene), rowParts(scene)),
+    ...choices(t('gridShows'), runParts(scene)),
+    ...underHeading(t('scope'), scopeItems(store)),
+    ...underHeading(t('mapView'), zooms(scene)),
+    {
+      label: t('asTable'),
+      isChecked: isTable(store),
+      press: () => toggleTable(store),
+      name: 'grid-asTable',
+    },
+    ...(scene.raster.value?.changed === undefined
+      ? []
+      : [
+          {
+            label: t('fade'),
+            isChecked: view.fadeUnchanged.value,
+            press: () => store.set({ fadeUnchanged: !view.fadeUnchanged.peek() }),
+            name: 'grid-fade',
+          },
+        ]),
+    {
+      label: t('filter'),
+      isChecked: view.filterOpen.value,
+      press: () => store.set({ filterOpen: !view.filterOpen.peek() }),
+      name: 'grid-filter',
+    },
+    {
+      label: t('maximise'),
+      isChecked: view.maximised.value,
+      press: () => store.set({ maximised: !view.maximised.peek() }),
+      name: 'grid-maximise',
+    },
+  ];
+}
+
+const choices = (heading: string, parts: readonly Segment[]): Item[] =>
+  underHeading(
+    heading,
+    parts.map(({ label, press, reason, on }) => ({ label, press, reason, isOn: on, name: `segment-${label}` })),
+  );
+
+const zooms = (scene: GridScene) =>
+  (
+    [
+      { name: 'zoomOut', icon: 'minus', action: { do: 'zoom', by: 1 / zoomStep } },
+      { name: 'zoomIn', icon: 'plus', action: { do: 'zoom', by: zoomStep } },
+      { name: 'zoomRead', icon: 'letter', action: { do: 'read' } },
+      { name: 'zoomFit', icon: 'fit', action: { do: 'fit' } },
+    ] as const
+  ).map(({ name, icon, action }) => ({
+    name: `grid-${name}`,
+    icon,
+    label: t(scene.isLines.value && name === 'zoomRead' ? 'zoomReadLines' : name),
+    press: () => scene.act(action),
+  }));
 
 export function mapTitle({ isLines, isFlat }: GridScene): string {
   return t(isLines.value ? 'gridLines' : isFlat.value ? 'gridOwn' : 'grid');
 }
 
 /** Tokens across, or lines down. */
-function FormSwitch({ scene }: Props) {
-  return (
-    <Segmented
-      label={t('mapForm')}
-      parts={(['grid', 'lines'] as const).map((map) => ({
-        label: t(map === 'grid' ? 'mapGrid' : 'mapLines'),
-        title: t(map === 'grid' ? 'mapGridHint' : 'mapLinesHint'),
-        reason: map === 'lines' && !scene.lines.value ? t('mapLinesNone') : undefined,
-        on: scene.isLines.value === (map === 'lines'),
-        press: () => scene.store.set({ map }),
-      }))}
-    />
-  );
-}
+const formParts = ({ store, lines, isLines }: GridScene): Segment[] =>
+  (['grid', 'lines'] as const).map((map) => ({
+    label: t(map === 'grid' ? 'mapGrid' : 'mapLines'),
+    title: t(map === 'grid' ? 'mapGridHint' : 'mapLinesHint'),
+    reason: map === 'lines' && !lines.value ? t('mapLinesNone') : undefined,
+    on: isLines.value === (map === 'lines'),
+    press: () => store.set({ map }),
+  }));
 
-/** What the rows (or the columns beside lines) are: layers, modules or experts. */
-function RowSwitch({ scene }: Props) {
+const rowsLabel = ({ isLines }: GridScene): string => t(isLines.value ? 'columns' : 'rows');
+
+/** What the rows (or the columns beside lines) are: layers, modules or experts; nothing if there is no choice. */
+function rowParts(scene: GridScene): Segment[] {
   const { store } = scene;
   const { expanded, lineColumns } = store.view;
   const isLines = scene.isLines.value;
+  if (scene.isFlat.value && !isLines) return [];
   const showsLayers = !isLines || lineColumns.value === 'layers';
   const show = (rows: Partial<View>): void => {
     store.set(rows);
@@ -119,37 +204,36 @@ function RowSwitch({ scene }: Props) {
     press: () => show({ lineColumns: 'experts' }),
   };
   const parts = [layers, !scene.isFlat.value && modules, isLines && scene.shownExperts.value !== undefined && experts];
-  return <Segmented label={t(isLines ? 'columns' : 'rows')} parts={parts.filter((part) => part !== false)} />;
+  return parts.filter((part) => part !== false);
 }
 
-/** Which of two runs is shown. */
-function RunSwitch({ scene }: Props) {
-  const { store } = scene;
-  return (
-    <Segmented
-      label={t('gridShows')}
-      parts={gridSources.map((gridSource) => ({
-        label: t(sourceNames[gridSource]),
-        on: !scene.isChange.value && store.view.gridSource.value === gridSource,
-        press: () => {
-          store.set({ gridSource });
-          store.overlay('');
-        },
-      }))}
-    />
-  );
+/** Which of two runs is shown; nothing if there is one. */
+function runParts({ store, isChange }: GridScene): Segment[] {
+  if (store.other.trace.value === undefined) return [];
+  return gridSources.map((gridSource) => ({
+    label: t(sourceNames[gridSource]),
+    on: !isChange.value && store.view.gridSource.value === gridSource,
+    press: () => {
+      store.set({ gridSource });
+      store.overlay('');
+    },
+  }));
 }
 
+/** Folds the text, or shows it here although it can be read elsewhere. */
 function TextTool() {
   const store = useStore();
-  if (store.isTextFolded.value || store.view.maximised.value) return null;
+  if (store.view.maximised.value) return null;
+  const isFolded = store.isTextFolded.value;
+  const where = store.isTextVisible.value ? t('textShown', store.main.title.value) : t('textFolded');
   return (
     <Tool
-      label={t('textFold')}
+      label={t(isFolded ? 'textShow' : 'textFold')}
+      {...(isFolded && { title: `${where} · ${t('textShow')}` })}
       icon="text"
-      press={() => store.set({ textPane: 'folded' })}
-      aria-pressed={true}
-      data-focus="text-fold"
+      class={classes(!isFolded && 'on')}
+      press={() => store.set({ textPane: isFolded ? 'shown' : 'folded' })}
+      data-focus={isFolded ? 'text-show' : 'text-fold'}
     />
   );
 }
@@ -170,42 +254,18 @@ function FilterTool() {
   );
 }
 
-function TableTool() {
-  const store = useStore();
-  const { tables } = store.view;
-  const isTable = tables.value.includes('grid');
-  return (
-    <Tool
-      label={t('asTable')}
-      icon="table"
-      press={() =>
-        store.set({ tables: isTable ? tables.value.filter((one) => one !== 'grid') : [...tables.value, 'grid'] })
-      }
-      aria-pressed={isTable}
-      data-focus="grid-asTable"
-    />
-  );
-}
+const isTable = ({ view }: Store): boolean => view.tables.value.includes('grid');
 
-function MaximiseTool() {
-  const store = useStore();
-  const { maximised } = store.view;
-  return (
-    <Tool
-      label={t(maximised.value ? 'maximised' : 'maximise')}
-      icon="maximise"
-      press={() => store.set({ maximised: !maximised.value })}
-      aria-pressed={maximised.value}
-      data-focus="grid-maximise"
-    />
-  );
+function toggleTable(store: Store): void {
+  const tables = store.view.tables.peek();
+  store.set({ tables: isTable(store) ? tables.filter((one) => one !== 'grid') : [...tables, 'grid'] });
 }
 
 export function GridCaption({ scene }: { readonly scene: GridScene }) {
   const trace = scene.trace.value;
   return (
     trace && (
-      <p class="caption" id="grid-caption">
+      <p class={classes('caption', isCompact.value && 'unseen')} id="grid-caption">
         {mapCaption(scene, trace)}
       </p>
     )
@@ -218,12 +278,12 @@ export function mapCaption(scene: GridScene, trace: Trace): string {
   const rows = t(isAll ? 'gridCaptionModules' : 'gridCaptionLayers');
   const isLines = scene.isLines.value;
   const hasLayerExperts = scene.shownExperts.value?.layer && !scene.isChange.value && !scene.isByExpert.value;
-  const caption = isLines ? lineCaption(scene, rows) : captionOf(trace, scene.raster.value, rows);
+  const caption = isLines ? lineCaption(scene, rows) : captionOf(scene, trace, rows);
   const isOwn = hasLayerExperts && (isLines || !scene.measure.value);
   return isOwn ? `${caption} ${t(isLines ? 'lineCaptionOwn' : 'gridCaptionOwn')}` : caption;
 }
 
-function lineCaption({ isByExpert, shownExperts, raster, margin }: GridScene, columns: string): string {
+function lineCaption({ isByExpert, shownExperts, raster, measure, ends }: GridScene, columns: string): string {
   const { shows } = raster.value ?? {};
   const layer = shownExperts.value?.layer;
   const cells = isByExpert.value
@@ -235,14 +295,13 @@ function lineCaption({ isByExpert, shownExperts, raster, margin }: GridScene, co
       : shows === 'change'
         ? t('lineLogProb', columns)
         : t('lineCaption', columns);
-  const { shows: beside, measured } = margin.value ?? {};
-  return beside && measured && isMeasure(beside)
-    ? `${cells} ${t('lineMargin', t(`colour_${beside}`), ...ends(measured))}`
+  return measure.value && ends.value
+    ? `${cells} ${t('lineMargin', t(`colour_${measure.value}`), ...endsOf(ends.value))}`
     : cells;
 }
 
-function captionOf(trace: Trace, raster: Raster | undefined, rows: string): string {
-  const { shows = 'experts', measured } = raster ?? {};
+function captionOf({ raster, ends }: GridScene, trace: Trace, rows: string): string {
+  const shows = raster.value?.shows ?? 'experts';
   switch (shows) {
     case 'difference':
       return t('gridDifference', rows);
@@ -252,6 +311,9 @@ function captionOf(trace: Trace, raster: Raster | undefined, rows: string): stri
       if (trace.router.name === 'merged' && trace.interventions.length === 0) return t('gridCaptionEven', rows);
       return t(trace.blocks.every(({ weight }) => weight) ? 'gridCaption' : 'gridCaptionChosen', rows);
     default:
-      return t('gridMeasure', rows, t(`colour_${shows}`), ...ends(measured!));
+      return [
+        t('gridMeasure', rows, t(`colour_${shows}`), ...endsOf(ends.value!)),
+        isByLayer(shows) ? '' : t('gridMeasureAlike'),
+      ].join(' ');
   }
 }

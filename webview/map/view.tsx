@@ -8,13 +8,13 @@ import { t } from '../look/strings.js';
 import { asked, perform, pointerActions, type Pointing } from './actions.js';
 import { Filters } from './filter.js';
 import type { Place } from './geometry.js';
-import { listenToPointer, type Action } from './input.js';
+import { listenToPointer } from './input.js';
 import { turn } from './model.js';
 import { extentOf } from './paint.js';
 import type { GridScene } from './scene.js';
 import { Stage } from './stage.js';
 import { Tip } from './tip.js';
-import { GridCaption, Toolbar } from './toolbar.js';
+import { GridCaption, MapToolbar } from './toolbar.js';
 import { GridTable } from './gridTable.js';
 import { describe, describeToken } from './words.js';
 import { LinesTable } from './linesTable.js';
@@ -31,11 +31,10 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   };
   const said = useSignal('');
 
-  const act = (action: Action): void => perform(scene, stage.current!, action);
-
   useLayoutEffect(() => {
     const made = new Stage(scene, scroller.current!, pointing.cell);
     stage.current = made;
+    scene.act = (action) => perform(scene, made, action);
     const focused = () => focus.current!.focus({ preventScroll: true });
     const stop = listenToPointer(scroller.current!, pointerActions(scene, made, pointing, focused));
     return () => {
@@ -55,11 +54,11 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   const isEmpty = raster?.rows.length === 0;
   return (
     <section class="gridView" aria-label={t('grid')}>
-      <Toolbar scene={scene} act={act} />
+      <MapToolbar scene={scene} />
       <Filters />
       <GridCaption scene={scene} />
       <p class="unseen" id="grid-keys">
-        {t('gridKeys')}
+        {t('gridKeys')} {t('howKeys')}
       </p>
       <div class={classes('plot', asTable && 'unseen')} hidden={!trace}>
         <div
@@ -83,7 +82,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
                 const action = asked(scene, stage.current!, event);
                 if (!action) return;
                 event.preventDefault();
-                act(action);
+                scene.act(action);
               }}
             />
           </div>
@@ -167,12 +166,7 @@ function Strip({ scene }: { readonly scene: GridScene }) {
   }
   if (tab.value === 'cell' && !maximised.value) return null;
   return (
-    <Button
-      press={() => store.set({ tab: 'cell', maximised: false })}
-      class="strip"
-      title={t('stripHint')}
-      data-focus="grid-strip"
-    >
+    <Button press={() => store.open('cell')} class="strip" title={t('stripHint')} data-focus="grid-strip">
       {row < 0
         ? describeToken(trace, raster, column, scene.labels.value)
         : describe(trace, raster, { column, row }, scene.labels.value)}

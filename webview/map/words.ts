@@ -18,7 +18,7 @@ export function rowName(trace: Trace, row: Row): string {
 
 /** The number that colours a cell; empty if none does. */
 export function measureAt({ shows, measured }: Raster, cell: number): string {
-  const value = measured?.value[cell] ?? NaN;
+  const value = measured?.[cell] ?? NaN;
   return isMeasure(shows) && !Number.isNaN(value) ? `${t(`colour_${shows}`)} ${fixed(value)}` : '';
 }
 
@@ -70,7 +70,7 @@ export function lineCell(raster: Raster, at: Place, row: Row, part: SharedModule
   if (!part || e < 0) return remarks(raster, at, row, part !== undefined).join(', ');
   if (isChange(raster)) return differs(raster, at);
   if (raster.measured && isMeasure(raster.shows))
-    return t('windowMean', t(`colour_${raster.shows}`), fixed(raster.measured.value[cell]!));
+    return t('windowMean', t(`colour_${raster.shows}`), fixed(raster.measured[cell]!));
   const name = plainName(part.set, e);
   return raster.share
     ? t('lineShare', percent(raster.share[cell]!))

@@ -2,9 +2,14 @@
 import { useStore } from '../components/context.js';
 import { Chip, Chips } from '../components/chips.js';
 import { Icon } from '../components/controls.js';
-import { Menu } from '../components/menu.js';
+import { Menu, type Item } from '../components/menu.js';
 import { t } from '../look/strings.js';
+import type { Store } from '../store/store.js';
 import { scopeCode } from './load.js';
+
+/** The parts that can be chosen: only the whole text until the code that finds them is loaded. */
+export const scopeItems = (store: Store): readonly Item[] =>
+  scopeCode.code.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }];
 
 export function ScopeMenu() {
   const store = useStore();
@@ -12,9 +17,7 @@ export function ScopeMenu() {
     <Menu
       label={t('scope')}
       face={<Icon name="scope" />}
-      items={
-        scopeCode.code.value?.itemsOf(store) ?? [{ label: t('scopeWhole'), press: () => store.set({ scope: '' }) }]
-      }
+      items={scopeItems(store)}
       opened={() => void scopeCode.want()}
       name="grid-scope"
     />

@@ -41,7 +41,11 @@ export function itemsOf(store: Store): Item[] {
     label,
     reason,
     isOn: key === now,
-    press: () => store.set({ scope: key, ...(key !== '' && { tab: 'summary' }) }),
+    name: `scope-${key}`,
+    press: () => {
+      store.set({ scope: key });
+      if (key !== '') store.open('summary');
+    },
   });
   const selected = selectionScope(sequence, [token, end]);
   return [

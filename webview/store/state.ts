@@ -15,7 +15,7 @@ export type GridSource = (typeof gridSources)[number];
 export const textPanes = ['auto', 'shown', 'folded'] as const;
 export type TextPane = (typeof textPanes)[number];
 
-/** How the map is drawn: tokens across, or lines down; `auto`: lines if there is no room for more. */
+/** How the map is drawn: tokens across, or lines down; `auto`: lines where the tabs are below the map. */
 export const mapForms = ['auto', 'grid', 'lines'] as const;
 export type MapForm = (typeof mapForms)[number];
 

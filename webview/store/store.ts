@@ -35,7 +35,7 @@ import type { Partners, Background } from '../background/background.js';
 import type { Plot } from '../../src/paper/plot.js';
 import type { Lazy } from './lazy.js';
 import { SideSignals, type ViewSignals } from './side.js';
-import { initial, restore, type Filter, type GridSource, type Selection, type View } from './state.js';
+import { initial, restore, type Filter, type GridSource, type Selection, type Tab, type View } from './state.js';
 
 export interface Host {
   postMessage(message: PagePost): void;
@@ -94,6 +94,8 @@ export class Store {
     const [by, trace] = [this.view.colouring.value, this.main.trace.value];
     return trace ? shownBy(trace, { by, layer: '' }).by : by;
   });
+  /** A tab that was opened from elsewhere, until it has the focus. */
+  readonly opened = signal<Tab | undefined>(undefined);
   /** The tour is running, or starts once there is something to show. */
   readonly tour = signal(false);
   /** What the dialog for saving is about; undefined: it is closed. */
@@ -258,14 +260,16 @@ export class Store {
       case 'piece':
         this.incoming.piece(message);
         break;
-      case 'side':
+      case 'side': {
+        const wasThere = this.other.isThere.peek();
         this.side(message.side).state.value = this.incoming.side(message);
         if (message.side === 'main') this.keepSelection();
         else {
           this.lone.value = nowhere;
-          this.followComparison(message.state !== undefined);
+          this.followComparison(message.state !== undefined, wasThere);
         }
         break;
+      }
       case 'status': {
         const { state } = this.side(message.side);
         if (!state.value) break;
@@ -331,6 +335,12 @@ export class Store {
 
   private snapshot(): View {
     return Object.fromEntries(Object.entries(this.view).map(([key, field]) => [key, field.value])) as unknown as View;
+  }
+
+  /** Shows a tab, wherever it was asked for; it takes the focus. */
+  open(tab: Tab): void {
+    this.set({ tab, maximised: false });
+    this.opened.value = tab;
   }
 
   setFilter(part: Partial<Filter>): void {
@@ -442,15 +452,12 @@ export class Store {
   }
 
   /** A comparison that opens is shown; one that is sent again after a reload leaves the view as it was. */
-  private followComparison(comparing: boolean): void {
+  private followComparison(comparing: boolean, wasThere: boolean): void {
     if (comparing === this.view.comparing.peek()) return;
-    const tab = this.view.tab.peek();
-    this.set({
-      comparing,
-      gridSource: 'main',
-      overlay: comparing ? 'change' : '',
-      tab: comparing ? 'compare' : tab === 'compare' ? 'summary' : tab,
-    });
+    this.set({ comparing, gridSource: 'main', overlay: comparing ? 'change' : '' });
+    if (comparing) this.set({ tab: 'compare' });
+    // It was closed, and not only lost in a reload, after which the tab stays open.
+    else if (wasThere && this.view.tab.peek() === 'compare') this.set({ tab: 'summary' });
   }
 
   /** A new trace may have fewer tokens or other routed modules than were selected. */

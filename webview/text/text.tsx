@@ -3,6 +3,7 @@ import { useComputed } from '@preact/signals';
 import { range } from 'd3-array';
 import { useRef } from 'preact/hooks';
 import type { Side } from '../../src/protocol/panel.js';
+import { useArrival } from '../components/arrival.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Splitter } from '../components/splitter.js';
@@ -14,13 +15,7 @@ import { target } from './tokenSpans.js';
 
 export function Texts() {
   const store = useStore();
-  if (store.isTextFolded.value)
-    return (
-      <>
-        <Folded />
-        <Written />
-      </>
-    );
+  if (store.isTextFolded.value) return <Written />;
   return (
     <>
       <div class="texts">
@@ -39,10 +34,12 @@ function Written() {
   const { choices, given, isRunning } = store.main;
   const [sequence, at] = [choices.value?.sequences.at(-1), given.value];
   const text = at === undefined ? undefined : sequence?.text?.slice(at);
+  const row = useRef<HTMLDivElement>(null);
+  useArrival('written', text && !isRunning.value ? text : undefined, row);
   if (!sequence || at === undefined || !text) return null;
   const reason = isRunning.value ? t('busy') : undefined;
   return (
-    <div class="folded written" role="group" aria-label={t('generate')}>
+    <div ref={row} class="writtenBar" role="group" aria-label={t('generate')} tabindex={-1}>
       <span>{t('written', sequence.tokens.count - firstWritten(sequence, at))}</span>
       <Button press={() => store.send({ type: 'copy', text })} class="link" data-focus="written-copy">
         {t('writtenCopy')}
@@ -55,20 +52,6 @@ function Written() {
         data-focus="written-insert"
       >
         {t('writtenInsert')}
-      </Button>
-    </div>
-  );
-}
-
-/** Shown instead of the text, while it can be read elsewhere or was folded. */
-function Folded() {
-  const store = useStore();
-  return (
-    <div class="folded" role="group" aria-label={t('text')}>
-      <span class="faint">{store.isTextVisible.value ? t('textShown', store.main.title.value) : t('textFolded')}</span>
-      <span aria-hidden="true">·</span>
-      <Button press={() => store.set({ textPane: 'shown' })} class="link" data-focus="text-show">
-        {t('textShow')}
       </Button>
     </div>
   );

@@ -83,10 +83,11 @@ export function measured(trace: Trace, sequence: number, by: TextMeasure, layer?
   return scaled(by, valuesOf(trace, sequence, by, modulesOf(trace, { ...layer, sequence })));
 }
 
-/** Scales values to the range of the usual ones. */
-export function scaled(by: TextMeasure, value: Float32Array): Measured {
+/** @param ends of the scale; default: the range of the usual values */
+export function scaled(by: TextMeasure, value: Float32Array, ends?: Pick<Measured, 'weak' | 'strong'>): Measured {
   const isReversed = by === 'margin' || by === 'probability';
-  const [low, high] = by === 'probability' ? [0, 1] : usual(value);
+  const [first, last] = by === 'probability' ? [0, 1] : ends ? [ends.weak, ends.strong] : usual(value);
+  const [low, high] = first < last ? [first, last] : [last, first];
   const strength = value.map((x) => {
     const share = high > low ? Math.min(1, Math.max(0, (x - low) / (high - low))) : 0;
     return Number.isNaN(x) ? NaN : isReversed ? 1 - share : share;

@@ -7,6 +7,7 @@ import {
   fitted,
   ofTokens,
   hit,
+  middleOf,
   revealed,
   windowOf,
   xOf,
@@ -123,6 +124,11 @@ describe('geometry', () => {
     expect(far.x + box.width).toBeLessThanOrEqual(xOf(frame, 68));
     expect(far.y + box.height).toBeLessThanOrEqual(yOf(frame, 30));
   });
+});
+
+test('a number above the map is centred, except at its edges, which would cut it in half', () => {
+  const frame = { width: 300, gutter: { left: 62, top: 18 } };
+  expect([64, 150, 298].map((x) => middleOf(x, 20, frame))).toEqual([72, 150, 289]);
 });
 
 describe('keys', () => {

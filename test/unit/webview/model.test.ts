@@ -232,23 +232,23 @@ describe('a measure', () => {
     const columns = columnsOf(trace);
     const { measured, expert, strength } = measureRaster(trace, modules(trace), columns, 'margin');
     const rows = rowsAt(trace, 3);
-    expect(measured!.value[3 * columns.count + 5]).toBeCloseTo(certaintyAt(trace, rows, 5).margin, 5);
+    expect(measured![3 * columns.count + 5]).toBeCloseTo(certaintyAt(trace, rows, 5).margin, 5);
     expect(new Set(expert)).toEqual(new Set([0]));
     // The smaller the margin, the stronger.
-    const order = [...strength.keys()].sort((a, b) => measured!.value[a]! - measured!.value[b]!);
+    const order = [...strength.keys()].sort((a, b) => measured![a]! - measured![b]!);
     expect(strength[order[0]!]).toBe(1);
     expect(strength[order.at(-1)!]).toBe(0);
-    const byLayer = measureRaster(trace, layers(trace), columns, 'margin').measured!.value;
+    const byLayer = measureRaster(trace, layers(trace), columns, 'margin').measured!;
     let sum = 0;
-    for (let s = 0; s < 7; s++) sum += measured!.value[s * columns.count + 5]!;
+    for (let s = 0; s < 7; s++) sum += measured![s * columns.count + 5]!;
     expect(byLayer[5]).toBeCloseTo(sum / 7, 5);
   });
 
   test('of the whole model is the same in every row, and unknown for the first token', () => {
     const trace = fabricate({ layers: 2 });
     const { measured, expert } = measureRaster(trace, layers(trace), columnsOf(trace), 'surprise');
-    expect(measured!.value[16 + 3]).toBe(measured!.value[3]);
-    expect(measured!.value[3]).toBeCloseTo(-textOf(trace).logProb![3]!, 5);
+    expect(measured![16 + 3]).toBe(measured![3]);
+    expect(measured![3]).toBeCloseTo(-textOf(trace).logProb![3]!, 5);
     expect(expert[0]).toBe(unknown);
   });
 });

@@ -172,6 +172,13 @@ describe('sides', () => {
     expect([store.view.tab.value, store.colouredBy.value]).toEqual(['summary', 'experts']);
   });
 
+  test('a comparison that a reload has ended leaves the tab open', () => {
+    const { store, side, receive } = begin({ version: 2, tab: 'compare', comparing: true });
+    side('main', fabricate());
+    receive({ type: 'side', side: 'other', state: undefined });
+    expect([store.view.tab.value, store.view.comparing.value]).toEqual(['compare', false]);
+  });
+
   test('text and map are coloured by a change if there is one, and otherwise by what was chosen', () => {
     const { store, side, sent, receive } = begin();
     const main = fabricate();

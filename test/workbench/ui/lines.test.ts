@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { words } from '../../../src/words/words.js';
 import { editor, enter, openFile, runCommand } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
@@ -74,11 +73,10 @@ describe('the map of lines', () => {
     await eventually(detail).not.toEqual(before);
   };
 
-  step('opens with one click', async () => {
+  step('opens beside the editor', async () => {
     await openFile(window.page, name);
     await enter(window.page, name);
     await runCommand(window.page, 'Gander: Route Selection');
-    await window.panel.getByRole('button', { name: words.mapLines }).click();
     await window.panel.locator('#grid-caption', { hasText: 'Lines down' }).waitFor();
     await eventually(() => window.painted()).toBeGreaterThan(1000);
   });
@@ -132,4 +130,40 @@ describe('the map of lines', () => {
     await clickLine(line);
     await eventually(() => cell().getAttribute('aria-label')).toMatch(new RegExp(`^line ${line}, .*layer 0`));
   });
+});
+
+describe('a line wider than its editor', () => {
+  const wide = 'wide.txt';
+  let window: Window;
+
+  beforeAll(async () => {
+    const dir = path.join(folder, 'wide');
+    mkdirSync(dir);
+    writeFileSync(path.join(dir, wide), 'One goose after another flies south. '.repeat(3));
+    window = await Window.open(dir, { settings: { 'gander.pool': tinyPool, 'editor.wordWrap': 'off' } });
+  });
+  afterAll(() => window.close());
+
+  it('is not scrolled sideways by going through the map', () =>
+    witnessed(window, 'sideways', async () => {
+      await openFile(window.page, wide);
+      await enter(window.page, wide);
+      await runCommand(window.page, 'Gander: Route Selection');
+      await eventually(() => window.painted()).toBeGreaterThan(1000);
+      const inEditor = (selector: string) => editor(window.page, wide).locator(selector).first();
+      const place = () => inEditor('.lines-content').evaluate((one) => one.getBoundingClientRect().x);
+      const caret = () => inEditor('.cursor').evaluate((one) => Number.parseFloat((one as HTMLElement).style.left));
+      const room = (await editor(window.page, wide).boundingBox())!.width;
+      const before = await place();
+      await window.panel.locator('[data-focus=head-map]').click();
+      await window.panel.locator('[data-focus=segment-Grid]').click();
+      const cell = window.panel.locator('.cell');
+      await cell.focus();
+      await cell.press('Home');
+      await cell.press('Control+End');
+      await eventually(() => cell.getAttribute('aria-label')).toMatch(/token (\d+) of \1,/);
+      // The caret is there, out of sight.
+      await eventually(caret).toBeGreaterThan(room);
+      expect(await place()).toBe(before);
+    }));
 });

@@ -66,7 +66,7 @@ describe('a part of the text', () => {
 
   step('a fence is chosen, and its summary is compared with the rest', async () => {
     await window.route('geese.md');
-    await window.panel.locator('[data-focus=grid-scope]').click();
+    await window.panel.locator('[data-focus=grid-scope], [data-focus=head-map]').click();
     await window.panel.locator('[role=menuitemradio]', { hasText: 'python fence' }).click();
     await chip().waitFor();
     await window.view('summary');

@@ -8,6 +8,7 @@ import type { Sequence } from '../../../src/trace/model/trace.js';
 import type { Strategy, StrategyOffer } from '../../../src/strategies/strategy.js';
 import type { Store } from '../../store/store.js';
 import { reasonAgainst } from '../../store/reasons.js';
+import { expectResult } from '../../components/arrival.js';
 import { Bars, barsPlot } from '../../components/bars.js';
 import { Button, Select } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
@@ -36,7 +37,7 @@ export function Compare() {
       {!hasChoices && <Fixed />}
       {scope && <p class="caption about">{t('summaryOf', scopeCode.code.value!.scopeName(store, scope))}</p>}
       {main.sequences.length > 1 && <p class="caption">{t('ofSequence', t(main.sequences[wanted]!.role))}</p>}
-      <Part name="agreement" title={t('inNumbers')}>
+      <Part name="agreement" title={t('inNumbers')} result={found}>
         <dl class="numbers">
           {hasChoices && <Agreement found={found} />}
           <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />
@@ -266,6 +267,7 @@ function Start() {
   const wanted = chosen && wantedOf(store, chosen);
   const itself = wanted && isSame(wanted, strategy) && interventions.length === 0 ? t('compareItself') : undefined;
   const compare = (selection: 'same' | 'editor', wanted: Strategy | undefined): void => {
+    expectResult('agreement');
     if (wanted)
       store.send({
         type: 'compare',
@@ -276,7 +278,6 @@ function Start() {
   };
   return (
     <div class="form">
-      <p class="hint">{t('compareNone')}</p>
       <h3>{t('compareStart')}</h3>
       {chosen && (
         <div class="formRow">

@@ -100,12 +100,13 @@ function onlyRouter(trace: Trace, layer: Layer): number | undefined {
   return hasLayerExperts && others.length === 0 ? first : undefined;
 }
 
-/** Shown before anything is selected: what there is to see, and the whole run in one chart. */
+/** Shown before anything is selected: the whole run in one chart, and what there is to see. */
 function HowTo({ trace }: { readonly trace: Trace }) {
   const shownExperts = useStore().main.shownExperts.value;
   const part = shownExperts?.parts.find((one) => one !== undefined);
   return (
     <>
+      {part && textTokens(part.sequence).length > 0 && <UsageFigure trace={trace} modules={part} />}
       <h2>{t('howTitle')}</h2>
       <ul class="how">
         <li>
@@ -117,8 +118,8 @@ function HowTo({ trace }: { readonly trace: Trace }) {
         </li>
         <li>{t(shownExperts?.layer ? 'howGridOwn' : 'howGrid')}</li>
         <li>{t('howSelect')}</li>
+        <li>{t('howKeys')}</li>
       </ul>
-      {part && textTokens(part.sequence).length > 0 && <UsageFigure trace={trace} modules={part} />}
     </>
   );
 }

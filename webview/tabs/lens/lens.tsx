@@ -4,6 +4,7 @@ import { tokenLabel, visible } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import { useStore } from '../../components/context.js';
+import { expectResult } from '../../components/arrival.js';
 import { Button, classes } from '../../components/controls.js';
 import { Part } from '../../components/figure.js';
 import { ScrollBox } from '../../components/table.js';
@@ -29,15 +30,28 @@ export function LensView() {
         </h2>
         <span class="faint">{tokenPlace(trace.sequences, last, token)}</span>
       </header>
-      <Part name="lens" title={t('lensTitle')} says={t('lensCaption')} {...(found ? {} : { plot: null })}>
+      <Part
+        name="lens"
+        title={t('lensTitle')}
+        says={t('lensCaption')}
+        result={found}
+        {...(found ? {} : { plot: null })}
+      >
         {found ? (
           <Found lens={found} trace={trace} />
         ) : (
           <>
-            <p class="caption">{reason ?? t('lensHow')}</p>
-            <Button press={() => store.send({ type: 'lens', token })} reason={reason} data-focus="lens">
+            <Button
+              press={() => {
+                expectResult('lens');
+                store.send({ type: 'lens', token });
+              }}
+              reason={reason}
+              data-focus="lens"
+            >
               {t('lensShow')}
             </Button>
+            <p class="caption">{reason ?? t('lensHow')}</p>
           </>
         )}
       </Part>

@@ -6,6 +6,7 @@ import { tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import type { Store } from '../../store/store.js';
+import { expectResult } from '../../components/arrival.js';
 import { Bars, barsPlot, type Bar } from '../../components/bars.js';
 import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
@@ -30,10 +31,18 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
       says={t('attributeTotals')}
       plot={sums?.[0] ? () => barsPlot(sums[0]!.looks, sums, { title: t('attributeChange'), unit: 'nats' }) : null}
       control={
-        <Button press={() => store.send({ type: 'attribute' })} reason={reason} data-focus="attribute">
+        <Button
+          press={() => {
+            expectResult('attribution');
+            store.send({ type: 'attribute' });
+          }}
+          reason={reason}
+          data-focus="attribute"
+        >
           {t('attribute')}
         </Button>
       }
+      result={found}
     >
       {/* The header shows the progress, with the button that stops it. */}
       {found && sums ? (

@@ -20,7 +20,7 @@ export function Effect({ trace }: { readonly trace: Trace }) {
       : undefined;
   const isSame = found?.all.flipped === 0;
   return (
-    <Part name="effect" title={t('effect')} {...(!found || isSame ? { plot: null } : {})}>
+    <Part name="effect" title={t('effect')} result={found} {...(!found || isSame ? { plot: null } : {})}>
       {!found && <p class="hint">{t('effectWaiting')}</p>}
       {isSame && <p class="hint">{t('effectNone')}</p>}
       {found && !isSame && before.value && <EffectNumbers before={before.value} after={trace} found={found} />}

@@ -3,6 +3,7 @@ import { scoreName, tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import type { WhatIfForm } from '../../store/state.js';
+import { expectResult } from '../../components/arrival.js';
 import { Button, Check, NumberField, Select } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { t } from '../../look/strings.js';
@@ -16,7 +17,6 @@ export function WhatIf() {
   if (!trace) return <p class="hint">{t('needsTrace')}</p>;
   return (
     <>
-      <p class="caption">{t('whatIfIntro')}</p>
       <Form trace={trace} />
       <Effect trace={trace} />
       <Attribution trace={trace} />
@@ -67,6 +67,8 @@ function Form({ trace }: { readonly trace: Trace }) {
             data-focus="whatif-amount"
           />
         )}
+      </div>
+      <div class="formRow">
         <Select
           label={t('where')}
           value={where}
@@ -74,6 +76,7 @@ function Form({ trace }: { readonly trace: Trace }) {
           change={(value) => set({ where: value })}
           data-focus="whatif-where"
         />
+        <Apply trace={trace} />
       </div>
       <Check
         checked={form.tokenOnly && selection.token >= 0}
@@ -94,7 +97,7 @@ function Form({ trace }: { readonly trace: Trace }) {
         </Check>
       )}
       <p class="caption">{t(hintOf(form, trace), experts.find(([id]) => id === expert)?.[1] ?? expert)}</p>
-      <Apply trace={trace} />
+      <p class="caption">{t('whatIfIntro')}</p>
     </div>
   );
 }
@@ -103,12 +106,13 @@ function Apply({ trace }: { readonly trace: Trace }) {
   const store = useStore();
   const reason = reasonAgainst(store, 'whatIf');
   return (
-    <div class="formRow">
+    <>
       <Button
         press={() => {
           // The form as it is now, which may be later than what was drawn.
           const [now, at] = [store.view.whatIf.peek(), store.view.selection.peek()];
           const { where: there, expert: whom } = aim(trace, now, at, store.main.shownExperts.peek());
+          expectResult('effect');
           store.route([
             ...store.main.interventions.peek(),
             interventionOf(trace, { ...now, where: there }, whom, at, partAt(trace, there, store.scope.peek())),
@@ -121,6 +125,6 @@ function Apply({ trace }: { readonly trace: Trace }) {
         {t('apply')}
       </Button>
       {reason !== undefined && <span class="faint">{reason}</span>}
-    </div>
+    </>
   );
 }

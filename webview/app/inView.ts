@@ -1,0 +1,59 @@
+/** In one column, the map is only as high as leaves the open tab's first result in view. */
+import { useLayoutEffect } from 'preact/hooks';
+import { useStore } from '../components/context.js';
+import { isStacked } from '../look/room.js';
+import { initial } from '../store/state.js';
+
+/** Below a result, in CSS pixels. */
+const margin = 6;
+/** Of the map: what is above its rows, and a row at its highest before anybody zooms. */
+const [head, row] = [60, 20];
+
+export function useResultInView(): void {
+  const store = useStore();
+  const isColumn = isStacked.value;
+  const share = store.view.bottomShare.value;
+  useLayoutEffect(() => {
+    if (!isColumn) return undefined;
+    const body = document.getElementById('tab-body')!;
+    const [side, page] = [body.parentElement!, body.closest<HTMLElement>('.page')!];
+    const [news, work, left, plot] = ['.news', '.work', '.left', '.plot'].map((part) =>
+      page.querySelector<HTMLElement>(part)!,
+    ) as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+    /** With no more height than its rows take. */
+    const whole = (): number =>
+      left.offsetHeight - plot.offsetHeight + head + row * Number(work.style.getPropertyValue('--rows'));
+    let size = '';
+    let most = 0;
+    const look = (): void => {
+      // Where one reads, nothing moves.
+      if (page.scrollTop > 0) return;
+      const now = `${page.offsetWidth} ${page.clientHeight}`;
+      // The map does not become higher again with each tab: that would be restless.
+      most = Math.max(now === size ? most : 0, bottomOf(body) - side.getBoundingClientRect().top);
+      size = now;
+      const wanted = (1 - share) * innerHeight;
+      const room = page.clientHeight - news.offsetHeight - most;
+      // Where the bar was moved to, it stays.
+      const above = share === initial.bottomShare ? Math.min(wanted, room, whole()) : wanted;
+      page.style.setProperty('--above', `${Math.floor(above)}px`);
+    };
+    const resized = new ResizeObserver(look);
+    for (const one of [page, news, left, body]) resized.observe(one);
+    const drawn = new MutationObserver(look);
+    drawn.observe(body, { childList: true, subtree: true });
+    look();
+    return () => {
+      resized.disconnect();
+      drawn.disconnect();
+      page.style.removeProperty('--above');
+    };
+  }, [isColumn, share]);
+}
+
+/** Of the first figure or form, or of everything if there is none. */
+function bottomOf(body: HTMLElement): number {
+  const parts = [...body.children];
+  const first = parts.find((part) => part.matches('.figure, .form')) ?? parts.at(-1);
+  return (first ?? body).getBoundingClientRect().bottom + margin;
+}
