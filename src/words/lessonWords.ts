@@ -176,16 +176,10 @@ export const lessonWords = {
   tourKeys: 'Arrow keys go on and back, Escape ends the tour.',
   tourRun: 'What was routed',
   tourRunText: 'The text, its number of tokens, and the model that read it.',
-  tourRunPool: {
-    other:
-      'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. At each of {2} places inside it, its modules, a router sends each token to {3} of {4} experts. An expert is a small addition to the model that somebody trained on texts of one kind. Its name says what it was trained on, not what it does.',
-    by: 0,
-  },
-  tourRunMixture: {
-    other:
-      'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. In each of {2} layers, its modules, a router sends each token to {3} of {4} experts. An expert is a part of its layer. They were all trained together, and nobody decided what each is for: that is why they have numbers.',
-    by: 0,
-  },
+  tourRunPool:
+    'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. At each of {2} places inside it, its modules, a router sends each token to {3} of {4} experts. An expert is a small addition to the model that somebody trained on texts of one kind. Its name says what it was trained on, not what it does.',
+  tourRunMixture:
+    'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. In each of {2} layers, its modules, a router sends each token to {3} of {4} experts. An expert is a part of its layer. They were all trained together, and nobody decided what each is for: that is why they have numbers.',
   tourStrategy: 'How experts are chosen',
   tourStrategyText:
     'The strategy decides which experts each token goes to, and how many. Choose another, and the text is routed again.',
