@@ -302,7 +302,9 @@ describe('what colours it', { tags: ['slow'] }, () => {
     await press('Lines');
     await panel.page.locator('[data-focus=colour-by]').selectOption('surprise');
     await panel.settled();
-    await expect.poll(() => caption()).toMatch(/Beside the lines: mean surprisal \(−log p\), pale -?[\d.]+, strong [\d.]+\.$/);
+    await expect
+      .poll(() => caption())
+      .toMatch(/Beside the lines: mean surprisal \(−log p\), pale -?[\d.]+, strong [\d.]+\.$/);
     await expect.poll(() => panel.page.locator('.chip').count()).toBeGreaterThan(2);
     const box = (await panel.page.locator('.scroller').boundingBox())!;
     await panel.page.mouse.move(box.x + 30, box.y + 18 + 20 * 2 + 10);
