@@ -221,11 +221,12 @@ describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, 
 
   test('can be saved and copied', async () => {
     await open(trace);
-    for (const item of ['Table of all choices', 'Picture (SVG)', 'Report (HTML)', 'Copy as Markdown']) {
+    for (const item of ['Table of all choices', 'Report (HTML)', 'Copy as Markdown', 'Save Figure…']) {
       await panel.page.locator('[data-focus=head-save]').click();
       await panel.page.getByRole('menuitem', { name: item }).click();
     }
-    await expect.poll(async () => (await panel.sent('save')).map(({ kind }) => kind)).toEqual(['csv', 'svg', 'html']);
+    await panel.page.locator('[data-focus=figure-svg]').click();
+    await expect.poll(async () => (await panel.sent('save')).map(({ kind }) => kind)).toEqual(['csv', 'html', 'svg']);
     const saved = await panel.sent('save');
     for (const message of saved) expect('data' in message && message.data).not.toMatch(/NaN|undefined/);
     await expect.poll(async () => (await panel.sent('copy'))[0]!.text).not.toMatch(/NaN|undefined/);

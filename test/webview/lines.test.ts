@@ -448,8 +448,10 @@ test('a picture as seen has the visible lines, and a run in progress is drawn as
   await besideEditor(trace);
   await expect.poll(() => said()).toContain('leads');
   await panel.page.locator('[data-focus=head-more]').click();
-  await panel.page.getByRole('menuitem', { name: 'Picture as seen (SVG)' }).click();
-  await panel.settled();
+  await panel.page.getByRole('menuitem', { name: 'Save Figure…' }).click();
+  await panel.page.locator('[data-focus="segment-As seen"]').click();
+  await panel.page.locator('[data-focus=figure-svg]').click();
+  await expect.poll(() => panel.sent('save')).toHaveLength(1);
   const svg = (await panel.sent('save')).at(-1)!;
   expect(svg.kind === 'svg' && svg.data).toMatch(/layer 14, line \d+: \w+ leads \d+% of the tokens/);
 });
