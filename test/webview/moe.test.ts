@@ -74,7 +74,9 @@ describe('k of a mixture', () => {
   test('goes to the host if the model accepts another', async () => {
     await open();
     await described({ k: true, strategies: [{ name: 'native', title: 'Native', hint: '', takes: ['k'] }] });
-    await expect.poll(() => panel.page.locator('[data-focus=strategy] option').allInnerTexts()).toEqual(['mixtral']);
+    await expect
+      .poll(() => panel.page.locator('[data-focus=strategy] option').allInnerTexts())
+      .toEqual(['native router']);
     await expect
       .poll(async () => [await field().inputValue(), await field().getAttribute('max')])
       .toEqual(['8', '128']);
