@@ -128,6 +128,7 @@ async function route(): Promise<void> {
 async function open(): Promise<void> {
   // Instead of the panel, not beside it.
   await window.page.locator('.tab', { hasText: 'Routing: ' }).click();
+  await runCommand(window.page, 'View: Unlock Editor Group');
   await openFile(window.page, long);
   await window.panel.locator('.headBar', { hasText: '5,000 tokens' }).waitFor();
   await expect.poll(() => window.painted()).toBeGreaterThan(1000);
