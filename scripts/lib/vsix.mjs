@@ -6,7 +6,7 @@ import { natives, targets } from './targets.mjs';
 import { zipEntries } from './zip.mjs';
 
 /** A larger package must contain something that nobody meant to ship. */
-const mostBytes = 210e6;
+const mostBytes = 215e6;
 
 const needed = [
   ...['package.json', 'readme.md', 'changelog.md', 'LICENSE.txt', 'THIRD_PARTY_NOTICES.md', 'media/icon.png'],
