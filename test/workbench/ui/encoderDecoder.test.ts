@@ -52,7 +52,8 @@ describe('an encoder-decoder in the workbench', () => {
     await expect.poll(async () => plain((await texts())[1] ?? '')).toContain('the cold wind');
     await expect.poll(() => window.painted()).toBeGreaterThan(1000);
     await window.shot('encoder-decoder-target');
-    await window.panel.getByRole('button', { name: 'Modules' }).click();
+    await window.panel.locator('[data-focus=head-map]').click();
+    await window.panel.locator('[data-focus=segment-Modules]').click();
     await expect.poll(() => window.painted()).toBeGreaterThan(1000);
     await window.shot('encoder-decoder-modules');
   });
@@ -96,6 +97,8 @@ describe('an encoder-decoder in the workbench', () => {
     expect(saved.sequences.map(({ role }) => role)).toEqual(['input', 'output']);
     expect(saved.sequences[1]!.text).toBe(target);
     expect(saved.interventions).toHaveLength(1);
+    // What is opened would be beside the panel.
+    await window.page.locator('.tab', { hasText: 'Routing: ' }).click({ button: 'middle' });
     await window.page
       .locator('.pane-body .monaco-list-row')
       .filter({ hasText: path.basename(file) })

@@ -86,7 +86,9 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
     await window.showText();
     await expect.poll(() => window.painted()).toBeGreaterThan(1000);
     expect(await window.notifications()).toEqual([]);
-    await expect.poll(() => window.panel.locator('[data-focus=strategy] option').allInnerTexts()).toEqual([router]);
+    await expect
+      .poll(() => window.panel.locator('[data-focus=strategy] option').allInnerTexts())
+      .toEqual([words.routerNative]);
     await window.shot(`${picture}-dark`);
   });
 
@@ -123,6 +125,8 @@ describe.each(ways)('$name in the workbench', ({ picture, name: model, router, t
     expect(trace.router.name).toBe(router);
     expect(trace.interventions).toHaveLength(1);
     expect(trace.expertSets.every(({ scope }) => scope === 'layer')).toBe(true);
+    // What is opened would be beside the panel.
+    await window.page.locator('.tab', { hasText: 'Routing: ' }).click({ button: 'middle' });
     await openContainer(window.page, 'Explorer');
     await tree()
       .filter({ hasText: path.basename(file) })

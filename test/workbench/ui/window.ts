@@ -121,10 +121,18 @@ export class Window {
     if (await unfold.isVisible()) {
       await unfold.click();
       // VS Code looks four times a second whether a page has the focus, and takes it from whatever was clicked meanwhile. It misses
-      // a page that lost the focus and had it again between two looks. The panel's own tab tells it: it knows once the status bar
-      // shows no line and column, because no text editor has the focus.
-      await this.page.locator('.tab.active').filter({ hasText: panelTitle }).click();
-      await this.page.locator(String.raw`#status\.editor\.selection`).waitFor({ state: 'hidden' });
+      // a page that lost the focus and had it again between two looks. The panel's own tab tells it, unless such a look comes just
+      // then: it knows once the status bar shows no line and column, because no text editor has the focus.
+      const caret = this.page.locator(String.raw`#status\.editor\.selection`);
+      await expect
+        .poll(
+          async () => {
+            await this.page.locator('.tab.active').filter({ hasText: panelTitle }).click();
+            return caret.isVisible();
+          },
+          { interval: 500, timeout: patience },
+        )
+        .toBe(false);
     }
     await token.waitFor();
   }
