@@ -103,12 +103,11 @@ step('the first part of a text that is too long can be routed from its message',
 });
 
 describe('many documents and mishaps', () => {
-  step('has a panel for each of six documents', async () => {
-    const before = await panels().count();
-    for (const [i, name] of flocks.entries()) {
+  step('has one panel for six documents, one after the other', async () => {
+    for (const name of flocks) {
       await window.ask(name);
       await window.page.locator('.tab', { hasText: `Routing: ${name}` }).waitFor();
-      expect(await panels().count()).toBe(before + i + 1);
+      expect(await panels().count()).toBe(1);
     }
     await expect.poll(() => window.painted()).toBeGreaterThan(100);
     await window.shot('six-documents');
