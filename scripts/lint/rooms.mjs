@@ -73,11 +73,7 @@ export const rooms = {
   'src/transport': { from: ['src/channel', 'src/requests', 'src/protocol', ...trace, ...ground] },
   'src/source': { from: pure },
   'src/atlas': { from: pure },
-  'src/atlas/main.ts': {
-    from: ['src/atlas/serve.ts', 'src/engine/guard.ts'],
-    types: ['src/channel'],
-    packages: ['node:'],
-  },
+  'src/atlas/main.ts': { from: ['src/atlas/serve.ts', 'src/engine/guard.ts'] },
   'src/atlas/serve.ts': { from: ['src/atlas/making.ts', 'src/atlas/files', ...pure], types: ['src/atlas'] },
   'src/atlas/making.ts': {
     from: ['src/atlas', 'src/atlas/files', 'src/engine/client.ts', 'src/engine/remote.ts', ...pure],
@@ -143,11 +139,7 @@ export const rooms = {
   // The table of models' configurations is where the Python package can ship it.
   'src/import': { from: [...pure, 'python/gander-trace/src/gander_trace/routers.json'] },
   'src/import/client.ts': { from: ['src/engine/child.ts', ...pure], types: ['src/import'], packages: ['node:'] },
-  'src/import/main.ts': {
-    from: ['src/import/serve.ts', 'src/engine/guard.ts'],
-    types: ['src/import', 'src/channel'],
-    packages: ['node:'],
-  },
+  'src/import/main.ts': { from: ['src/import/serve.ts', 'src/engine/guard.ts'] },
   'src/import/serve.ts': { from: ['src/import', `${runtime}/tokenizer.ts`, ...pure] },
   'src/remote': { from: ['src/import', 'src/source', ...pure], packages: ['node:'] },
   'src/remote/main.ts': {

@@ -4,7 +4,8 @@
  */
 import { writeSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import type { Asking } from '../channel/messages.js';
 import type { LastWords } from '../protocol/engine.js';
 import { lastWordsAt } from '../protocol/engine.js';
 import { bytesIn } from './runtime/folder.js';
@@ -29,6 +30,27 @@ export interface Guarded {
 export function startGuard(script: string, guarded: Guarded): void {
   // It must not keep the process running.
   new Worker(script, { workerData: guarded }).unref();
+}
+
+/**
+ * The script of a child that answers its host's calls and ends with it. Its second thread, which runs the same script, watches it.
+ * @param load what answers; the second thread must not load it a second time
+ * @param memory in bytes
+ */
+export function serveGuarded(
+  script: string,
+  memory: number,
+  load: () => Promise<{ readonly answerHost: (message: Asking) => unknown }>,
+): void {
+  if (!isMainThread) {
+    guard(workerData as Guarded);
+    return;
+  }
+  startGuard(script, { host: process.ppid, pool: '', memory });
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (message: Asking) => {
+    void load().then(({ answerHost }) => answerHost(message));
+  });
 }
 
 /** The thread's work. */
