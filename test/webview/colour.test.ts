@@ -203,7 +203,7 @@ testMany(['light', 'dark'] as const, 'an expert has one colour in text, legend, 
     [70, 20],
   ] as const) {
     const label = await labelAt(token, layer);
-    const pixel = await cellPixel();
+    const pixel = await panel.cellColour();
     const gap = (e: number) =>
       Math.min(
         ...Array.from({ length: 41 }, (_, i) => weakest + ((1 - weakest) * i) / 40).map((share) =>
@@ -215,17 +215,6 @@ testMany(['light', 'dark'] as const, 'an expert has one colour in text, legend, 
     expect(label).toContain(names[order[0]!]);
   }
 });
-
-/** Beside the middle of the cell that has the map's focus, where no short label is. */
-function cellPixel(): Promise<number[]> {
-  return panel.page.evaluate(() => {
-    const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
-    const [cell, box] = [document.querySelector('.cell')!.getBoundingClientRect(), canvas.getBoundingClientRect()];
-    const scale = canvas.width / box.width;
-    const [x, y] = [cell.left - box.left + cell.width * 0.2, cell.top - box.top + cell.height * 0.8];
-    return [...canvas.getContext('2d')!.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data];
-  });
-}
 
 describe('a map whose cells are too small to be seen', { tags: ['slow'] }, () => {
   testMany(['dark', 'light'] as const, 'has the colours of experts and none between them ($0)', async (theme) => {

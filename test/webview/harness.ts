@@ -311,6 +311,18 @@ export class Panel {
     await this.settled();
   }
 
+  /** The colour of the cell that has the map's focus: red, green, blue and alpha. */
+  cellColour(): Promise<number[]> {
+    return this.page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
+      const [cell, box] = [document.querySelector('.cell')!.getBoundingClientRect(), canvas.getBoundingClientRect()];
+      const scale = canvas.width / box.width;
+      // Not in the middle, where a short label may be.
+      const [x, y] = [cell.left - box.left + cell.width * 0.2, cell.top - box.top + cell.height * 0.8];
+      return [...canvas.getContext('2d')!.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data];
+    });
+  }
+
   /** Moves the map's focus to a cell with keys that all come at once. */
   async goTo(token: number, row: number): Promise<void> {
     await this.page.locator('.cell').evaluate(

@@ -26,18 +26,6 @@ async function open(setup: Setup = {}): Promise<Panel> {
   return panel;
 }
 
-/** The colour in the middle of the cell that has the map's focus. */
-function cellColour(): Promise<number[]> {
-  return panel.page.evaluate(() => {
-    const canvas = document.querySelector<HTMLCanvasElement>('canvas.base')!;
-    const [cell, box] = [document.querySelector('.cell')!.getBoundingClientRect(), canvas.getBoundingClientRect()];
-    const scale = canvas.width / box.width;
-    // Not in the middle, where a short label may be.
-    const [x, y] = [cell.left - box.left + cell.width * 0.2, cell.top - box.top + cell.height * 0.8];
-    return [...canvas.getContext('2d')!.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data];
-  });
-}
-
 /** The expert whose colour, at some strength over the background, is nearest. */
 function nearestExpert(pixel: readonly number[], background: readonly number[], light = false): number {
   let best = -1;
@@ -218,7 +206,11 @@ describe('the map', () => {
       const expected = partsOf(trace).chosen(m, token)[0]!;
       await expect
         .poll(async () =>
-          nearestExpert(await cellColour(), theme === 'light' ? [255, 255, 255] : [31, 31, 31], theme === 'light'),
+          nearestExpert(
+            await panel.cellColour(),
+            theme === 'light' ? [255, 255, 255] : [31, 31, 31],
+            theme === 'light',
+          ),
         )
         .toBe(expected);
     }
@@ -291,13 +283,13 @@ describe('the map', () => {
     const trace = fabricate();
     await panel.show(trace);
     await panel.goTo(50, 15);
-    const shown = nearestExpert(await cellColour(), [31, 31, 31]);
+    const shown = nearestExpert(await panel.cellColour(), [31, 31, 31]);
     await panel.page.locator(`[data-focus="legend-${names[(shown + 5) % 12]!}"]`).click();
     await panel.settled();
-    await expect.poll(async () => nearestExpert(await cellColour(), [31, 31, 31])).not.toBe(shown);
+    await expect.poll(async () => nearestExpert(await panel.cellColour(), [31, 31, 31])).not.toBe(shown);
     await panel.page.locator('[data-focus="legend-all"]').click();
     await panel.settled();
-    await expect.poll(async () => nearestExpert(await cellColour(), [31, 31, 31])).toBe(shown);
+    await expect.poll(async () => nearestExpert(await panel.cellColour(), [31, 31, 31])).toBe(shown);
 
     await panel.page.locator('[data-focus="grid-filter"]').click();
     await panel.page.locator('[data-focus="filter-from"]').fill('10');
@@ -465,10 +457,10 @@ describe('the tabs', () => {
     await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('changed by the what-if');
     await panel.goTo(stayed, 0);
     await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).not.toContain('changed');
-    const faded = await cellColour();
+    const faded = await panel.cellColour();
     await panel.page.locator('[data-focus=grid-fade]').uncheck();
     await panel.settled();
-    const full = await cellColour();
+    const full = await panel.cellColour();
     const distance = (pixel: number[]) => pixel.slice(0, 3).reduce((sum, c) => sum + Math.abs(c - 31), 0);
     expect(distance(full)).toBeGreaterThan(distance(faded) * 1.5);
   });
@@ -582,13 +574,13 @@ describe('two runs', () => {
       // Not one solid colour: what became likelier has a different colour from what did not.
       await panel.goTo(20, 3);
       await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('likelier, +0.40 nats');
-      const [r, , b] = await cellColour();
+      const [r, , b] = await panel.cellColour();
       expect(b).toBeGreaterThan(r!);
       await panel.goTo(21, 3);
       await expect
         .poll(() => panel.page.locator('.cell').getAttribute('aria-label'))
         .toContain('less likely, −0.20 nats');
-      const [red, , blue] = await cellColour();
+      const [red, , blue] = await panel.cellColour();
       expect(red).toBeGreaterThan(blue!);
       await picture(panel.page, `dark-compare-${strategy.name}`);
     },
@@ -1117,7 +1109,7 @@ describe('what the system’s settings ask for', () => {
     const expected = partsOf(trace).chosen(0, 12)[0]!;
     await panel.press('segment-Modules');
     await panel.goTo(12, 0);
-    await expect.poll(async () => nearestExpert(await cellColour(), content, light)).toBe(expected);
+    await expect.poll(async () => nearestExpert(await panel.cellColour(), content, light)).toBe(expected);
     await picture(panel.page, `forced-${colorScheme}`);
   });
 });
