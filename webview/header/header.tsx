@@ -369,6 +369,20 @@ function Mend({ error: { code } }: { readonly error: ErrorData }) {
   );
 }
 
+function RouteAgain({ focus }: { readonly focus: string }) {
+  const store = useStore();
+  return (
+    <Button
+      press={() => store.send({ type: 'again' })}
+      reason={inability(store, 'route')}
+      class="link"
+      data-focus={focus}
+    >
+      {t('routeAgain')}
+    </Button>
+  );
+}
+
 /** Another model than the chosen one made what is on show, with other experts in other colours. */
 function OtherModel() {
   const store = useStore();
@@ -376,16 +390,9 @@ function OtherModel() {
   const chosen = store.description.value?.name;
   if (ran === undefined || chosen === undefined || ran === chosen) return null;
   return (
-    <div class="notice stale" role="status">
+    <div class="notice with stale" role="status">
       <span>{t('otherModel', ran, chosen)}</span>
-      <Button
-        press={() => store.send({ type: 'again' })}
-        reason={inability(store, 'route')}
-        class="link"
-        data-focus="again-other"
-      >
-        {t('routeAgain')}
-      </Button>
+      <RouteAgain focus="again-other" />
     </div>
   );
 }
@@ -398,14 +405,7 @@ function Stale() {
       <span>
         {t('stale')} {store.main.fresh.value > 0 && t('staleFresh', store.main.fresh.value)}
       </span>
-      <Button
-        press={() => store.send({ type: 'again' })}
-        reason={inability(store, 'route')}
-        class="link"
-        data-focus="again"
-      >
-        {t('routeAgain')}
-      </Button>
+      <RouteAgain focus="again" />
     </div>
   );
 }
@@ -419,11 +419,7 @@ function Partial() {
   return (
     <div class="notice with" role="status">
       <span>{t('partial', unfinished.done, unfinished.tokens.count)}</span>
-      {inability(store, 'route') === undefined && (
-        <Button press={() => store.send({ type: 'again' })} class="link" data-focus="partial-again">
-          {t('routeAgain')}
-        </Button>
-      )}
+      {inability(store, 'route') === undefined && <RouteAgain focus="partial-again" />}
     </div>
   );
 }
