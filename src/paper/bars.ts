@@ -9,9 +9,10 @@ const row = 11;
 /** Returns the height. */
 export function drawBars(sheet: Sheet, look: Look, plot: BarsPlot, width: number): number {
   const { bars, value, of, reference, interval } = plot;
-  const labels = badgeWidth(bars.map((bar) => bar.of));
+  const hasBadges = bars.some((bar) => bar.of.shortLabel !== '');
+  const labels = hasBadges ? badgeWidth(bars.map((bar) => bar.of)) + 4 : 0;
   const names = Math.min(0.36 * width, Math.max(0, ...bars.map((bar) => widthOf(bar.of.name))));
-  const left = labels + names + 10;
+  const left = labels + names + 6;
   const ends = bars.flatMap((bar) => [bar.low ?? bar.value, bar.high ?? bar.value, bar.reference ?? 0]);
   const scale = scaleFor(value, [Math.min(0, ...ends), Math.max(1e-9, ...ends)], [left, width - 8]);
   const at = (x: number) => scale.at(x * (value.times ?? 1));
@@ -19,8 +20,8 @@ export function drawBars(sheet: Sheet, look: Look, plot: BarsPlot, width: number
   const top = row + 2;
   bars.forEach((bar, i) => {
     const y = top + (i + 0.5) * row;
-    badge(sheet, look, bar.of, 0, y, labels);
-    sheet.text(cut(bar.of.name, names), labels + 4, y + toMiddle, look.ink);
+    if (hasBadges) badge(sheet, look, bar.of, 0, y, labels - 4);
+    sheet.text(cut(bar.of.name, names), labels, y + toMiddle, look.ink);
     const { fill } = look.expert(bar.of.slot);
     const [from, to] = [at(Math.min(0, bar.value)), at(Math.max(0, bar.value))];
     sheet.rect(from, y - 3.5, Math.max(0.5, to - from), 7, bar.isWeak ? blend(look.background, fill, 0.45) : fill);

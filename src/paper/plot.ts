@@ -6,6 +6,7 @@
 /** An expert as figures show it. */
 export interface Named {
   readonly name: string;
+  /** Empty for what has no colour of its own, such as a label. */
   readonly shortLabel: string;
   /** Its colour, from `slotsOf`. */
   readonly slot: number;

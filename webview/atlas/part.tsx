@@ -9,8 +9,12 @@ import { scaleOf } from '../../src/paper/scale.js';
 import { TableBox, type TableRows } from '../components/table.js';
 import type { Row } from '../../src/atlas/tables/table.js';
 import { t } from '../look/strings.js';
-import { type Picture, pngOf, svgOf } from './shapes.js';
-import { type BarColumn, csvOf, markdownOf, pictureOf, scaleEnds, type Sheet } from './sheet.js';
+import { draw } from '../../src/paper/draw.js';
+import { paper } from '../../src/paper/look.js';
+import { svgOf } from '../../src/paper/svg.js';
+import { pngOf } from '../look/png.js';
+import { type Picture, pngOf as pngOfShapes, svgOf as svgOfShapes } from './shapes.js';
+import { type BarColumn, csvOf, markdownOf, plotOf, scaleEnds, type Sheet } from './sheet.js';
 import { type AtlasStore, useAtlas } from './store.js';
 
 interface Props {
@@ -43,7 +47,7 @@ export function AtlasPart({ name, sheet: bare, title, caption, hint, picture, co
             <Menu
               label={t('atlasSave', title)}
               face={<Icon name="more" />}
-              items={ways(store, sheet, picture ? () => picture(sheet.title) : () => pictureOf(sheet))}
+              items={ways(store, sheet, drawnOf(sheet, picture))}
               name={`save-${name}`}
             />
           )}
@@ -56,14 +60,27 @@ export function AtlasPart({ name, sheet: bare, title, caption, hint, picture, co
   );
 }
 
-function ways(store: AtlasStore, sheet: Sheet, picture: () => Picture): Item[] {
+interface Drawn {
+  readonly svg: () => string;
+  readonly png: () => Promise<ArrayBuffer>;
+}
+
+/** As wide as a page. The map of units is drawn in a file as on the page. */
+function drawnOf(sheet: Sheet, picture: Props['picture']): Drawn {
+  const { title } = sheet;
+  if (picture) return { svg: () => svgOfShapes(picture(title)), png: () => pngOfShapes(picture(title)) };
+  const drawing = () => draw(plotOf(sheet), paper, 174, title);
+  return { svg: () => svgOf(drawing()), png: () => pngOf(drawing()) };
+}
+
+function ways(store: AtlasStore, sheet: Sheet, drawn: Drawn): Item[] {
   const { name } = sheet;
   const write = (kind: 'csv' | 'svg' | 'md', data: string) => void store.ask('save', { kind, name, data });
   return [
-    { label: t('atlasSaveSvg'), press: () => write('svg', svgOf(picture())), name: 'save-svg' },
+    { label: t('atlasSaveSvg'), press: () => write('svg', drawn.svg()), name: 'save-svg' },
     {
       label: t('atlasSavePng'),
-      press: () => void pngOf(picture()).then((data) => store.ask('save', { kind: 'png', name, data })),
+      press: () => void drawn.png().then((data) => store.ask('save', { kind: 'png', name, data })),
       name: 'save-png',
     },
     { label: t('atlasSaveCsv'), press: () => write('csv', csvOf(sheet)), name: 'save-csv' },

@@ -3,7 +3,9 @@ import type { Row } from '../../src/atlas/tables/table.js';
 import { csvText } from '../../src/trace/exports/csv.js';
 import { markdownTable, markdownText } from '../../src/trace/exports/markdown.js';
 import { extent } from 'd3-array';
-import { inFile, type Picture, type Shape, widthOf } from './shapes.js';
+import { quiet } from '../../src/look/palette.js';
+import type { Plot } from '../../src/paper/plot.js';
+import { t } from '../look/strings.js';
 
 export interface Sheet {
   /** Of a file, without its ending. */
@@ -54,58 +56,22 @@ export function scaleEnds({ rows }: Sheet, bar: BarColumn): readonly [low: numbe
   return [low < 0 ? -most : 0, most];
 }
 
-const [pad, rowHeight, barWidth] = [10, 18, 140];
-
-/** The table, with its bars, as a picture. */
-export function pictureOf(sheet: Sheet): Picture {
-  const { title, caption, head, rows, cells, bar } = sheet;
-  const texts = [head, ...rows.map(cells)];
-  const widths = head.map((_, c) => Math.max(...texts.map((row) => widthOf(row[c] ?? ''))) + 14);
-  const room = bar ? barWidth + 14 : 0;
-  const left = (c: number) => pad + widths.slice(0, c).reduce((a, b) => a + b, 0) + (c > 0 ? room : 0);
-  const lines = caption ? [caption] : [];
-  const top = pad + 20 + lines.length * 16;
-  const y = (row: number) => top + (row + 0.5) * rowHeight;
-  const text = (words: string, x: number, at: number, more: object = {}): Shape => ({
-    kind: 'text',
-    x,
-    y: at,
-    text: words,
-    fill: inFile.foreground,
-    ...more,
-  });
-  const shapes: Shape[] = [
-    text(title, pad, pad + 8, { size: 13, isBold: true }),
-    ...lines.map((line, i) => text(line, pad, pad + 26 + i * 16, { fill: inFile.faint })),
-    ...texts.flatMap((row, r) =>
-      row.map((words, c) => text(words, left(c), y(r), r === 0 ? { fill: inFile.faint } : {})),
-    ),
-    ...(bar
-      ? [text(bar.head, pad + widths[0]!, y(0), { fill: inFile.faint }), ...bars(sheet, bar, pad + widths[0]!, y)]
-      : []),
-  ];
-  const widest = Math.max(left(head.length), ...[title, caption ?? ''].map((words) => pad + widthOf(words, 13)));
-  return { title, shapes, width: Math.ceil(widest + pad), height: Math.ceil(y(rows.length) + rowHeight / 2 + pad) };
-}
-
-function bars(sheet: Sheet, bar: BarColumn, left: number, y: (row: number) => number): Shape[] {
-  const [low, high] = scaleEnds(sheet, bar);
-  const at = (value: number) => left + ((Math.max(low, value) - low) / (high - low)) * barWidth;
-  return [
-    ...sheet.rows.flatMap((row, r) => {
-      const { value, low: from, high: to } = bar.of(row);
-      if (Number.isNaN(value)) return [];
-      const [x, end] = [at(Math.min(0, value)), at(Math.max(0, value))];
-      const middle = y(r + 1);
-      const fill = value < 0 ? inFile.less : inFile.more;
-      const isCertain = from !== undefined && to !== undefined && !Number.isNaN(from) && !Number.isNaN(to);
-      return [
-        { kind: 'rect', x, y: middle - 5, width: Math.max(0.5, end - x), height: 10, fill } as const,
-        ...(isCertain
-          ? [{ kind: 'path', d: `M${at(from)},${middle}H${at(to)}`, stroke: inFile.foreground } as const]
-          : []),
-      ];
-    }),
-    { kind: 'path', d: `M${at(0)},${y(1) - 9}V${y(sheet.rows.length) + 9}`, stroke: inFile.faint } as const,
-  ];
+/** For a picture: the bars where they have whiskers, or else the table, which says more. */
+export function plotOf({ head, rows, cells, bar }: Sheet): Plot {
+  const bars = bar ? rows.map((row) => ({ ...bar.of(row), name: cells(row)[0]! })) : [];
+  if (!bar || bars.every(({ low }) => low === undefined)) return { kind: 'table', head, rows: rows.map(cells) };
+  const isKnown = (x: number | undefined) => x !== undefined && !Number.isNaN(x);
+  return {
+    kind: 'bars',
+    of: head[0]!,
+    value: { title: bar.head },
+    interval: t('interval'),
+    bars: bars
+      .filter(({ value }) => isKnown(value))
+      .map(({ name, value, low, high }) => ({
+        of: { name, shortLabel: '', slot: quiet },
+        value,
+        ...(isKnown(low) && isKnown(high) && { low, high }),
+      })),
+  };
 }

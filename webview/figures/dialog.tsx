@@ -11,12 +11,12 @@ import { useStore } from '../components/context.js';
 import { svgOf as svgOfPicture, pngOf as pngOfPicture } from '../map/picture.js';
 import type { GridScene } from '../map/scene.js';
 import { t } from '../look/strings.js';
+import { pngOf } from '../look/png.js';
 import { theme } from '../look/theme.js';
 import type { SavedFigure, Store } from '../store/store.js';
 import { captionOf } from './caption.js';
 import { lookOf } from './look.js';
 import { mapFigure, pictureOf } from './mapPlot.js';
-import { pngOf } from './png.js';
 import { say } from './strings.js';
 
 interface Props {
