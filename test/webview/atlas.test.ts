@@ -322,6 +322,9 @@ test('every figure goes out as SVG, PNG, CSV and Markdown, and has its "?"', asy
   expect(units!.data.split('\r\n')).toHaveLength(24 + 2);
   expect(units!.data).toMatch(/^stack,layer,expert,name,tokens,documents,load,low,high,chance,/);
   expect(bars!.data).toContain('layer 0, expert 5: Labels');
+  // An axis that says what the bars are, and their whiskers.
+  expect(bars!.data).toContain('>Lift (log2)<');
+  expect(bars!.data).toContain('>95% interval<');
   expect(labels!.name).toBe('layer 0, expert 5 labels');
   expect(labels!.data).toContain('"law"');
   expect(markdown!.data).toMatch(/\| law \| specialised \|/);

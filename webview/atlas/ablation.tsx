@@ -72,6 +72,7 @@ function sheetOf(unit: Unit, rows: readonly Row[]): Sheet {
     ],
     bar: {
       head: t('atlasDifferenceBar'),
+      measures: { title: t('atlasDifference'), unit: 'nats' },
       of: (row) => ({
         value: number(row, 'difference'),
         low: number(row, 'differenceLow'),

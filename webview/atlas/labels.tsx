@@ -31,6 +31,7 @@ export function Labels({ unit }: { readonly unit: Unit }) {
     ],
     bar: {
       head: t('atlasLiftBar'),
+      measures: { title: t('atlasLift'), unit: 'log2' },
       of: (row) => ({ value: liftOf(unit, row), low: number(row, 'low'), high: number(row, 'high') }),
     },
   };

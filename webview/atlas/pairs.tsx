@@ -77,6 +77,10 @@ function sheetOf(unit: Unit, rows: readonly Row[], title: string, otherOf: (row:
         saidLift(number(row, 'lift')),
       ];
     },
-    bar: { head: t('atlasMoreBar'), of: (row) => ({ value: number(row, 'lift') }) },
+    bar: {
+      head: t('atlasMoreBar'),
+      measures: { title: t('atlasLift'), unit: 'log2' },
+      of: (row) => ({ value: number(row, 'lift') }),
+    },
   };
 }

@@ -55,7 +55,7 @@ export function Search({ atlas }: { readonly atlas: Atlas }) {
       <input
         type="search"
         aria-label={t('atlasFindHint')}
-        placeholder={t(`atlasFindExample_${kind.value}`)}
+        placeholder={t(`atlasFindExample_${kind.value}`, atlas.labels[0] ?? '')}
         value={text.value}
         list={kind.value === 'label' ? 'atlas-labels' : undefined}
         onInput={({ currentTarget }) => (text.value = currentTarget.value)}

@@ -4,7 +4,7 @@ import { csvText } from '../../src/trace/exports/csv.js';
 import { markdownTable, markdownText } from '../../src/trace/exports/markdown.js';
 import { extent } from 'd3-array';
 import { quiet } from '../../src/look/palette.js';
-import type { Plot } from '../../src/paper/plot.js';
+import type { Plot, Quantity } from '../../src/paper/plot.js';
 import { t } from '../look/strings.js';
 
 export interface Sheet {
@@ -21,6 +21,8 @@ export interface Sheet {
 
 export interface BarColumn {
   readonly head: string;
+  /** What the bars measure, for an axis. */
+  readonly measures: Quantity;
   readonly of: (row: Row) => { readonly value: number; readonly low?: number; readonly high?: number };
 }
 
@@ -64,7 +66,7 @@ export function plotOf({ head, rows, cells, bar }: Sheet): Plot {
   return {
     kind: 'bars',
     of: head[0]!,
-    value: { title: bar.head },
+    value: bar.measures,
     interval: t('interval'),
     bars: bars
       .filter(({ value }) => isKnown(value))

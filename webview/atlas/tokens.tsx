@@ -63,6 +63,10 @@ function sheetOf(unit: Unit, rows: readonly Row[], kind: '' | (typeof tokenKinds
       fixed(number(row, 'expected'), 1),
       saidLift(number(row, 'lift')),
     ],
-    bar: { head: t('atlasMoreBar'), of: (row) => ({ value: number(row, 'lift') }) },
+    bar: {
+      head: t('atlasMoreBar'),
+      measures: { title: t('atlasLift'), unit: 'log2' },
+      of: (row) => ({ value: number(row, 'lift') }),
+    },
   };
 }
