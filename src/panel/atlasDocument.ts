@@ -84,12 +84,18 @@ async function fileOf(file: string, atlas: string): Promise<vscode.Uri> {
   const isInside = (uri: vscode.Uri) => vscode.workspace.getWorkspaceFolder(uri) !== undefined;
   for (const uri of places.filter(isInside)) if (await isThere(uri)) return uri;
   const outside = places.find((uri) => !isInside(uri));
-  if (outside && (await agreesTo(outside))) {
-    if (await isThere(outside)) return outside;
-  } else if (outside) throw new GanderError('cancelled', 'The document was not opened.', 'Open it when you like.');
-  throw new GanderError(
+  // What is named beside the atlas is looked for before anybody is asked; another address might be a server's.
+  if (!outside || (!path.isAbsolute(file) && !(await isThere(outside)))) throw gone(file);
+  if (!(await agreesTo(outside)))
+    throw new GanderError('cancelled', 'The document was not opened.', 'Open it when you like.');
+  if (await isThere(outside)) return outside;
+  throw gone(file);
+}
+
+function gone(file: string): GanderError {
+  return new GanderError(
     'io',
-    vscode.l10n.t('{0} is not there any more.', file),
+    vscode.l10n.t('{0} is not here.', file),
     vscode.l10n.t('Open the folder that the corpus is in, then try again.'),
   );
 }

@@ -123,9 +123,10 @@ describe('an atlas', function () {
     vscode.window.tabGroups.all
       .flatMap(({ tabs }) => tabs)
       .find(({ input }) => input instanceof vscode.TabInputCustom && input.viewType === 'gander.atlas');
-  const open = async (name = 'small') => {
+  const open = (name = 'small') => openFrom(target(name));
+  const openFrom = async (atlas: string) => {
     const page = new FakePage();
-    const document = services.atlasEditor.openCustomDocument(vscode.Uri.file(path.join(target(name), 'atlas.json')));
+    const document = services.atlasEditor.openCustomDocument(vscode.Uri.file(path.join(atlas, 'atlas.json')));
     await services.atlasEditor.resolveCustomEditor(document, page.panel);
     page.say({ type: 'ready' });
     return page;
@@ -226,6 +227,21 @@ describe('an atlas', function () {
     } finally {
       for (const gone of [outside, atlas]) rmSync(gone, { recursive: true, force: true });
     }
+  });
+
+  it('of those that ship says that its documents are not here, and asks nothing', async () => {
+    const page = await openFrom(path.join(extension().extensionPath, 'atlases/gosling-moe.gander-atlas'));
+    const [{ document } = { document: '' }] = (await page.ask('rows', { table: 'contexts', where: { layer: 0 } })) as {
+      readonly document: string;
+    }[];
+    const said = await hearing(() =>
+      assert.rejects(page.ask('open', { document, start: 0, end: 1 }), {
+        code: 'io',
+        message: 'held-out.jsonl is not here.',
+      }),
+    );
+    assert.deepEqual(said, []);
+    page.close();
   });
 
   it('routes the part of a long document that a context is in, cut as for the atlas', async () => {
