@@ -217,8 +217,8 @@ export const lessonWords = {
   tourPredictionsNone: 'How likely the model found each token would be shown here, but this run does not say.',
   tourWhatIf: 'Ask what if',
   tourWhatIfText:
-    'Knock an expert out, force one, or give it a logit bias. The text is routed again, and what changed is told here. The header undoes it. Many experts can do without one: the button looks for one that this text needs.',
-  tourWhatIfFind: 'Find a Knock-Out That Changes Much',
+    'Knock an expert out, force one, or give it a logit bias. The text is routed again, and what changed is told here. The header undoes it. A text can do without most experts: the button tries one after the other, and keeps the knock-out that costs this text most.',
+  tourWhatIfFind: 'Find the Costliest Knock-Out',
   tourWhatIfNone: 'Knock an expert out and see what follows: that takes a model that can run here, and there is none.',
   tourCompare: 'Compare two runs',
   tourCompareText:
