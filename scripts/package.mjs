@@ -11,7 +11,7 @@ import { setup } from './setup.mjs';
 export const thisTarget = `${process.platform}-${process.arch}`;
 
 const legal = ['LICENSE', 'THIRD_PARTY_NOTICES.md', 'third-party'];
-const texts = ['README.md', 'CHANGELOG.md', '.vscodeignore', 'package.nls.json'];
+const texts = ['CHANGELOG.md', '.vscodeignore', 'package.nls.json'];
 
 /** What `gander` is on the command line: itself and the children that it forks. */
 const ofCli = ['cli.cjs', 'engine.cjs', 'import.cjs', 'remote.cjs'];
@@ -66,10 +66,13 @@ function targetOf(name) {
 export async function packageFor(name) {
   targetOf(name);
   return staged(name, async (stage) => {
-    for (const file of [...legal, ...texts, 'media', 'l10n', 'atlases'])
+    // The page of an extension shows pictures by address, if there is one.
+    const pictures = repository() === undefined ? ['docs/pictures'] : [];
+    for (const file of [...legal, ...texts, ...pictures, 'media', 'l10n', 'atlases'])
       if (existsSync(path.join(root, file))) put(stage, file);
     // A missing model is reported by `vsixProblems`.
     for (const name of modelNames) if (existsSync(path.join(root, 'models', name))) put(stage, `models/${name}`);
+    putReadme(stage);
     await build(stage);
     putNatives(stage, name);
     writeJson(stage, {
@@ -80,12 +83,9 @@ export async function packageFor(name) {
 
     const file = path.join(root, `gander-${manifest().version}-${name}.vsix`);
     const vsce = path.join(root, 'node_modules/@vscode/vsce/vsce');
-    const links = repository() ? [] : ['--allow-missing-repository', '--no-rewrite-relative-links'];
-    const text = await step(
-      'vsce',
-      [vsce, 'package', '--target', name, '--no-dependencies', ...links, '--out', file],
-      stage,
-    );
+    const lacking = repository() === undefined ? ['--allow-missing-repository'] : [];
+    const flags = ['--no-dependencies', '--no-rewrite-relative-links', ...lacking];
+    const text = await step('vsce', [vsce, 'package', '--target', name, ...flags, '--out', file], stage);
     if (/WARNING|ERROR/.test(text)) throw new Remedy(`vsce reports a problem: ${text.trim()}`);
     return file;
   });
@@ -113,7 +113,7 @@ export async function npmPackageFor(name) {
   const { libraries } = targetOf(name);
   return staged(npmName(name), async (stage) => {
     for (const file of legal) put(stage, file);
-    putReadme(stage);
+    putReadme(stage, 'npm');
     await build(stage, 'all');
     for (const file of ofCli) cpSync(path.join(stage, 'all', file), path.join(stage, 'dist', file));
     rmSync(path.join(stage, 'all'), { recursive: true });
@@ -134,7 +134,7 @@ export async function npmPackageFor(name) {
 export async function npmLauncher() {
   return staged('gander', async (stage) => {
     put(stage, 'LICENSE');
-    putReadme(stage);
+    putReadme(stage, 'npm');
     put(stage, 'npm/gander.cjs', 'gander.cjs');
     const { version } = manifest();
     writeJson(stage, {
@@ -145,12 +145,12 @@ export async function npmLauncher() {
   });
 }
 
-/** @param {string} stage */
-const putReadme = (stage) =>
-  writeFileSync(
-    path.join(stage, 'README.md'),
-    readmeOutside(readFileSync(path.join(root, 'npm/README.md'), 'utf8'), 'npm'),
-  );
+/** Writes a README of the repository for where a package is looked at. @param {string} stage @param {string} [folder] */
+function putReadme(stage, folder = '') {
+  const text = readFileSync(path.join(root, folder, 'README.md'), 'utf8');
+  const has = (/** @type {string} */ file) => existsSync(path.join(stage, file));
+  writeFileSync(path.join(stage, 'README.md'), readmeOutside(text, folder, has));
+}
 
 /** @param {string} stage @param {object} json */
 const writeJson = (stage, json) => writeFileSync(path.join(stage, 'package.json'), JSON.stringify(json, null, 2));

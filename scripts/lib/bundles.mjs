@@ -25,7 +25,7 @@ const node = {
   format: 'cjs',
   target: 'node20',
   external: ['vscode', 'onnxruntime-node', 'tokenizers'],
-  define: { GANDER_REPOSITORY: JSON.stringify(repository()) ?? 'undefined' },
+  define: { GANDER_REPOSITORY: JSON.stringify(repository() ?? null) },
 };
 
 /**

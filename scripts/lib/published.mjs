@@ -26,16 +26,18 @@ export function addresses() {
 }
 
 /**
- * A README for a page outside the repository: links to its files become addresses, or plain text if it has none.
- * @param {string} text @param {string} [folder] of the README, in the repository
+ * A README for a page outside the repository: links to the repository's files become addresses. If it has no address, those of
+ * the package's own files stay, and others become plain text.
+ * @param {string} text @param {string} folder of the README, in the repository
+ * @param {(file: string) => boolean} [has] whether the package has a file
  */
-export function readmeOutside(text, folder = '') {
+export function readmeOutside(text, folder, has = () => false) {
   const url = repository();
   const { version } = manifest();
-  return text.replace(/(!?)\[([^\]]*)\]\((?!\w+:|#)([^)\s]+)\)/g, (_, picture, label, link) => {
-    if (url === undefined) return picture ? '' : label;
+  return text.replace(/(!?)\[([^\]]*)\]\((?!\w+:|#)([^)\s]+)\)/g, (whole, picture, label, link) => {
     const [file = '', anchor] = link.split('#');
     const at = path.posix.join(folder, file);
+    if (url === undefined) return has(at) ? whole : picture ? '' : label;
     const place = `${url}/${picture ? 'raw' : 'blob'}/v${version}/${at}${anchor === undefined ? '' : `#${anchor}`}`;
     return `${picture}[${label}](${place})`;
   });

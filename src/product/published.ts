@@ -2,8 +2,9 @@
 import { ganderVersion } from './version.js';
 
 /** The repository's address: scripts/lib/bundles.mjs puts it in, from package.json or from where a release is built. */
-declare const GANDER_REPOSITORY: string | undefined;
+declare const GANDER_REPOSITORY: string | null | undefined;
 
+/** Undeclared where nothing was bundled, as in tests. */
 const repository = typeof GANDER_REPOSITORY === 'string' ? GANDER_REPOSITORY : undefined;
 
 /** The folder `models` of this version, on GitHub. */

@@ -28,7 +28,10 @@ export const models: Command = {
   } satisfies Options,
   async run({ args, out, progress }) {
     const [verb, ...named] = args.positionals;
-    if (verb === undefined) return out(args.flag('json') ? json(list()) : listText());
+    if (verb === undefined) {
+      out(args.flag('json') ? json(list()) : listText());
+      return;
+    }
     if (verb !== 'get') throw new UsageError(`"${verb}" is not known here: gander models, or gander models get.`);
     for (const name of named.length > 0 ? namesOf(named) : modelNames) {
       const found = findModel(__dirname, name);
