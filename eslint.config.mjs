@@ -12,6 +12,7 @@ export default defineConfig(
       'training/',
       'python/',
       'models/',
+      'npm/', // CommonJS for any Node
       'test/fixtures/',
       'samples/',
       'src/**/gen/',

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
 import { root } from './main.mjs';
+import { repository } from './published.mjs';
 
 const browser = 'chrome134'; // what VS Code 1.100 runs on
 
@@ -24,6 +25,7 @@ const node = {
   format: 'cjs',
   target: 'node20',
   external: ['vscode', 'onnxruntime-node', 'tokenizers'],
+  define: { GANDER_REPOSITORY: JSON.stringify(repository() ?? null) },
 };
 
 /**
@@ -32,7 +34,7 @@ const node = {
  */
 const pdf = {
   loader: { '.woff': 'binary' },
-  define: { 'import.meta.url': 'whereItIs' },
+  define: { ...node.define, 'import.meta.url': 'whereItIs' },
   banner: { js: "const whereItIs = require('node:url').pathToFileURL(__filename).href;" },
 };
 

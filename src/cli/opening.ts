@@ -9,7 +9,8 @@ import { encryptionWarnings, isServerAddress, serverAddress } from '../source/se
 import type { Warning } from '../requests/description.js';
 import type { Arguments, Opened } from './command.js';
 import { readBytes } from './input.js';
-import { bundledPool, cacheFolder } from './paths.js';
+import { bundledPool, namedModel } from './models/shipped.js';
+import { cacheFolder } from './paths.js';
 import { UsageError } from './usage.js';
 import { parseCount, parseNumber } from './words.js';
 
@@ -72,7 +73,8 @@ export class Opening {
     return opened;
   }
 
-  #options(folder = this.args.text('model') ?? this.args.text('pool') ?? bundledPool(__dirname)): EngineOptions {
+  #options(named = this.args.text('model') ?? this.args.text('pool')): EngineOptions {
+    const folder = named === undefined ? bundledPool(__dirname) : namedModel(__dirname, named);
     const threads = this.args.text('threads');
     return {
       pool: path.resolve(folder),

@@ -15,7 +15,11 @@ export const jsonOption = {
 
 export const engineOptions = {
   pool: { type: 'string', value: 'folder', help: 'the pool (default: the one that ships with Gander)' },
-  model: { type: 'string', value: 'folder', help: 'a mixture of experts instead: a folder with model.onnx' },
+  model: {
+    type: 'string',
+    value: 'folder',
+    help: 'a mixture of experts instead: a folder with model.onnx, or gosling-moe',
+  },
   cache: { type: 'string', value: 'folder', help: 'where composed graphs are kept (default: the platform’s cache)' },
   deadline: {
     type: 'string',

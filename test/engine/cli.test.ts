@@ -509,6 +509,7 @@ describe('help', { tags: ['slow'] }, () => {
       'atlas',
       'try',
       'import',
+      'models',
       'bench',
       'completion',
     ]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { half } from '../../../src/requests/textParts.js';
-import { bundledPool, cacheFolder } from '../../../src/cli/paths.js';
+import { cacheFolder, dataFolder } from '../../../src/cli/paths.js';
 import { UsageError } from '../../../src/cli/usage.js';
 import { checkExperts, parseCount, parseIntervention, parseNumber, parseStrategy } from '../../../src/cli/words.js';
 import type { PoolInfo } from '../../../src/requests/api.js';
@@ -138,7 +138,10 @@ describe('folders', () => {
     expect(cacheFolder('linux', { XDG_CACHE_HOME: 'relative' }, '/home/a')).toBe('/home/a/.cache/gander');
     expect(cacheFolder('darwin', {}, '/Users/a')).toBe('/Users/a/Library/Caches/gander');
     expect(cacheFolder('win32', { LOCALAPPDATA: '/L' }, '/U')).toMatch(/L.gander.Cache$/);
-    expect(bundledPool('/x/dist')).toBe('/x/models/smollm2-135m');
+    expect(dataFolder('linux', {}, '/home/a')).toBe('/home/a/.local/share/gander');
+    expect(dataFolder('linux', { XDG_DATA_HOME: '/x' }, '/home/a')).toBe('/x/gander');
+    expect(dataFolder('darwin', {}, '/Users/a')).toBe('/Users/a/Library/Application Support/gander');
+    expect(dataFolder('win32', {}, '/U')).toMatch(/Local.gander.Data$/);
   });
 });
 
