@@ -39,8 +39,49 @@ export function writtenNames(names: readonly OwnName[]): string {
 export function renamed(names: readonly OwnName[], given: OwnName): readonly OwnName[] {
   const others = names.filter((one) => placed(one) !== placed(given));
   if (given.name === '' && given.note === '') return others;
-  return [...others, given].sort((a, b) => (placed(a) < placed(b) ? -1 : 1));
+  return [...others, given].sort(byPlace);
 }
+
+/** One atlas's names. */
+export interface NamesOf {
+  readonly atlas: string;
+  readonly names: readonly OwnName[];
+}
+
+/** A name that was not taken, because an earlier atlas calls the unit otherwise. */
+export interface OtherName {
+  readonly unit: UnitKey;
+  readonly kept: { readonly atlas: string; readonly name: string };
+  readonly other: { readonly atlas: string; readonly name: string };
+}
+
+/** Of each unit the first name, and all notes, one after the other. */
+export function mergedNames(all: readonly NamesOf[]): {
+  readonly names: readonly OwnName[];
+  readonly others: readonly OtherName[];
+} {
+  const found = new Map<string, { readonly one: OwnName; readonly atlas: string }>();
+  const others: OtherName[] = [];
+  for (const { atlas, names } of all)
+    for (const given of names) {
+      const known = found.get(placed(given));
+      const one = known ? together(known.one, given) : given;
+      found.set(placed(given), { one, atlas: known?.one.name ? known.atlas : atlas });
+      if (known?.one.name && given.name && given.name !== known.one.name) {
+        const { stack, layer, expert, name } = given;
+        const kept = { atlas: known.atlas, name: known.one.name };
+        others.push({ unit: { stack, layer, expert }, kept, other: { atlas, name } });
+      }
+    }
+  return { names: [...found.values()].map(({ one }) => one).sort(byPlace), others };
+}
+
+function together(first: OwnName, second: OwnName): OwnName {
+  const notes = [...new Set([first.note, second.note])].filter((note) => note !== '');
+  return { ...first, name: first.name || second.name, note: notes.join('\n\n').slice(0, longestNote) };
+}
+
+const byPlace = (a: UnitKey, b: UnitKey) => (placed(a) < placed(b) ? -1 : 1);
 
 /** A unit as a string that sorts by layer and expert. */
 function placed({ stack, layer, expert }: UnitKey): string {
