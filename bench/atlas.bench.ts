@@ -1,5 +1,6 @@
 // An atlas: tokens a second of `gander atlas make` compared with `gander score`, which makes no trace, on the same documents; and how
-// long its tables take. Both ask a child process, as the commands do. GANDER_BENCH_THREADS is the number of threads (default 2).
+// long its tables take. Both ask a child process, as the commands do. GANDER_BENCH_ATLAS names one model,
+// GANDER_BENCH_THREADS the threads (default 2).
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,12 +13,13 @@ import type { Strategy } from '../src/strategies/index.js';
 import type { Bench, Suite } from './harness.js';
 
 const root = process.cwd();
+const named = process.env['GANDER_BENCH_ATLAS'] ?? '';
 const threads = Number(process.env['GANDER_BENCH_THREADS'] ?? 2);
 
 /** Characters of a document, and how many of them. The text is this project's documentation. */
 const corpora = [
-  { name: 'documents of 2,000 characters', characters: 2000, count: 8 },
-  { name: 'documents of 60 characters', characters: 60, count: 100 },
+  { name: 'documents of 2,000 characters', characters: 2000, count: 4 },
+  { name: 'documents of 60 characters', characters: 60, count: 40 },
 ] as const;
 
 const models: readonly { readonly folder: string; readonly strategy?: Strategy }[] = [
@@ -28,7 +30,8 @@ const models: readonly { readonly folder: string; readonly strategy?: Strategy }
 const suite: Suite = async (bench) => {
   const temporary = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));
   try {
-    for (const { folder, strategy } of models) await compare(bench, folder, strategy, temporary);
+    for (const { folder, strategy } of models.filter(({ folder: name }) => name.includes(named)))
+      await compare(bench, folder, strategy, temporary);
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }
@@ -72,7 +75,7 @@ async function compare(bench: Bench, folder: string, strategy: Strategy | undefi
           },
         },
       ],
-      { unit: 'tokens/s', rounds: 5, warmUps: 1 },
+      { unit: 'tokens/s', rounds: 3, warmUps: 0 },
     );
     const journal = await read(documents);
     const began = performance.now();

@@ -60,25 +60,21 @@ export function mergedNames(all: readonly NamesOf[]): {
   readonly names: readonly OwnName[];
   readonly others: readonly OtherName[];
 } {
-  const found = new Map<string, { readonly one: OwnName; readonly atlas: string }>();
-  const others: OtherName[] = [];
-  for (const { atlas, names } of all)
-    for (const given of names) {
-      const known = found.get(placed(given));
-      const one = known ? together(known.one, given) : given;
-      found.set(placed(given), { one, atlas: known?.one.name ? known.atlas : atlas });
-      if (known?.one.name && given.name && given.name !== known.one.name) {
-        const { stack, layer, expert, name } = given;
-        const kept = { atlas: known.atlas, name: known.one.name };
-        others.push({ unit: { stack, layer, expert }, kept, other: { atlas, name } });
-      }
-    }
-  return { names: [...found.values()].map(({ one }) => one).sort(byPlace), others };
-}
-
-function together(first: OwnName, second: OwnName): OwnName {
-  const notes = [...new Set([first.note, second.note])].filter((note) => note !== '');
-  return { ...first, name: first.name || second.name, note: notes.join('\n\n').slice(0, longestNote) };
+  const given = all.flatMap(({ atlas, names }) => names.map((one) => ({ atlas, one })));
+  const units = new Map(
+    given.map(({ one: { stack, layer, expert } }) => [placed({ stack, layer, expert }), { stack, layer, expert }]),
+  );
+  const merged = [...units].map(([key, unit]) => {
+    const own = given.filter(({ one }) => placed(one) === key);
+    const named = own.filter(({ one }) => one.name !== '').map(({ atlas, one: { name } }) => ({ atlas, name }));
+    const [kept = { atlas: '', name: '' }] = named;
+    const notes = new Set(own.map(({ one }) => one.note).filter((note) => note !== ''));
+    return {
+      name: { ...unit, name: kept.name, note: [...notes].join('\n\n').slice(0, longestNote) },
+      others: named.filter(({ name }) => name !== kept.name).map((other) => ({ unit, kept, other })),
+    };
+  });
+  return { names: merged.map(({ name }) => name).sort(byPlace), others: merged.flatMap(({ others }) => others) };
 }
 
 const byPlace = (a: UnitKey, b: UnitKey) => (placed(a) < placed(b) ? -1 : 1);
