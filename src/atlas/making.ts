@@ -10,9 +10,9 @@ import { hasTarget } from '../requests/modelInfo.js';
 import type { About } from './about.js';
 import type { CorpusRequest, MakingCalls, ModelChoice, Plan } from './calls.js';
 import { areTraces, documentsOf, optionsOf } from './files/corpus.js';
-import { finish } from './files/finish.js';
-import { checkFree } from './files/folder.js';
+import { checkFree, finish } from './files/finish.js';
 import { bytesOf, filesOf, type Found } from './files/found.js';
+import { holding } from './files/hold.js';
 import { lookAt } from './files/look.js';
 import { readInto } from './files/make.js';
 import { isRows, rowsOf } from './files/rows.js';
@@ -48,21 +48,23 @@ export function make(
   options: OptionsOf<MakingCalls['make']>,
 ): Promise<About['totals']> {
   const { target, corpus } = request;
-  checkFree(target);
-  return running(request, options.signal, async (files, runner, signal) => {
-    const paceOf = paceOver(bytesOf(files));
-    const journal = await readInto({
-      ...runner,
-      target,
-      asked: { ...runner.asked, corpus },
-      documents: documentsOf(files, optionsOf(corpus)),
-      decode,
-      onDone: (done) => {
-        void options.onPartial?.(paceOf(done));
-        if (signal.aborted) throw stopped();
-      },
+  return holding(target, () => {
+    checkFree(target);
+    return running(request, options.signal, async (files, runner, signal) => {
+      const paceOf = paceOver(bytesOf(files));
+      const journal = await readInto({
+        ...runner,
+        target,
+        asked: { ...runner.asked, corpus },
+        documents: documentsOf(files, optionsOf(corpus)),
+        decode,
+        onDone: (done) => {
+          void options.onPartial?.(paceOf(done));
+          if (signal.aborted) throw stopped();
+        },
+      });
+      return finish(journal, target, corpus).totals;
     });
-    return finish(journal, target, corpus).totals;
   });
 }
 

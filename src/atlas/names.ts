@@ -39,8 +39,45 @@ export function writtenNames(names: readonly OwnName[]): string {
 export function renamed(names: readonly OwnName[], given: OwnName): readonly OwnName[] {
   const others = names.filter((one) => placed(one) !== placed(given));
   if (given.name === '' && given.note === '') return others;
-  return [...others, given].sort((a, b) => (placed(a) < placed(b) ? -1 : 1));
+  return [...others, given].sort(byPlace);
 }
+
+/** One atlas's names. */
+export interface NamesOf {
+  readonly atlas: string;
+  readonly names: readonly OwnName[];
+}
+
+/** A name that was not taken, because an earlier atlas calls the unit otherwise. */
+export interface OtherName {
+  readonly unit: UnitKey;
+  readonly kept: { readonly atlas: string; readonly name: string };
+  readonly other: { readonly atlas: string; readonly name: string };
+}
+
+/** Of each unit the first name, and all notes, one after the other. */
+export function mergedNames(all: readonly NamesOf[]): {
+  readonly names: readonly OwnName[];
+  readonly others: readonly OtherName[];
+} {
+  const given = all.flatMap(({ atlas, names }) => names.map((one) => ({ atlas, one })));
+  const units = new Map(
+    given.map(({ one: { stack, layer, expert } }) => [placed({ stack, layer, expert }), { stack, layer, expert }]),
+  );
+  const merged = [...units].map(([key, unit]) => {
+    const own = given.filter(({ one }) => placed(one) === key);
+    const named = own.filter(({ one }) => one.name !== '').map(({ atlas, one: { name } }) => ({ atlas, name }));
+    const [kept = { atlas: '', name: '' }] = named;
+    const notes = new Set(own.map(({ one }) => one.note).filter((note) => note !== ''));
+    return {
+      name: { ...unit, name: kept.name, note: [...notes].join('\n\n').slice(0, longestNote) },
+      others: named.filter(({ name }) => name !== kept.name).map((other) => ({ unit, kept, other })),
+    };
+  });
+  return { names: merged.map(({ name }) => name).sort(byPlace), others: merged.flatMap(({ others }) => others) };
+}
+
+const byPlace = (a: UnitKey, b: UnitKey) => (placed(a) < placed(b) ? -1 : 1);
 
 /** A unit as a string that sorts by layer and expert. */
 function placed({ stack, layer, expert }: UnitKey): string {

@@ -6,6 +6,7 @@ import { writeSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import type { Asking } from '../channel/messages.js';
+import { isAlive } from '../checks/alive.js';
 import type { LastWords } from '../protocol/engine.js';
 import { lastWordsAt } from '../protocol/engine.js';
 import { bytesIn } from './runtime/folder.js';
@@ -65,13 +66,7 @@ export function guard({ host, pool, memory = memoryFor(pool) }: Guarded): void {
 
 /** Where orphans get a new parent, `process.ppid` changes; on Windows it stays, so the process itself is looked for. */
 function isThere(host: number): boolean {
-  if (process.ppid !== host) return false;
-  try {
-    process.kill(host, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return process.ppid === host && isAlive(host);
 }
 
 function say(words: LastWords): void {

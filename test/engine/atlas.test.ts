@@ -227,6 +227,33 @@ describe('gander atlas on a server', () => {
     expect(files(path.join(cwd, 'stopped.gander-atlas'))).toEqual(files(path.join(cwd, 'whole.gander-atlas')));
   });
 
+  it('in the making is refused to a second run, and free once the first was killed', async () => {
+    texts.forEach(knowing);
+    const good = vllm({ version: '0.22.1' });
+    let [hangs, asked]: [boolean, () => void] = [true, () => {}];
+    const isAsked = new Promise<void>((resolve) => (asked = resolve));
+    const { address } = await serving((one, response) => {
+      if (one.path !== '/v1/completions' || !hangs) return good(one, response);
+      asked();
+      return undefined;
+    });
+    const cwd = corpusIn();
+    const make = ['atlas', 'make', 'corpus', '-o', 'one.gander-atlas', '--engine', address, '--config', config];
+    const first = spawn(process.execPath, [cli, ...make], { cwd });
+    const ended = new Promise((resolve) => first.on('close', resolve));
+    await isAsked;
+    const second = await ganderOf(cwd, ...make);
+    expect(second.status).toBe(1);
+    expect(second.stderr).toContain(
+      `one.gander-atlas is being made by process ${first.pid!}. Wait for it, or stop it.`,
+    );
+    first.kill('SIGKILL');
+    await ended;
+    hangs = false;
+    expect(await ganderOf(cwd, ...make)).toMatchObject({ status: 0 });
+    expect(readdirSync(cwd).sort()).toEqual(['corpus', 'one.gander-atlas']);
+  });
+
   it('refuses one whose number of experts is not known', async () => {
     const { address } = await serving(vllm({ version: '0.22.1' }));
     const made = await ganderOf(corpusIn(), 'atlas', 'make', 'corpus', '-o', 's.gander-atlas', '--engine', address);
@@ -284,6 +311,74 @@ describe('gander atlas', () => {
     );
     expect(merged).toMatchObject({ status: 0, stderr: '' });
     expect(files(path.join(cwd, 'm.gander-atlas'))).toEqual(whole);
+  });
+
+  it('merged, keeps names and notes, and says where two parts name a unit differently', () => {
+    const named = (at: string, ...names: object[]) => {
+      const make = ['atlas', 'make', 'traces', '-o', `named ${at}`, '--shard', `${at}/2`];
+      expect(gander(cwd, ...make).stderr).toBe('');
+      const json = JSON.stringify({ format: 'gander-atlas-names', version: 1, names });
+      writeFileSync(path.join(cwd, `named ${at}/names.json`), json);
+    };
+    const unit = { stack: null, layer: 1, expert: 3 };
+    named('1', { ...unit, name: 'brackets', note: '' });
+    named('2', { ...unit, name: 'closing', note: 'not in prose' }, { ...unit, layer: 0, name: 'spaces', note: '' });
+    const merged = gander(cwd, 'atlas', 'merge', 'named 1', 'named 2', '-o', 'named.gander-atlas');
+    expect(merged).toMatchObject({ status: 0, stderr: '' });
+    expect(merged.stdout).toContain('1, expert 3 keeps the name "brackets" of named 1; named 2 calls it "closing"\n');
+    const { names } = JSON.parse(readFileSync(path.join(cwd, 'named.gander-atlas/names.json'), 'utf8')) as {
+      names: object[];
+    };
+    expect(names).toEqual([
+      { ...unit, layer: 0, name: 'spaces', note: '' },
+      { ...unit, name: 'brackets', note: 'not in prose' },
+    ]);
+  });
+
+  it.skipIf(process.platform === 'win32')('that a full disk stopped says so, and continues once there is room', () => {
+    // A limit on the size of files stands for the disk.
+    const most = Math.floor(statSync(path.join(cwd, 'whole.gander-atlas/sums.safetensors')).size / 2 / 1024);
+    const make = ['atlas', 'make', 'traces', '-o', 'full.gander-atlas'];
+    const limited = `ulimit -f ${most}; exec "$0" "$@"`;
+    const { status, stderr } = spawnSync('bash', ['-c', limited, process.execPath, cli, ...make], {
+      encoding: 'utf8',
+      cwd,
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^gander: Could not write full\.gander-atlas\.journal: EFBIG\. Check the path, its permissions and free space\.\n$/,
+    );
+    // The journal is that of the last document that had room.
+    const left = readdirSync(cwd).filter((name) => name.startsWith('full.') && !name.endsWith('.journal'));
+    expect(left).toEqual([]);
+    expect(gander(cwd, ...make)).toMatchObject({ status: 0, stderr: '' });
+    expect(files(path.join(cwd, 'full.gander-atlas'))).toEqual(whole);
+  });
+
+  it('of one label compares none', () => {
+    const folder = temporaryFolder();
+    cpSync(path.join(cwd, 'traces/a'), path.join(folder, 'only/a'), { recursive: true });
+    const { stdout } = gander(folder, 'atlas', 'make', 'only', '-o', 'only.gander-atlas');
+    expect(stdout).toMatch(/6 documents, 1200 tokens, 1 label,.*\nchance: no labels to compare\n/);
+  });
+
+  it.each<[string, Readonly<Record<string, string>>, RegExp]>([
+    ['nothing', {}, /^gander: No files were found\. Give files, or folders with files\.\n$/],
+    ['no row', { 'rows.jsonl': '' }, /^gander: There is no document in this part of the corpus\. [^\n]*\n$/],
+    [
+      'empty files',
+      { 'a.txt': '', 'b.txt': '', 'c.jsonl': '{"text": ""}\n' },
+      /^gander: None of 3 documents could be read; no text\/a\.txt is empty\. Give files that contain UTF-8 text\.\n$/,
+    ],
+  ])('of %s says so in one line, and leaves nothing behind', (_name, content, message) => {
+    const folder = temporaryFolder();
+    mkdirSync(path.join(folder, 'no text'));
+    for (const [name, text] of Object.entries(content)) writeFileSync(path.join(folder, 'no text', name), text);
+    const of = ['--pool', tinyPool, '--cache', cache];
+    const { status, stderr } = gander(folder, 'atlas', 'make', 'no text', '-o', 'no.gander-atlas', ...of);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(readdirSync(folder)).toEqual(['no text']);
   });
 
   it('reads one document per line', () => {

@@ -29,7 +29,7 @@ ROOMS = {
     "tiny": {"gates", "imports", "texts"},
     "reference": {"texts", "tiny"},
     "compatibility": {"bases", "reference", "texts", "tiny"},
-    "mixtures": {"bases", "compatibility", "corpora", "fitting", "reference", "texts", "tiny"},
+    "mixtures": {"bases", "compatibility", "corpora", "fitting", "gander_trace", "reference", "texts", "tiny"},
 }
 ARROWS = {
     **{room: arrows | COMMON for room, arrows in ROOMS.items()},

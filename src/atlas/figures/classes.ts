@@ -1,7 +1,7 @@
 /** How choices depend on the class of the token and on its position in the text. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
-import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
+import { rowsAt, textTokens } from '../../trace/model/access.js';
 import { tokenText } from '../../trace/text/label.js';
 import type { Sequence } from '../../trace/model/trace.js';
 import type { Figure, Piece } from '../figure.js';
@@ -31,14 +31,13 @@ export class Classes implements Figure {
       for (const t of textTokens(at.sequence)) {
         const inClass = classOf(at.sequence, t) * units + starts[l]!;
         const inPlace = placeOf(earlier + t) * units + starts[l]!;
-        for (const module of rows) {
-          if (!isKnown(module, t)) continue;
-          for (const e of chosenAt(module, t)) {
+        for (const { chosen, k } of rows)
+          for (let i = t * k; i < (t + 1) * k; i++) {
+            const e = chosen[i]!;
             if (e < 0) continue;
             this.byClass[inClass + e]!++;
             this.byPlace[inPlace + e]!++;
           }
-        }
       }
     });
   }

@@ -1,7 +1,7 @@
 /** Where a unit is chosen: at its largest weights, and at the same number of random places. */
 import { z } from 'zod';
 import { mixed } from '../../statistics/hash.js';
-import { chosenAt, isKnown, type Rows, rowsAt, textTokens } from '../../trace/model/access.js';
+import { isKnown, type Rows, rowsAt, textTokens } from '../../trace/model/access.js';
 import { tokenText } from '../../trace/text/label.js';
 import type { Sequence } from '../../trace/model/trace.js';
 import type { Figure, Piece } from '../figure.js';
@@ -50,42 +50,75 @@ function byPlace(a: Context, b: Context): number {
   );
 }
 
+type Text = Pick<Context, 'before' | 'text' | 'after' | 'start' | 'end'>;
+
+/** A context of the piece at hand. Most are replaced by others before its end, so only then is their text cut out. */
+class Bare implements Context {
+  readonly before = '';
+  readonly text = '';
+  readonly after = '';
+  readonly start = null;
+  readonly end = null;
+
+  constructor(
+    readonly document: string,
+    readonly sequence: number,
+    readonly token: number,
+    readonly weight: number | null,
+    readonly hash: number,
+    /** Within the piece. */
+    readonly t: number,
+  ) {}
+
+  with(text: Text): Context {
+    const { document, sequence, token, weight, hash } = this;
+    return { document, sequence, token, weight, hash, ...text };
+  }
+}
+
 export class Contexts implements Figure {
   /** [U], each list in the order of its kind. */
   readonly kept: Readonly<Record<Kind, Context[][]>>;
-
   constructor(private readonly layout: Layout) {
     const none = () => Array.from({ length: layout.units }, (): Context[] => []);
     this.kept = { top: none(), random: none() };
   }
 
   add(piece: Piece): void {
-    piece.modules.forEach((at, l) => {
-      const rows = Array.from(at.modules, (s) => rowsAt(piece.trace, s));
-      const weights = new Float64Array(at.experts.length);
-      for (const t of textTokens(at.sequence))
-        for (const e of chosenOver(rows, t, weights)) this.#offer(piece, l, t, e, weights[e]!);
+    const { document, trace, before, modules } = piece;
+    const [high, low] = [parseInt(document.hash.slice(0, 8), 16), parseInt(document.hash.slice(8, 16), 16)];
+    modules.forEach((at, l) => {
+      const rows = Array.from(at.modules, (s) => rowsAt(trace, s));
+      const sequence = trace.sequences.indexOf(at.sequence);
+      const start = this.layout.starts[l]!;
+      const chosen = new ChosenOver(rows, at.experts.length);
+      for (const t of textTokens(at.sequence)) {
+        const token = before[sequence]!.tokens + t;
+        chosen.look(t);
+        for (let i = 0; i < chosen.count; i++) {
+          const e = chosen.experts[i]!;
+          const unit = start + e;
+          const weight = chosen.weights[e]!;
+          const hash = mixed(high, low, token, unit);
+          const bare = () => new Bare(document.id, sequence, token, Number.isNaN(weight) ? null : weight, hash, t);
+          if (weight >= lastOf(this.kept.top[unit]!, mostOfDocument, 'weight', -Infinity))
+            this.#insert('top', unit, mostOfDocument, bare());
+          if (hash <= lastOf(this.kept.random[unit]!, most, 'hash', Infinity))
+            this.#insert('random', unit, most, bare());
+        }
+      }
+      const whole = (one: Context) =>
+        one instanceof Bare ? one.with(textAbout(at.sequence, one.t, before[sequence]!.text)) : one;
+      for (let unit = start; unit < this.layout.starts[l + 1]!; unit++)
+        for (const kind of contextKinds) this.kept[kind][unit] = this.kept[kind][unit]!.map(whole);
     });
   }
 
-  #offer(piece: Piece, l: number, t: number, e: number, weight: number): void {
-    const { document, before, trace, modules } = piece;
-    const unit = this.layout.starts[l]! + e;
-    const sequence = trace.sequences.indexOf(modules[l]!.sequence);
-    const token = before[sequence]!.tokens + t;
-    const hash = mixed(parseInt(document.hash.slice(0, 8), 16), parseInt(document.hash.slice(8, 16), 16), token, unit);
-    const bare = { document: document.id, sequence, token, weight: Number.isNaN(weight) ? null : weight, hash };
-    const make = () => ({ ...bare, ...textAbout(modules[l]!.sequence, t, before[sequence]!.text) });
-    if (bare.weight !== null) this.#insert('top', unit, mostOfDocument, bare, make);
-    this.#insert('random', unit, most, bare, make);
-  }
-
-  /** Cuts out the text only for contexts that are kept. */
-  #insert(kind: Kind, unit: number, limit: number, bare: Partial<Context>, make: () => Context): void {
+  #insert(kind: Kind, unit: number, limit: number, context: Context): void {
     const kept = this.kept[kind][unit]!;
-    if (kept.length >= limit && order[kind](bare as Context, kept.at(-1)!) >= 0) return;
-    kept.push(make());
-    kept.sort(order[kind]);
+    let i = kept.length;
+    while (i > 0 && order[kind](context, kept[i - 1]!) < 0) i--;
+    kept.splice(i, 0, context);
     if (kept.length > limit) kept.pop();
   }
 
@@ -113,22 +146,50 @@ export class Contexts implements Figure {
   }
 }
 
-/** The experts that any module of a layer chose for a token, with each one's largest weight in `weights`; NaN if unknown. */
-function chosenOver(rows: readonly Rows[], t: number, weights: Float64Array): Set<number> {
-  const found = new Set<number>();
-  for (const module of rows) {
-    if (!isKnown(module, t)) continue;
-    chosenAt(module, t).forEach((e, i) => {
-      if (e < 0) return;
-      const weight = module.weight?.[t * module.k + i] ?? NaN;
-      weights[e] = found.has(e) && !(weight > weights[e]!) ? weights[e]! : weight;
-      found.add(e);
-    });
-  }
-  return found;
+/** What a context must reach to be among those kept; `free` while there is room. */
+function lastOf(kept: readonly Context[], limit: number, by: 'weight' | 'hash', free: number): number {
+  return kept.length < limit ? free : kept[limit - 1]![by]!;
 }
 
-function textAbout(sequence: Sequence, t: number, offset: number) {
+/** The experts that any module of a layer chose for a token, with each one's largest weight; NaN if unknown. */
+class ChosenOver {
+  count = 0;
+  /** [E] the first `count` are those found. */
+  readonly experts: Int32Array;
+  /** [E] by expert. */
+  readonly weights: Float64Array;
+  /** [E] the token, plus one, for which the expert was found last. */
+  readonly #foundFor: Int32Array;
+
+  constructor(
+    private readonly rows: readonly Rows[],
+    experts: number,
+  ) {
+    this.experts = new Int32Array(experts);
+    this.weights = new Float64Array(experts);
+    this.#foundFor = new Int32Array(experts);
+  }
+
+  look(t: number): void {
+    this.count = 0;
+    for (const module of this.rows) {
+      if (!isKnown(module, t)) continue;
+      const { chosen, weight: weights, k } = module;
+      for (let i = t * k; i < (t + 1) * k; i++) {
+        const e = chosen[i]!;
+        if (e < 0) continue;
+        const weight = weights?.[i] ?? NaN;
+        const isNew = this.#foundFor[e] !== t + 1;
+        if (isNew || weight > this.weights[e]!) this.weights[e] = weight;
+        if (!isNew) continue;
+        this.#foundFor[e] = t + 1;
+        this.experts[this.count++] = e;
+      }
+    }
+  }
+}
+
+function textAbout(sequence: Sequence, t: number, offset: number): Text {
   const { text, tokens } = sequence;
   const [start, end] = [tokens.start?.[t] ?? -1, tokens.end?.[t] ?? -1];
   if (text === undefined || start < 0)

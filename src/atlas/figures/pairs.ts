@@ -1,7 +1,7 @@
 /** Which units of a layer are chosen together, and which unit of the next layer follows which. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
-import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
+import { isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
 import { coactivation } from '../../trace/figures/usage.js';
 import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
@@ -57,8 +57,12 @@ export class PairCounts implements Figure {
     for (const t of textTokens(modules[l]!.sequence)) {
       if (!isKnown(here!, t) || !isKnown(there!, t)) continue;
       this.steps[l]!++;
-      for (const a of chosenAt(here!, t))
-        for (const b of chosenAt(there!, t)) if (a >= 0 && b >= 0) counts[a * width + b]!++;
+      for (let i = t * here!.k; i < (t + 1) * here!.k; i++) {
+        const a = here!.chosen[i]!;
+        if (a < 0) continue;
+        for (let j = t * there!.k; j < (t + 1) * there!.k; j++)
+          if (there!.chosen[j]! >= 0) counts[a * width + there!.chosen[j]!]!++;
+      }
     }
   }
 

@@ -1,7 +1,7 @@
 /** Which tokens a unit is chosen at, which come next, and which are predicted there. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
-import { chosenAt, isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
+import { rowsAt, textTokens } from '../../trace/model/access.js';
 import type { Sequence } from '../../trace/model/trace.js';
 import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
@@ -34,6 +34,7 @@ export class Vocabulary implements Figure {
     modules.forEach((at, l) => {
       const start = this.layout.starts[l]!;
       const tokens = textTokens(at.sequence);
+      const rows = Array.from(at.modules, (s) => rowsAt(trace, s));
       for (const kind of tokenKinds) {
         const idOf = idsOf(kind, at.sequence);
         if (!idOf) continue;
@@ -41,10 +42,8 @@ export class Vocabulary implements Figure {
           const id = idOf(t);
           if (id < 0) continue;
           const counts = this.#countsOf(kind, id, () => spelled(kind, at.sequence, t));
-          for (const s of at.modules) {
-            const rows = rowsAt(trace, s);
-            if (isKnown(rows, t)) for (const e of chosenAt(rows, t)) if (e >= 0) counts[start + e]!++;
-          }
+          for (const { chosen, k } of rows)
+            for (let i = t * k; i < (t + 1) * k; i++) if (chosen[i]! >= 0) counts[start + chosen[i]!]!++;
         }
       }
     });

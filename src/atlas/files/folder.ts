@@ -1,11 +1,13 @@
 /** An atlas on disk: a folder with atlas.json, a Parquet file per table, and the sums needed for merging. */
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { GanderError } from '../../errors/errors.js';
 import { type About, aboutSchema, type AtlasRun, type CorpusAbout, formatFields, type LeftOut } from '../about.js';
 import type { Ablated } from '../ablation.js';
 import type { DocumentRow } from '../figures/documents.js';
+import { writtenNames } from '../names.js';
 import { pack, unpack } from '../pack.js';
+import type { OwnName } from '../protocol.js';
 import { Sums } from '../sums.js';
 import { type TableName, tableNames, tables, tablesOf } from '../tables/index.js';
 import type { Row } from '../tables/table.js';
@@ -15,6 +17,9 @@ import { encodeTable, readTable } from './parquet.js';
 export const aboutFile = 'atlas.json';
 
 const sumsFile = 'sums.safetensors';
+
+/** What people named units; there is none until somebody does. */
+export const namesFile = 'names.json';
 
 export const tableFile = (name: TableName) => `${name}.parquet`;
 
@@ -26,12 +31,7 @@ export interface Made {
   readonly sums: Sums;
   /** Of the units that were ablated; merging does without, because a merged atlas has other contexts. */
   readonly ablated?: readonly Ablated[];
-}
-
-/** @throws GanderError `io` if something with this name exists */
-export function checkFree(target: string): void {
-  if (!statSync(target, { throwIfNoEntry: false })) return;
-  throw new GanderError('io', `${target} already exists.`, 'Give another name, or remove it first.');
+  readonly names?: readonly OwnName[];
 }
 
 /** Writes beside the target first and then renames, so the atlas is never there in part. @throws GanderError `io` */
@@ -45,6 +45,7 @@ export function writeAtlas(target: string, made: Made): About {
     for (const name of tableNames)
       writeFileSync(path.join(beside, tableFile(name)), encodeTable(tables[name], rows[name]));
     writeFileSync(path.join(beside, sumsFile), pack(made.sums.state));
+    if (made.names && made.names.length > 0) writeFileSync(path.join(beside, namesFile), writtenNames(made.names));
     writeFileSync(path.join(beside, aboutFile), `${JSON.stringify(about, null, 2)}\n`);
     renameSync(beside, target);
   } catch (cause) {
@@ -61,6 +62,10 @@ export function writeError(file: string, cause: unknown): GanderError {
   });
 }
 
+export function fingerprintOf(documents: readonly DocumentRow[]): string {
+  return hashOf(documents.map(({ id, hash, label }) => JSON.stringify([id, hash, label])).join('\n'));
+}
+
 function aboutOf({ run, corpus, leftOut, sums }: Made, shuffles: number): About {
   const documents = sums.figures.documents.rows;
   const total = (of: (row: DocumentRow) => number) => documents.reduce((sum, row) => sum + of(row), 0);
@@ -71,7 +76,7 @@ function aboutOf({ run, corpus, leftOut, sums }: Made, shuffles: number): About 
     layers: [...sums.layout.layers],
     corpus: {
       ...corpus,
-      fingerprint: hashOf(documents.map(({ id, hash, label }) => JSON.stringify([id, hash, label])).join('\n')),
+      fingerprint: fingerprintOf(documents),
       labels: sums.figures.choices.labels.map(([label]) => label),
     },
     totals: {

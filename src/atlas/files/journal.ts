@@ -6,7 +6,7 @@ import { type AtlasRun, type LeftOut, leftOutSchema, runSchema } from '../about.
 import { type Ablated, ablatedSchema, type Place } from '../ablation.js';
 import { pack, unpack } from '../pack.js';
 import { Sums } from '../sums.js';
-import { writeError } from './folder.js';
+import { fingerprintOf, writeError } from './folder.js';
 
 const schema = z.object({
   journal: z.literal(1),
@@ -28,6 +28,27 @@ function keyOf({ unit, kind, document, sequence, token }: Place): string {
   return JSON.stringify([unit, kind, document, sequence, token]);
 }
 
+type Saved = z.infer<typeof schema>;
+
+/** Undefined if there is no journal. @throws GanderError `io` */
+function savedIn(file: string): Saved | undefined {
+  try {
+    return schema.parse(unpack(readFileSync(file)));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new GanderError('io', `${file} cannot be continued.`, 'Remove it to start again.', { cause });
+  }
+}
+
+const fileOf = (target: string) => `${target}.journal`;
+
+/** Removes what a run has left that was killed when it had just written the atlas. A journal of other documents stays. */
+export function forgetWritten(target: string, fingerprint: string): void {
+  const file = fileOf(target);
+  const saved = savedIn(file);
+  if (saved?.sums && fingerprintOf(saved.sums.figures.documents.rows) === fingerprint) rmSync(file, { force: true });
+}
+
 export class Journal {
   readonly file: string;
   run: AtlasRun | undefined;
@@ -46,7 +67,7 @@ export class Journal {
     private readonly asked: string,
     private readonly now: () => number = () => performance.now(),
   ) {
-    this.file = `${target}.journal`;
+    this.file = fileOf(target);
     const saved = this.#read();
     if (!saved) return;
     this.run = saved.run;
@@ -110,17 +131,12 @@ export class Journal {
 
   remove(): void {
     rmSync(this.file, { force: true });
+    rmSync(`${this.file}.new`, { force: true });
   }
 
-  #read(): z.infer<typeof schema> | undefined {
-    let saved: z.infer<typeof schema>;
-    try {
-      saved = schema.parse(unpack(readFileSync(this.file)));
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new GanderError('io', `${this.file} cannot be continued.`, 'Remove it to start again.', { cause });
-    }
-    if (saved.asked === this.asked) return saved;
+  #read(): Saved | undefined {
+    const saved = savedIn(this.file);
+    if (!saved || saved.asked === this.asked) return saved;
     throw new GanderError(
       'request-invalid',
       `${this.file} belongs to a run with other options.`,

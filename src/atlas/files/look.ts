@@ -42,7 +42,7 @@ class Looked {
     if (document.kind === 'trace') decode(bytes);
     else {
       const text = textOf(bytes);
-      if (this.#sample.ms < tried) await this.#try(route(text, target), bytes.length);
+      if (this.#sample.ms < tried) await this.#try(route(text, target));
     }
     this.#documents++;
     this.#bytes += bytes.length;
@@ -60,13 +60,18 @@ class Looked {
     };
   }
 
-  async #try(parts: AsyncIterable<TracedPart>, bytes: number): Promise<void> {
+  /** A long document is not run to its end. */
+  async #try(parts: AsyncIterable<TracedPart>): Promise<void> {
     const sample = this.#sample;
-    const began = performance.now();
-    for await (const { trace } of parts) for (const { tokens } of trace.sequences) sample.tokens += tokens.count;
-    sample.ms += performance.now() - began;
-    sample.bytes += bytes;
     sample.documents++;
+    let began = performance.now();
+    for await (const { trace } of parts) {
+      for (const { tokens } of trace.sequences) sample.tokens += tokens.count;
+      sample.bytes += Buffer.byteLength(trace.sequences[0]?.text ?? '');
+      sample.ms += performance.now() - began;
+      if (sample.ms >= tried) return;
+      began = performance.now();
+    }
   }
 
   #estimate(): Plan['estimate'] {

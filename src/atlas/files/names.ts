@@ -6,9 +6,7 @@ import { GanderError } from '../../errors/errors.js';
 import { saveFile } from '../../files/save.js';
 import { parseNames, renamed, writtenNames } from '../names.js';
 import type { OwnName } from '../protocol.js';
-import { writeError } from './folder.js';
-
-const namesFile = 'names.json';
+import { namesFile, writeError } from './folder.js';
 
 /** None if nobody has given a name. @throws GanderError `io` */
 export function readNames(folder: string): readonly OwnName[] {

@@ -45,7 +45,8 @@ export function runnerOn({ engine, model }: OpenedModel, asked: AskedRoute, sign
       else
         for await (const { at, result } of inParts(text, (part) => once({ text: part }))) yield { trace: result, at };
     },
-    atOnce: isServer ? serverLimits.atOnce : 1,
+    // While one is counted, the engine's process runs the next.
+    atOnce: isServer ? serverLimits.atOnce : 2,
     asked: { ...asked, model: isServer ? model.address : model.hash },
     rerun: ({ sequences }, { intervention }) => {
       const [text = '', target] = sequences.map((sequence) => sequence.text);

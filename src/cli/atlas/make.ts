@@ -1,8 +1,8 @@
 /** `gander atlas make`. */
 import { type CorpusDocument, documentsOf } from '../../atlas/files/corpus.js';
-import { finish } from '../../atlas/files/finish.js';
-import { checkFree } from '../../atlas/files/folder.js';
+import { checkFree, finish } from '../../atlas/files/finish.js';
 import { bytesOf } from '../../atlas/files/found.js';
+import { holding } from '../../atlas/files/hold.js';
 import { lookAt } from '../../atlas/files/look.js';
 import { readInto, type Route } from '../../atlas/files/make.js';
 import { decode } from '../../atlas/files/runner.js';
@@ -38,9 +38,9 @@ export async function make(context: Context, given: readonly string[]): Promise<
     await dryRun(context, documentsOf(files, options), runner.route);
     return;
   }
-  checkFree(target);
   const ablation = ablationOf(args, files, corpus, runner);
-  try {
+  const made = await holding(target, async () => {
+    checkFree(target);
     const journal = await readInto({
       ...runner,
       target,
@@ -51,11 +51,11 @@ export async function make(context: Context, given: readonly string[]): Promise<
     });
     const ablated = await ablation(journal, documentsOf(files, options), context);
     context.progress.clear();
-    const made = finish(journal, target, corpus, ablated);
-    context.out(args.flag('json') ? json(aboutJson(made)) : `${plain(target)}\n${aboutText(made)}`);
-  } catch (thrown) {
+    return finish(journal, target, corpus, ablated);
+  }).catch((thrown: unknown) => {
     throw stopped(thrown);
-  }
+  });
+  context.out(args.flag('json') ? json(aboutJson(made)) : `${plain(target)}\n${aboutText(made)}`);
 }
 
 /** Says that what is done is kept. */

@@ -1,6 +1,11 @@
 /** `gander atlas merge`. */
 import { checkSameRun } from '../../atlas/about.js';
-import { checkFree, type Made, readMade, writeAtlas } from '../../atlas/files/folder.js';
+import { checkFree } from '../../atlas/files/finish.js';
+import { type Made, readMade, writeAtlas } from '../../atlas/files/folder.js';
+import { holding } from '../../atlas/files/hold.js';
+import { readNames } from '../../atlas/files/names.js';
+import { layerName } from '../../atlas/layout.js';
+import { mergedNames, type OtherName } from '../../atlas/names.js';
 import { GanderError } from '../../errors/errors.js';
 import { plain } from '../../trace/text/label.js';
 import type { Context } from '../command.js';
@@ -8,21 +13,31 @@ import { json } from '../json.js';
 import { UsageError } from '../usage.js';
 import { aboutJson, aboutText } from './about.js';
 
-export function merge({ args, out, progress }: Context, given: readonly string[]): Promise<void> {
+export async function merge({ args, out, progress }: Context, given: readonly string[]): Promise<void> {
   const target = args.text('out')?.replace(/[\\/]+$/, '');
   if (given.length < 2) throw new UsageError('Give two or more atlases to merge.');
   if (target === undefined) throw new UsageError('Say where the atlas goes: -o <name>.gander-atlas.');
-  checkFree(target);
-  const [first, ...others] = given;
-  let made = readMade(first!);
-  for (const folder of others) {
-    progress.say(`merging ${folder}`);
-    made = mergedWith(made, readMade(folder));
-  }
-  progress.clear();
-  const about = writeAtlas(target, { ...made, corpus: { ...made.corpus, shard: null } });
-  out(args.flag('json') ? json(aboutJson(about)) : `${plain(target)}\n${aboutText(about)}`);
-  return Promise.resolve();
+  const { names, others } = mergedNames(given.map((folder) => ({ atlas: folder, names: readNames(folder) })));
+  const about = await holding(target, () => {
+    checkFree(target);
+    const [first, ...rest] = given;
+    let made = readMade(first!);
+    for (const folder of rest) {
+      progress.say(`merging ${folder}`);
+      made = mergedWith(made, readMade(folder));
+    }
+    progress.clear();
+    return writeAtlas(target, { ...made, names, corpus: { ...made.corpus, shard: null } });
+  });
+  if (args.flag('json')) out(json({ ...aboutJson(about), otherNames: others }));
+  else out(`${plain(target)}\n${aboutText(about)}${others.map(otherNameLine).join('')}`);
+}
+
+function otherNameLine({ unit, kept, other }: OtherName): string {
+  return (
+    `${layerName(unit)}, expert ${unit.expert} keeps the name "${plain(kept.name)}" of ${plain(kept.atlas)}; ` +
+    `${plain(other.atlas)} calls it "${plain(other.name)}"\n`
+  );
 }
 
 function mergedWith(made: Made, other: Made): Made {

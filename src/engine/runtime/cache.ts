@@ -17,6 +17,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { dataFiles } from '../../graph/external.js';
 import { parseModel } from '../../graph/model.js';
+import { isAlive } from '../../checks/alive.js';
 import { poolLimits } from '../../checks/limits.js';
 import { GanderError } from '../../errors/errors.js';
 import { bytesInWords } from '../../formats/bytes.js';
@@ -294,15 +295,6 @@ function unlessItFails(work: () => void): void {
     work();
   } catch {
     // No answer depends on it.
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

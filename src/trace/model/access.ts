@@ -184,5 +184,8 @@ export function isSpecial({ tokens }: Sequence, t: number): boolean {
 
 /** Indexes of the tokens that statistics count: those that are routed and not special. */
 export function textTokens(sequence: Sequence): Int32Array {
-  return Int32Array.from({ length: sequence.done }, (_, t) => t).filter((t) => !isSpecial(sequence, t));
+  const found = new Int32Array(sequence.done);
+  let count = 0;
+  for (let t = 0; t < found.length; t++) if (!isSpecial(sequence, t)) found[count++] = t;
+  return found.slice(0, count);
 }

@@ -74,6 +74,12 @@ describe('a pattern', () => {
     expect(found.map(([, label]) => label)).toEqual(['code', 'code']);
   });
 
+  it('does not label a file that is given itself, whose own folder does', async () => {
+    const given = ['tree/code/deep/b.py', 'tree/prose/d.txt'].map((name) => path.join(folder, name));
+    expect((await read(given)).map(([, label]) => label)).toEqual(['deep', 'prose']);
+    expect((await read([path.join(folder, 'tree/code')])).map(([, label]) => label)).toEqual([null, null, 'deep']);
+  });
+
   it('that matches nothing is refused', () => {
     expect(() => names('tree/*.rs')).toThrow(/No file matches .*\*\.rs/);
     expect(() => names('nowhere/*.rs')).toThrow(/Could not read .*nowhere: ENOENT/);

@@ -1,18 +1,32 @@
 /** Corpora that are bad or odd: one clear line each, and nothing that was done is lost. */
-import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Unfit } from '../../../src/atlas/files/content.js';
-import type { CorpusDocument } from '../../../src/atlas/files/corpus.js';
+import { type CorpusDocument, documentsOf } from '../../../src/atlas/files/corpus.js';
+import { checkFree, finish } from '../../../src/atlas/files/finish.js';
+import { filesOf } from '../../../src/atlas/files/found.js';
 import { Journal } from '../../../src/atlas/files/journal.js';
-import { readInto } from '../../../src/atlas/files/make.js';
+import { lookAt } from '../../../src/atlas/files/look.js';
+import { readInto, type TracedPart } from '../../../src/atlas/files/make.js';
 import { pack } from '../../../src/atlas/pack.js';
 import { tablesOf } from '../../../src/atlas/tables/index.js';
 import { GanderError } from '../../../src/errors/errors.js';
+import { inParts, type Part } from '../../../src/requests/textParts.js';
 import { random } from '../../../src/statistics/random.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
 import { drawn, traceOf } from './planted.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-make-'));
@@ -58,6 +72,12 @@ const made = (name: string, documents: Iterable<CorpusDocument>, more: Partial<P
     ...more,
   });
 
+const about = { label: '', text: 'text', id: null, target: null, shard: null };
+
+async function* mapped(parts: AsyncIterable<Part<Trace>>): AsyncGenerator<TracedPart> {
+  for await (const { at, result } of parts) yield { trace: result, at };
+}
+
 const simulated = { timeout: 300_000, tags: ['slow'] };
 
 /** Frees what nothing refers to, so that what is left is what is kept. */
@@ -102,6 +122,104 @@ describe('an atlas', () => {
     const gone = unfit('d1', 'cannot be read: ENOENT');
     const { leftOut, documents } = await made('gone', [text('d0'), gone, text('d2')]);
     expect([documents, leftOut]).toEqual([2, [{ document: 'd1', why: 'cannot be read: ENOENT' }]]);
+  });
+
+  it('keeps to the others where a real file vanishes after it was found', async () => {
+    const corpus = path.join(folder, 'vanishing');
+    mkdirSync(corpus);
+    for (const name of ['d0', 'd1', 'd2']) writeFileSync(path.join(corpus, name), name);
+    const files = filesOf([corpus]);
+    const vanishing = async function* (name: string) {
+      rmSync(path.join(corpus, 'd1'), { force: true });
+      yield* route(name);
+    };
+    const { leftOut, documents } = await made('vanished', [], {
+      documents: documentsOf(files, { label: 'none', text: 'text' }),
+      route: vanishing,
+    });
+    expect(documents).toBe(2);
+    expect(leftOut.map(({ document, why }) => [path.basename(document), why])).toEqual([
+      ['d1', 'cannot be read: ENOENT'],
+    ]);
+  });
+
+  it('has a line of 20 MB as one document in parts, and tries only some of it beforehand', async () => {
+    const file = path.join(folder, 'line.jsonl');
+    const line = 'the goose and '.repeat(1_500_000);
+    writeFileSync(file, `${JSON.stringify({ text: line, label: 'long' })}\n{"text": "short", "label": "short"}\n`);
+    const documents = () => documentsOf(filesOf([file]), { label: '', text: 'text' });
+    let ran = 0;
+    const parts = (longest: number, run: (part: string) => Promise<Trace>) => (text: string) =>
+      mapped(
+        inParts(text, (part) => {
+          if (part.length > longest)
+            throw new GanderError('text-too-long', 'The text is too long.', 'Select less text.');
+          ran++;
+          return run(part);
+        }),
+      );
+    const traced = (part: string): Promise<Trace> => {
+      const trace = traceOf(4, [[0, 1, 2]], [1, 2, 3]);
+      return Promise.resolve({ ...trace, sequences: [{ ...trace.sequences[0]!, text: part }] });
+    };
+    const { sums, leftOut } = await made('line', [], { documents: documents(), route: parts(2 ** 20, traced) });
+    expect(leftOut).toEqual([]);
+    expect(sums!.figures.documents.rows.map(({ label, parts: of, tokens }) => [label, of, tokens])).toEqual([
+      ['long', 32, 96],
+      ['short', 1, 3],
+    ]);
+    ran = 0;
+    const slow = (part: string) => new Promise<Trace>((resolve) => setTimeout(() => resolve(traced(part)), 1000));
+    const plan = await lookAt({
+      documents: documents(),
+      route: parts(2 ** 12, slow),
+      signal: new AbortController().signal,
+      onLook: () => {},
+    });
+    expect(plan).toMatchObject({ documents: 2, bytes: line.length + 5, labels: ['long', 'short'], leftOut: [] });
+    // A thousandth of it, at about a second each.
+    expect(ran).toBeLessThan(20);
+    expect(plan.estimate!.seconds).toBeGreaterThan(1000);
+  });
+
+  it('of one label has its loads, and tests nothing', async () => {
+    const documents = Array.from({ length: 10 }, (_, d) => text(`d${d}`, 'only'));
+    const { tables, shuffles } = tablesOf((await made('only', documents)).sums!);
+    expect(tables.labels.map(({ label, q, specialised }) => [label, q, specialised])).toEqual(
+      Array.from({ length: 4 }, () => ['only', NaN, false]),
+    );
+    expect([shuffles, undefinedIn(tables.layers, 'labelInformation')]).toEqual([0, true]);
+  });
+
+  it('leaves no journal behind if nothing could be read, so that the next run looks again', async () => {
+    const target = path.join(folder, 'unread');
+    const journal = await made('unread', [unfit('d0', 'is empty')]);
+    expect(() => finish(journal, target, about)).toThrow('None of 1 documents could be read; d0 is empty.');
+    expect(existsSync(`${target}.journal`)).toBe(false);
+    expect((await made('unread', [text('d0')])).documents).toBe(1);
+  });
+
+  it('that was just written when its run was killed is known by its journal, which goes', async () => {
+    const target = path.join(folder, 'killed');
+    const documents = Array.from({ length: 4 }, (_, d) => text(`d${d}`, 'ab'[d % 2]));
+    const journal = await made('killed', documents);
+    const saved = readFileSync(`${target}.journal`);
+    finish(journal, target, about);
+    writeFileSync(`${target}.journal`, saved);
+    expect(() => checkFree(target)).toThrow('already exists');
+    expect(existsSync(`${target}.journal`)).toBe(false);
+    // One that has other documents is unfinished.
+    await made('other', documents.slice(1));
+    renameSync(path.join(folder, 'other.journal'), `${target}.journal`);
+    expect(() => checkFree(target)).toThrow('already exists');
+    expect(existsSync(`${target}.journal`)).toBe(true);
+  });
+
+  it('that cannot be written keeps its journal', async () => {
+    const journal = await made('kept', [text('d0')]);
+    writeFileSync(path.join(folder, 'a file'), '');
+    expect(() => finish(journal, path.join(folder, 'a file/kept'), about)).toThrow('ENOTDIR');
+    expect(new Journal(path.join(folder, 'kept'), '{}').documents).toBe(1);
   });
 
   it('of a million tokens takes no more memory than one of ten thousand', simulated, async () => {

@@ -186,22 +186,15 @@ def _parser() -> argparse.ArgumentParser:
     moe.add_argument("--threads", type=int, default=os.cpu_count(), help="PyTorch's threads (default: all)")
     moe.set_defaults(run=_train_moe)
 
-    report = commands.add_parser(
+    card = commands.add_parser(
         "moe-card",
-        help="measure a model from train-moe and write its model card",
-        description="Measure loss on held-out text, load and specialisation; write README.md and measured.json.",
+        help="write the model card of a model from train-moe",
+        description="Write README.md: how the model was trained, and what an atlas of text that it never saw says about it.",
     )
-    report.add_argument("model", type=Path, help="a folder from train-moe")
-    report.add_argument("--name", help="name in the card (default: the folder's)")
-    report.add_argument(
-        "--data",
-        type=Path,
-        default=Path(".corpora/moe"),
-        help="contains */test.jsonl and heldout/ (default: %(default)s)",
-    )
-    report.add_argument("--windows", type=int, default=16, help="documents per kind (default: %(default)s)")
-    report.add_argument("--length", type=int, default=512, help="tokens from each (default: %(default)s)")
-    report.set_defaults(run=_moe_card)
+    card.add_argument("model", type=Path, help="a folder with the training.json of train-moe")
+    card.add_argument("--atlas", type=Path, required=True, help="made by gander atlas make")
+    card.add_argument("--name", help="name in the card (default: the folder's)")
+    card.set_defaults(run=_moe_card)
 
     export_moe = commands.add_parser(
         "export-moe",
@@ -425,10 +418,9 @@ def _train_moe(args: argparse.Namespace) -> None:
 
 
 def _moe_card(args: argparse.Namespace) -> None:
-    from gander_training.mixtures.report import ReportOptions, write_card
+    from gander_training.mixtures.card import write_card
 
-    options = ReportOptions(args.windows, args.length)
-    write_card(args.model, args.data, args.name or args.model.resolve().name, options)
+    write_card(args.model, args.atlas, args.name or args.model.resolve().name)
     print(f"wrote {args.model / 'README.md'}")
 
 
