@@ -16,6 +16,7 @@ import { generate } from './commands/generate.js';
 import { importFile } from './commands/import.js';
 import { inspect } from './commands/inspect.js';
 import { logitLens } from './commands/logitLens.js';
+import { mcp } from './commands/mcp.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
 import { show } from './commands/show.js';
@@ -41,6 +42,7 @@ const working: readonly Command[] = [
   atlas,
   tryExpert,
   importFile,
+  mcp,
   bench,
 ];
 

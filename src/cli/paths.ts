@@ -4,7 +4,17 @@ import { bundledModels } from '../product/bundled.js';
 
 /** The pool that ships with Gander, used if no other model is named. @param bundle folder of the running bundle, `dist` */
 export function bundledPool(bundle: string): string {
-  return path.resolve(bundle, '..', 'models', bundledModels[0].folder);
+  return bundledFolders(bundle)[0]!;
+}
+
+/** All models that ship, the pool first. @param bundle as in `bundledPool` */
+export function bundledFolders(bundle: string): string[] {
+  return bundledModels.map(({ folder }) => path.resolve(bundle, '..', 'models', folder));
+}
+
+/** The atlases that ship are in it. @param bundle as in `bundledPool` */
+export function bundledAtlases(bundle: string): string {
+  return path.resolve(bundle, '..', 'atlases');
 }
 
 /** Where this platform keeps files that can be made again. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { About } from '../atlas/about.js';
+import { type About, isOf } from '../atlas/about.js';
 import type { OpenedAtlas } from '../atlas/calls.js';
 import type { AtlasReader } from '../atlas/client.js';
 import { folderEnding } from '../atlas/place.js';
@@ -169,11 +169,6 @@ export class Atlases implements vscode.Disposable {
     void vscode.commands.executeCommand('setContext', 'gander.atlas', present !== undefined);
     this.#changed.fire();
   }
-}
-
-/** Whether an atlas is of a model: by the hash of its files or, for one that a server runs, by its name. */
-export function isOf(run: Pick<About['run'], 'name' | 'hash'>, { hash, name }: SourceDescription): boolean {
-  return run.hash === (hash ?? null) && (run.hash !== null || run.name === name);
 }
 
 function unitsOf(experts: readonly Row[], names: readonly OwnName[]): ReadonlyMap<string, AtlasUnit> {
