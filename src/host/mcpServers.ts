@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { EngineHost } from './engineHost.js';
 import { section } from './settings.js';
 
-/** Parts of the editor's API that the oldest supported version has not. */
+/** Parts of the editor’s API that the oldest supported version lacks. */
 interface Api {
   readonly lm: {
     readonly registerMcpServerDefinitionProvider?: (id: string, provider: Provider) => vscode.Disposable;
@@ -27,6 +27,8 @@ interface Provider {
   resolveMcpServerDefinition(definition: Definition): Promise<Definition>;
 }
 
+const api = vscode as unknown as Api;
+
 const setting = 'mcpServer';
 
 /**
@@ -34,32 +36,8 @@ const setting = 'mcpServer';
  * have the same tools without it, and would see each twice.
  */
 export function offerMcpServer(context: vscode.ExtensionContext, engines: EngineHost): vscode.Disposable {
-  const { lm, McpStdioServerDefinition } = vscode as unknown as Api;
-  if (!lm.registerMcpServerDefinitionProvider) return new vscode.Disposable(() => undefined);
   const changed = new vscode.EventEmitter<void>();
-  const version = (context.extension.packageJSON as { readonly version: string }).version;
-  const registered = lm.registerMcpServerDefinitionProvider('gander.mcp', {
-    onDidChangeMcpServerDefinitions: changed.event,
-    provideMcpServerDefinitions() {
-      if (!vscode.workspace.getConfiguration(section).get(setting, false)) return [];
-      const args = [
-        context.asAbsolutePath(path.join('dist', 'cli.cjs')),
-        'mcp',
-        ...modelArguments(engines),
-        ...folders(),
-      ];
-      // In the extension host the executable is Electron.
-      return [new McpStdioServerDefinition('Gander', process.execPath, args, { ELECTRON_RUN_AS_NODE: '1' }, version)];
-    },
-    async resolveMcpServerDefinition(definition) {
-      const { address, servers } = engines;
-      if (address === undefined) return definition;
-      // Rejects if the person has not agreed that text goes there.
-      const { token } = await servers.access(address);
-      if (token !== undefined) definition.env = { ...definition.env, GANDER_ENGINE_TOKEN: token };
-      return definition;
-    },
-  });
+  const registered = register(provider(context, engines, changed.event));
   return vscode.Disposable.from(
     registered,
     changed,
@@ -69,6 +47,44 @@ export function offerMcpServer(context: vscode.ExtensionContext, engines: Engine
       if (event.affectsConfiguration(`${section}.${setting}`)) changed.fire();
     }),
   );
+}
+
+function register(offering: Provider): vscode.Disposable {
+  try {
+    const registered = api.lm.registerMcpServerDefinitionProvider?.('gander.mcp', offering);
+    if (registered) return registered;
+  } catch {
+    // VS Code 1.100 has a draft of it, which refuses the final manifest.
+  }
+  return new vscode.Disposable(() => undefined);
+}
+
+function provider(context: vscode.ExtensionContext, engines: EngineHost, changed: vscode.Event<void>): Provider {
+  const version = (context.extension.packageJSON as { readonly version: string }).version;
+  return {
+    onDidChangeMcpServerDefinitions: changed,
+    provideMcpServerDefinitions() {
+      if (!vscode.workspace.getConfiguration(section).get(setting, false)) return [];
+      const args = [
+        context.asAbsolutePath(path.join('dist', 'cli.cjs')),
+        'mcp',
+        ...modelArguments(engines),
+        ...folders(),
+      ];
+      // In the extension host the executable is Electron.
+      return [
+        new api.McpStdioServerDefinition('Gander', process.execPath, args, { ELECTRON_RUN_AS_NODE: '1' }, version),
+      ];
+    },
+    async resolveMcpServerDefinition(definition) {
+      const { address, servers } = engines;
+      if (address === undefined) return definition;
+      // Rejects if the person has not agreed that text goes there.
+      const { token } = await servers.access(address);
+      if (token !== undefined) definition.env = { ...definition.env, GANDER_ENGINE_TOKEN: token };
+      return definition;
+    },
+  };
 }
 
 function modelArguments({ address, pool, servers }: EngineHost): string[] {

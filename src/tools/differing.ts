@@ -41,6 +41,9 @@ export function differingParts(
     `${same} tokens are the same in both, of ${inA.done} in a and ${inB.done} in b; only these are compared.`,
     isCutAlike(a, b, sequence) === false ? words.compareCut : undefined,
     likelihood(a, b, d, sequence),
+    a.router.k !== b.router.k && a.router.k !== undefined && b.router.k !== undefined
+      ? `a chooses ${a.router.k} experts for a token and b ${b.router.k}, so every choice counts as flipped: go by the overlap.`
+      : undefined,
     d.all.flipped === 0 ? 'Every choice of experts is the same.' : undefined,
     ...layers(d, effect),
     ...loads(d),

@@ -21,11 +21,10 @@ const runIn = (answer: string) => Number(/^Run (\d+):/.exec(answer)![1]);
 
 describe('the tools for agents', () => {
   let api: TestApi;
-  let outside: string;
+  const outside = mkdtempSync(path.join(tmpdir(), 'gander-outside-'));
 
   before(async () => {
     api = await useTinyPool();
-    outside = mkdtempSync(path.join(tmpdir(), 'gander-outside-'));
     writeFileSync(path.join(outside, 'secret.txt'), 'a secret');
   });
 
