@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { GanderApi, RoutedEvent } from './api.js';
 import type { ActiveServices, Services } from './commands/services.js';
 import { registerCommands } from './commands/register.js';
+import { registerTools } from './commands/registerTools.js';
 import type { Features } from './commands/features.js';
 import { RoutingDecorations } from './editor/decorations.js';
 import { RoutingHover } from './editor/hover.js';
@@ -12,6 +13,7 @@ import { AtlasMaking } from './host/atlasMaking.js';
 import { Colours } from './host/colours.js';
 import { DocumentRouter } from './host/documentRouter.js';
 import { EngineHost } from './host/engineHost.js';
+import { offerMcpServer } from './host/mcpServers.js';
 import { preferredStrategy } from './host/settings.js';
 import { TokenMark } from './host/tokenMark.js';
 import { atlasType, importType, panelType, traceType } from './panel/types.js';
@@ -25,6 +27,7 @@ export interface TestApi extends GanderApi {
   readonly services: ActiveServices;
   /** With panels and viewers, which are created when first needed. */
   features(): Promise<Services>;
+  loaded(): Promise<Features>;
   /** How long `activate` took, without loading the file. Milliseconds. */
   readonly activation: number;
 }
@@ -40,7 +43,13 @@ export function activate(context: vscode.ExtensionContext): GanderApi {
   if (process.env['GANDER_START'] === '1') void startWithSample(services.log);
   if (context.extensionMode !== vscode.ExtensionMode.Test) return api;
   const activation = performance.now() - start;
-  const testApi: TestApi = { ...api, services, features: async () => (await features()).services, activation };
+  const testApi: TestApi = {
+    ...api,
+    services,
+    features: async () => (await features()).services,
+    loaded: features,
+    activation,
+  };
   return testApi;
 }
 
@@ -88,6 +97,8 @@ function register(services: ActiveServices, features: () => Promise<Features>): 
     followSource(services),
     followRuns(store),
     registerCommands(context, log, features),
+    registerTools(context, features),
+    offerMcpServer(context, services.engines),
     vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours, services.atlases)),
     vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
     vscode.window.registerWebviewPanelSerializer(panelType, {

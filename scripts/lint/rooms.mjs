@@ -167,13 +167,14 @@ export const rooms = {
     types: ['src/atlas/client.ts'],
     packages: editor,
   },
-  'src/commands': { from: [...views, ...drawn, 'src/atlas'], packages: editor },
+  'src/commands': { from: [...views, ...drawn, 'src/atlas', 'src/files', 'src/tools'], packages: editor },
   'src/extension.ts': {
     from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts'],
 
     packages: editor,
   },
   'src/lazy.ts': { from: ['src/commands', 'src/panel', 'src/import', 'src/atlas', 'src/source', ...pure] },
+  'src/tools': { from: ['src/atlas', 'src/routing', ...pure] },
   'src/cli': {
     from: [
       'src/atlas',
@@ -184,9 +185,10 @@ export const rooms = {
       'src/pool',
       'src/source',
       'src/terminal',
+      'src/tools',
       ...pure,
     ],
-    packages: ['node:'],
+    packages: ['node:', '@modelcontextprotocol'],
   },
   evaluate: {
     from: ['src/engine', 'src/pool', 'src/terminal', ...pure],

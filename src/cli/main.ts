@@ -16,6 +16,7 @@ import { generate } from './commands/generate.js';
 import { importFile } from './commands/import.js';
 import { inspect } from './commands/inspect.js';
 import { logitLens } from './commands/logitLens.js';
+import { mcp } from './commands/mcp.js';
 import { models } from './commands/models.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
@@ -43,6 +44,7 @@ const working: readonly Command[] = [
   tryExpert,
   importFile,
   models,
+  mcp,
   bench,
 ];
 

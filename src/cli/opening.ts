@@ -27,8 +27,9 @@ export interface Telling {
 }
 
 export class Opening {
-  readonly #engines: Engine[] = [];
+  readonly #engines = new Set<Engine>();
   #first: Promise<Opened> | undefined;
+  #heeds = false;
 
   constructor(
     private readonly args: Arguments,
@@ -43,9 +44,14 @@ export class Opening {
     const address = this.args.text('engine');
     if (this.args.text('config') !== undefined && address === undefined)
       throw new UsageError('--config is for --engine: it is the config.json of the server’s model.');
-    return (this.#first ??= this.#start(() =>
+    if (this.#first) return this.#first;
+    const first = this.#start(() =>
       address === undefined ? this.#child(this.#options(folder)) : this.#server(address, 'GANDER_ENGINE_TOKEN'),
-    ));
+    );
+    this.#first = first;
+    // A failure is not remembered: a command that goes on may find the model repaired.
+    first.catch(() => (this.#first = undefined));
+    return first;
   }
 
   openHere(): Promise<Opened> {
@@ -65,12 +71,19 @@ export class Opening {
 
   async #start(make: () => Engine | Promise<Engine>): Promise<Opened> {
     // Once, so that a second Ctrl+C ends the process at once, as usual.
-    if (this.#engines.length === 0) process.once('SIGINT', () => this.stop.abort());
+    if (!this.#heeds) process.once('SIGINT', () => this.stop.abort());
+    this.#heeds = true;
     const engine = await make();
-    this.#engines.push(engine);
-    const opened = { engine, model: await engine.info(undefined, { signal: this.stop.signal }) };
-    this.tell.opened(opened);
-    return opened;
+    this.#engines.add(engine);
+    try {
+      const opened = { engine, model: await engine.info(undefined, { signal: this.stop.signal }) };
+      this.tell.opened(opened);
+      return opened;
+    } catch (thrown) {
+      this.#engines.delete(engine);
+      engine.dispose();
+      throw thrown;
+    }
   }
 
   #options(named = this.args.text('model') ?? this.args.text('pool')): EngineOptions {

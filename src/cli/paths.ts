@@ -1,6 +1,11 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 
+/** The atlases that ship are in it. @param bundle folder of the running bundle, `dist` */
+export function bundledAtlases(bundle: string): string {
+  return path.resolve(bundle, '..', 'atlases');
+}
+
 /** A folder of Gander's on this platform, if the user has not moved it by an XDG variable. */
 interface Place {
   readonly darwin: readonly string[];

@@ -3,12 +3,14 @@ import { AtlasEditor } from '../panel/atlasEditor.js';
 import { Panels } from '../panel/panels.js';
 import { SimilarityPanel } from '../panel/similarityPanel.js';
 import { TraceEditor } from '../panel/traceEditor.js';
+import { AgentTools } from './agents.js';
 import { commands } from './index.js';
 import type { ActiveServices, Services } from './services.js';
 
 /** Commands, panels and viewers of trace files and atlases. Created when first used, because activation does not need them. */
 export class Features implements vscode.Disposable {
   readonly services: Services;
+  readonly agents: AgentTools;
 
   constructor(base: ActiveServices) {
     const { context, log } = base;
@@ -17,6 +19,7 @@ export class Features implements vscode.Disposable {
     const [traces, similarity] = [new TraceEditor(extensionUri, log), new SimilarityPanel(extensionUri)];
     const atlasEditor = new AtlasEditor({ ...base, panels }, extensionUri);
     this.services = { ...base, panels, traces, similarity, atlasEditor };
+    this.agents = new AgentTools(this.services);
   }
 
   /** @param id of a command in the manifest */
@@ -27,6 +30,7 @@ export class Features implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.agents.dispose();
     this.services.panels.dispose();
     this.services.similarity.dispose();
     this.services.atlasEditor.dispose();

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { About } from '../atlas/about.js';
+import { type About, isOf } from '../atlas/about.js';
 import type { OpenedAtlas } from '../atlas/calls.js';
 import type { AtlasReader } from '../atlas/client.js';
 import { folderEnding } from '../atlas/place.js';
@@ -32,6 +32,11 @@ export interface AtlasUnit {
   readonly chance: number;
 }
 
+export interface FoundAtlas {
+  readonly folder: string;
+  readonly opened: OpenedAtlas;
+}
+
 /** The atlas that belongs to the model in use. */
 interface Present {
   readonly folder: string;
@@ -59,7 +64,7 @@ export class Atlases implements vscode.Disposable {
   ) {
     this.#unlisten = service.onDescribed((source) => {
       this.#source = source;
-      void this.#find(source);
+      void this.#follow(source);
     });
   }
 
@@ -121,19 +126,20 @@ export class Atlases implements vscode.Disposable {
     await this.context.globalState.update(key, known.slice(0, mostKnown));
   }
 
-  /** Looks for the atlas of a model: first among those that were opened or made here, then among those that ship. */
-  async #find(source: SourceDescription | undefined): Promise<void> {
-    this.#set(undefined);
-    if (!source) return;
+  /** The atlas of a model: one of those that were opened or made here, or else of those that ship. */
+  async find(source: SourceDescription): Promise<FoundAtlas | undefined> {
     const known = this.#known.filter(({ model }) => isOf(model, source)).map(({ folder }) => folder);
     for (const folder of [...known, ...(await this.#shippedOf(source))]) {
       const opened = await this.#tried(folder);
-      if (this.#source !== source || this.#present) return;
-      if (opened && isOf(opened.about.run, source)) {
-        this.#use(folder, opened);
-        return;
-      }
+      if (opened && isOf(opened.about.run, source)) return { folder, opened };
     }
+    return undefined;
+  }
+
+  async #follow(source: SourceDescription | undefined): Promise<void> {
+    this.#set(undefined);
+    const found = source && (await this.find(source));
+    if (found && this.#source === source && !this.#present) this.#use(found.folder, found.opened);
   }
 
   /** One that cannot be opened is no reason to bother anybody, who has not asked for it. */
@@ -169,11 +175,6 @@ export class Atlases implements vscode.Disposable {
     void vscode.commands.executeCommand('setContext', 'gander.atlas', present !== undefined);
     this.#changed.fire();
   }
-}
-
-/** Whether an atlas is of a model: by the hash of its files or, for one that a server runs, by its name. */
-export function isOf(run: Pick<About['run'], 'name' | 'hash'>, { hash, name }: SourceDescription): boolean {
-  return run.hash === (hash ?? null) && (run.hash !== null || run.name === name);
 }
 
 function unitsOf(experts: readonly Row[], names: readonly OwnName[]): ReadonlyMap<string, AtlasUnit> {

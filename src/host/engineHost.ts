@@ -7,7 +7,7 @@ import { GanderError } from '../errors/errors.js';
 import { ChildSource } from '../source/child.js';
 import { FileSource, traceEnding } from '../source/file.js';
 import { SourceRegistry } from '../source/registry.js';
-import { ServerSource } from '../source/server.js';
+import { LateSource } from '../source/late.js';
 import type { EngineOptions } from '../requests/api.js';
 import type { Methods } from '../requests/ask.js';
 import type { Source } from '../source/source.js';
@@ -22,7 +22,7 @@ export class EngineHost implements vscode.Disposable {
   readonly #subscription: vscode.Disposable;
   readonly #sources = new SourceRegistry([
     { claims: (chosen) => chosen.endsWith(traceEnding), open: (file) => new FileSource(path.basename(file)) },
-    { claims: (chosen) => chosen === this.address, open: (address) => new ServerSource(() => this.#connect(address)) },
+    { claims: (chosen) => chosen === this.address, open: (address) => new LateSource(() => this.#connect(address)) },
     { claims: () => true, open: () => new ChildSource(this.engine) },
   ]);
   #client: EngineClient | undefined;
@@ -57,7 +57,7 @@ export class EngineHost implements vscode.Disposable {
 
   /** Another source than the one in use: a server that the person agreed to, or a folder on this machine. */
   another(chosen: string): Source & Methods {
-    if (this.servers.find(chosen)) return new ServerSource(() => this.servers.open(chosen));
+    if (this.servers.find(chosen)) return new LateSource(() => this.servers.open(chosen));
     return new ChildSource(this.#local(chosen));
   }
 

@@ -17,6 +17,11 @@ export class Lru<V> {
     return entry.value;
   }
 
+  /** Without counting as a use. */
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
   /** A value that is over the limit by itself is not kept. */
   set(key: string, value: V): void {
     const weight = this.weigh(value);

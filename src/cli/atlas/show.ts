@@ -5,6 +5,7 @@ import { Layout, unitsNamed } from '../../atlas/layout.js';
 import { number, word } from '../../atlas/tables/cells.js';
 import { tableNames } from '../../atlas/tables/index.js';
 import { type Row, unitCells } from '../../atlas/tables/table.js';
+import { ablationCells, ablationHead, byLift, intervalText, liftCells, liftHead } from '../../atlas/lines.js';
 import { fit, table } from '../../terminal/columns.js';
 import { decimal, percent, plain, signed, visible } from '../../trace/text/label.js';
 import type { Context, Options } from '../command.js';
@@ -109,7 +110,7 @@ function unitText(
 ): string {
   return [
     `${paint.bold(plain(word(unit, 'name')))}  layer ${layerOf(unit)}\n`,
-    `load ${percent(number(unit, 'load'))} (${interval(unit, percent)}), chance ${percent(number(unit, 'chance'))}, ` +
+    `load ${percent(number(unit, 'load'))} (${intervalText(unit, percent)}), chance ${percent(number(unit, 'chance'))}, ` +
       `${number(unit, 'tokens')} choices in ${number(unit, 'documents')} documents\n`,
     `specialisation ${decimal(number(unit, 'specialisation'), 3)}, chance ${decimal(number(unit, 'specialisationChance'), 3)}; `,
     unit['label'] === null ? 'specialised in no label\n' : `specialised in ${plain(word(unit, 'label'))}\n`,
@@ -119,32 +120,13 @@ function unitText(
   ].join('');
 }
 
-function interval(row: Row, form: (x: number) => string): string {
-  return Number.isNaN(number(row, 'low'))
-    ? 'too few documents'
-    : `${form(number(row, 'low'))} to ${form(number(row, 'high'))}`;
-}
-
 /** The largest lifts first. */
 function labelTable(rows: readonly Row[], by: 'label' | 'unit', most: number, paint: Context['paint']): string {
   const named = (row: Row) => (by === 'label' ? word(row, 'label') : `${layerOf(row)}  ${word(row, 'name')}`);
-  const lines = [...rows]
-    .sort((a, b) => (number(b, 'lift') || -Infinity) - (number(a, 'lift') || -Infinity))
+  const lines = byLift(rows)
     .slice(0, most)
-    .map((row) => [
-      fit(plain(named(row)), 40),
-      percent(number(row, 'share')),
-      signed(number(row, 'lift'), 2),
-      interval(row, (x) => signed(x, 2)),
-      decimal(number(row, 'q'), 3),
-      row['specialised'] === true ? 'specialised' : '',
-    ]);
-  return table(
-    [by === 'label' ? 'label' : 'layer, expert', 'share', 'lift', '95 % interval', 'q', ''],
-    lines,
-    'lrrrrl',
-    paint,
-  );
+    .map((row) => [fit(plain(named(row)), 40), ...liftCells(row)]);
+  return table([by === 'label' ? 'label' : 'layer, expert', ...liftHead], lines, 'lrrrrl', paint);
 }
 
 function tokenList(tokens: readonly Row[], kind: string, most: number): string {
@@ -170,31 +152,7 @@ function contextList(contexts: readonly Row[], kind: string, columns: number, pa
 
 function ablationTable(rows: readonly Row[], paint: Context['paint']): string {
   if (rows.length === 0) return '';
-  const lines = rows.map((row) => [
-    word(row, 'kind'),
-    word(row, 'effect'),
-    String(number(row, 'contexts')),
-    signed(number(row, 'change'), 3),
-    signed(number(row, 'matched'), 3),
-    signed(number(row, 'difference'), 3),
-    Number.isNaN(number(row, 'differenceLow'))
-      ? 'too few documents'
-      : `${signed(number(row, 'differenceLow'), 3)} to ${signed(number(row, 'differenceHigh'), 3)}`,
-    decimal(number(row, 'q'), 3),
-    row['hurts'] === true ? 'hurts' : row['hurts'] === false ? 'no more than others' : '',
-  ]);
-  const head = [
-    'knocked out at',
-    'tokens',
-    'contexts',
-    'change of log p',
-    'another expert',
-    'difference',
-    '95 % interval',
-    'q',
-    '',
-  ];
-  return `\n${table(head, lines, 'llrrrrrrl', paint)}`;
+  return `\n${table(ablationHead, rows.map(ablationCells), 'llrrrrrrl', paint)}`;
 }
 
 async function label({ folder, args, about, most, paint }: Asked): Promise<Shown> {

@@ -1,18 +1,16 @@
 import { isCutAlike } from '../../trace/alignment/align.js';
-import { type Agreement, type Difference, difference } from '../../trace/figures/difference.js';
+import { type Difference, difference } from '../../trace/figures/difference.js';
 import { fit, table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
+import { interventionText, layerText, plain, routerText, tokenText, visible } from '../../trace/text/label.js';
 import {
-  decimal,
-  interventionText,
-  layerText,
-  percent,
-  plain,
-  routerText,
-  signed,
-  tokenText,
-  visible,
-} from '../../trace/text/label.js';
+  agreementCells,
+  agreementHead,
+  loadChangeHead,
+  loadChanges,
+  tokenChangeHead,
+  tokenChanges,
+} from '../../trace/exports/tables.js';
 import type { Warning } from '../../requests/description.js';
 import { words } from '../../words/words.js';
 import { layerExpertsNote } from '../../trace/figures/summary.js';
@@ -49,7 +47,7 @@ interface Compared {
 }
 
 /** The most tokens in a table. */
-const named = 10;
+const most = 10;
 
 export const compare: Command = {
   name: 'compare',
@@ -162,59 +160,32 @@ async function readTexts(
   return texts;
 }
 
-/** The columns with the largest known changes, the largest first. */
-function strongest(values: Float32Array): number[] {
-  return [...values.keys()]
-    .filter((c) => !Number.isNaN(values[c]!) && values[c] !== 0)
-    .sort((x, y) => Math.abs(values[y]!) - Math.abs(values[x]!))
-    .slice(0, named);
-}
-
 function differenceTable(a: Trace, b: Trace, d: Difference, sequence: number, paint: Paint): string {
   const same = d.alignment.same.reduce((sum, x) => sum + x, 0);
   const [inA, inB] = [a.sequences[sequence]!, b.sequences[sequence]!];
   const run = (trace: Trace) =>
     [routerText(trace.router), ...trace.interventions.map(interventionText)].map(plain).join(', ');
-  const agreement = (name: string, x: Agreement) => [
-    name,
-    percent(x.flipped),
-    `${percent(x.topKOverlap)} (${percent(x.chanceTopKOverlap)})`,
-    `${decimal(x.jaccard)} (${decimal(x.chanceJaccard)})`,
-    decimal(x.divergence, 3),
-  ];
   const named = a.sequences.length > 1 ? `${paint.bold(inA.role)}\n` : '';
   const parts = [
     `${named}a  ${run(a)}, ${inA.done} tokens\nb  ${run(b)}, ${inB.done} tokens\n${same} tokens are the same\n`,
     ...(isCutAlike(a, b, sequence) === false ? [`${words.compareCut}\n`] : []),
     table(
-      ['layer', 'flipped choices', 'top-k overlap (chance)', 'Jaccard (chance)', 'JS divergence, bits'],
-      [...d.layers.map((layer, i) => agreement(layerText(layer), d.byLayer[i]!)), agreement('all', d.all)],
+      agreementHead,
+      [...d.layers.map((layer, i) => agreementCells(layerText(layer), d.byLayer[i]!)), agreementCells('all', d.all)],
       'lrrrr',
       paint,
     ),
   ];
-  const { experts, change } = d.usage ?? { experts: [], change: new Float64Array() };
-  const byUsage = [...change.keys()]
-    .sort((x, y) => Math.abs(change[y]!) - Math.abs(change[x]!))
-    .filter((e) => change[e] !== 0);
-  if (byUsage.length > 0) {
-    const rows = byUsage.map((e) => [expertName(experts, e), signed(100 * change[e]!, 1)]);
-    parts.push(table(['expert', 'load, b − a, % points'], rows, 'lr', paint));
+  const loads = d.usage ? loadChanges(d.usage) : [];
+  if (loads.length > 0) {
+    const rows = loads.map(({ expert, cell }) => [expertName(d.usage!.experts, expert), cell]);
+    parts.push(table(loadChangeHead, rows, 'lr', paint));
   }
   if (!d.usage) parts.push(`${layerExpertsNote}\n`);
-  const changed = strongest(d.logProb);
+  const changed = tokenChanges(d, inA, most);
   if (changed.length > 0) {
-    const rows = changed.map((c) => {
-      const t = d.alignment.a[c]!;
-      return [
-        String(t),
-        fit(visible(tokenText(inA, t)), 24),
-        decimal(inA.logProb![t]!),
-        signed(d.logProb[c]!, 3),
-        decimal(d.predictions[c]!, 4),
-      ];
-    });
-    parts.push(table(['#', 'token', 'log p in a', 'b − a', 'KL divergence ≥'], rows, 'rlrrr', paint));
+    const rows = changed.map(({ token, cells }) => [String(token), fit(visible(tokenText(inA, token)), 24), ...cells]);
+    parts.push(table(['#', 'token', ...tokenChangeHead], rows, 'rlrrr', paint));
   }
   return parts.join('\n');
 }

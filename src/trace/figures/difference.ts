@@ -139,6 +139,14 @@ function narrowed(alignment: Alignment, within: Uint8Array): Alignment {
 
 const tokensOf = ({ sequences }: Trace, sequence = 0) => sequences[sequence]?.tokens.count ?? 0;
 
+/** The columns with the largest known changes, the largest first. */
+export function strongestChanges(values: Float32Array, most: number): number[] {
+  return [...values.keys()]
+    .filter((c) => !Number.isNaN(values[c]!) && values[c] !== 0)
+    .sort((x, y) => Math.abs(values[y]!) - Math.abs(values[x]!))
+    .slice(0, most);
+}
+
 interface Pair {
   /** [N of a] the same expert's index in b, −1 if b lacks it. */
   readonly toB: Int16Array;

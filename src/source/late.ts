@@ -4,11 +4,11 @@ import type { RequestName } from '../requests/table.js';
 import { ChildSource } from './child.js';
 import type { Source } from './source.js';
 
-/** A model that a server runs. It is opened when it is first asked: a token may have to be fetched, and the person may refuse. */
-export class ServerSource extends Askable implements Source {
+/** A source that is opened when it is first asked: a server’s token may have to be fetched, and the person may refuse. */
+export class LateSource extends Askable implements Source {
   #opened: Promise<ChildSource> | undefined;
 
-  /** @param open rejects if the person has not agreed that text goes there */
+  /** @param open rejects if the model cannot be opened, or if the person has not agreed that text goes there */
   constructor(private readonly open: () => Promise<Engine>) {
     super();
   }

@@ -1,0 +1,27 @@
+import * as vscode from 'vscode';
+import type { Features } from './features.js';
+
+/** A tool of the manifest, as VS Code has read and translated it. */
+export interface DeclaredTool {
+  readonly name: string;
+  readonly displayName: string;
+}
+
+interface Manifest {
+  readonly contributes: { readonly languageModelTools: readonly DeclaredTool[] };
+}
+
+/** Registers all tools of the manifest; what they do is loaded with the first call. */
+export function registerTools(
+  { extension }: vscode.ExtensionContext,
+  features: () => Promise<Features>,
+): vscode.Disposable {
+  const { contributes } = extension.packageJSON as Manifest;
+  const registered = contributes.languageModelTools.map((declared) =>
+    vscode.lm.registerTool<unknown>(declared.name, {
+      prepareInvocation: async ({ input }) => (await features()).agents.prepare(declared, input),
+      invoke: async (options, token) => (await features()).agents.invoke(declared, options, token),
+    }),
+  );
+  return vscode.Disposable.from(...registered);
+}
