@@ -309,6 +309,8 @@ export const words = {
   detailSpread: 'spread over many',
   detailEven: 'almost the same for each',
   detailFixed: 'Under this strategy the weights are fixed; the affinities show which experts a router would prefer.',
+  detailFixedArrow:
+    'Under this strategy the weights are fixed; the affinities show which experts Arrow would prefer, because no expert has a gate.',
   detailForced: 'A what-if forces the expert here.',
   detailWas: 'Before the what-if: {0}.',
   detailWasSame: 'The what-if changes nothing here.',

@@ -58,8 +58,10 @@ describe('strategies', () => {
 
   it('are those that a pool has the files for', () => {
     const names = (parts: Parameters<typeof strategiesFor>[0]) => strategiesFor(parts).map(({ name }) => name);
-    expect(names([])).toEqual(['base', 'single', 'phatgoose', 'merged', 'merged-factors', 'arrow']);
-    expect(names(['retriever', 'activations', 'multitask', 'router'])).toEqual(all.map(({ name }) => name));
+    expect(names([])).toEqual(['base', 'single', 'merged', 'merged-factors', 'arrow']);
+    expect(names(['gates', 'retriever', 'activations', 'multitask', 'router', 'xlora'])).toEqual(
+      all.map(({ name }) => name),
+    );
     expect(names(['retriever', 'activations', 'multitask', 'router'])).not.toContain('native');
     expect(strategiesFor([])[1]).toMatchObject({ name: 'single', title: 'One expert', takes: ['expert'] });
   });

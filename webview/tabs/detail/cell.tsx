@@ -59,7 +59,8 @@ function Sentences({ trace, module: s, token }: Props) {
   else said.push(t('detailCellAt', moduleName(module), named(applied, set)));
   if (applied.length > 0 && !rows.weight) said.push(t('weightNone'));
   if (forcedAt(rows, token) >= 0) said.push(t('detailForced'));
-  else if (trace.router.k === undefined && rows.score) said.push(t('detailFixed'));
+  else if (trace.router.k === undefined && rows.score)
+    said.push(t(trace.router.params?.['affinities'] === 'arrow' ? 'detailFixedArrow' : 'detailFixed'));
   const { margin, entropy } = certainty;
   if (Number.isFinite(margin)) {
     const close = margin < 0.1 ? 'detailClose' : margin < 0.5 ? 'detailMedium' : 'detailClear';
