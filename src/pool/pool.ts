@@ -104,7 +104,6 @@ export function readPool(folder: string): Pool {
       try {
         const expert = readExpert(resolveInside(folder, path.join(manifest.experts, id)), id, general);
         experts.push(expert);
-        warnings.push(...strayVectors(expert));
       } catch (error) {
         const why = GanderError.from(error);
         leftOut.set(id, why);
@@ -118,7 +117,7 @@ export function readPool(folder: string): Pool {
         'Add an expert folder, or repair one.',
       );
     }
-    warnings.push(...ungated(experts));
+    warnings.push(...experts.flatMap(strayVectors), ...ungated(experts));
     const optional = <T>(what: string, read: (() => T) | undefined): T | undefined => {
       try {
         return read?.();
@@ -145,8 +144,7 @@ export function readPool(folder: string): Pool {
     const { router } = manifest;
     const joint = optional('The jointly trained router', router && (() => withRouterRows(experts, folder, router)));
     const xlora = manifest.xlora && xloraOf(folder, manifest.xlora, base, experts);
-    const adapters = [...experts, ...(multitask ? [multitask] : [])].map((expert) => expert.folder);
-    checkSize(folder, manifest, base, [...adapters, ...(general?.folders ?? [])]);
+    checkSize(folder, manifest, base, { experts, multitask, general, xlora });
     return {
       folder,
       manifest,
@@ -271,7 +269,20 @@ function ungated(experts: readonly PoolExpert[]): Warning[] {
 }
 
 /** Adds up file sizes before anything is read: all that will be hashed later counts. */
-function checkSize(folder: string, { retriever }: Manifest, base: Pool['base'], adapters: readonly string[]): void {
+function checkSize(
+  folder: string,
+  { retriever }: Manifest,
+  base: Pool['base'],
+  {
+    experts,
+    multitask,
+    general,
+    xlora,
+  }: Pick<Pool, 'experts'> & {
+    [P in 'multitask' | 'general' | 'xlora']: Pool[P] | undefined;
+  },
+): void {
+  const adapters = [...experts, ...(multitask ? [multitask] : [])].map((expert) => expert.folder);
   const models = modelFiles(base);
   for (const model of models) checkBaseSizes({ model, tokenizer: base.tokenizer });
   const files = [
@@ -280,9 +291,13 @@ function checkSize(folder: string, { retriever }: Manifest, base: Pool['base'], 
       readdirSync(beside).map((name) => path.join(beside, name)),
     ),
     base.tokenizer,
+    ...(xlora?.files ?? []),
     ...(retriever ? [retriever.model, retriever.tokenizer] : []).map((name) => path.join(folder, name)),
   ];
-  const bytes = [...files.map(sizeOf), ...adapters.map(readBytes)].reduce((a, b) => a + b, 0);
+  const bytes = [...files.map(sizeOf), ...[...adapters, ...(general?.folders ?? [])].map(readBytes)].reduce(
+    (a, b) => a + b,
+    0,
+  );
   if (bytes > poolLimits.bytes) {
     throw new GanderError(
       'pool-invalid',

@@ -3,7 +3,6 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../../src/engine/local.js';
 import type { Engine } from '../../src/requests/ask.js';
-import type { Strategy } from '../../src/strategies/index.js';
 import { casesIn, expectAsPeft, fixtures, poolOf, readCase } from './peftFixtures.js';
 import { pooled, temporaryFolder } from './support.js';
 
@@ -19,10 +18,6 @@ async function open(pool: string): Promise<Engine> {
   return engine;
 }
 
-interface ArrowCase {
-  readonly strategy: Strategy;
-  readonly general: readonly string[];
-}
 const poolWith = (architecture: string, general: readonly string[]) =>
   poolOf(
     architecture,
@@ -33,7 +28,7 @@ const poolWith = (architecture: string, general: readonly string[]) =>
 
 describe('a pool with general adapters', () => {
   it.each(casesIn('arrow'))('agrees with PEFT: %s, %s', async (architecture, name) => {
-    const wanted = readCase<ArrowCase>(path.join(fixtures, architecture, 'arrow', `${name}.safetensors`));
+    const wanted = readCase(path.join(fixtures, architecture, 'arrow', `${name}.safetensors`));
     const engine = await open(poolWith(architecture, wanted.general));
     const trace = await engine.route({ text: wanted.text, strategy: wanted.strategy });
     const { choices, ties } = expectAsPeft(trace, wanted, experts);

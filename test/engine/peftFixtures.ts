@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'nod
 import path from 'node:path';
 import { expect } from 'vitest';
 import { parseHeader, toFloat32 } from '../../src/formats/safetensors.js';
+import type { Strategy } from '../../src/strategies/index.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { largestDifference, pooled, root, temporaryFolder } from './support.js';
 
@@ -11,6 +12,11 @@ export const fixtures = path.join(root, 'test/fixtures/peft');
 export const bound = 2e-5;
 
 export interface PeftCase {
+  /** Of an X-LoRA case: the adapters, by class. */
+  readonly experts: readonly string[];
+  /** Of an Arrow case. */
+  readonly strategy: Strategy;
+  readonly general: readonly string[];
   readonly text: string;
   /** In PEFT's order: that of the results' first axis. */
   readonly modules: readonly string[];
@@ -27,15 +33,14 @@ export function casesIn(kind: 'arrow' | 'xlora'): [architecture: string, name: s
   );
 }
 
-/** A case, with what only its kind has. */
-export function readCase<T>(file: string): PeftCase & T {
+export function readCase(file: string): PeftCase {
   const bytes = readFileSync(file);
   const { tensors, metadata } = parseHeader(bytes, bytes.length);
   const floats = (name: string) => {
     const { dtype, begin, end } = tensors.get(name)!;
     return toFloat32(dtype, bytes.subarray(begin, end));
   };
-  return { ...(JSON.parse(metadata.get('case')!) as PeftCase & T), floats };
+  return { ...(JSON.parse(metadata.get('case')!) as PeftCase), floats };
 }
 
 /** A pool of an architecture's base and some of its adapters. */

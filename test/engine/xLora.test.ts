@@ -18,11 +18,8 @@ async function open(pool: string, chunk = 50): Promise<Engine> {
   return engine;
 }
 
-interface XLoraCase {
-  readonly experts: readonly string[];
-}
 const caseOf = (architecture: string, name: string) =>
-  readCase<XLoraCase>(path.join(fixtures, architecture, 'xlora', name, 'golden.safetensors'));
+  readCase(path.join(fixtures, architecture, 'xlora', name, 'golden.safetensors'));
 
 function poolWith(architecture: string, name: string, also: readonly string[] = []): string {
   const { experts, modules } = caseOf(architecture, name);
@@ -82,8 +79,10 @@ describe('a pool with an X-LoRA classifier', () => {
     expect(chosen).not.toContain(few);
   });
 
-  const act = async (architecture: string, name: string, ...interventions: Intervention[]) =>
-    (await open(poolWith(architecture, name))).route({ text, strategy, interventions });
+  const act = async (architecture: string, name: string, ...interventions: Intervention[]) => {
+    const engine = await open(poolWith(architecture, name));
+    return engine.route({ text, strategy, interventions });
+  };
 
   it.each(['plain', 'layerwise-top2', 'few'])(
     'never uses a knocked-out expert, and shares its part out: %s',

@@ -25,7 +25,7 @@ describe('strategies', () => {
       expect(Object.keys(strategy)).toEqual(['name', ...(takes ? [takes] : [])]);
     }
     expect(strategyForms()).toBe(
-      'base, single:<expert>, phatgoose[:k], retrieval, merged, merged-factors, average-activation[:k], arrow[:k], jointly-trained[:k], multitask',
+      'base, single:<expert>, phatgoose[:k], retrieval, merged, merged-factors, average-activation[:k], arrow[:k], jointly-trained[:k], multitask, x-lora',
     );
     expect(readStrategy('arrow', () => 3)).toEqual({ name: 'arrow', k: 3 });
   });

@@ -264,7 +264,7 @@ function requireUsable(pool: Pool, plan: Plan, strategy?: Strategy, intervention
   }
 }
 
-/** The router with epsilon, the other parameter of the weights' formula besides k; or with whose affinities fixed weights have beside them. */
+/** The router with epsilon, the other parameter of the weights' formula besides k; or with whose affinities are beside its weights. */
 function routerWith(router: Router, scores: Scores, { manifest: { weightEpsilon }, xlora }: Pool): Router {
   const including = (params: Router['params']) => ({ ...router, params: { ...router.params, ...params } });
   if (scores === 'x-lora' && xlora) return scaledRouter(router, xlora.scaling);
@@ -278,7 +278,15 @@ function scaledRouter({ name }: Router, config: ScalingConfig): Router {
   return {
     name,
     ...(softmax && temperature === 1 && { scoring: 'softmax' }),
-    params: { softmax, temperature, ...(topK && { topK }), softmaxOfTopK, globalWeight, passValue },
+    params: {
+      affinities: 'x-lora',
+      softmax,
+      temperature,
+      ...(topK && { topK }),
+      softmaxOfTopK,
+      globalWeight,
+      passValue,
+    },
   };
 }
 
