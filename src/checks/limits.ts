@@ -26,6 +26,8 @@ export const poolLimits = {
   expertBytes: 4 * GiB,
   /** Bytes of one expert's examples: they are held in memory. */
   exampleBytes: 256 * MiB,
+  /** Bytes of an X-LoRA classifier, which is copied into a graph of its own. */
+  classifier: GiB,
   rank: 4096,
   /** Modules that one adapter changes. */
   modules: 10_000,

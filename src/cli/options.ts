@@ -1,7 +1,7 @@
 /** Options that several commands share, and what they mean. */
 import type { ModelInfo, ServerInfo } from '../requests/api.js';
 import { asPool, hasTarget } from '../requests/modelInfo.js';
-import { type Strategy, nativeRouter, readStrategy, strategyForms } from '../strategies/index.js';
+import { type Strategy, nativeRouter, readStrategy, strategyForms, usualStrategy } from '../strategies/index.js';
 import type { Intervention } from '../trace/model/trace.js';
 import type { Arguments, Options } from './command.js';
 import { UsageError } from './usage.js';
@@ -66,7 +66,7 @@ export const strategyOptions = {
     type: 'string',
     short: 's',
     value: 'name',
-    help: `${strategyForms()} (default: phatgoose)`,
+    help: `${strategyForms()} (default: phatgoose, or arrow for a pool without gates)`,
   },
   k: {
     type: 'string',
@@ -108,7 +108,8 @@ export function askedFor(args: Arguments, model: ModelInfo): Asked {
 }
 
 function strategyFor(args: Arguments, model: ModelInfo): Strategy | undefined {
-  if (model.kind === 'pool') return parseStrategy(args.text('strategy') ?? 'phatgoose', model, kOf(args));
+  if (model.kind === 'pool')
+    return parseStrategy(args.text('strategy') ?? usualStrategy(model.strategies), model, kOf(args));
   if (model.kind === 'moe' && args.text('strategy') === undefined) return nativeStrategy(args);
   if (model.kind === 'server' && model.can.strategies.length > 0) return offered(args, model);
   for (const name of ['strategy', 'k'])

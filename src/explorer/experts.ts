@@ -321,6 +321,7 @@ function poolItem({ pool, warnings }: NodeOf<'pool'>): vscode.TreeItem {
     pool.name,
     pool.description,
     vscode.l10n.t('Base: {0}', pool.baseName),
+    pool.general && vscode.l10n.t('Subtracted from every expert: {0}', pool.general.join(', ')),
     pool.license && vscode.l10n.t('Licence: {0}', pool.license),
     pool.folder,
   ]);

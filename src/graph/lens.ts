@@ -38,6 +38,7 @@ export function insertLens({ graph }: ModelProto & { graph: GraphProto }): void 
     [names.targets, lensNames.targets],
   ]);
   const before = madeOf(graph, [last]);
+  const hidden = keepHidden(graph, before);
   const tail = [...madeOf(graph, predictions)].filter((n) => !before.has(n));
   for (const n of tail) rename(n, renamed);
   // The tokens are the second axis from the end, with or without a batch axis before it.
@@ -56,7 +57,32 @@ export function insertLens({ graph }: ModelProto & { graph: GraphProto }): void 
   const changed = new Set(tail.flatMap((n) => n.output));
   graph.valueInfo = graph.valueInfo.filter(({ name }) => !changed.has(name));
   graph.output = graph.output.map((output) => (predictions.includes(output.name) ? anySize(output) : output));
-  keepOnly(graph, new Set([...states, ...predictions]));
+  keepOnly(graph, new Set([...states, ...predictions, ...hidden]));
+}
+
+/**
+ * If the graph has the last hidden state as an output (hidden.ts), it stays that of all tokens: it gets nodes of its own.
+ *
+ * @param before nodes that compute the last layer's stream
+ * @returns its name
+ */
+function keepHidden(graph: GraphProto, before: ReadonlySet<NodeProto>): readonly string[] {
+  if (!graph.output.some(({ name }) => name === names.hidden)) return [];
+  const makers = [...madeOf(graph, [names.hidden])].filter((n) => !before.has(n)).reverse();
+  const own = new Map(
+    makers.flatMap(({ output }) =>
+      output.filter((name) => name && name !== names.hidden).map((name) => [name, `${name}.hidden`]),
+    ),
+  );
+  const named = (name: string) => own.get(name) ?? name;
+  const copies = makers.map((n) => ({
+    ...n,
+    name: n.name && `${n.name}.hidden`,
+    input: n.input.map(named),
+    output: n.output.map(named),
+  }));
+  graph.node = [...graph.node.filter(({ output }) => !output.includes(names.hidden)), ...copies];
+  return [names.hidden];
 }
 
 /** All nodes that these values are computed from. */

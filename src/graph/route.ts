@@ -51,6 +51,8 @@ export const names = {
   /** [T, P] natural log-probabilities of the likeliest next tokens, and their ids (int64). */
   topLogProb: 'gander.top_log_prob',
   topIds: 'gander.top_ids',
+  /** [T, d] what the head reads; only for X-LoRA (hidden.ts). */
+  hidden: 'gander.hidden',
   /** [1, V] logits of the last position. */
   last: 'gander.last_logits',
 } as const;

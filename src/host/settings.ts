@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { writtenTokens } from '../checks/limits.js';
 import { serverAddress } from '../source/serverAddress.js';
 import type { SourceDescription } from '../requests/description.js';
-import { type Strategy, strategyOf } from '../strategies/index.js';
+import { type Strategy, strategyOf, usualStrategy } from '../strategies/index.js';
 import { presentStrategy } from '../trace/file/renamed.js';
 
 export interface GanderSettings {
@@ -55,11 +55,11 @@ export function wantedStrategy(): Strategy {
   return { name: readSettings().strategy };
 }
 
-/** The strategy in the settings if the source offers it, or else the first that it offers. */
+/** The strategy in the settings if the source offers it, or else the usual one of those that it offers. */
 export function preferredStrategy({ can, limits, experts }: SourceDescription): Strategy {
   const { strategy, expertsPerToken } = readSettings();
   const offered = can.strategies.map(({ name }) => name);
-  const name = offered.includes(strategy) ? strategy : (offered[0] ?? 'base');
+  const name = offered.includes(strategy) ? strategy : usualStrategy(offered);
   return strategyOf(name, {
     k: Math.min(expertsPerToken || (limits.k ?? 1), Math.max(1, limits.mostK ?? experts.length)),
     expert: experts[0]?.id ?? '',

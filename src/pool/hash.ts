@@ -4,13 +4,8 @@ import { fileInside } from './paths.js';
 import { modelFiles, type Pool } from './pool.js';
 
 /** The files of an expert's folder that affect its numbers. */
-const hashed = [
-  'adapter_config.json',
-  'adapter_model.safetensors',
-  'gate.safetensors',
-  'activation.safetensors',
-  'examples.safetensors',
-];
+const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors'];
+const hashed = [...adapterFiles, 'gate.safetensors', 'activation.safetensors', 'examples.safetensors'];
 
 /** Contents of files, which are read only once: a base model may have gigabytes. */
 export interface Contents {
@@ -37,6 +32,11 @@ export function poolHash(pool: Pool, contents: Contents): string {
   }
   add(pool.base.tokenizer);
   if (pool.router !== undefined) add(pool.router);
+  if (pool.xlora) {
+    hash.update(`${JSON.stringify(pool.manifest.xlora)}\0`);
+    for (const file of pool.xlora.files) add(file);
+  }
+  for (const folder of pool.general?.folders ?? []) for (const name of adapterFiles) add(path.join(folder, name));
   for (const { id, folder } of [...pool.experts, ...(pool.multitask ? [pool.multitask] : [])]) {
     const place = folder === pool.tried ? [folder, path.join(pool.manifest.experts, id)] : [];
     for (const name of hashed) add(path.join(folder, name), ...place);

@@ -17,6 +17,15 @@ const routerSchema = z.object({ weights: relative, experts: z.array(z.string().m
 /** The file of a jointly trained router, and the ids of the experts that its rows belong to. */
 export type JointRouter = z.infer<typeof routerSchema>;
 
+const xloraSchema = z.strictObject({
+  classifier: relative,
+  experts: z.array(z.string().min(1).max(500)).min(1).max(poolLimits.experts),
+  modules: z.array(z.string().min(1).max(poolLimits.modulePath)).min(1).max(poolLimits.modules),
+});
+
+/** The folder of an X-LoRA classifier, the ids of its adapters and the paths of its modules, in its order. */
+export type XLoraEntry = z.infer<typeof xloraSchema>;
+
 /** docs/pool-format.md, "pool.json". Unknown fields are ignored: a later minor version may add some. */
 const manifestOf = <M extends z.ZodType>(model: M) =>
   z.object({
@@ -28,9 +37,12 @@ const manifestOf = <M extends z.ZodType>(model: M) =>
     license: text.optional(),
     base: z.object({ name: text, model, tokenizer: relative, config: relative }),
     experts: relative,
+    /** The folder of the general adapters, which are subtracted from the experts (general.ts). */
+    general: relative.optional(),
     multitask: relative.optional(),
     retriever: z.object({ model: relative, tokenizer: relative }).optional(),
     router: routerSchema.optional(),
+    xlora: xloraSchema.optional(),
     topK: z.int().positive().max(1024),
     /** Added to the sum of the chosen probabilities before they are divided by it (docs/strategies.md). */
     weightEpsilon: z.number().min(0).max(1).optional(),

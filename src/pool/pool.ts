@@ -8,6 +8,7 @@ import { poolLimits, traceLimits } from '../checks/limits.js';
 import { type Adapter, type Vectors, readAdapter, readVectors } from './adapter.js';
 import { checkBaseSizes } from './baseFiles.js';
 import { type Card, readCard } from './card.js';
+import { GeneralKnowledge, unusable } from './general.js';
 import {
   type JointRouter,
   type Manifest,
@@ -15,9 +16,11 @@ import {
   readContextLength,
   readManifest,
   unnamedContext,
+  type XLoraEntry,
 } from './manifest.js';
 import { readJointRouter } from './jointRouter.js';
 import { fileInside, resolveInside } from './paths.js';
+import { type XLora, readXLora } from './xlora.js';
 
 export interface PoolExpert {
   readonly id: string;
@@ -28,12 +31,20 @@ export interface PoolExpert {
   /** Size of all its files. */
   readonly bytes: number;
   readonly adapter: Adapter;
+  /** Empty for an adapter that came without a gate. */
   readonly gates: Vectors;
   /** Mean inputs, for average activation. */
   readonly activations?: Vectors;
   /** Its rows of the jointly trained router; scores are their products with u / std(u). */
   readonly routerRows?: Vectors;
   readonly hasExamples: boolean;
+}
+
+/** The general adapters, whose means are subtracted from every expert's matrices. */
+export interface General {
+  /** Absolute, by name in code point order. */
+  readonly folders: readonly string[];
+  readonly knowledge: GeneralKnowledge;
 }
 
 /** A pool as its files' headers describe it; no large tensor has been read. */
@@ -47,9 +58,12 @@ export interface Pool {
   readonly retriever?: { readonly model: string; readonly tokenizer: string };
   /** By id, in code point order: the expert axis. */
   readonly experts: readonly PoolExpert[];
+  /** Already subtracted from `experts`. */
+  readonly general?: General;
   readonly multitask?: PoolExpert;
   /** The file of the jointly trained router. */
   readonly router?: string;
+  readonly xlora?: XLora;
   /** Experts that cannot be used, by id. */
   readonly leftOut: ReadonlyMap<string, GanderError>;
   /** What was left out and why, and anything else a user should know. */
@@ -83,13 +97,13 @@ export function readPool(folder: string): Pool {
         code: 'context-unknown',
         text: `${manifest.base.config} declares no context length: ${unnamedContext} tokens are used.`,
       });
+    const general = manifest.general === undefined ? undefined : readGeneral(folder, manifest.general);
     const leftOut = new Map<string, GanderError>();
     const experts: PoolExpert[] = [];
-    for (const id of expertIds(folder, manifest)) {
+    for (const id of foldersIn(folder, manifest.experts, 'experts')) {
       try {
-        const expert = readExpert(resolveInside(folder, path.join(manifest.experts, id)), id);
+        const expert = readExpert(resolveInside(folder, path.join(manifest.experts, id)), id, general);
         experts.push(expert);
-        warnings.push(...strayVectors(expert));
       } catch (error) {
         const why = GanderError.from(error);
         leftOut.set(id, why);
@@ -103,6 +117,7 @@ export function readPool(folder: string): Pool {
         'Add an expert folder, or repair one.',
       );
     }
+    warnings.push(...experts.flatMap(strayVectors), ...ungated(experts));
     const optional = <T>(what: string, read: (() => T) | undefined): T | undefined => {
       try {
         return read?.();
@@ -116,7 +131,7 @@ export function readPool(folder: string): Pool {
       'The multitask adapter',
       manifest.multitask === undefined
         ? undefined
-        : () => readExpert(resolveInside(folder, manifest.multitask!), 'multitask', false),
+        : () => readExpert(resolveInside(folder, manifest.multitask!), 'multitask'),
     );
     const retriever = optional(
       'The retriever',
@@ -128,7 +143,8 @@ export function readPool(folder: string): Pool {
     );
     const { router } = manifest;
     const joint = optional('The jointly trained router', router && (() => withRouterRows(experts, folder, router)));
-    checkSize(folder, manifest, base, [...experts, ...(multitask ? [multitask] : [])]);
+    const xlora = manifest.xlora && xloraOf(folder, manifest.xlora, base, experts);
+    checkSize(folder, manifest, base, { experts, multitask, general, xlora });
     return {
       folder,
       manifest,
@@ -138,9 +154,11 @@ export function readPool(folder: string): Pool {
       leftOut,
       warnings,
       signature,
+      ...(general && { general }),
       ...(multitask && { multitask }),
       ...(joint && router && { router: fileInside(folder, router.weights) }),
       ...(retriever && { retriever }),
+      ...(xlora && { xlora }),
     };
   });
 }
@@ -148,7 +166,7 @@ export function readPool(folder: string): Pool {
 /** The pool with one more expert, on trial. @param folder absolute @throws GanderError as `readExpertFolder` */
 export function withTried(pool: Pool, folder: string): Pool {
   const signature = `${pool.signature}\n${poolSignature(folder)}`;
-  const experts = [...pool.experts, readExpertFolder(folder)].sort((a, b) => byCodePoint(a.id, b.id));
+  const experts = [...pool.experts, readExpertFolder(folder, pool.general)].sort((a, b) => byCodePoint(a.id, b.id));
   return { ...pool, experts: apart(experts), tried: folder, signature };
 }
 
@@ -156,6 +174,17 @@ export function withTried(pool: Pool, folder: string): Pool {
 export function isAsRead({ folder, tried, signature }: Pool): boolean {
   const now = tried === undefined ? [folder] : [folder, tried];
   return now.map(poolSignature).join('\n') === signature;
+}
+
+/** @throws GanderError `pool-invalid`: without its classifier, or an adapter of it, the pool would be another model */
+function xloraOf(folder: string, entry: XLoraEntry, base: Pool['base'], experts: readonly PoolExpert[]): XLora {
+  if (typeof base.model !== 'string')
+    throw new GanderError(
+      'pool-invalid',
+      'PEFT has no X-LoRA for encoder-decoders, so this pool cannot have a classifier.',
+      'Remove "xlora" from pool.json.',
+    );
+  return readXLora(folder, entry, new Map(experts.map(({ id, adapter }) => [id, adapter])));
 }
 
 /** The experts with their rows of the jointly trained router. @throws GanderError `pool-invalid` if a row has the wrong width */
@@ -228,8 +257,32 @@ function strayVectors({ id, adapter, gates, activations }: PoolExpert): Warning[
   });
 }
 
+/** Warns about experts without a gate among others that have one: where gates decide, they are never chosen. */
+function ungated(experts: readonly PoolExpert[]): Warning[] {
+  const without = experts.filter(({ gates }) => gates.size === 0);
+  if (without.length === experts.length) return [];
+  return without.map(({ id }) => ({
+    code: 'gate-missing',
+    expert: id,
+    text: `Expert "${id}" has no gate.safetensors: PHATGOOSE never chooses it, Arrow and the strategies with fixed weights do.`,
+  }));
+}
+
 /** Adds up file sizes before anything is read: all that will be hashed later counts. */
-function checkSize(folder: string, { retriever }: Manifest, base: Pool['base'], experts: readonly PoolExpert[]): void {
+function checkSize(
+  folder: string,
+  { retriever }: Manifest,
+  base: Pool['base'],
+  {
+    experts,
+    multitask,
+    general,
+    xlora,
+  }: Pick<Pool, 'experts'> & {
+    [P in 'multitask' | 'general' | 'xlora']: Pool[P] | undefined;
+  },
+): void {
+  const adapters = [...experts, ...(multitask ? [multitask] : [])].map((expert) => expert.folder);
   const models = modelFiles(base);
   for (const model of models) checkBaseSizes({ model, tokenizer: base.tokenizer });
   const files = [
@@ -238,9 +291,13 @@ function checkSize(folder: string, { retriever }: Manifest, base: Pool['base'], 
       readdirSync(beside).map((name) => path.join(beside, name)),
     ),
     base.tokenizer,
+    ...(xlora?.files ?? []),
     ...(retriever ? [retriever.model, retriever.tokenizer] : []).map((name) => path.join(folder, name)),
   ];
-  const bytes = [...files.map(sizeOf), ...experts.map(({ folder: own }) => readBytes(own))].reduce((a, b) => a + b, 0);
+  const bytes = [...files.map(sizeOf), ...[...adapters, ...(general?.folders ?? [])].map(readBytes)].reduce(
+    (a, b) => a + b,
+    0,
+  );
   if (bytes > poolLimits.bytes) {
     throw new GanderError(
       'pool-invalid',
@@ -301,14 +358,37 @@ export function poolSignature(folder: string): string {
   });
 }
 
-function expertIds(folder: string, manifest: Manifest): string[] {
-  const experts = resolveInside(folder, manifest.experts);
-  const ids = readdirSync(experts, { withFileTypes: true })
+function foldersIn(folder: string, relative: string, what: string): string[] {
+  const ids = readdirSync(resolveInside(folder, relative), { withFileTypes: true })
     .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
     .map((entry) => entry.name);
   if (ids.length > poolLimits.experts)
-    throw new GanderError('pool-invalid', `${ids.length} experts are more than a pool can have.`, 'Split the pool.');
+    throw new GanderError('pool-invalid', `${ids.length} ${what} are more than a pool can have.`, 'Split the pool.');
   return ids.sort(byCodePoint);
+}
+
+/** @throws GanderError `pool-invalid` if one of them cannot be used, or there is none */
+function readGeneral(folder: string, relative: string): General {
+  const ids = foldersIn(folder, relative, 'general adapters');
+  if (ids.length === 0)
+    throw new GanderError(
+      'pool-invalid',
+      `"${relative}" contains no general adapter.`,
+      'Add one, or remove "general" from pool.json.',
+    );
+  const adapters = ids.map((id) => {
+    try {
+      const own = resolveInside(folder, path.join(relative, id));
+      checkAdapterSize(own);
+      return { id, folder: own, adapter: readAdapter(own) };
+    } catch (error) {
+      throw unusable(id, GanderError.from(error).message.replace(/\.$/, ''));
+    }
+  });
+  return {
+    folders: adapters.map((one) => one.folder),
+    knowledge: new GeneralKnowledge(new Map(adapters.map(({ id, adapter }) => [id, adapter]))),
+  };
 }
 
 /** Not by UTF-16 unit, which would sort an emoji before U+FFFD, and not by locale, which differs between machines. */
@@ -316,23 +396,32 @@ export function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** Reads an expert's folder, in a pool or not. @throws GanderError `expert-invalid`, `pool-invalid`, `pool-unsafe-path`, `io` */
-export function readExpertFolder(folder: string): PoolExpert {
-  return typed(() => readExpert(folder, path.basename(folder)));
+/**
+ * Reads an expert's folder, in a pool or not.
+ *
+ * @param general adapters of the pool that it is in or may come into
+ * @throws GanderError `expert-invalid`, `pool-invalid`, `pool-unsafe-path`, `io`
+ */
+export function readExpertFolder(folder: string, general: General | undefined): PoolExpert {
+  return typed(() => readExpert(folder, path.basename(folder), general));
 }
 
-function readExpert(folder: string, id: string, gated = true): PoolExpert {
-  const has = (file: string) => lstatSync(path.join(folder, file), { throwIfNoEntry: false }) !== undefined;
+function checkAdapterSize(folder: string): void {
   const size = readBytes(folder);
-  if (size > poolLimits.expertBytes) {
+  if (size > poolLimits.expertBytes)
     throw new GanderError(
       'expert-invalid',
       `its files have ${bytesInWords(size)}; at most ${bytesInWords(poolLimits.expertBytes)} are read`,
       'Ask the contributor for a smaller adapter, or remove the folder.',
     );
-  }
-  const adapter = readAdapter(folder);
-  const gates: Vectors = gated ? readVectors(folder, 'gate.safetensors') : new Map();
+}
+
+function readExpert(folder: string, id: string, general?: General): PoolExpert {
+  const has = (file: string) => lstatSync(path.join(folder, file), { throwIfNoEntry: false }) !== undefined;
+  checkAdapterSize(folder);
+  const own = readAdapter(folder);
+  const adapter = general ? general.knowledge.subtractedFrom(own) : own;
+  const gates: Vectors = has('gate.safetensors') ? readVectors(folder, 'gate.safetensors') : new Map();
   const activations = has('activation.safetensors') ? readVectors(folder, 'activation.safetensors') : undefined;
   for (const [what, vectors] of [
     ['gate', gates],

@@ -43,6 +43,8 @@ export interface PoolInfo extends AnyModelInfo {
   readonly license?: string;
   readonly baseName: string;
   readonly experts: readonly ExpertInfo[];
+  /** Names of the general adapters that are subtracted from all experts. */
+  readonly general?: readonly string[];
   readonly topK: number;
   /** Names of the strategies that the pool has the files for. */
   readonly strategies: readonly string[];

@@ -49,6 +49,7 @@ export type WarningCode =
   | 'part-left-out'
   | 'modules-not-placed'
   | 'vectors-unused'
+  | 'gate-missing'
   | 'copy-not-compared'
   | 'inputs-rounded'
   | 'processor-dependent'

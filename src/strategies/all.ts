@@ -10,6 +10,7 @@ import { phatgoose } from './phatgoose.js';
 import { retrieval } from './retrieval.js';
 import { single } from './single.js';
 import type { StrategyDescriptor } from './strategy.js';
+import { xLora } from './xLora.js';
 
 export const all: readonly StrategyDescriptor[] = [
   base,
@@ -22,4 +23,5 @@ export const all: readonly StrategyDescriptor[] = [
   arrow,
   jointlyTrained,
   multitask,
+  xLora,
 ];

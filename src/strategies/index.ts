@@ -23,6 +23,11 @@ export function strategiesFor(parts: readonly PoolPart[]): StrategyOffer[] {
   return all.filter(({ needs }) => needs.every((part) => parts.includes(part))).map(offerOf);
 }
 
+/** The strategy for a person who names none, of those that a pool offers. */
+export function usualStrategy(offered: readonly string[]): string {
+  return ['phatgoose', 'x-lora', 'arrow'].find((name) => offered.includes(name)) ?? offered[0] ?? 'base';
+}
+
 /** The strategies among these names, in the order in which lists show them. */
 export function offersOf(names: readonly string[]): StrategyOffer[] {
   return all.filter(({ name }) => names.includes(name)).map(offerOf);

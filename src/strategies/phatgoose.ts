@@ -6,6 +6,6 @@ export const phatgoose: StrategyDescriptor = {
   hint: 'Each token, at each module, goes to the few experts whose gates fit it best.',
   takes: 'k',
   measured: [2, 1, 3],
-  needs: [],
+  needs: ['gates'],
   weights: { by: 'score', vectors: 'phatgoose' },
 };

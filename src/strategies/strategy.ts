@@ -16,11 +16,14 @@ export interface Strategy {
   readonly expert?: string;
 }
 
-/** What a pool may have in addition to experts and gates. */
-export type PoolPart = 'retriever' | 'activations' | 'multitask' | 'router';
+/** What a pool may have in addition to its experts' adapters. */
+export type PoolPart = 'gates' | 'retriever' | 'activations' | 'multitask' | 'router' | 'xlora';
 
 /** Which vectors score the tokens. */
 export type RouterVectors = 'phatgoose' | 'average-activation' | 'arrow' | 'jointly-trained';
+
+/** What a trace's scores are: products with vectors, or the logits of an X-LoRA classifier. */
+export type Scores = RouterVectors | 'x-lora';
 
 /** An adapter that replaces all experts: one trained separately, or one computed from all experts' matrices. */
 export type WholeAdapter = 'multitask' | 'merged-factors';
@@ -39,13 +42,18 @@ export interface StrategyDescriptor {
   /** The values of k that the evaluation measures; absent: the usual one. */
   readonly measured?: readonly number[];
   readonly needs: readonly PoolPart[];
-  readonly weights: WeightsByScore | FixedWeights;
+  readonly weights: WeightsByScore | FixedWeights | WeightsByClassifier;
 }
 
 /** Softmax over the k best scores. */
 export interface WeightsByScore {
   readonly by: 'score';
   readonly vectors: RouterVectors;
+}
+
+/** The scalings of an X-LoRA classifier, which reads a first pass over the base. */
+export interface WeightsByClassifier {
+  readonly by: 'classifier';
 }
 
 /** The same weight for every token, at every module that an expert adapts. */

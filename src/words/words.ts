@@ -309,6 +309,10 @@ export const words = {
   detailSpread: 'spread over many',
   detailEven: 'almost the same for each',
   detailFixed: 'Under this strategy the weights are fixed; the affinities show which experts a router would prefer.',
+  detailScaled:
+    'The affinities are the logits of X-LoRA’s classifier, the weights the scalings that its configuration makes of them.',
+  detailFixedArrow:
+    'Under this strategy the weights are fixed; the affinities show which experts Arrow would prefer, because no expert has a gate.',
   detailForced: 'A what-if forces the expert here.',
   detailWas: 'Before the what-if: {0}.',
   detailWasSame: 'The what-if changes nothing here.',

@@ -58,7 +58,7 @@ it('leaves out an expert that does not fit the base, and recognises a copy', asy
   const pool = copyOfTinyPool();
   const experts = path.join(pool, 'experts');
   cpSync(path.join(experts, 'alpha'), path.join(experts, 'alpha-again'), { recursive: true });
-  rmSync(path.join(experts, 'Zeta/gate.safetensors'));
+  rmSync(path.join(experts, 'Zeta/adapter_model.safetensors'));
   const { experts: compared, gate, adapter } = await (await open(pool)).similarity();
   expect(compared.map(({ id }) => id)).toEqual(['alpha', 'alpha-again', 'beta-10', 'beta-2']);
   expect(gate.all[1]).toBeCloseTo(1, 5);

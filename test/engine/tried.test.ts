@@ -88,20 +88,33 @@ it('is read again when one of its files changes', async () => {
 
 it.each([
   ['has the name of one that is there', 'beta-2', /The pool already has an expert beta-2/],
-  ['has no gate', 'ungated', /has no gate\.safetensors/],
+  ['has no weights', 'empty', /has no adapter_model\.safetensors/],
   ['was made for another base', 'foreign', /foreign does not fit the pool: it was made for another base model/],
 ])('that %s is refused as if it were added', async (_, name, message) => {
   const { pool, alpha } = apart();
   const folder = path.join(temporaryFolder(), name);
   const from = name === 'foreign' ? path.join(root, 'models/smollm2-135m/experts/go') : alpha;
   cpSync(from, folder, { recursive: true });
-  if (name === 'ungated') rmSync(path.join(folder, 'gate.safetensors'));
+  if (name === 'empty') rmSync(path.join(folder, 'adapter_model.safetensors'));
   const engine = await open(pool);
   const refused = { code: 'expert-invalid', message: expect.stringMatching(message) as string };
   await expect(engine.examine(folder)).rejects.toMatchObject(refused);
   await expect(engine.route({ text, strategy, tried: folder })).rejects.toMatchObject(refused);
   await expect(engine.similarity({ tried: folder })).rejects.toMatchObject(refused);
   expect(pooled(await engine.route({ text, strategy })).experts).toHaveLength(3);
+});
+
+it('may have no gate: phatgoose never chooses it, the others may', async () => {
+  const { pool, alpha } = apart();
+  rmSync(path.join(alpha, 'gate.safetensors'));
+  const engine = await open(pool);
+  expect((await engine.examine(alpha)).files).not.toContain('gate.safetensors');
+  const gated = pooled(await engine.route({ text, strategy: { name: 'phatgoose', k: 4 }, tried: alpha }));
+  const own = gated.experts.findIndex(({ id }) => id === 'alpha');
+  expect(gated.chosen).not.toContain(own);
+  expect(gated.score!.filter((_, i) => i % 4 === own).every(Number.isNaN)).toBe(true);
+  const arrow = pooled(await engine.route({ text, strategy: { name: 'arrow', k: 4 }, tried: alpha }));
+  expect(arrow.chosen).toContain(own);
 });
 
 it('is refused for a mixture of experts', async () => {

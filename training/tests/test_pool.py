@@ -75,8 +75,8 @@ def short_gate(pool: Path) -> None:
     edit(first_expert(pool) / "gate.safetensors", change)
 
 
-def missing_gate(pool: Path) -> None:
-    (first_expert(pool) / "gate.safetensors").unlink()
+def missing_adapter(pool: Path) -> None:
+    (first_expert(pool) / "adapter_model.safetensors").unlink()
 
 
 def newer_version(pool: Path) -> None:
@@ -108,7 +108,7 @@ def of_another_base(pool: Path) -> None:
         (wide_adapter, r"adapter_model.safetensors: .* has shape \[\d+, 7\]"),
         (zero_gate, "gate.safetensors: every vector is zero"),
         (short_gate, r"gate.safetensors: .*\[3\]"),
-        (missing_gate, "gate.safetensors: no such file"),
+        (missing_adapter, "adapter_model.safetensors: no such file"),
         (newer_version, "pool.json: version 2"),
         (outside, "leaves the pool"),
         (truncated, "adapter_model.safetensors: "),
@@ -136,6 +136,9 @@ def test_add_copies_a_sound_expert_and_nothing_else(pool: Path, tmp_path: Path) 
     with pytest.raises(UserError, match="not a folder name"):
         add_expert(pool, source, "../x", overwrite=False)
     (source / "gate.safetensors").unlink()
+    assert add_expert(pool, source, "ungated", overwrite=False).is_dir()
+    assert any(line.startswith("ungated:") and line.endswith(", no gate") for line in check_pool(pool))
+    (source / "adapter_model.safetensors").unlink()
     with pytest.raises(UserError, match="no such file"):
         add_expert(pool, source, "other", overwrite=False)
     assert not list((pool / "experts").glob("*other*"))

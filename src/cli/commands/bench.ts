@@ -4,6 +4,7 @@ import { median } from '../../statistics/quantile.js';
 import { decimal } from '../../trace/text/label.js';
 import { table } from '../../terminal/columns.js';
 import type { Trace } from '../../trace/model/trace.js';
+import { usualStrategy } from '../../strategies/index.js';
 import type { Command, Options } from '../command.js';
 import { json, warningsJson } from '../json.js';
 import { engineOptions, jsonOption } from '../options.js';
@@ -38,7 +39,7 @@ export const bench: Command = {
     // In this process, so that time and memory are the engine's alone.
     const { engine, model: opened } = await openHere();
     const model = asLocal(opened);
-    const asked = model.kind === 'pool' ? { strategy: { name: 'phatgoose', k: model.topK } } : {};
+    const asked = model.kind === 'pool' ? { strategy: { name: usualStrategy(model.strategies), k: model.topK } } : {};
     progress.say('starting');
     const once = await engine.route({ text: passage, ...asked }, { signal });
     const start = performance.now() - startedAt;

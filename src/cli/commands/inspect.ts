@@ -84,6 +84,7 @@ function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
       ['id', pool.id],
       ['description', pool.description],
       ['base', pool.baseName],
+      ['subtracted', pool.general?.join(', ')],
       ['licence', pool.license],
       ['folder', pool.folder],
       ['hash', pool.hash],

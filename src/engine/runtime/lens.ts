@@ -51,7 +51,19 @@ export class LensSession {
    * @param own as CausalSession's
    * @throws GanderError `base-invalid` if the model cannot be run, or gives a number that is not finite
    */
-  async run(chunk: Chunk, own: Tensors, { token, next }: LensPlace): Promise<Step> {
+  async run(chunk: Chunk, own: Tensors, place: LensPlace): Promise<Step> {
+    const { step } = await this.runFor(chunk, own, place, []);
+    checkPredictions(step);
+    return step;
+  }
+
+  /** @param wanted outputs to return besides the step, whose predictions are not checked */
+  runFor(
+    chunk: Chunk,
+    own: Tensors,
+    { token, next }: LensPlace,
+    wanted: readonly string[],
+  ): ReturnType<CausalSession['run']> {
     const place = Math.max(0, Math.min(token - chunk.done, chunk.ids.length - 1));
     const count = this.layers.length;
     const feeds = {
@@ -59,9 +71,7 @@ export class LensSession {
       [lensNames.place]: int64(BigInt64Array.of(BigInt(place)), [1]),
       [lensNames.targets]: int64(new BigInt64Array(count).fill(BigInt(next)), [1, count, 1]),
     };
-    const { step } = await this.#session.run(chunk, feeds, []);
-    checkPredictions(step);
-    return step;
+    return this.#session.run(chunk, feeds, wanted);
   }
 
   async release(): Promise<void> {

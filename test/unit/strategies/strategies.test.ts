@@ -25,7 +25,7 @@ describe('strategies', () => {
       expect(Object.keys(strategy)).toEqual(['name', ...(takes ? [takes] : [])]);
     }
     expect(strategyForms()).toBe(
-      'base, single:<expert>, phatgoose[:k], retrieval, merged, merged-factors, average-activation[:k], arrow[:k], jointly-trained[:k], multitask',
+      'base, single:<expert>, phatgoose[:k], retrieval, merged, merged-factors, average-activation[:k], arrow[:k], jointly-trained[:k], multitask, x-lora',
     );
     expect(readStrategy('arrow', () => 3)).toEqual({ name: 'arrow', k: 3 });
   });
@@ -58,8 +58,10 @@ describe('strategies', () => {
 
   it('are those that a pool has the files for', () => {
     const names = (parts: Parameters<typeof strategiesFor>[0]) => strategiesFor(parts).map(({ name }) => name);
-    expect(names([])).toEqual(['base', 'single', 'phatgoose', 'merged', 'merged-factors', 'arrow']);
-    expect(names(['retriever', 'activations', 'multitask', 'router'])).toEqual(all.map(({ name }) => name));
+    expect(names([])).toEqual(['base', 'single', 'merged', 'merged-factors', 'arrow']);
+    expect(names(['gates', 'retriever', 'activations', 'multitask', 'router', 'xlora'])).toEqual(
+      all.map(({ name }) => name),
+    );
     expect(names(['retriever', 'activations', 'multitask', 'router'])).not.toContain('native');
     expect(strategiesFor([])[1]).toMatchObject({ name: 'single', title: 'One expert', takes: ['expert'] });
   });

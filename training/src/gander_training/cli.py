@@ -137,6 +137,27 @@ def _parser() -> argparse.ArgumentParser:
     phatgoose.add_argument("--license", default="not stated", help="the experts' licence (default: %(default)s)")
     phatgoose.set_defaults(run=_import_phatgoose)
 
+    xlora = commands.add_parser(
+        "import-xlora",
+        help="make a pool from an X-LoRA model of PEFT",
+        description="Make a pool from the folder of an X-LoRA classifier, its adapters and its base, which is exported in float32.",
+    )
+    xlora.add_argument("folder", type=Path, help="the classifier's adapter_config.json and adapter_model.safetensors")
+    xlora.add_argument(
+        "--base", type=Path, required=True, help="Hugging Face folder of the base that it was trained on"
+    )
+    xlora.add_argument("--out", type=Path, required=True, help="the pool's folder")
+    xlora.add_argument(
+        "--adapter",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="where an adapter is now, by its name in the configuration: 0=adapters/python (default: where it was)",
+    )
+    xlora.add_argument("--name", help="the pool's display name (default: the folder's)")
+    xlora.add_argument("--license", default="not stated", help="the adapters' licence (default: %(default)s)")
+    xlora.set_defaults(run=_import_xlora)
+
     mttl = commands.add_parser(
         "import-mttl",
         help="add experts from an mttl library to a pool",
@@ -380,6 +401,19 @@ def _import_phatgoose(args: argparse.Namespace) -> None:
         license=args.license,
     )
     print(f"{args.out}: {len(ids)} experts, {ids[0]} to {ids[-1]}")
+
+
+def _import_xlora(args: argparse.Namespace) -> None:
+    from gander_training.imports.xlora import import_xlora
+
+    given = {}
+    for item in args.adapter:
+        name, equals, folder = item.partition("=")
+        if not (name and equals and folder):
+            raise UserError(f"--adapter: {item!r} is not of the form 0=FOLDER")
+        given[name] = Path(folder)
+    ids = import_xlora(args.folder, args.base, args.out, given=given, title=args.name, license=args.license)
+    print(f"{args.out}: {len(ids)} adapters, {', '.join(ids)}")
 
 
 def _import_mttl(args: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ import { chosenAt, isKnown, rowsAt, sharedModules } from '../../../src/trace/mod
 import { certaintyAt, distribution } from '../../../src/trace/figures/distribution.js';
 import { scoreName } from '../../../src/trace/text/label.js';
 import { forcedAt, selectionScores } from '../../../src/trace/model/selection.js';
-import type { ExpertSet, Trace } from '../../../src/trace/model/trace.js';
+import type { ExpertSet, Router, Trace } from '../../../src/trace/model/trace.js';
 import { Bars, barsPlot } from '../../components/bars.js';
 import { Button } from '../../components/controls.js';
 import { inability } from '../../store/reasons.js';
@@ -59,7 +59,7 @@ function Sentences({ trace, module: s, token }: Props) {
   else said.push(t('detailCellAt', moduleName(module), named(applied, set)));
   if (applied.length > 0 && !rows.weight) said.push(t('weightNone'));
   if (forcedAt(rows, token) >= 0) said.push(t('detailForced'));
-  else if (trace.router.k === undefined && rows.score) said.push(t('detailFixed'));
+  else if (trace.router.k === undefined && rows.score) said.push(t(fixedWords(trace.router)));
   const { margin, entropy } = certainty;
   if (Number.isFinite(margin)) {
     const close = margin < 0.1 ? 'detailClose' : margin < 0.5 ? 'detailMedium' : 'detailClear';
@@ -201,4 +201,16 @@ function TryWhatIf({ trace, module: s, token }: Props) {
       {t('tryWhatIf')}
     </Button>
   );
+}
+
+/** What the affinities are beside weights that no choice among them gave. */
+function fixedWords({ params }: Router): 'detailScaled' | 'detailFixedArrow' | 'detailFixed' {
+  switch (params?.['affinities']) {
+    case 'x-lora':
+      return 'detailScaled';
+    case 'arrow':
+      return 'detailFixedArrow';
+    default:
+      return 'detailFixed';
+  }
 }

@@ -163,6 +163,21 @@ def read_lora(file: Path, config: dict[str, Any], path: str, pair: dict[str, Ten
     return Lora(a.float(), b.float(), scale, torch.promote_types(a.dtype, b.dtype))
 
 
+def without_general(folder: Path, lora: dict[str, Lora], general: Sequence[dict[str, Lora]]) -> dict[str, Lora]:
+    """``lora`` minus the means of the general adapters' A and B, as PEFT's GenKnowSub (``gen_know_sub``) computes it."""
+    for other in general:
+        for path in {*lora, *other}:
+            here, there = lora.get(path), other.get(path)
+            if here is None or there is None or here.a.shape != there.a.shape or here.b.shape != there.b.shape:
+                raise UserError(f"{folder}: {path} is not adapted like the pool's general adapters")
+
+    def rest(path: str, own: Lora) -> Lora:
+        a, b = (torch.stack([getattr(other[path], part) for other in general]).mean(0) for part in ("a", "b"))
+        return Lora(own.a - a, own.b - b, own.scale)
+
+    return {path: rest(path, own) for path, own in lora.items()} if general else lora
+
+
 def card_name(folder: Path) -> str:
     """The name in a model card's front matter, or the folder's own."""
     card = folder / "README.md"
@@ -171,11 +186,11 @@ def card_name(folder: Path) -> str:
     return str(front.get("name", folder.name)) if isinstance(front, dict) else folder.name
 
 
-def read_expert(folder: Path, *, gated: bool = True) -> Expert:
-    """Read one expert's folder. ``gated``: whether it must have a gate; the multitask adapter has none."""
-    lora = read_adapter(folder)
+def read_expert(folder: Path, *, general: Sequence[dict[str, Lora]] = ()) -> Expert:
+    """Read one expert's folder. ``general``: the pool's general adapters, which are subtracted."""
+    lora = without_general(folder, read_adapter(folder), general)
     gate_file, activation_file = folder / "gate.safetensors", folder / "activation.safetensors"
-    gate = read_tensors(gate_file) if gated else {}
+    gate = read_tensors(gate_file) if gate_file.exists() else {}
     activation = read_tensors(activation_file) if activation_file.exists() else {}
     for file, vectors in ((gate_file, gate), (activation_file, activation)):
         for path, vector in vectors.items():
@@ -200,6 +215,17 @@ def with_router_rows(experts: Sequence[Expert], pool: Path, router: dict[str, An
     ]
 
 
+def general_folders(pool: Path, manifest: dict[str, Any]) -> list[Path]:
+    """The folders of the general adapters that are subtracted from a pool's experts."""
+    if "general" not in manifest:
+        return []
+    folder = pool / str(manifest["general"])
+    entries = sorted(entry for entry in folder.glob("[!.]*") if entry.is_dir())
+    if not entries:
+        raise UserError(f"{folder}: contains no general adapter")
+    return entries
+
+
 def read_pool(path: Path) -> Pool:
     """Read a pool folder (docs/pool-format.md), without its base model."""
     manifest = read_json(path / "pool.json")
@@ -212,14 +238,15 @@ def read_pool(path: Path) -> Pool:
     entries = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     folders = sorted(entries, key=lambda entry: entry.name)
     multitask = path / str(manifest.get("multitask", "multitask"))
-    experts = [read_expert(entry) for entry in folders]
+    general = [read_adapter(entry) for entry in general_folders(path, manifest)]
+    experts = [read_expert(entry, general=general) for entry in folders]
     if "router" in manifest:
         experts = with_router_rows(experts, path, manifest["router"])
     return Pool(
         path,
         manifest,
         experts,
-        read_expert(multitask, gated=False) if "multitask" in manifest and multitask.is_dir() else None,
+        read_expert(multitask) if "multitask" in manifest and multitask.is_dir() else None,
     )
 
 

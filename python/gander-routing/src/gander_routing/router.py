@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from gander_routing.errors import UserError
 from gander_routing.pool import Expert, modules_of
-from gander_routing.strategies import ROUTED, Strategy, affinities, choose, listed, vectors_of
+from gander_routing.strategies import ROUTED, Strategy, affinities, choose, listed, scored_by, vectors_of
 
 # One tensor for all modules, or one for each; each broadcasts to [T, N], with the tokens that the module sees.
 Steering = Tensor | Sequence[Tensor]
@@ -71,12 +71,13 @@ class Router:
 
     def score(self, path: str, u: Tensor) -> Tensor:
         """Affinities [T, N] at a module; NaN for an expert without a vector there."""
-        vectors = [vectors_of(expert, self.strategy.name).get(path) for expert in self.experts]
+        by = scored_by(self.strategy.name, self.experts)
+        vectors = [vectors_of(expert, by).get(path) for expert in self.experts]
         known = [vector for vector in vectors if vector is not None]
         scores = torch.full((u.shape[0], len(vectors)), math.nan, device=u.device)
         if known:
             present = torch.tensor([vector is not None for vector in vectors], device=u.device)
-            scores[:, present] = affinities(u, torch.stack(known).to(u.device), self.strategy.name)
+            scores[:, present] = affinities(u, torch.stack(known).to(u.device), by)
         return scores
 
     def decide(self, module: int, affinity: Tensor) -> tuple[Tensor, Tensor]:

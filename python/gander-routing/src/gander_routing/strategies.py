@@ -54,8 +54,15 @@ class Strategy:
         return {"name": self.name, "expert": self.expert} if self.expert else {"name": self.name}
 
 
+def scored_by(strategy: StrategyName, experts: Sequence[Expert]) -> StrategyName:
+    """The strategy whose scores are recorded: beside fixed weights the gates', or arrow's if no expert has a gate."""
+    if strategy in ROUTED:
+        return strategy
+    return "phatgoose" if any(expert.gate for expert in experts) else "arrow"
+
+
 def vectors_of(expert: Expert, strategy: StrategyName) -> dict[str, Tensor]:
-    """The vectors [d_in] that ``strategy`` scores tokens against; for strategies that do not route, the gates."""
+    """The vectors [d_in] that ``strategy`` scores tokens against."""
     if strategy == "arrow":
         return expert.directions
     if strategy == "jointly-trained":

@@ -62,7 +62,9 @@ class PoolModel:
 
     def _strategies(self) -> Sequence[str]:
         """The strategies for which the pool has the files; the default first."""
-        given = ["phatgoose", "arrow", "single", "merged", "merged-factors", "base"]
+        given = ["arrow", "single", "merged", "merged-factors", "base"]
+        if any(expert.gate for expert in self.adapters):
+            given.insert(0, "phatgoose")
         if all(expert.activation for expert in self.adapters):
             given.append("average-activation")
         if any(expert.router_rows for expert in self.adapters):
@@ -77,7 +79,7 @@ class PoolModel:
 
     def settled(self, strategy: Strategy | None, text: str) -> Strategy:
         """The strategy with k or retrieval's expert filled in. Raises ``ServeError`` if the pool lacks it."""
-        asked = strategy or Strategy("phatgoose")
+        asked = strategy or Strategy(self.strategies[0])
         if asked.name not in self.strategies:
             raise ServeError(
                 "strategy-unavailable",

@@ -27,7 +27,7 @@ export function examine(pool: Pool, folder: string, find: Find): Candidate {
   if (lacking !== undefined)
     throw invalid(
       `${folder} is not an expert: it has no ${lacking}.`,
-      "Choose a folder with PEFT's adapter files and a gate.safetensors.",
+      "Choose a folder with PEFT's adapter_config.json and adapter_model.safetensors.",
     );
   checkExpert(pool, folder, find);
   return { files: expertFiles.filter((name) => isThere(path.join(folder, name))), bytes: readBytes(folder), target };
@@ -38,7 +38,7 @@ type Find = (paths: Iterable<string>) => Found;
 function checkExpert(pool: Pool, folder: string, find: Find): void {
   const id = path.basename(folder);
   try {
-    const expert = readExpertFolder(folder);
+    const expert = readExpertFolder(folder, pool.general);
     const modules = placeOne(expert, find(expert.adapter.modules.keys()));
     const tooLarge = affordable(sharingInput(modules), [...pool.experts, expert]).tooLarge.get(id);
     if (tooLarge) throw tooLarge;

@@ -2,17 +2,20 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Base, copyBase, quicken, readBase } from '../../../graph/base.js';
+import { classifierModel } from '../../../graph/classifier.js';
 import { dense } from '../../../graph/dense.js';
 import { weightOf } from '../../../graph/external.js';
 import { type FoundModule, findModules } from '../../../graph/find.js';
 import { tokens } from '../../../graph/builder.js';
 import { gathered } from '../../../graph/gathered.js';
 import { DataType, opset, parseModel, valueInfo, writeModel } from '../../../graph/model.js';
+import { insertHidden } from '../../../graph/hidden.js';
 import { insertPredictions, likeliest } from '../../../graph/predictions.js';
 import { type EightBits, eightBitsIn } from '../../../graph/rounded.js';
 import { type Group, insertRouting, names } from '../../../graph/route.js';
 import { poolHash } from '../../../pool/hash.js';
 import { type Pool, type PoolExpert, causalModel, isAsRead } from '../../../pool/pool.js';
+import type { XLora } from '../../../pool/xlora.js';
 import { GanderError } from '../../../errors/errors.js';
 import type { WholeAdapter } from '../../../strategies/strategy.js';
 import { type Cache, type Entry, readCached } from '../../runtime/cache.js';
@@ -21,6 +24,7 @@ import { mergedFactors } from './mergedFactors.js';
 import { moduleAxis } from './modules.js';
 import { byUse, isMember, leftOutWarning, multitaskId, type Placing, place } from './placing.js';
 import type { FormName, Module, Plan } from './plan.js';
+import type { ScalingPlan } from './scaling.js';
 import { type WrittenVectors, writtenNames, writtenVectors } from './routerVectors.js';
 import { ExpertFiles, ExpertNumbers } from './stored.js';
 
@@ -39,8 +43,16 @@ export interface Composed {
 }
 
 /** Files of a composed graph. */
-export function filesOf(folder: string): { readonly model: string; readonly experts: ExpertNumbers } {
-  return { model: path.join(folder, 'model.onnx'), experts: new ExpertNumbers(folder) };
+export function filesOf(folder: string): {
+  readonly model: string;
+  readonly experts: ExpertNumbers;
+  readonly classifier: string;
+} {
+  return {
+    model: path.join(folder, 'model.onnx'),
+    experts: new ExpertNumbers(folder),
+    classifier: path.join(folder, 'classifier.onnx'),
+  };
 }
 
 /**
@@ -84,7 +96,9 @@ export function composed(
   return { entry, plan: JSON.parse(readCached(path.join(entry.folder, 'plan.json')).toString('utf8')) as Plan };
 }
 
-export function formOf({ experts }: Pool): FormName {
+export function formOf({ experts, xlora }: Pool): FormName {
+  // X-LoRA's weights may be negative, and those of the gathered form may not.
+  if (xlora) return 'dense';
   const rank = Math.max(...experts.map(({ adapter }) => adapter.rank));
   return experts.length * rank >= gatheredFrom ? 'gathered' : 'dense';
 }
@@ -106,8 +120,10 @@ function composeInto(folder: string, pool: Pool, wholes: readonly WholeAdapter[]
     form,
     weightEpsilon: pool.manifest.weightEpsilon ?? 0,
     predicts: true,
+    ...(pool.xlora && { hidden: pool.xlora.hiddenSize }),
   });
-  return planOf(placed, modules, [written], eightBits);
+  if (pool.xlora) writeFileSync(filesOf(folder).classifier, classifierModel(pool.xlora.layers));
+  return planOf(placed, modules, [written], eightBits, pool.xlora);
 }
 
 export function eightBitsOfRetriever({ retriever }: Pool): EightBits[] {
@@ -140,6 +156,8 @@ interface Routing {
   readonly weightEpsilon: number;
   /** Whether the graph has logits, and gets outputs for predictions. */
   readonly predicts: boolean;
+  /** Width of the last hidden state, if it is to be an output. */
+  readonly hidden?: number;
 }
 
 /** The experts as they were written into one graph. */
@@ -162,7 +180,7 @@ export function writeRouted(
   { model }: Base,
   { experts, modules: here }: Pick<Placing, 'experts' | 'modules'>,
   modules: readonly Module[],
-  { form: wanted, weightEpsilon, predicts }: Routing,
+  { form: wanted, weightEpsilon, predicts, hidden }: Routing,
 ): Written {
   // The gathered form needs ScatterElements with a reduction, which came with operator set 16.
   const form = opset(model) < 16 ? 'dense' : wanted;
@@ -173,6 +191,8 @@ export function writeRouted(
     const groups = sharingInput(sorted).map((group) => files.store(group));
     const adapted = sorted.flatMap(({ products }) => products.map(({ node }) => node));
     const eightBits = quicken(folder, model, new Set(adapted));
+    // Before the head may be adapted.
+    if (hidden !== undefined) insertHidden(model, hidden);
     if (groups.length > 0)
       insertRouting(model, groups, experts.length, {
         form: form === 'gathered' ? gathered : dense,
@@ -199,6 +219,7 @@ export function planOf(
   modules: readonly Module[],
   written: readonly Written[],
   eightBits: readonly EightBits[],
+  xlora?: XLora,
 ): Plan {
   const order = orderOf(modules);
   const groups = written.flatMap((part) => part.groups);
@@ -219,7 +240,9 @@ export function planOf(
         ]),
       ) as Record<WrittenVectors, boolean[]>),
       arrow: cells(({ id, adapter }, name) => isMember(id) && adapter.modules.has(name)),
+      ...(xlora && { 'x-lora': cells(({ id }, name) => xlora.experts.includes(id) && xlora.modules.includes(name)) }),
     },
+    ...(xlora && { scaling: scalingPlan(xlora, rows, experts) }),
     routers: groups.map(({ dIn, rank, down, modules: members }) => ({
       dIn,
       columns: members.length * experts.length,
@@ -237,5 +260,19 @@ export function planOf(
         groups: part.groups.length,
       })),
     }),
+  };
+}
+
+function scalingPlan(
+  { experts: classes, modules, layerwise, scaling }: XLora,
+  rows: readonly FoundModule[],
+  experts: readonly PoolExpert[],
+): ScalingPlan {
+  const layers = new Map(modules.map((name, layer) => [name, layerwise ? layer * classes.length : 0]));
+  return {
+    config: scaling,
+    classes: classes.length,
+    first: rows.map(({ path: name }) => layers.get(name) ?? -1),
+    classOf: experts.map(({ id }) => classes.indexOf(id)),
   };
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { eightBitWarnings } from '../../../graph/rounded.js';
 import type { Pool } from '../../../pool/pool.js';
 import type { Processor } from '../../../graph/processor.js';
@@ -10,10 +11,12 @@ import { type Plan, modulesOfPlan } from './plan.js';
 /** Names of the strategies that the pool has the files for. */
 export function strategiesOf(pool: Pool): string[] {
   const has: Record<PoolPart, boolean> = {
+    gates: pool.experts.some(({ gates }) => gates.size > 0),
     retriever: pool.retriever !== undefined && pool.experts.some(({ hasExamples }) => hasExamples),
     activations: pool.experts.every(({ activations }) => activations),
     router: pool.experts.some(({ routerRows }) => routerRows),
     multitask: pool.multitask !== undefined,
+    xlora: pool.xlora !== undefined,
   };
   return strategiesFor((Object.keys(has) as PoolPart[]).filter((part) => has[part])).map(({ name }) => name);
 }
@@ -54,6 +57,7 @@ export function poolInfo(pool: Pool, hash: string, plan: Plan, processor: Proces
     topK: Math.min(topK, experts.length),
     strategies: strategiesOf(pool),
     warnings: [...pool.warnings, ...plan.warnings, ...plan.eightBits.flatMap((of) => eightBitWarnings(of, processor))],
+    ...(pool.general && { general: pool.general.folders.map((one) => path.basename(one)) }),
     ...(description !== undefined && { description }),
     ...(license !== undefined && { license }),
   };

@@ -3,6 +3,7 @@ import { readJson } from '../../../pool/manifest.js';
 import { poolHash } from '../../../pool/hash.js';
 import { type Pool, isAsRead, leftOutText, readPool, withTried } from '../../../pool/pool.js';
 import { GanderError } from '../../../errors/errors.js';
+import type { ScalingConfig } from '../../../pool/xlora.js';
 import { ganderVersion } from '../../../product/version.js';
 import { base } from '../../../strategies/base.js';
 import { descriptorOf, routerOf, type Strategy } from '../../../strategies/index.js';
@@ -15,7 +16,7 @@ import type { LensPlace } from '../../runtime/lens.js';
 import type { Answers, LensRun, LensRuns, Means, Model, Run } from '../family.js';
 import type { Cache } from '../../runtime/cache.js';
 import { examine } from './candidate.js';
-import type { WholeAdapter } from '../../../strategies/strategy.js';
+import type { Scores, WholeAdapter } from '../../../strategies/strategy.js';
 import type { Composed } from './compose.js';
 import { expertsOf, poolInfo, strategiesOf } from './info.js';
 import { expertText, multitaskId } from './placing.js';
@@ -177,10 +178,10 @@ export class PoolModel<S extends OpenedBase> implements Model {
     const told = {
       plan,
       experts: expertsOf(this.#pool, plan),
-      router: routerWith(routerOf(steering.strategy), this.#pool),
+      router: routerWith(routerOf(steering.strategy), steering.scores, this.#pool),
       interventions,
       source: this.#source,
-      vectors: steering.router,
+      vectors: steering.scores,
       k: steering.width,
     };
     return {
@@ -255,6 +256,7 @@ function requireUsable(pool: Pool, plan: Plan, strategy?: Strategy, intervention
   const asked = interventions.map(({ expert }) => expert);
   if (strategy && descriptorOf(strategy.name)?.needs.includes('multitask')) asked.push(multitaskId);
   if (strategy?.expert !== undefined) asked.push(strategy.expert);
+  if (strategy && isScaled(strategy)) asked.push(...(pool.xlora?.experts ?? []));
   if (pool.tried !== undefined) asked.push(path.basename(pool.tried));
   for (const id of asked) {
     const error = plan.leftOut[id] ?? pool.leftOut.get(id);
@@ -262,10 +264,34 @@ function requireUsable(pool: Pool, plan: Plan, strategy?: Strategy, intervention
   }
 }
 
-/** The router with epsilon, the other parameter of the weights' formula besides k. */
-function routerWith(router: Router, { manifest: { weightEpsilon } }: Pool): Router {
-  if (router.k === undefined || !weightEpsilon) return router;
-  return { ...router, params: { ...router.params, epsilon: weightEpsilon } };
+/** The router with epsilon, the other parameter of the weights' formula besides k; or with whose affinities are beside its weights. */
+function routerWith(router: Router, scores: Scores, { manifest: { weightEpsilon }, xlora }: Pool): Router {
+  const including = (params: Router['params']) => ({ ...router, params: { ...router.params, ...params } });
+  if (scores === 'x-lora' && xlora) return scaledRouter(router, xlora.scaling);
+  if (router.k === undefined) return scores === 'arrow' ? including({ affinities: scores }) : router;
+  return weightEpsilon ? including({ epsilon: weightEpsilon }) : router;
+}
+
+/** With the configuration that scalings follow from; a distribution is shown only where it is that of the scalings. */
+function scaledRouter({ name }: Router, config: ScalingConfig): Router {
+  const { softmax, temperature, topK, softmaxOfTopK, globalWeight, passValue } = config;
+  return {
+    name,
+    ...(softmax && temperature === 1 && { scoring: 'softmax' }),
+    params: {
+      affinities: 'x-lora',
+      softmax,
+      temperature,
+      ...(topK && { topK }),
+      softmaxOfTopK,
+      globalWeight,
+      passValue,
+    },
+  };
+}
+
+function isScaled({ name }: Strategy): boolean {
+  return descriptorOf(name)?.weights.by === 'classifier';
 }
 
 function endTokensOf(pool: Pool): Set<number> {

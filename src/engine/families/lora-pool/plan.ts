@@ -1,8 +1,9 @@
 import type { EightBits } from '../../../graph/rounded.js';
 import type { Warning } from '../../../requests/description.js';
 import type { ErrorData } from '../../../errors/errors.js';
-import type { RouterVectors } from '../../../strategies/strategy.js';
+import type { RouterVectors, Scores } from '../../../strategies/strategy.js';
 import type { RoutedModule } from '../../../trace/model/trace.js';
+import type { ScalingPlan } from './scaling.js';
 
 /** How the experts are computed: all at once, or only the chosen ones (src/graph). */
 export type FormName = 'dense' | 'gathered';
@@ -22,8 +23,10 @@ export interface Plan {
   readonly experts: readonly string[];
   /** [rows · experts] whether the expert has an adapter at the module. */
   readonly adapts: readonly boolean[];
-  /** [rows · experts] whether the expert has a router vector at the module. */
-  readonly scored: Readonly<Record<RouterVectors, readonly boolean[]>>;
+  /** [rows · experts] whether the expert has a router vector, or a logit, at the module. */
+  readonly scored: Readonly<Record<RouterVectors, readonly boolean[]> & Partial<Record<Scores, readonly boolean[]>>>;
+  /** If the pool has an X-LoRA classifier. */
+  readonly scaling?: ScalingPlan;
   /** Each group's router matrix [dIn, columns], in order. */
   readonly routers: readonly RouterPlace[];
   /** Why experts of the pool are not in the graph, by id. */

@@ -1,5 +1,5 @@
 import { likeliest } from '../../../graph/predictions.js';
-import type { RouterVectors } from '../../../strategies/strategy.js';
+import type { Scores } from '../../../strategies/strategy.js';
 import type { BlockColumns, Expert, Intervention, Router, Sequence, Source } from '../../../trace/model/trace.js';
 import type { BlockShape } from '../../../transport/pieces.js';
 import type { Recording } from '../../runtime/recorder.js';
@@ -14,8 +14,8 @@ export interface PoolRun {
   readonly router: Router;
   readonly interventions: readonly Intervention[];
   readonly source: Source;
-  /** Which vectors gave the scores. */
-  readonly vectors: RouterVectors;
+  /** What gave the scores. */
+  readonly vectors: Scores;
   /** Width of the chosen axis. */
   readonly k: number;
 }
@@ -74,7 +74,7 @@ export class PoolRecording implements Recording<RoutedStep> {
     const [from, to] = step.part.rows;
     const [rows, n, all] = [to - from, experts.length, plan.experts.length];
     const cells = (from + row) * all;
-    const scored = plan.scored[vectors].slice(cells, cells + n);
+    const scored = plan.scored[vectors]!.slice(cells, cells + n);
     const root = Math.sqrt(plan.widths[from + row]!);
     weights.fill(0, first * k, (first + count) * k);
     contributions.fill(0, first * k, (first + count) * k);

@@ -1,10 +1,11 @@
 import { GanderError } from '../../../errors/errors.js';
 import { bounded, descriptorOf, type Strategy } from '../../../strategies/index.js';
-import type { FixedWeights, RouterVectors } from '../../../strategies/strategy.js';
+import type { FixedWeights, RouterVectors, Scores } from '../../../strategies/strategy.js';
 import type { Intervention } from '../../../trace/model/trace.js';
 import { type CellBias, type ModuleWhatIf, whatIfAt } from '../../../trace/model/whatIf.js';
 import { isMember, wholeIds } from './placing.js';
 import { type GraphPart, type Plan, modulesOfPlan, wholePlan } from './plan.js';
+import { type ScalingPlan, passScaling, scaleCell } from './scaling.js';
 
 /** Stands for −∞: beside any score its softmax is exactly 0, and a softmax over nothing else is still a number. */
 export const never = -1e30;
@@ -13,7 +14,7 @@ export const never = -1e30;
 export interface Steering {
   /** How many experts a token chooses, or is given, at one module; 1 ≤ k ≤ N */
   readonly k: number;
-  /** Which router vectors score the tokens; with fixed weights the gates, whose scores are shown beside the weights. */
+  /** Which router vectors score the tokens; with fixed weights `shownBeside`. */
   readonly router: RouterVectors;
   /**
    * Inputs for tokens `done` to `done + t`: bias and fixed [h, rows, N], routed [h, rows, 1], where h is t, or 1 if all
@@ -22,6 +23,24 @@ export interface Steering {
    * @param rows those of one graph, [from, to); absent: all
    */
   inputs(done: number, t: number, rows?: GraphPart['rows']): SteeringInputs;
+  /** For X-LoRA, which runs twice; `inputs` is then not asked. */
+  readonly scaling?: Scaling;
+}
+
+export interface Scaling {
+  /** Steers the pass whose last hidden states the classifier reads. */
+  readonly first: Steering;
+  /**
+   * Steers the run itself.
+   *
+   * @param logits the classifier's, of tokens `done` to `done + t`
+   * @returns also the logits of each module [t, rows, N], before any what-if
+   */
+  second(
+    logits: Float32Array,
+    done: number,
+    t: number,
+  ): { readonly steering: Steering; readonly affinity: Float32Array };
 }
 
 export interface SteeringInputs {
@@ -29,6 +48,11 @@ export interface SteeringInputs {
   readonly fixed: Float32Array;
   /** 1 where the router decides, 0 where the fixed weights do. */
   readonly routed: Float32Array;
+}
+
+/** The vectors whose scores are shown beside fixed weights: the gates, or Arrow's if no expert has one. */
+export function shownBeside({ scored }: Plan): RouterVectors {
+  return scored.phatgoose.includes(true) ? 'phatgoose' : 'arrow';
 }
 
 /**
@@ -42,6 +66,9 @@ export class StrategySteering implements Steering {
   readonly strategy: Strategy;
   readonly k: number;
   readonly router: RouterVectors;
+  /** What a trace's scores are. */
+  readonly scores: Scores;
+  readonly scaling?: Scaling;
   readonly #plan: Plan;
   /** By row; undefined where no intervention applies. */
   readonly #whatIf: readonly (ModuleWhatIf | undefined)[];
@@ -82,11 +109,15 @@ export class StrategySteering implements Steering {
     const isWhole = this.#whole !== undefined;
     const most = isWhole ? 2 : this.#given ? this.width : k;
     this.k = Math.min(most, isWhole ? plan.experts.length : members);
-    this.router = weights.by === 'score' ? weights.vectors : 'phatgoose';
+    this.router = weights.by === 'score' ? weights.vectors : shownBeside(plan);
+    this.scores = weights.by === 'classifier' ? 'x-lora' : this.router;
+    if (weights.by === 'classifier') this.scaling = this.#scalingBy(plan.scaling!);
   }
 
   /** Width of a trace's chosen axis: k, or the largest number of non-zero weights at one module. */
   get width(): number {
+    const { scaling } = this.#plan;
+    if (this.scaling && scaling) return Math.min(scaling.config.topK ?? scaling.classes, scaling.classes);
     if (!this.#given) return this.k;
     const n = this.#plan.experts.length;
     const visible = this.#plan.experts.filter(isMember).length;
@@ -138,6 +169,39 @@ export class StrategySteering implements Steering {
     }
     // Where no expert may be chosen, a softmax over nothing but `never` would still add up to 1.
     return open && forced < 0 && !given;
+  }
+
+  #scalingBy(scaling: ScalingPlan): Scaling {
+    const { rows, experts, adapts } = this.#plan;
+    const [m, n] = [rows.length, experts.length];
+    const of = (fixed: Float32Array): Steering => ({
+      k: 1,
+      router: this.router,
+      inputs: () => ({ bias: new Float32Array(m * n), fixed, routed: new Float32Array(m) }),
+    });
+    const { first, classOf, config, classes } = scaling;
+    const pass = passScaling(config, classes) * config.globalWeight;
+    const isScaled = (at: number) => adapts[at]! && classOf[at % n]! >= 0 && first[Math.floor(at / n)]! >= 0;
+    return {
+      first: of(Float32Array.from({ length: m * n }, (_, at) => (isScaled(at) ? pass : 0))),
+      second: (logits, done, t) => {
+        const [weights, affinity] = [new Float32Array(t * m * n), new Float32Array(t * m * n)];
+        const columns = logits.length / t;
+        for (let cell = 0; cell < t * m; cell++) {
+          const [token, row] = [Math.floor(cell / m), cell % m];
+          const part = (of: Float32Array) => of.subarray(cell * n, cell * n + n);
+          scaleCell(
+            scaling,
+            row,
+            logits.subarray(token * columns, (token + 1) * columns),
+            this.#whatIf[row]?.at(done + token),
+            adapts.slice(row * n, row * n + n),
+            { logit: part(affinity), weight: part(weights) },
+          );
+        }
+        return { steering: of(weights), affinity };
+      },
+    };
   }
 
   /** [rows, N] */

@@ -13,7 +13,7 @@ from gander_routing.base import load_shipped
 from gander_routing.encoder_decoder import PARTS
 from gander_routing.errors import UserError
 from gander_routing.files import read_json, read_tensors
-from gander_routing.pool import Expert, read_expert, read_pool
+from gander_routing.pool import Expert, general_folders, read_expert, read_pool
 from gander_routing.router import Router
 from gander_routing.strategies import Strategy
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ EXPERT_FILES = (
     "examples.safetensors",
     "README.md",
 )
-REQUIRED_FILES = EXPERT_FILES[:3]
+REQUIRED_FILES = EXPERT_FILES[:2]
 
 
 def manifest_of(pool: Path) -> dict[str, Any]:
@@ -51,8 +51,9 @@ def manifest_of(pool: Path) -> dict[str, Any]:
     else:
         named["base.model"] = model
     named["experts"] = manifest.get("experts")
-    if "multitask" in manifest:
-        named["multitask"] = manifest["multitask"]
+    for key in ("multitask", "general"):
+        if key in manifest:
+            named[key] = manifest[key]
     for key, value in (manifest.get("retriever") or {}).items():
         named[f"retriever.{key}"] = value
     for key, value in named.items():
@@ -100,16 +101,16 @@ def create_pool(
         path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def check_expert(folder: Path, model: nn.Module, *, gated: bool = True) -> Expert:
-    """Read one expert and check it against the base. Raises ``UserError`` naming the file and the mismatch."""
-    for name in REQUIRED_FILES if gated else REQUIRED_FILES[:2]:
+def check_expert(folder: Path, model: nn.Module) -> Expert:
+    """Read one expert and check it against the base. It may have no gate. Raises ``UserError`` naming the file and the mismatch."""
+    for name in REQUIRED_FILES:
         if not (folder / name).is_file():
             raise UserError(f"{folder / name}: no such file")
     check_adapter(folder, model)  # type: ignore[arg-type]
-    expert = read_expert(folder, gated=gated)
+    expert = read_expert(folder)
     # Router refuses what PEFT's names do not show: a layer that is not linear, a rank other than the configuration's.
     Router(model, [expert], Strategy("single", expert=expert.id), torch.zeros(1, 1, 1), None)
-    if gated:
+    if expert.gate:
         missing = expert.lora.keys() - expert.gate.keys()
         if missing:
             raise UserError(f"{folder / 'gate.safetensors'}: no vector for {sorted(missing)[0]}")
@@ -157,11 +158,15 @@ def check_pool(pool: Path) -> list[str]:
         raise UserError(f"{experts}: no such folder")
     for folder in sorted(path for path in experts.iterdir() if path.is_dir() and not path.name.startswith(".")):
         expert = check_expert(folder, model)
-        lines.append(f"{expert.id}: {expert.name}, {len(expert.lora)} modules")
+        lines.append(f"{expert.id}: {expert.name}, {len(expert.lora)} modules{'' if expert.gate else ', no gate'}")
     multitask = pool / manifest.get("multitask", "multitask")
     if "multitask" in manifest:
-        expert = check_expert(multitask, model, gated=False)
+        expert = check_expert(multitask, model)
         lines.append(f"multitask: {expert.name}, {len(expert.lora)} modules")
+    for folder in general_folders(pool, manifest):
+        lines.append(
+            f"general/{folder.name}: subtracted from every expert, {len(check_expert(folder, model).lora)} modules"
+        )
     read_pool(pool)
     return lines
 
