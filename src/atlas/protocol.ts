@@ -3,13 +3,9 @@ import type { About } from './about.js';
 import type { TableName } from './tables/index.js';
 import type { Row } from './tables/table.js';
 import type { Answering, Asking } from '../channel/messages.js';
+import type { UnitKey } from '../protocol/atlas.js';
 
-/** A unit by its cells in the tables; `layer: null` is an expert over all layers. */
-export interface UnitKey {
-  readonly stack: 'encoder' | 'decoder' | null;
-  readonly layer: number | null;
-  readonly expert: number;
-}
+export type { UnitKey };
 
 /** What a person wrote about a unit; kept in the atlas, in `names.json`. */
 export interface OwnName extends UnitKey {

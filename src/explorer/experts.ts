@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { megabytes, numbers } from '../host/numbers.js';
-import type { Atlases, AtlasUnit } from '../host/atlases.js';
+import type { Atlases } from '../host/atlases.js';
+import type { AtlasUnit } from '../protocol/atlas.js';
 import { type Colours, expertName, layerName } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { counted, warningCount, word } from '../host/words.js';

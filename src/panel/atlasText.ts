@@ -3,10 +3,9 @@ import type { About } from '../atlas/about.js';
 import { placedIn } from '../atlas/layout.js';
 import type { AtlasCalls } from '../atlas/protocol.js';
 import { GanderError } from '../errors/errors.js';
-import { isOf } from '../host/atlases.js';
 import { preferredStrategy } from '../host/settings.js';
 import { checkText } from '../host/texts.js';
-import type { SourceDescription } from '../requests/description.js';
+import { isSameModel, type SourceDescription } from '../requests/description.js';
 import type { RoutingService } from '../routing/service.js';
 import type { Strategy } from '../strategies/strategy.js';
 import { usage } from '../trace/figures/usage.js';
@@ -35,7 +34,7 @@ export async function unitsOfText(
 
 /** How the corpus was routed. @throws GanderError `request-invalid` if the atlas is of another model than the one in use */
 export function strategyFor(run: About['run'], source: SourceDescription): Strategy {
-  if (!isOf(run, source)) throw ofAnother(run, source);
+  if (!isSameModel(run, source)) throw ofAnother(run, source);
   const { name, k } = run.router;
   // A mixture's router has a name of its own, but is asked for by k.
   const isOffered = source.can.strategies.some((offer) => offer.name === name);

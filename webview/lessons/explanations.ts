@@ -89,6 +89,13 @@ export const numbers = {
     range: 'rangeShare',
     chance: 'chanceShare',
   },
+  corpusRatio: {
+    title: 'corpusTitle',
+    what: 'whatCorpusRatio',
+    formula: ['fᵢ / f′ᵢ'],
+    range: 'rangeCorpusRatio',
+    chance: 'chanceCorpusRatio',
+  },
   usageByLayer: {
     title: 'usage',
     what: 'whatUsageByLayer',
@@ -313,6 +320,7 @@ export const figures = {
   routerLogits: ['routerLogit', 'weight'],
   // Summary
   usage: ['usage'],
+  corpus: ['corpusRatio'],
   load: ['effective', 'cv', 'maxVio', 'evenness', 'dead'],
   loadByLayer: ['evenness'],
   usageByLayer: ['usageByLayer'],
