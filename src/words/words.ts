@@ -396,11 +396,12 @@ export const words = {
     other:
       'Share of this text’s choices; the line is the share over the {0} documents of {1}. Whiskers are 95% intervals over this text’s tokens.',
   },
-  corpusApart: 'An arrow: more, or fewer, than the tokens’ chance explains.',
+  corpusApart: 'Arrows: more or fewer choices than chance among these tokens explains.',
   corpusNone: { other: 'In {0} tokens, chance alone could make all these differences.' },
   corpusShort: { other: 'Too short to say whether these differences are chance: that takes at least {0} tokens.' },
   corpusHint: 'Click an expert for its page in the atlas.',
-  corpusOther: 'The corpus of {0} was routed with {1}. Choose that above, and its loads can be compared with this text’s.',
+  corpusOther:
+    'The corpus of {0} was routed with {1}. Choose that above, and its loads can be compared with this text’s.',
   corpusShare: 'In this text',
   corpusLoad: 'Over the corpus',
   corpusTimes: 'Ratio',

@@ -24,14 +24,20 @@ export function calledOf(unit: AtlasUnit | undefined, own: string): string | und
   return name?.toLowerCase() === own.toLowerCase() ? undefined : name;
 }
 
+interface Placed {
+  readonly set: ExpertSet;
+  readonly layer: Layer | undefined;
+}
+
 /** As plainName, with what the atlas calls it: `expert 7 “closing brackets”`. */
-export function fullName(
-  store: Store,
-  trace: Trace,
-  { set, layer }: { readonly set: ExpertSet; readonly layer: Layer | undefined },
-  expert: number,
-): string {
+export function fullName(store: Store, trace: Trace, { set, layer }: Placed, expert: number): string {
   const own = plainName(set, expert);
   const called = calledOf(unitOf(store, trace, layer, set.experts[expert]!.id), own);
   return called === undefined ? own : t('atlasNamed', own, called);
+}
+
+/** For a bar, whose badge has the number of an expert of a layer already. */
+export function barName(store: Store, trace: Trace, { set, layer }: Placed, expert: number): string {
+  const called = calledOf(unitOf(store, trace, layer, set.experts[expert]!.id), plainName(set, expert));
+  return set.scope === 'layer' && called !== undefined ? called : fullName(store, trace, { set, layer }, expert);
 }

@@ -14,7 +14,7 @@ import { InAtlas } from '../../components/inAtlas.js';
 import { choicesAt, type Choice } from '../../map/model.js';
 import type { Looks } from '../../look/looks.js';
 import { expertName, plainName, moduleName } from '../../look/names.js';
-import { fullName } from '../../store/atlas.js';
+import { barName, fullName } from '../../store/atlas.js';
 import { fixed, kindName, percent, small, t } from '../../look/strings.js';
 
 interface Props {
@@ -86,12 +86,7 @@ function Sentences({ trace, module: s, token }: Props) {
   return (
     <>
       <p class="sentence">{said.join(' ')}</p>
-      <InAtlas
-        trace={trace}
-        set={set}
-        layer={layerAt(trace, module)}
-        experts={applied.map(({ expert }) => expert)}
-      />
+      <InAtlas trace={trace} set={set} layer={layerAt(trace, module)} experts={applied.map(({ expert }) => expert)} />
     </>
   );
 }
@@ -142,7 +137,7 @@ function Scores({ trace, module, token, looks }: Props) {
   const rows = rowsAt(trace, module);
   const scores = selectionScores(rows, token);
   const name = scoreName(trace);
-  const called = (e: number) => fullName(store, trace, { set: rows.set, layer: layerAt(trace, rows.module) }, e);
+  const placed = { set: rows.set, layer: layerAt(trace, rows.module) };
   if (!scores) return <p class="hint">{t(store.main.scoresFollow.value ? `${name}Later` : `${name}None`)}</p>;
   const chosen = [...chosenAt(rows, token)];
   const weightOf = (e: number) => rows.weight?.[token * rows.k + chosen.indexOf(e)] ?? NaN;
@@ -156,7 +151,7 @@ function Scores({ trace, module, token, looks }: Props) {
     const isFinite = Number.isFinite(scores[e]!);
     return {
       expert: e,
-      name: called(e),
+      name: barName(store, trace, placed, e),
       value: isFinite ? scores[e]! : 0,
       text: isFinite ? fixed(scores[e]!) : '−∞',
       weak: !chosen.includes(e),
@@ -176,7 +171,7 @@ function Scores({ trace, module, token, looks }: Props) {
       row: (i: number) => {
         const e = order[i]!;
         return [
-          called(e),
+          fullName(store, trace, placed, e),
           fixed(raw?.[e] ?? NaN),
           percent(p?.[e] ?? NaN),
           chosen.includes(e) ? fixed(weightOf(e)) : t('none'),

@@ -24,7 +24,7 @@ import { layerOf } from '../../../src/trace/model/shownExperts.js';
 import { classOf, named } from '../../look/looks.js';
 import { expertName, layerName, plainName, moduleName, tokenPlace } from '../../look/names.js';
 import { fixed, inPercent, kindName, percent, t } from '../../look/strings.js';
-import { fullName } from '../../store/atlas.js';
+import { barName, fullName } from '../../store/atlas.js';
 import { CellDetail } from './cell.js';
 import { UsageFigure } from '../shared/usage.js';
 
@@ -192,7 +192,7 @@ function Shares({
   const called = (e: number) => fullName(store, trace, { set: modules.set, layer }, e);
   const list = order.map((e) => ({
     expert: e,
-    name: called(e),
+    name: barName(store, trace, { set: modules.set, layer }, e),
     value: shares[e]!,
     text: percent(shares[e]!),
     reference: 1 / modules.experts.length,

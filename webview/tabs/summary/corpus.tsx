@@ -7,9 +7,8 @@ import { Bars, barsPlot } from '../../components/bars.js';
 import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
-import { plainName } from '../../look/names.js';
 import { fixed, inPercent, percent, t } from '../../look/strings.js';
-import { atlasOf, fullName } from '../../store/atlas.js';
+import { atlasOf, barName, fullName } from '../../store/atlas.js';
 import { strategyTitle } from '../../store/strategies.js';
 import { intervalsOf, usageOf } from '../../store/sums.js';
 import { most } from '../shared/usage.js';
@@ -40,10 +39,9 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
   const usage = usageOf(trace, modules);
   const found = besideCorpus(usage, intervalsOf(trace, modules), units);
   const looks = store.main.looks.value(modules.set);
-  const name = (e: number) => fullName(store, trace, { set: modules.set, layer }, e);
   const list = found.slice(0, most).map((one) => ({
     expert: one.expert,
-    name: name(one.expert),
+    name: barName(store, trace, { set: modules.set, layer }, one.expert),
     value: one.share,
     text: percent(one.share),
     low: one.interval.low,
@@ -69,18 +67,24 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
             : t('corpusNone', usage.tokens),
       ].join(' ')}
       hint={t('corpusHint')}
-      plot={() =>
-        barsPlot(looks, list, inPercent(t('usage')), { reference: t('corpusLoad'), interval: t('interval') })
-      }
+      plot={() => barsPlot(looks, list, inPercent(t('usage')), { reference: t('corpusLoad'), interval: t('interval') })}
       chart={() => <Bars looks={looks} least={0.1} list={list} press={open} />}
       table={() => ({
-        head: [t('expert'), t('corpusShare'), t('interval'), t('corpusLoad'), t('interval'), t('corpusTimes'), t('corpusSaid')],
+        head: [
+          t('expert'),
+          t('corpusShare'),
+          t('interval'),
+          t('corpusLoad'),
+          t('interval'),
+          t('corpusTimes'),
+          t('corpusSaid'),
+        ],
         count: found.length,
         row: (i) => {
           const { expert, share, interval, corpus, times, apart } = found[i]!;
           return [
             <Button key="open" class="link" press={() => open(expert)} data-focus={`corpus-${expert}`}>
-              {plainName(modules.set, expert)}
+              {fullName(store, trace, { set: modules.set, layer }, expert)}
             </Button>,
             percent(share),
             range(interval.low, interval.high),
