@@ -137,7 +137,7 @@ function Scores({ trace, module, token, looks }: Props) {
   const rows = rowsAt(trace, module);
   const scores = selectionScores(rows, token);
   const name = scoreName(trace);
-  const placed = { set: rows.set, layer: layerAt(trace, rows.module) };
+  const here = { set: rows.set, layer: layerAt(trace, rows.module) };
   if (!scores) return <p class="hint">{t(store.main.scoresFollow.value ? `${name}Later` : `${name}None`)}</p>;
   const chosen = [...chosenAt(rows, token)];
   const weightOf = (e: number) => rows.weight?.[token * rows.k + chosen.indexOf(e)] ?? NaN;
@@ -151,7 +151,7 @@ function Scores({ trace, module, token, looks }: Props) {
     const isFinite = Number.isFinite(scores[e]!);
     return {
       expert: e,
-      name: barName(store, trace, placed, e),
+      name: barName(store, trace, here, e),
       value: isFinite ? scores[e]! : 0,
       text: isFinite ? fixed(scores[e]!) : '−∞',
       weak: !chosen.includes(e),
@@ -171,7 +171,7 @@ function Scores({ trace, module, token, looks }: Props) {
       row: (i: number) => {
         const e = order[i]!;
         return [
-          fullName(store, trace, placed, e),
+          fullName(store, trace, here, e),
           fixed(raw?.[e] ?? NaN),
           percent(p?.[e] ?? NaN),
           chosen.includes(e) ? fixed(weightOf(e)) : t('none'),
