@@ -162,6 +162,10 @@ export const lessonWords = {
   whatPairLift:
     'How often two experts were chosen at one token, or one after the other in neighbouring layers, beside what would be if they were chosen independently.',
   chancePairLift: '0: the count if the two were independent.',
+  whatSimilar:
+    'How alike two experts of a pool are: the mean over the modules of the cosine of their gates, centred as PHATGOOSE does, and of their adapters’ changes of the weights.',
+  rangeSimilar: 'From −1 to 1; 1: the same direction.',
+  chanceSimilar: 'About 0, for two vectors that have nothing to do with each other.',
   whatAblated:
     'The expert is knocked out at the one token where it was chosen, and the change of the log-probability of the next or of all later tokens is taken. Minus the same for another expert at a random token of the document.',
   rangeAblated: 'Any number of nats. Below 0: the text becomes less likely without the expert than without another.',

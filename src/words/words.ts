@@ -755,6 +755,15 @@ export const words = {
   atlasPairs_following: 'Chosen after it, in the next layer',
   atlasPairsNone_together: 'No pair with it is kept.',
   atlasPairsNone_following: 'None: there is no next layer with one router.',
+  atlasSimilar: 'Similarity',
+  atlasSimilarCaption:
+    'Cosines to the other experts’ gates and adapters, in these layers. Alike gates attract the same tokens.',
+  atlasSimilarFind: 'Compare with the other experts',
+  atlasComparing: 'Comparing…',
+  atlasSimilar_all: 'Most alike first',
+  atlasSimilar_nearest: 'Nearest',
+  atlasSimilar_farthest: 'Farthest',
+  atlasCompareExperts: 'Compare all experts',
   atlasAblation: 'Without it',
   atlasAblationCaption:
     'Change of the log-probability when it is knocked out where it is chosen, minus that when another expert is knocked out at a random token, in nats. Below 0: it hurts more.',

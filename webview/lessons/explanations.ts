@@ -287,6 +287,13 @@ export const numbers = {
     range: 'rangeTokenLift',
     chance: 'chancePairLift',
   },
+  similar: {
+    title: 'atlasSimilar',
+    what: 'whatSimilar',
+    formula: ['LN(v) · LN(v′) / d', '⟨s B A, s′ B′ A′⟩ / (‖s B A‖ ‖s′ B′ A′‖)'],
+    range: 'rangeSimilar',
+    chance: 'chanceSimilar',
+  },
   ablated: {
     title: 'atlasAblation',
     what: 'whatAblated',
@@ -357,6 +364,7 @@ export const figures = {
   atlasTokens: ['tokenLift'],
   atlasContexts: ['contexts'],
   atlasPairs: ['pairLift'],
+  atlasSimilar: ['similar'],
   atlasAblation: ['ablated'],
 } as const satisfies Record<string, readonly NumberName[]>;
 
