@@ -70,7 +70,7 @@ function createServices(context: vscode.ExtensionContext): ActiveServices {
   const colours = new Colours(context.workspaceState);
   const atlases = new Atlases(context, service, log);
   const making = new AtlasMaking(context, engines, atlases, log);
-  const tree = new ExpertTree({ service, store, engines, colours, atlases }, log);
+  const tree = new ExpertTree({ service, store, engines, colours, atlases, making }, log);
   context.subscriptions.push(engines, documentRouter, mark, colours, atlases, making, tree, runs);
   return { context, log, engines, service, store, runs, history, documentRouter, mark, colours, atlases, making, tree };
 }

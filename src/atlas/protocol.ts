@@ -3,13 +3,9 @@ import type { About } from './about.js';
 import type { TableName } from './tables/index.js';
 import type { Row } from './tables/table.js';
 import type { Answering, Asking } from '../channel/messages.js';
+import type { UnitKey } from '../protocol/atlas.js';
 
-/** A unit by its cells in the tables; `layer: null` is an expert over all layers. */
-export interface UnitKey {
-  readonly stack: 'encoder' | 'decoder' | null;
-  readonly layer: number | null;
-  readonly expert: number;
-}
+export type { UnitKey };
 
 /** What a person wrote about a unit; kept in the atlas, in `names.json`. */
 export interface OwnName extends UnitKey {
@@ -21,6 +17,9 @@ export interface OwnName extends UnitKey {
 export type Where = Readonly<
   Partial<Record<'stack' | 'layer' | 'expert' | 'label' | 'token' | 'kind', string | number | null>>
 >;
+
+/** Null where an expert has none. A row as those of the tables. */
+export type SimilarUnit = UnitKey & { readonly gate: number | null; readonly adapter: number | null };
 
 export type AtlasMessage =
   /** Everything that the page shows at once; the host answers the rest when it is asked. */
@@ -50,6 +49,8 @@ export interface AtlasCalls {
     readonly request: { readonly text: string };
     readonly result: readonly (UnitKey & { readonly share: number })[];
   };
+  /** The similarity of a pool's other experts to a unit's, in its layer: cosines of their gates and their adapters. */
+  readonly similar: { readonly request: { readonly unit: UnitKey }; readonly result: readonly SimilarUnit[] };
   /** Opens a document at a place, in UTF-16 code units, and routes it there. */
   readonly open: {
     readonly request: { readonly document: string; readonly start: number; readonly end: number };
@@ -69,7 +70,11 @@ export interface AtlasCalls {
   };
 }
 
-export type AtlasNotice = { readonly type: 'ready' } | { readonly type: 'copy'; readonly text: string };
+export type AtlasNotice =
+  | { readonly type: 'ready' }
+  | { readonly type: 'copy'; readonly text: string }
+  /** Show how alike all experts of the pool are. */
+  | { readonly type: 'compareExperts' };
 
 export type AtlasHostPost = AtlasMessage | Answering;
 

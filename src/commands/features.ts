@@ -13,10 +13,10 @@ export class Features implements vscode.Disposable {
   readonly agents: AgentTools;
 
   constructor(base: ActiveServices) {
-    const { context, log } = base;
+    const { context, log, atlases } = base;
     const panels = new Panels(base, context.extensionUri, log);
     const { extensionUri } = context;
-    const [traces, similarity] = [new TraceEditor(extensionUri, log), new SimilarityPanel(extensionUri)];
+    const [traces, similarity] = [new TraceEditor(atlases, extensionUri, log), new SimilarityPanel(extensionUri)];
     const atlasEditor = new AtlasEditor({ ...base, panels }, extensionUri);
     this.services = { ...base, panels, traces, similarity, atlasEditor };
     this.agents = new AgentTools(this.services);

@@ -12,7 +12,7 @@ import { openCard, refresh, revealFolder, showOnly } from './experts.js';
 import { generate } from './generate.js';
 import { history } from './history.js';
 import { importRouting } from './importRouting.js';
-import { makeAtlas, stopAtlas } from './makeAtlas.js';
+import { continueAtlas, discardAtlas, makeAtlas, stopAtlas } from './makeAtlas.js';
 import { openAtlas } from './openAtlas.js';
 import { openGlossary } from './openGlossary.js';
 import { openModel } from './openModel.js';
@@ -43,6 +43,8 @@ export const commands: readonly Command[] = [
   compareTraces,
   compareWith,
   connectEngine,
+  continueAtlas,
+  discardAtlas,
   force,
   generate,
   history,

@@ -12,6 +12,7 @@ import { counted } from '../host/words.js';
 import type { SourceDescription } from '../requests/description.js';
 import { plain } from '../trace/text/label.js';
 import { duration } from '../words/duration.js';
+import { asNode } from './pick.js';
 import type { Command, Services } from './services.js';
 
 /** Makes an atlas of what is selected in the file explorer, or of what is chosen, in the background. */
@@ -31,6 +32,24 @@ export const makeAtlas: Command = {
     if (target === undefined) return;
     // Not awaited: it may take hours, and says itself when it is done.
     void services.making.make({ ...asked, target }).catch((thrown: unknown) => report(thrown, services.log));
+  },
+};
+
+/** Continues an atlas that was begun: a node of the tree. */
+export const continueAtlas: Command = {
+  id: 'gander.continueAtlas',
+  run({ making, log }, clicked) {
+    const node = asNode(clicked);
+    if (node?.kind === 'atlas') void making.make(node.atlas.asked).catch((thrown: unknown) => report(thrown, log));
+  },
+};
+
+/** Deletes what is done of an atlas that was begun. */
+export const discardAtlas: Command = {
+  id: 'gander.discardAtlas',
+  async run({ making }, clicked) {
+    const node = asNode(clicked);
+    if (node?.kind === 'atlas') await making.discard(node.atlas.asked);
   },
 };
 

@@ -90,6 +90,7 @@ function expertOf({ store }: Services, node: Node | undefined): string | undefin
     case 'expert-layer':
     case 'pool':
     case 'warning':
+    case 'atlas':
     case undefined:
       return undefined;
   }

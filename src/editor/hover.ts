@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import type { Atlases, AtlasUnit } from '../host/atlases.js';
+import type { Atlases } from '../host/atlases.js';
+import type { AtlasUnit } from '../protocol/atlas.js';
 import { type Colours, colourWords, expertName, layerName } from '../host/colours.js';
 import { numbers } from '../host/numbers.js';
 import { routerLabel, strategyTitle } from '../host/strategies.js';

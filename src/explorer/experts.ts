@@ -1,6 +1,8 @@
 import * as vscode from 'vscode';
 import { megabytes, numbers } from '../host/numbers.js';
-import type { Atlases, AtlasUnit } from '../host/atlases.js';
+import type { Atlases } from '../host/atlases.js';
+import type { AtlasMaking, UnfinishedAtlas } from '../host/atlasMaking.js';
+import type { AtlasUnit } from '../protocol/atlas.js';
 import { type Colours, expertName, layerName } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { counted, warningCount, word } from '../host/words.js';
@@ -40,6 +42,7 @@ export interface TreeServices {
   readonly engines: EngineHost;
   readonly colours: Colours;
   readonly atlases: Atlases;
+  readonly making: AtlasMaking;
 }
 
 /** Pools and their experts; for the last trace, where each expert leads and which tokens it took. */
@@ -57,8 +60,9 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     private readonly services: TreeServices,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    const { engines, store, colours, atlases } = services;
+    const { engines, store, colours, atlases, making } = services;
     this.#subscriptions = [
+      making.onDidChange(() => this.#redraw()),
       atlases.onDidChange(() => this.refresh()),
       engines.onDidChangePool(() => this.refresh()),
       colours.onDidChange(() => this.refresh()),
@@ -103,6 +107,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
         return trace && shared ? modulesLed(trace, shared, node.expert, node.layer) : [];
       case 'module':
         return trace ? tokensLed(trace, node.expert, node.module) : [];
+      case 'atlas':
       case 'token':
       case 'warning':
         return [];
@@ -111,6 +116,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
 
   getTreeItem(node: Node): vscode.TreeItem {
     switch (node.kind) {
+      case 'atlas':
+        return atlasItem(node.atlas);
       case 'pool':
         return poolItem(node);
       case 'model':
@@ -146,17 +153,26 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   #traceChanged(): void {
+    // While a text is being routed, the panel shows its progress; redrawing here too would take cores from the engine.
+    if (this.#trace !== this.#shown && !this.services.store.latest?.main.running) this.#redraw();
+  }
+
+  /** Not more often than one can read. */
+  #redraw(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      // While a text is being routed, the panel shows its progress; redrawing here too would take cores from the engine.
-      if (this.#trace === this.#shown || this.services.store.latest?.main.running) return;
       this.#shown = this.#trace;
       this.refresh();
     }, every);
   }
 
-  /** Empty if there is nothing to run; the view's welcome text then says what to do. */
   async #roots(): Promise<Node[]> {
+    const atlases = this.services.making.unfinished.map((atlas): Node => ({ kind: 'atlas', atlas }));
+    return [...atlases, ...(await this.#source())];
+  }
+
+  /** Empty if there is nothing to run; the view's welcome text then says what to do. */
+  async #source(): Promise<Node[]> {
     const { service } = this.services;
     try {
       const { name, warnings } = await service.describe();
@@ -309,6 +325,17 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     if (!known && shared) this.#usage.set(trace, (known = usage(trace, shared)));
     return known;
   }
+}
+
+function atlasItem({ asked, title, isRunning, done, lines: all }: UnfinishedAtlas): vscode.TreeItem {
+  const item = new vscode.TreeItem(vscode.l10n.t('Atlas {0}', title));
+  item.id = `atlas ${asked.target}`;
+  item.iconPath = new vscode.ThemeIcon(isRunning ? 'loading~spin' : 'debug-pause');
+  item.description = done;
+  item.tooltip = lines(all);
+  item.contextValue = isRunning ? 'gander.atlas.running' : 'gander.atlas.begun';
+  item.accessibilityInformation = { label: [all[0], done].filter(Boolean).join(', ') };
+  return item;
 }
 
 function poolItem({ pool, warnings }: NodeOf<'pool'>): vscode.TreeItem {

@@ -1,3 +1,4 @@
+import type { UnfinishedAtlas } from '../host/atlasMaking.js';
 import type { ExpertInfo, PoolInfo } from '../requests/api.js';
 import {
   type Layer,
@@ -18,6 +19,8 @@ import type { Trace } from '../trace/model/trace.js';
  * in the trace's experts, which are the same at all modules (if not, none of the pool's experts is in the trace).
  */
 export type Node =
+  /** An atlas in the making, or one that was begun. */
+  | { readonly kind: 'atlas'; readonly atlas: UnfinishedAtlas }
   /** What is run, if it is not a pool. */
   | { readonly kind: 'model'; readonly name: string; readonly warnings: readonly Warning[] }
   /** A layer with its own experts, and one of these, as an index in the layer's set. */

@@ -32,12 +32,26 @@ export interface AskedAtlas extends AskedCorpus {
   readonly target: string;
 }
 
+/** An atlas that is in the making, or was begun and can be continued. */
+export interface UnfinishedAtlas {
+  readonly asked: AskedAtlas;
+  readonly title: string;
+  readonly isRunning: boolean;
+  /** How far it is, in a few words; empty if that is not known. */
+  readonly done: string;
+  /** All that is known of it, line by line. */
+  readonly lines: readonly string[];
+}
+
 const key = 'gander.unfinishedAtlases';
 
 /** Makes atlases in the background, one at a time. What is unfinished is remembered for the workspace, and can be continued. */
 export class AtlasMaking implements vscode.Disposable {
   readonly #status = vscode.window.createStatusBarItem('gander.atlas', vscode.StatusBarAlignment.Right, 89);
-  #running: { readonly asked: AskedAtlas; readonly stop: AbortController } | undefined;
+  readonly #changed = new vscode.EventEmitter<void>();
+  /** Fires when an atlas is begun, gets on, ends or is discarded. */
+  readonly onDidChange = this.#changed.event;
+  #running: { readonly asked: AskedAtlas; readonly stop: AbortController; pace?: Pace } | undefined;
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -49,7 +63,23 @@ export class AtlasMaking implements vscode.Disposable {
     this.#status.command = 'gander.stopAtlas';
   }
 
-  get unfinished(): readonly AskedAtlas[] {
+  /** The one that is in the making comes first. */
+  get unfinished(): readonly UnfinishedAtlas[] {
+    const running = this.#running;
+    const others = this.#begun.filter(({ target }) => target !== running?.asked.target);
+    return [
+      ...(running ? [sayRunning(running)] : []),
+      ...others.map((asked) => ({
+        asked,
+        title: titleOf(asked),
+        isRunning: false,
+        done: vscode.l10n.t('unfinished'),
+        lines: [vscode.l10n.t('{0} is unfinished.', titleOf(asked)), vscode.l10n.t('What is done of it is kept.')],
+      })),
+    ];
+  }
+
+  get #begun(): readonly AskedAtlas[] {
     return this.context.workspaceState.get<readonly AskedAtlas[]>(key, []);
   }
 
@@ -76,18 +106,21 @@ export class AtlasMaking implements vscode.Disposable {
   /** Makes an atlas, or continues to. Resolves once that is over or was stopped; rejects with a GanderError. */
   async make(asked: AskedAtlas): Promise<void> {
     this.checkFree();
-    const earlier = this.unfinished.find(({ target }) => target === asked.target);
+    const earlier = this.#begun.find(({ target }) => target === asked.target);
     if (earlier && !isDeepStrictEqual(earlier, asked)) {
       this.#offer(earlier, vscode.l10n.t('{0} was begun with other options and is unfinished.', titleOf(earlier)));
       return;
     }
     const stop = new AbortController();
     this.#running = { asked, stop };
-    this.#show(asked);
+    this.#show();
     await this.#remember([...this.#others(asked), asked]);
     let totals: About['totals'];
     try {
-      const onPartial = (pace: Pace) => this.#show(asked, pace);
+      const onPartial = (pace: Pace) => {
+        if (this.#running) this.#running.pace = pace;
+        this.#show();
+      };
       const request = { ...(await this.#requestOf(asked)), target: asked.target };
       totals = await this.#ask('make', request, { signal: stop.signal, onPartial });
     } catch (thrown) {
@@ -97,6 +130,7 @@ export class AtlasMaking implements vscode.Disposable {
     } finally {
       this.#running = undefined;
       this.#status.hide();
+      this.#changed.fire();
     }
     await this.#remember(this.#others(asked));
     await this.atlases.open(asked.target);
@@ -114,9 +148,16 @@ export class AtlasMaking implements vscode.Disposable {
     this.#running.stop.abort();
   }
 
+  /** Forgets what was begun, and deletes what is done of it. Rejects with a GanderError if it is in the making. */
+  async discard(asked: AskedAtlas): Promise<void> {
+    if (this.#running?.asked.target === asked.target) this.checkFree();
+    await this.#remember(this.#others(asked));
+    await rm(`${asked.target}.journal`, { force: true });
+  }
+
   /** Offers to continue what was unfinished when the editor was closed. */
   async offer(): Promise<void> {
-    for (const asked of this.unfinished) {
+    for (const asked of this.#begun) {
       if (await isThere(asked.target)) await this.#remember(this.#others(asked));
       else this.#offer(asked, vscode.l10n.t('{0} is unfinished.', titleOf(asked)));
     }
@@ -125,14 +166,16 @@ export class AtlasMaking implements vscode.Disposable {
   dispose(): void {
     this.#running?.stop.abort();
     this.#status.dispose();
+    this.#changed.dispose();
   }
 
   #others({ target }: AskedAtlas): AskedAtlas[] {
-    return this.unfinished.filter((one) => one.target !== target);
+    return this.#begun.filter((one) => one.target !== target);
   }
 
   async #remember(unfinished: readonly AskedAtlas[]): Promise<void> {
     await this.context.workspaceState.update(key, unfinished);
+    this.#changed.fire();
   }
 
   async #ask<N extends keyof MakingCalls>(
@@ -156,24 +199,17 @@ export class AtlasMaking implements vscode.Disposable {
     return { address: model, access: await this.engines.servers.access(model), deadlineMs: options.deadlineMs };
   }
 
-  #show(asked: AskedAtlas, pace?: Pace): void {
-    const { share, leftMs } = pace ?? {};
+  #show(): void {
+    if (!this.#running) return;
+    const { share } = this.#running.pace ?? {};
     const done = share === undefined ? '' : numbers.percent(share);
-    this.#status.text = `$(loading~spin) ${vscode.l10n.t('Atlas {0}', done).trim()}`;
-    const left = leftMs === undefined ? '' : vscode.l10n.t('About {0} left.', duration(leftMs));
-    const facts = pace
-      ? vscode.l10n.t(
-          '{0} documents, {1} tokens, {2} tokens a second.',
-          numbers.whole(pace.documents),
-          numbers.whole(pace.tokens),
-          numbers.whole(pace.tokensPerSecond),
-        )
-      : '';
+    const { lines } = sayRunning(this.#running);
     const stop = vscode.l10n.t('Click to stop; what is done is kept.');
-    const lines = [vscode.l10n.t('Making {0}', titleOf(asked)), facts, left, stop].filter((line) => line !== '');
-    this.#status.tooltip = lines.join('\n');
+    this.#status.text = `$(loading~spin) ${vscode.l10n.t('Atlas {0}', done).trim()}`;
+    this.#status.tooltip = [...lines, stop].join('\n');
     this.#status.accessibilityInformation = { label: [lines[0], done, stop].join(', '), role: 'button' };
     this.#status.show();
+    this.#changed.fire();
   }
 
   #sayStopped(asked: AskedAtlas): void {
@@ -185,16 +221,11 @@ export class AtlasMaking implements vscode.Disposable {
     void vscode.window.showInformationMessage(said, again, discard).then(async (chosen) => {
       try {
         if (chosen === again) await this.make(asked);
-        if (chosen === discard) await this.#discard(asked);
+        if (chosen === discard) await this.discard(asked);
       } catch (thrown) {
         report(thrown, this.log);
       }
     });
-  }
-
-  async #discard(asked: AskedAtlas): Promise<void> {
-    await this.#remember(this.#others(asked));
-    await rm(`${asked.target}.journal`, { force: true });
   }
 
   #sayMade(asked: AskedAtlas, { documents, tokens }: About['totals']): void {
@@ -209,6 +240,28 @@ export class AtlasMaking implements vscode.Disposable {
       if (chosen === open) void vscode.commands.executeCommand('gander.openAtlas', vscode.Uri.file(asked.target));
     });
   }
+}
+
+function sayRunning({ asked, pace }: { readonly asked: AskedAtlas; readonly pace?: Pace }): UnfinishedAtlas {
+  const { share, leftMs } = pace ?? {};
+  const done = share === undefined ? '' : numbers.percent(share);
+  const left = leftMs === undefined ? '' : vscode.l10n.t('About {0} left.', duration(leftMs));
+  const facts = pace
+    ? vscode.l10n.t(
+        '{0} documents, {1} tokens, {2} tokens a second.',
+        numbers.whole(pace.documents),
+        numbers.whole(pace.tokens),
+        numbers.whole(pace.tokensPerSecond),
+      )
+    : '';
+  const title = titleOf(asked);
+  return {
+    asked,
+    title,
+    isRunning: true,
+    done: [done, left.replace(/\.$/, '')].filter(Boolean).join(' · '),
+    lines: [vscode.l10n.t('Making {0}', title), facts, left].filter((line) => line !== ''),
+  };
 }
 
 function titleOf({ target }: AskedAtlas): string {

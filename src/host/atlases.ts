@@ -1,14 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { type About, isOf } from '../atlas/about.js';
+import type { About } from '../atlas/about.js';
 import type { OpenedAtlas } from '../atlas/calls.js';
 import type { AtlasReader } from '../atlas/client.js';
 import { folderEnding } from '../atlas/place.js';
-import type { OwnName, UnitKey } from '../atlas/protocol.js';
+import type { OwnName } from '../atlas/protocol.js';
 import type { Row } from '../atlas/tables/table.js';
 import { GanderError } from '../errors/errors.js';
-import type { SourceDescription } from '../requests/description.js';
+import { type AtlasUnit, type ModelAtlas, type UnitKey, UnitsById } from '../protocol/atlas.js';
+import { isSameModel, type SourceDescription } from '../requests/description.js';
 import type { RoutingService } from '../routing/service.js';
 import type { Layer } from '../trace/model/access.js';
 
@@ -23,15 +24,6 @@ const key = 'gander.atlases';
 /** How many atlases are remembered, the latest first. */
 const mostKnown = 50;
 
-/** What the atlas of the model in use says about an expert. */
-export interface AtlasUnit {
-  readonly key: UnitKey;
-  /** The person's own, or the label in which the unit is specialised; undefined if it has neither. */
-  readonly name: string | undefined;
-  readonly load: number;
-  readonly chance: number;
-}
-
 export interface FoundAtlas {
   readonly folder: string;
   readonly opened: OpenedAtlas;
@@ -40,9 +32,11 @@ export interface FoundAtlas {
 /** The atlas that belongs to the model in use. */
 interface Present {
   readonly folder: string;
+  readonly about: About;
   /** Rows of its table. */
   readonly experts: readonly Row[];
-  readonly units: ReadonlyMap<string, AtlasUnit>;
+  readonly atlas: ModelAtlas;
+  readonly units: UnitsById;
 }
 
 /** Reads atlases, keeps people's names in them, and knows the one that belongs to the model in use. */
@@ -79,7 +73,7 @@ export class Atlases implements vscode.Disposable {
     const { name, hash } = opened.about.run;
     const others = this.#known.filter((one) => one.folder !== folder);
     await this.#remember([{ folder, model: { name, hash } }, ...others]);
-    if (this.#source && isOf(opened.about.run, this.#source)) this.#use(folder, opened);
+    if (this.#source && isSameModel(opened.about.run, this.#source)) this.#use(folder, opened);
     return opened;
   }
 
@@ -98,17 +92,17 @@ export class Atlases implements vscode.Disposable {
   async name(folder: string, name: OwnName): Promise<void> {
     const names = await (await this.reader(folder)).ask('name', { name });
     this.#named.fire({ folder, names });
-    if (this.#present?.folder === folder) this.#use(folder, { experts: this.#present.experts, names });
+    if (this.#present?.folder === folder) this.#use(folder, { ...this.#present, names });
+  }
+
+  /** What the routing page is told of it. */
+  get atlas(): ModelAtlas | undefined {
+    return this.#present?.atlas;
   }
 
   /** What is known of an expert. @param layer undefined: over all layers, of which a pool has the same experts */
   unit(layer: Layer | undefined, expert: string): AtlasUnit | undefined {
-    const stacks = layer ? [layer.stack] : [undefined, 'encoder' as const, 'decoder' as const];
-    for (const stack of stacks) {
-      const found = this.#present?.units.get(unitId(stack ?? null, layer?.layer ?? null, expert));
-      if (found) return found;
-    }
-    return undefined;
+    return this.#present?.units.of(layer, expert);
   }
 
   dispose(): void {
@@ -128,10 +122,10 @@ export class Atlases implements vscode.Disposable {
 
   /** The atlas of a model: one of those that were opened or made here, or else of those that ship. */
   async find(source: SourceDescription): Promise<FoundAtlas | undefined> {
-    const known = this.#known.filter(({ model }) => isOf(model, source)).map(({ folder }) => folder);
+    const known = this.#known.filter(({ model }) => isSameModel(model, source)).map(({ folder }) => folder);
     for (const folder of [...known, ...(await this.#shippedOf(source))]) {
       const opened = await this.#tried(folder);
-      if (opened && isOf(opened.about.run, source)) return { folder, opened };
+      if (opened && isSameModel(opened.about.run, source)) return { folder, opened };
     }
     return undefined;
   }
@@ -162,11 +156,19 @@ export class Atlases implements vscode.Disposable {
       async (folder) => JSON.parse(await readFile(path.join(folder, 'atlas.json'), 'utf8')) as About,
     );
     const runs = await Promise.all(abouts);
-    return folders.filter((_, i) => isOf(runs[i]!.run, source));
+    return folders.filter((_, i) => isSameModel(runs[i]!.run, source));
   }
 
-  #use(folder: string, { experts, names }: Pick<OpenedAtlas, 'experts' | 'names'>): void {
-    this.#set({ folder, experts, units: unitsOf(experts, names) });
+  #use(folder: string, { about, experts, names }: Pick<OpenedAtlas, 'about' | 'experts' | 'names'>): void {
+    const { run, totals } = about;
+    const atlas: ModelAtlas = {
+      title: path.basename(folder, folderEnding),
+      model: { name: run.name, hash: run.hash },
+      router: { name: run.router.name, k: run.router.k },
+      documents: totals.documents,
+      units: unitsOf(experts, names),
+    };
+    this.#set({ folder, about, experts, atlas, units: new UnitsById(atlas.units) });
   }
 
   #set(present: Present | undefined): void {
@@ -177,19 +179,23 @@ export class Atlases implements vscode.Disposable {
   }
 }
 
-function unitsOf(experts: readonly Row[], names: readonly OwnName[]): ReadonlyMap<string, AtlasUnit> {
+function unitsOf(experts: readonly Row[], names: readonly OwnName[]): AtlasUnit[] {
   const own = new Map(names.filter(({ name }) => name !== '').map((one) => [unitKey(one), one.name]));
-  return new Map(
-    experts.map((row) => {
-      const unit = keyOf(row);
-      const name = own.get(unitKey(unit)) ?? textIn(row, 'label');
-      const { load, chance } = row;
-      return [
-        unitId(unit.stack, unit.layer, textIn(row, 'name') ?? ''),
-        { key: unit, name, load: Number(load), chance: Number(chance) },
-      ];
-    }),
-  );
+  return experts.map((row) => {
+    const key = keyOf(row);
+    const name = own.get(unitKey(key)) ?? textIn(row, 'label');
+    const [low, high] = [numberIn(row, 'low'), numberIn(row, 'high')];
+    const { load, chance } = row;
+    return {
+      key,
+      id: textIn(row, 'name') ?? '',
+      ...(name !== undefined && { name }),
+      load: Number(load),
+      low,
+      high,
+      chance: Number(chance),
+    };
+  });
 }
 
 function keyOf({ stack, layer, expert }: Row): UnitKey {
@@ -198,8 +204,6 @@ function keyOf({ stack, layer, expert }: Row): UnitKey {
 
 const textIn = (row: Row, column: string) => (typeof row[column] === 'string' ? row[column] : undefined);
 
-const unitKey = ({ stack, layer, expert }: UnitKey) => JSON.stringify([stack, layer, expert]);
+const numberIn = (row: Row, column: string) => (Number.isFinite(row[column]) ? (row[column] as number) : null);
 
-/** By id, because a trace and an atlas may list a layer's experts in different order. */
-const unitId = (stack: UnitKey['stack'], layer: number | null, expert: string) =>
-  JSON.stringify([stack, layer, expert]);
+const unitKey = ({ stack, layer, expert }: UnitKey) => JSON.stringify([stack, layer, expert]);

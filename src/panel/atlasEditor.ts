@@ -6,9 +6,11 @@ import type { Answer } from '../channel/answerer.js';
 import type { OptionsOf } from '../channel/messages.js';
 import { GanderError } from '../errors/errors.js';
 import type { Atlases } from '../host/atlases.js';
+import type { EngineHost } from '../host/engineHost.js';
 import { report } from '../host/notify.js';
 import { type DocumentOpening, openAtlasDocument } from './atlasDocument.js';
 import { type AtlasDocument, AtlasPage } from './atlasPage.js';
+import { AtlasSimilarity } from './atlasSimilarity.js';
 import { AtlasRows } from './atlasRows.js';
 import { unitsOfText } from './atlasText.js';
 import { pageOptions, whetherDisposed } from './html.js';
@@ -17,6 +19,7 @@ import { atlasType } from './types.js';
 
 interface AtlasServices extends DocumentOpening {
   readonly atlases: Atlases;
+  readonly engines: EngineHost;
   readonly log: vscode.LogOutputChannel;
 }
 
@@ -38,12 +41,14 @@ export class AtlasEditor implements vscode.CustomReadonlyEditorProvider<AtlasDoc
   /** Units to go to, by the folder of an atlas that is being opened. */
   readonly #asked = new Map<string, UnitKey>();
   readonly #rows = new AtlasRows();
+  readonly #similarity: AtlasSimilarity;
   readonly #subscription: vscode.Disposable;
 
   constructor(
     private readonly services: AtlasServices,
     private readonly extension: vscode.Uri,
   ) {
+    this.#similarity = new AtlasSimilarity(services);
     this.#subscription = services.atlases.onDidName(({ folder, names }) => {
       for (const { page } of this.#pagesOf(folder)) page.rename(names);
     });
@@ -105,6 +110,7 @@ export class AtlasEditor implements vscode.CustomReadonlyEditorProvider<AtlasDoc
       rows: async (request) => (await atlases.reader(folder)).ask('rows', request),
       find: async (request) => (await atlases.reader(folder)).ask('find', request),
       text: async ({ text }, { signal }) => unitsOfText(service, (await content).about, text, signal),
+      similar: async (request, { signal }) => this.#similarity.around((await content).about, request, signal),
       open: async (request) => {
         const reader = await atlases.reader(folder);
         await openAtlasDocument(this.services, { rows: this.#rows, reader, about: (await content).about }, request);

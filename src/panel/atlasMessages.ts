@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ownNameSchema } from '../atlas/names.js';
+import { ownNameSchema, unitSchema } from '../atlas/names.js';
 import type { AtlasCalls, AtlasNotice } from '../atlas/protocol.js';
 import { tableNames } from '../atlas/tables/index.js';
 import { GanderError } from '../errors/errors.js';
@@ -17,6 +17,7 @@ const calls = {
   }),
   find: z.strictObject({ token: z.string().min(1).max(1000) }),
   text: z.strictObject({ text: z.string().max(10_000_000) }),
+  similar: z.strictObject({ unit: unitSchema }),
   open: z.strictObject({ document: text, start: offset, end: offset }),
   name: ownNameSchema,
   save: z.union([
@@ -38,7 +39,7 @@ export function checkedCall<N extends keyof AtlasCalls>(name: N, request: unknow
 }
 
 const notice = z.union([
-  z.strictObject({ type: z.literal('ready') }),
+  z.strictObject({ type: z.enum(['ready', 'compareExperts']) }),
   z.strictObject({ type: z.literal('copy'), text: drawn }),
 ]);
 

@@ -62,6 +62,7 @@ export class AtlasPage implements vscode.Disposable {
     }
     const notice = parseNotice(data);
     if (notice?.type === 'ready') this.#begin();
+    if (notice?.type === 'compareExperts') await vscode.commands.executeCommand('gander.compareExperts');
     if (notice?.type !== 'copy') return;
     await vscode.env.clipboard.writeText(notice.text);
     vscode.window.setStatusBarMessage(vscode.l10n.t('Copied'), 2000);

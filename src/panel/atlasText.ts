@@ -3,10 +3,9 @@ import type { About } from '../atlas/about.js';
 import { placedIn } from '../atlas/layout.js';
 import type { AtlasCalls } from '../atlas/protocol.js';
 import { GanderError } from '../errors/errors.js';
-import { isOf } from '../atlas/about.js';
 import { preferredStrategy } from '../host/settings.js';
 import { checkText } from '../host/texts.js';
-import type { SourceDescription } from '../requests/description.js';
+import { isSameModel, type SourceDescription } from '../requests/description.js';
 import type { RoutingService } from '../routing/service.js';
 import type { Strategy } from '../strategies/strategy.js';
 import { usage } from '../trace/figures/usage.js';
@@ -35,11 +34,16 @@ export async function unitsOfText(
 
 /** How the corpus was routed. @throws GanderError `request-invalid` if the atlas is of another model than the one in use */
 export function strategyFor(run: About['run'], source: SourceDescription): Strategy {
-  if (!isOf(run, source)) throw ofAnother(run, source);
+  checkModel(run, source);
   const { name, k } = run.router;
   // A mixture's router has a name of its own, but is asked for by k.
   const isOffered = source.can.strategies.some((offer) => offer.name === name);
   return { ...preferredStrategy(source), ...(isOffered && { name }), ...(k !== null && { k }) };
+}
+
+/** @throws GanderError `request-invalid` if the atlas is of another model than the one in use */
+export function checkModel(run: About['run'], source: SourceDescription): void {
+  if (!isSameModel(run, source)) throw ofAnother(run, source);
 }
 
 function ofAnother({ name, hash }: About['run'], source: SourceDescription): GanderError {
@@ -47,6 +51,6 @@ function ofAnother({ name, hash }: About['run'], source: SourceDescription): Gan
   return new GanderError(
     'request-invalid',
     vscode.l10n.t('This atlas is of the model {0}, but {1} is in use.', `${name}${version}`, source.name),
-    vscode.l10n.t('Choose that model (Gander: Choose Model…), then type the text again.'),
+    vscode.l10n.t('Choose that model (Gander: Choose Model…), then try again.'),
   );
 }

@@ -99,6 +99,10 @@ const message = z.union([
   z.strictObject({ type: z.literal('openCard'), expert: name }),
   // `more` is checked where the request is answered.
   z.strictObject({ type: z.literal('ask'), name: z.enum(runRequestNames), more: z.record(z.string(), z.unknown()) }),
+  z.strictObject({
+    type: z.literal('unit'),
+    unit: z.strictObject({ stack: z.enum(['encoder', 'decoder']).nullable(), layer: index.nullable(), expert: index }),
+  }),
   z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'error']), text: z.string().max(100_000) }),
 ]);
 

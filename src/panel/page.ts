@@ -2,13 +2,14 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { Answerer } from '../channel/answerer.js';
 import { isAsking } from '../channel/messages.js';
+import type { Atlases } from '../host/atlases.js';
 import { note, report } from '../host/notify.js';
 import { GanderError } from '../errors/errors.js';
 import type { HostMessage, HostPost, PageCalls, PageMessage, Side } from '../protocol/panel.js';
 import type { Waiting } from '../routing/runs.js';
 import { SideSender, sides } from '../transport/sides.js';
 import { pageHtml, pageOptions } from './html.js';
-import type { Scene } from './scene.js';
+import type { Scene, SceneMessage } from './scene.js';
 
 /** How long to wait until a page has taken in a piece, before the next is sent anyway. Milliseconds. */
 const longestWait = 200;
@@ -36,6 +37,7 @@ export class Page implements vscode.Disposable {
   constructor(
     readonly webview: vscode.Webview,
     readonly scene: Scene,
+    private readonly atlases: Atlases,
     private readonly log: vscode.LogOutputChannel,
     extension: vscode.Uri,
   ) {
@@ -43,6 +45,7 @@ export class Page implements vscode.Disposable {
     this.#subscriptions.push(
       webview.onDidReceiveMessage((data: unknown) => void this.#receive(data)),
       new vscode.Disposable(scene.onChange(() => this.#update())),
+      atlases.onDidChange(() => this.#sendAtlas()),
     );
     webview.html = pageHtml(webview, extension);
   }
@@ -70,6 +73,10 @@ export class Page implements vscode.Disposable {
     } catch (error) {
       this.post({ type: 'pool', description: undefined, error: GanderError.from(error).toData() });
     }
+  }
+
+  #sendAtlas(): void {
+    this.post({ type: 'atlas', atlas: this.atlases.atlas });
   }
 
   dispose(): void {
@@ -161,6 +168,7 @@ export class Page implements vscode.Disposable {
     this.#toldTextVisible = undefined;
     this.#toldLines.clear();
     void this.sendPool();
+    this.#sendAtlas();
     const colour = this.scene.colour();
     if (colour) this.post({ type: 'colour', ...colour });
     this.#update();
@@ -187,6 +195,9 @@ export class Page implements vscode.Disposable {
         await vscode.env.clipboard.writeText(message.text);
         vscode.window.setStatusBarMessage(vscode.l10n.t('Copied'), 2000);
         return;
+      case 'unit':
+        await vscode.commands.executeCommand('gander.showInAtlas', message.unit);
+        return;
       default:
         try {
           await this.scene.handle(message);
@@ -200,8 +211,7 @@ export class Page implements vscode.Disposable {
   async #answer(asked: object, waiting: Waiting): Promise<unknown> {
     const asking = this.#answerer;
     const message = await this.#checked(asked);
-    if (!message || message.type === 'ready' || message.type === 'log' || message.type === 'copy')
-      throw notUnderstood();
+    if (!message || !isForScene(message)) throw notUnderstood();
     try {
       return await this.scene.handle(message, waiting);
     } catch (error) {
@@ -221,6 +231,10 @@ export class Page implements vscode.Disposable {
     this.log.warn(`A message from the page was refused: ${message.reason}`);
     return undefined;
   }
+}
+
+function isForScene(message: PageMessage): message is SceneMessage {
+  return !['ready', 'log', 'copy', 'unit'].includes(message.type);
 }
 
 function notUnderstood(): GanderError {

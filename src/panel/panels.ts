@@ -111,7 +111,7 @@ export class Panels implements vscode.Disposable {
   }
 
   #adopt(panel: vscode.WebviewPanel, scene: RoutedScene): RoutingPanel {
-    const page = new Page(panel.webview, scene, this.log, this.extension);
+    const page = new Page(panel.webview, scene, this.services.atlases, this.log, this.extension);
     const open: RoutingPanel = { panel, scene, page };
     this.#open.add(open);
     if (panel === this.#restoring) this.#restoring = undefined;

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { translated } from '../host/description.js';
+import type { Atlases } from '../host/atlases.js';
 import type { Colours } from '../host/colours.js';
 import { type DocumentRouter, openDocument } from '../host/documentRouter.js';
 import type { EngineHost } from '../host/engineHost.js';
@@ -29,6 +30,7 @@ export interface SceneServices {
   readonly documentRouter: DocumentRouter;
   readonly mark: TokenMark;
   readonly colours: Colours;
+  readonly atlases: Atlases;
 }
 
 /** A routed range of a document, live. */

@@ -4,6 +4,9 @@ import type { SourceDescription } from '../requests/description.js';
 import type { ColourChoice } from '../trace/figures/colouring.js';
 import type { Received } from '../transport/pieces.js';
 
+/** What is not for the page's host itself. */
+export type SceneMessage = Exclude<PageMessage, { type: 'ready' | 'copy' | 'log' | 'unit' }>;
+
 /** What a panel shows, and what answers its page. */
 export interface Scene {
   /** The source behind it, and what that can do. Rejects with a GanderError. */
@@ -25,5 +28,5 @@ export interface Scene {
   /** Returns a function that stops listening. */
   onChange(listener: () => void): () => void;
   /** A rejection is shown where the request was made. @param waiting for whoever waits for the answer */
-  handle(message: Exclude<PageMessage, { type: 'ready' | 'copy' | 'log' }>, waiting?: Waiting): Promise<unknown>;
+  handle(message: SceneMessage, waiting?: Waiting): Promise<unknown>;
 }

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import type { Atlases } from '../host/atlases.js';
 import { report } from '../host/notify.js';
 import { GanderError } from '../errors/errors.js';
 import { pageOptions, whetherDisposed } from './html.js';
@@ -25,6 +26,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
   readonly #open = new Map<vscode.WebviewPanel, OpenTrace>();
 
   constructor(
+    private readonly atlases: Atlases,
     private readonly extension: vscode.Uri,
     private readonly log: vscode.LogOutputChannel,
   ) {}
@@ -50,7 +52,7 @@ export class TraceEditor implements vscode.CustomReadonlyEditorProvider<TraceDoc
     }
     if (disposed()) return;
     const scene = new ReplayScene(content);
-    const page = new Page(panel.webview, scene, this.log, this.extension);
+    const page = new Page(panel.webview, scene, this.atlases, this.log, this.extension);
     this.#open.set(panel, { uri: document.uri, scene, page });
     panel.onDidChangeViewState(() => !panel.visible && page.forget());
     panel.onDidDispose(() => {

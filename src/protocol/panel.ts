@@ -1,4 +1,5 @@
 import type { Answering, Asking } from '../channel/messages.js';
+import type { ModelAtlas, UnitKey } from './atlas.js';
 import type { Drawing } from '../paper/sheet.js';
 import type { Attribution, Lens } from '../requests/api.js';
 import type { ColourChoice, Overlay } from '../trace/figures/colouring.js';
@@ -73,6 +74,8 @@ export interface VisibleLines {
 export type HostMessage =
   /** The source behind the panel, or that there is none. */
   | { readonly type: 'pool'; readonly description: SourceDescription | undefined; readonly error?: ErrorData }
+  /** The atlas that belongs to the source, if there is one. */
+  | { readonly type: 'atlas'; readonly atlas: ModelAtlas | undefined }
   | { readonly type: 'piece'; readonly key: number; readonly piece: TracePiece }
   /** Replaces the whole side; `undefined` closes the comparison. */
   | { readonly type: 'side'; readonly side: Side; readonly state: SentSide | undefined }
@@ -117,6 +120,8 @@ export type PageNotice =
   | ({ readonly type: 'colour' } & ColourChoice)
   /** What colours the panel's text instead of that, for the text's editor; empty: nothing does any more. */
   | { readonly type: 'overlay'; readonly by: Overlay }
+  /** Show an expert's page in the atlas. */
+  | { readonly type: 'unit'; readonly unit: UnitKey }
   /** For the log: the page itself has shown it to the person already. */
   | { readonly type: 'log'; readonly level: 'info' | 'error'; readonly text: string };
 

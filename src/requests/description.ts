@@ -42,6 +42,17 @@ export interface SourceDescription {
   readonly warnings: readonly Warning[];
 }
 
+interface Named {
+  readonly name: string;
+  readonly hash?: string | null;
+}
+
+/** By the hash of their files or, for models that a server runs, by name. */
+export function isSameModel(a: Named, b: Named): boolean {
+  const [own, other] = [a.hash ?? null, b.hash ?? null];
+  return own === other && (own !== null || a.name === b.name);
+}
+
 /** Codes of warnings. A source that Gander does not know may have codes of its own. */
 export type WarningCode =
   | 'context-unknown'

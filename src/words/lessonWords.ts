@@ -53,6 +53,11 @@ export const lessonWords = {
   chanceLeader: '1 / E',
   whatUsage:
     'Of all choices that the text’s tokens made at all these modules, the share that went to an expert. The whisker is a 95% interval from resampling whole tokens, because the choices of one token depend on each other.',
+  whatCorpusRatio:
+    'An expert’s share of this text’s choices, and of the choices over the atlas’s corpus. The text’s interval says what its tokens leave open; tokens of one text are alike, so it is the least to expect. The corpus’s interval says how surely its mean is known, not how much single documents differ: a text like many of the corpus may have an arrow, too.',
+  rangeCorpusRatio: 'From 0×; 1× is as often as over the corpus.',
+  chanceCorpusRatio:
+    '1×, give or take the intervals. Where these overlap, or with fewer than 30 tokens, nothing is said. Of many experts, a few get an arrow by chance.',
   whatUsageByLayer: 'The share of one layer’s choices that went to an expert.',
   chanceUsage: '1 / E',
 
@@ -157,6 +162,10 @@ export const lessonWords = {
   whatPairLift:
     'How often two experts were chosen at one token, or one after the other in neighbouring layers, beside what would be if they were chosen independently.',
   chancePairLift: '0: the count if the two were independent.',
+  whatSimilar:
+    'How alike two experts of a pool are: the mean over the modules of the cosine of their gates, centred as PHATGOOSE does, and of their adapters’ changes of the weights.',
+  rangeSimilar: 'From −1 to 1; 1: the same direction.',
+  chanceSimilar: 'About 0, for two vectors that have nothing to do with each other.',
   whatAblated:
     'The expert is knocked out at the one token where it was chosen, and the change of the log-probability of the next or of all later tokens is taken. Minus the same for another expert at a random token of the document.',
   rangeAblated: 'Any number of nats. Below 0: the text becomes less likely without the expert than without another.',

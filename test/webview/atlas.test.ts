@@ -51,6 +51,34 @@ async function pixels(panel: Panel, unit: UnitKey): Promise<string> {
   });
 }
 
+test('the page of a pool’s expert says which others are most and least alike, once that is asked for', async () => {
+  const pool = madeAtlas({ experts: 12, isPool: true });
+  const panel = await openAtlas(open, pool);
+  await panel.page.locator('.unitMap .cell').focus();
+  await panel.page.keyboard.press('Control+Home');
+  await panel.page.keyboard.press('Enter');
+  const similar = figure(panel, 'atlasSimilar');
+  await similar.locator('[data-focus=similar]').waitFor();
+  expect(await asked(panel, 'similar')).toEqual([]);
+  await similar.locator('[data-focus=similar]').press('Enter');
+  const lists = similar.locator('section');
+  await expect.poll(() => lists.locator('h4').allInnerTexts()).toEqual(['Nearest', 'Farthest']);
+  expect(await cellsOf(lists.nth(0).locator('table'), 0)).toEqual(['all layers, CSS', '0.500', '0.250']);
+  expect(await cellsOf(lists.nth(1).locator('table'), 3)).toEqual(['all layers, Prose', '0.083', '0.042']);
+  expect(await lists.nth(0).locator('tbody tr').count()).toBe(4);
+  // The next expert’s is there without another press; C has no adapter.
+  await lists.nth(0).getByRole('button', { name: 'CSS' }).click();
+  await expect.poll(() => heading(panel)).toContain('CSS');
+  await expect.poll(() => asked(panel, 'similar')).toHaveLength(2);
+  await expect.poll(() => cellsOf(lists.nth(0).locator('table'), 0)).toEqual(['all layers, C', '0.500', '–']);
+  await similar.locator('[data-focus=compare-experts]').click();
+  await expect
+    .poll(() => panel.page.evaluate(() => (window as unknown as { sent: { type: string }[] }).sent.at(-1)?.type))
+    .toBe('compareExperts');
+  expect(await panel.serious()).toEqual([]);
+  await picture(panel.page, 'atlas-similar', { fullPage: true });
+});
+
 describe('the overview', () => {
   test('draws each unit by its load; dead and overloaded ones have marks of their own', async () => {
     const panel = await openAtlas(open, made);

@@ -150,6 +150,14 @@ function answering(json: string): void {
     rows: ({ table, where }: { table: string; where: Row }) =>
       tables[table]!.filter((row) => Object.entries(where).every(([name, value]) => row[name] === value)),
     find: ({ token }: { token: string }) => tables['tokens']!.filter((row) => String(row['token']).includes(token)),
+    // Experts are the more alike the closer their numbers are.
+    similar: ({ unit }: { unit: Row }) =>
+      tables['experts']!.filter(({ layer, expert }) => layer === unit['layer'] && expert !== unit['expert']).map(
+        ({ stack, layer, expert }) => {
+          const gate = 1 / (1 + Math.abs(Number(expert) - Number(unit['expert'])));
+          return { stack, layer, expert, gate, adapter: expert === 0 ? null : gate / 2 };
+        },
+      ),
     text: ({ text }: { text: string }) =>
       tables['experts']!.map(({ stack, layer, expert, load }) => ({
         stack,

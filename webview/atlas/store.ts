@@ -2,7 +2,15 @@
 import { batch, computed, signal, type ReadonlySignal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import type { AtlasCalls, AtlasHostPost, AtlasPagePost, OwnName, UnitKey, Where } from '../../src/atlas/protocol.js';
+import type {
+  AtlasCalls,
+  AtlasHostPost,
+  AtlasPagePost,
+  OwnName,
+  SimilarUnit,
+  UnitKey,
+  Where,
+} from '../../src/atlas/protocol.js';
 import type { TableName } from '../../src/atlas/tables/index.js';
 import type { Row } from '../../src/atlas/tables/table.js';
 import { Caller } from '../../src/channel/caller.js';
@@ -54,6 +62,10 @@ export class AtlasStore {
     const key = this.looking.value.path.at(-1);
     return key && this.atlas.value?.unit(key);
   });
+  /** The experts are being compared. */
+  readonly isComparing = signal(false);
+  /** The other experts by similarity to a unit's; empty until it was asked for. */
+  readonly similar = signal<ReadonlyMap<string, readonly Row[]>>(new Map());
   /** The page has just changed: what comes into view takes the focus. */
   hasMoved = false;
 
@@ -122,6 +134,20 @@ export class AtlasStore {
     return rows.value;
   }
 
+  async findSimilar(unit: UnitKey): Promise<void> {
+    if (this.isComparing.peek()) return;
+    this.isComparing.value = true;
+    const answer = await this.ask('similar', { unit });
+    batch(() => {
+      this.isComparing.value = false;
+      if (answer) this.similar.value = new Map([...this.similar.peek(), [idOf(unit), answer.result.map(asRow)]]);
+    });
+  }
+
+  compareExperts(): void {
+    this.host.postMessage({ type: 'compareExperts' });
+  }
+
   /** If the host refuses, the page says why, and there is no answer. */
   ask<N extends keyof AtlasCalls>(name: N, request: AtlasCalls[N]['request']): Promise<Answer<N> | undefined> {
     this.refused.value = undefined;
@@ -149,6 +175,8 @@ export class AtlasStore {
     this.host.postMessage({ type: 'copy', text });
   }
 }
+
+const asRow = (similar: SimilarUnit): Row => ({ ...similar });
 
 function restored(kept: unknown): Looking {
   if (!isObject(kept)) return initial;

@@ -13,6 +13,7 @@ import { Pairs } from './pairs.js';
 import { AtlasPart } from './part.js';
 import { besideChance, saidInterval, saidQ, saidTimes, saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
+import { Similar } from './similar.js';
 import { useAtlas } from './store.js';
 import { Tokens } from './tokens.js';
 
@@ -54,6 +55,7 @@ export function UnitPage({ unit }: { readonly unit: Unit }) {
         <div>
           <Contexts unit={unit} />
           <Pairs unit={unit} />
+          {unit.layer.set.scope === 'pool' && <Similar unit={unit} />}
           <Ablation unit={unit} />
         </div>
       </div>

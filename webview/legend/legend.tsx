@@ -14,6 +14,8 @@ import {
 } from '../../src/trace/figures/colouring.js';
 import type { ShownExperts } from '../../src/trace/model/shownExperts.js';
 import { layerOf } from '../../src/trace/model/shownExperts.js';
+import type { AtlasUnit } from '../../src/protocol/atlas.js';
+import { calledOf, unitOf } from '../store/atlas.js';
 import type { Store } from '../store/store.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -206,7 +208,13 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
         }
       >
         {coloured.map((e) => (
-          <Chip key={set.experts[e]!.id} set={set} expert={e} share={share[e]!} />
+          <Chip
+            key={set.experts[e]!.id}
+            set={set}
+            expert={e}
+            share={share[e]!}
+            called={calledOf(unitOf(store, trace, shownExperts.layer, set.experts[e]!.id), plainName(set, e))}
+          />
         ))}
         {isOpen && rest > 0 && <Rest set={set} share={share} coloured={coloured} />}
       </OneLine>
@@ -219,6 +227,7 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
           {t('openCard')}
         </Button>
       )}
+      {chosen.length === 1 && <PageInAtlas unit={unitOf(store, trace, shownExperts.layer, chosen[0]!)} />}
       {chosen.length > 0 && (
         <Button press={() => store.setFilter({ experts: [] })} class="link" data-focus="legend-all">
           {t('showAll')}
@@ -228,12 +237,34 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
   );
 }
 
-function Chip({ set, expert, share }: { readonly set: ExpertSet; readonly expert: number; readonly share: number }) {
+function PageInAtlas({ unit }: { readonly unit: AtlasUnit | undefined }) {
+  const store = useStore();
+  if (!unit) return null;
+  return (
+    <Button press={() => store.send({ type: 'unit', unit: unit.key })} class="link card" data-focus="legend-atlas">
+      {t('showInAtlas')}
+    </Button>
+  );
+}
+
+function Chip({
+  set,
+  expert,
+  share,
+  called,
+}: {
+  readonly set: ExpertSet;
+  readonly expert: number;
+  readonly share: number;
+  /** By the model's atlas. */
+  readonly called: string | undefined;
+}) {
   const store = useStore();
   const chosen = store.view.filter.value.experts;
   const { id } = set.experts[expert]!;
   const isOn = chosen.includes(id);
-  const name = plainName(set, expert);
+  const own = plainName(set, expert);
+  const name = called === undefined ? own : t('atlasNamed', own, called);
   return (
     <Button
       press={() => {
@@ -247,7 +278,8 @@ function Chip({ set, expert, share }: { readonly set: ExpertSet; readonly expert
     >
       <span class="expert">
         <Badge looks={store.main.looks.value(set)} expert={expert} />
-        <span class={set.scope === 'pool' ? 'name' : 'unseen'}>{name}</span>
+        <span class={set.scope === 'pool' ? 'name' : 'unseen'}>{own}</span>
+        {called !== undefined && <span class="called">{called}</span>}
         <span class="share">{percent(share)}</span>
       </span>
     </Button>

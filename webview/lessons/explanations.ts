@@ -89,6 +89,13 @@ export const numbers = {
     range: 'rangeShare',
     chance: 'chanceShare',
   },
+  corpusRatio: {
+    title: 'corpusTitle',
+    what: 'whatCorpusRatio',
+    formula: ['fᵢ / f′ᵢ'],
+    range: 'rangeCorpusRatio',
+    chance: 'chanceCorpusRatio',
+  },
   usageByLayer: {
     title: 'usage',
     what: 'whatUsageByLayer',
@@ -280,6 +287,13 @@ export const numbers = {
     range: 'rangeTokenLift',
     chance: 'chancePairLift',
   },
+  similar: {
+    title: 'atlasSimilar',
+    what: 'whatSimilar',
+    formula: ['LN(v) · LN(v′) / d', '⟨s B A, s′ B′ A′⟩ / (‖s B A‖ ‖s′ B′ A′‖)'],
+    range: 'rangeSimilar',
+    chance: 'chanceSimilar',
+  },
   ablated: {
     title: 'atlasAblation',
     what: 'whatAblated',
@@ -313,6 +327,7 @@ export const figures = {
   routerLogits: ['routerLogit', 'weight'],
   // Summary
   usage: ['usage'],
+  corpus: ['corpusRatio'],
   load: ['effective', 'cv', 'maxVio', 'evenness', 'dead'],
   loadByLayer: ['evenness'],
   usageByLayer: ['usageByLayer'],
@@ -349,6 +364,7 @@ export const figures = {
   atlasTokens: ['tokenLift'],
   atlasContexts: ['contexts'],
   atlasPairs: ['pairLift'],
+  atlasSimilar: ['similar'],
   atlasAblation: ['ablated'],
 } as const satisfies Record<string, readonly NumberName[]>;
 

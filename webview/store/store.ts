@@ -6,6 +6,7 @@ import { batch, computed, effect, signal, type ReadonlySignal, type Signal } fro
 import { Caller } from '../../src/channel/caller.js';
 import { isAnswering, type Options } from '../../src/channel/messages.js';
 import { GanderError, isSameError, type ErrorData } from '../../src/errors/errors.js';
+import { type ModelAtlas, UnitsById } from '../../src/protocol/atlas.js';
 import type {
   DocumentLines,
   HostMessage,
@@ -63,6 +64,8 @@ type Scopes = Lazy<{ readonly scopeOf: (trace: Trace, title: string, key: string
 
 export class Store {
   readonly description = signal<SourceDescription | undefined>(undefined);
+  /** The atlas that belongs to the model in use, and its units. */
+  readonly atlas = signal<(ModelAtlas & { readonly find: UnitsById }) | undefined>(undefined);
   readonly poolError = signal<ErrorData | undefined>(undefined);
   /** The host has described its source, or has said that there is none. */
   readonly ready = signal(false);
@@ -256,6 +259,9 @@ export class Store {
         this.description.value = message.description;
         this.poolError.value = message.error;
         this.ready.value = true;
+        break;
+      case 'atlas':
+        this.atlas.value = message.atlas && { ...message.atlas, find: new UnitsById(message.atlas.units) };
         break;
       case 'piece':
         this.incoming.piece(message);
@@ -493,6 +499,7 @@ const notices: Readonly<Record<PageNotice['type'], true>> = {
   reveal: true,
   stop: true,
   copy: true,
+  unit: true,
   colour: true,
   overlay: true,
   log: true,

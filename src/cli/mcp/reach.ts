@@ -1,11 +1,10 @@
 /** What agents can reach through `gander mcp`: the models, folders and atlases named at its start, and what ships. */
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { isOf } from '../../atlas/about.js';
 import { AtlasReader } from '../../atlas/client.js';
 import { readAbout } from '../../atlas/files/folder.js';
 import { folderEnding } from '../../atlas/place.js';
-import type { SourceDescription } from '../../requests/description.js';
+import { isSameModel, type SourceDescription } from '../../requests/description.js';
 import { findShared } from '../../files/shared.js';
 import { LateSource } from '../../source/late.js';
 import { isServerAddress, serverAddress } from '../../source/serverAddress.js';
@@ -81,7 +80,7 @@ function atlasOf(
 ): ReachedAtlas | undefined {
   for (const folder of folders) {
     const about = readAbout(folder);
-    if (!isOf(about.run, source)) continue;
+    if (!isSameModel(about.run, source)) continue;
     const reader = readers.get(folder) ?? new AtlasReader(folder, { entry: path.join(bundle, 'atlas.cjs') });
     readers.set(folder, reader);
     return { folder, about, rows: (table, where) => reader.ask('rows', { table, where }) };

@@ -335,6 +335,12 @@ describe('an atlas', function () {
     const journal = `${atlas}.journal`;
     const corpus = texts('large', 60);
     const { making } = api.services;
+    /** The first row of the tree. */
+    const inTree = async () => {
+      const { tree } = api.services;
+      const [first] = await tree.getChildren();
+      return first?.kind === 'atlas' && [first.atlas.title, tree.getTreeItem(first).contextValue];
+    };
     const isFree = () => {
       try {
         making.checkFree();
@@ -349,13 +355,15 @@ describe('an atlas', function () {
       (text) => (text.endsWith('unfinished.') ? 'Continue' : undefined),
       async () => {
         await until('a journal', () => existsSync(journal));
+        assert.deepEqual(await inTree(), ['large', 'gander.atlas.running']);
         await vscode.commands.executeCommand('gander.stopAtlas');
         await until('that it is stopped', () => isFree());
         assert.ok(existsSync(journal) && !existsSync(atlas));
         assert.deepEqual(
-          making.unfinished.map((asked) => asked.target),
+          making.unfinished.map(({ asked }) => asked.target),
           [atlas],
         );
+        assert.deepEqual(await inTree(), ['large', 'gander.atlas.begun']);
         const { context, engines, atlases, log } = api.services;
         await new AtlasMaking(context, engines, atlases, log).offer();
         await until('the atlas', () => atlases.present === atlas);

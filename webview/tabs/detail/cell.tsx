@@ -1,6 +1,6 @@
 /** One token at one routed module: who was chosen, with what weight, and by how much. */
 import { sort } from 'd3-array';
-import { chosenAt, isKnown, rowsAt, sharedModules } from '../../../src/trace/model/access.js';
+import { chosenAt, isKnown, layerAt, rowsAt, sharedModules } from '../../../src/trace/model/access.js';
 import { certaintyAt, distribution } from '../../../src/trace/figures/distribution.js';
 import { scoreName } from '../../../src/trace/text/label.js';
 import { forcedAt, selectionScores } from '../../../src/trace/model/selection.js';
@@ -10,9 +10,11 @@ import { Button } from '../../components/controls.js';
 import { inability } from '../../store/reasons.js';
 import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
+import { InAtlas } from '../../components/inAtlas.js';
 import { choicesAt, type Choice } from '../../map/model.js';
 import type { Looks } from '../../look/looks.js';
 import { expertName, plainName, moduleName } from '../../look/names.js';
+import { barName, fullName } from '../../store/atlas.js';
 import { fixed, kindName, percent, small, t } from '../../look/strings.js';
 
 interface Props {
@@ -81,7 +83,12 @@ function Sentences({ trace, module: s, token }: Props) {
       was.length === applied.length && was.every(({ expert }) => applied.some((one) => one.expert === expert));
     said.push(isSame ? t('detailWasSame') : t('detailWas', named(was, part.set) || t('none')));
   }
-  return <p class="sentence">{said.join(' ')}</p>;
+  return (
+    <>
+      <p class="sentence">{said.join(' ')}</p>
+      <InAtlas trace={trace} set={set} layer={layerAt(trace, module)} experts={applied.map(({ expert }) => expert)} />
+    </>
+  );
 }
 
 /** The chosen experts in the source's own order. */
@@ -130,6 +137,7 @@ function Scores({ trace, module, token, looks }: Props) {
   const rows = rowsAt(trace, module);
   const scores = selectionScores(rows, token);
   const name = scoreName(trace);
+  const here = { set: rows.set, layer: layerAt(trace, rows.module) };
   if (!scores) return <p class="hint">{t(store.main.scoresFollow.value ? `${name}Later` : `${name}None`)}</p>;
   const chosen = [...chosenAt(rows, token)];
   const weightOf = (e: number) => rows.weight?.[token * rows.k + chosen.indexOf(e)] ?? NaN;
@@ -143,6 +151,7 @@ function Scores({ trace, module, token, looks }: Props) {
     const isFinite = Number.isFinite(scores[e]!);
     return {
       expert: e,
+      name: barName(store, trace, here, e),
       value: isFinite ? scores[e]! : 0,
       text: isFinite ? fixed(scores[e]!) : '−∞',
       weak: !chosen.includes(e),
@@ -162,7 +171,7 @@ function Scores({ trace, module, token, looks }: Props) {
       row: (i: number) => {
         const e = order[i]!;
         return [
-          plainName(rows.set, e),
+          fullName(store, trace, here, e),
           fixed(raw?.[e] ?? NaN),
           percent(p?.[e] ?? NaN),
           chosen.includes(e) ? fixed(weightOf(e)) : t('none'),

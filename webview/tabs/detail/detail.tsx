@@ -16,6 +16,7 @@ import { Button, classes } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Badge, ExpertLabel } from '../../components/expert.js';
 import { Figure, Part } from '../../components/figure.js';
+import { InAtlas } from '../../components/inAtlas.js';
 import { rowsOf } from '../../components/table.js';
 import { choicesAt, type Choice } from '../../map/model.js';
 import { layerKey } from '../../../src/trace/model/shownExperts.js';
@@ -23,6 +24,7 @@ import { layerOf } from '../../../src/trace/model/shownExperts.js';
 import { classOf, named } from '../../look/looks.js';
 import { expertName, layerName, plainName, moduleName, tokenPlace } from '../../look/names.js';
 import { fixed, inPercent, kindName, percent, t } from '../../look/strings.js';
+import { barName, fullName } from '../../store/atlas.js';
 import { CellDetail } from './cell.js';
 import { UsageFigure } from '../shared/usage.js';
 
@@ -187,8 +189,10 @@ function Shares({
         ? t('detailLayer', count, String(layer.layer), name, percent(shares[first]!))
         : t('detailToken', count, name, percent(shares[first]!));
   const title = t(isWeighed ? 'shareOfWeight' : 'shareOfChoices');
+  const called = (e: number) => fullName(store, trace, { set: modules.set, layer }, e);
   const list = order.map((e) => ({
     expert: e,
+    name: barName(store, trace, { set: modules.set, layer }, e),
     value: shares[e]!,
     text: percent(shares[e]!),
     reference: 1 / modules.experts.length,
@@ -196,6 +200,7 @@ function Shares({
   return (
     <>
       <p class="sentence">{sentence}</p>
+      <InAtlas trace={trace} set={modules.set} layer={layer} experts={order} />
       {(isWeighed || count > 1 || isLine) && (
         <Figure
           name="shares"
@@ -205,7 +210,7 @@ function Shares({
           table={() =>
             rowsOf(
               [t('expert'), title],
-              order.map((e) => [plainName(modules.set, e), percent(shares[e]!)]),
+              order.map((e) => [called(e), percent(shares[e]!)]),
             )
           }
         />

@@ -18,6 +18,7 @@ import type { Looks } from '../../look/looks.js';
 import { layerName, plainName } from '../../look/names.js';
 import { fixed, inPercent, percent, t, whole } from '../../look/strings.js';
 import { most, UsageFigure } from '../shared/usage.js';
+import { CorpusFigure } from './corpus.js';
 import { LayersLoad } from './layerLoad.js';
 import { entropyOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from '../../store/sums.js';
 
@@ -58,10 +59,12 @@ export function Summary() {
           <LoadNumbers trace={trace} modules={own} />
           <LayersLoad trace={trace} sequence={sequence} layer={shownExperts.layer} />
           <UsageFigure trace={trace} modules={own} />
+          <CorpusFigure trace={trace} sequence={sequence} layer={shownExperts.layer} />
         </>
       ) : (
         <>
           <UsageFigure trace={trace} modules={own} />
+          <CorpusFigure trace={trace} sequence={sequence} layer={undefined} />
           <LoadNumbers trace={trace} modules={own} />
           <LayersFigure trace={trace} modules={own} sequence={sequence} />
         </>

@@ -14,7 +14,7 @@ import type { Intervention, Scope, Trace } from '../../../src/trace/model/trace.
 import type { Selection, WhatIfForm } from '../../store/state.js';
 import type { Option } from '../../components/controls.js';
 import { layerKey, layerOf, scopeOf } from '../../../src/trace/model/shownExperts.js';
-import { layerName, plainName } from '../../look/names.js';
+import { layerName } from '../../look/names.js';
 import { kindName, t } from '../../look/strings.js';
 import { sharesOf } from '../../store/sums.js';
 import { inModule } from '../../store/whatIfWords.js';
@@ -72,11 +72,11 @@ export function aim(trace: Trace, form: WhatIfForm, selection: Selection, shownE
   const module = selection.module >= 0 ? trace.modules[selection.module] : undefined;
   const places = placesOf(trace, form.where, module?.path, shownExperts?.layer !== undefined);
   const where = places.some(([value]) => value === form.where) ? form.where : (places[0]?.[0] ?? 'all');
-  const set = expertsAt(trace, where) ?? shownExperts?.set;
-  const experts = (set?.experts ?? []).map(({ id }, e): Option => [id, plainName(set!, e)]);
-  const candidates = [form.expert, leaderOf(trace, selection, shownExperts), experts[0]?.[0]];
-  const expert = candidates.find((one) => experts.some(([id]) => id === one)) ?? '';
-  return { places, where, experts, expert };
+  const { set, layer } = expertsAt(trace, where) ?? { set: shownExperts?.set, layer: shownExperts?.layer };
+  const experts = set?.experts ?? [];
+  const candidates = [form.expert, leaderOf(trace, selection, shownExperts), experts[0]?.id];
+  const expert = candidates.find((one) => experts.some(({ id }) => id === one)) ?? '';
+  return { places, where, set, layer, expert };
 }
 
 /** Where a what-if may apply. If each layer has its own experts, it applies in one of them. */
@@ -89,10 +89,10 @@ function placesOf(trace: Trace, now: string, path: string | undefined, isLocal: 
   return places;
 }
 
-/** The experts at a place. */
+/** The experts at a place, and its layer. */
 function expertsAt(trace: Trace, where: string) {
   const module = trace.modules.find(
     (one) => where === `module:${one.path}` || where === `layer:${layerKey(layerAt(trace, one))}`,
   );
-  return module && trace.expertSets[module.expertSet];
+  return module && { set: trace.expertSets[module.expertSet]!, layer: layerAt(trace, module) };
 }

@@ -4,9 +4,11 @@ import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import type { WhatIfForm } from '../../store/state.js';
 import { expectResult } from '../../components/arrival.js';
-import { Button, Check, NumberField, Select } from '../../components/controls.js';
+import { Button, Check, NumberField, Select, type Option } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
+import { InAtlas } from '../../components/inAtlas.js';
 import { t } from '../../look/strings.js';
+import { fullName } from '../../store/atlas.js';
 import { scopeCode } from '../../scope/load.js';
 import { aim, interventionOf, partAt } from './model.js';
 import { Attribution } from './attribution.js';
@@ -38,7 +40,11 @@ function Form({ trace }: { readonly trace: Trace }) {
   const form = store.view.whatIf.value;
   const selection = store.view.selection.value;
   const set = (part: Partial<WhatIfForm>): void => store.set({ whatIf: { ...store.view.whatIf.peek(), ...part } });
-  const { places, where, experts, expert } = aim(trace, form, selection, store.main.shownExperts.value);
+  const { places, where, set: those, layer, expert } = aim(trace, form, selection, store.main.shownExperts.value);
+  const experts = (those?.experts ?? []).map(({ id }, e): Option => [
+    id,
+    fullName(store, trace, { set: those!, layer }, e),
+  ]);
   const scope = partAt(trace, where, store.scope.value);
   const sequence = trace.sequences[selection.sequence]!;
   return (
@@ -86,6 +92,14 @@ function Form({ trace }: { readonly trace: Trace }) {
       >
         {selection.token >= 0 ? t('onlyToken', tokenLabel(sequence, selection.token)) : t('onlyTokenNone')}
       </Check>
+      {those && (
+        <InAtlas
+          trace={trace}
+          set={those}
+          layer={layer}
+          experts={[...those.experts.keys()].filter((e) => those.experts[e]!.id === expert)}
+        />
+      )}
       {scope && (
         <Check
           checked={form.scopeOnly && !(form.tokenOnly && selection.token >= 0)}

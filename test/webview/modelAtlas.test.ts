@@ -1,0 +1,168 @@
+/** What the routing page shows of the atlas of the model in use: names, the way to an expert's page, the load beside the corpus. */
+import { expect, test } from 'vitest';
+import type { ModelAtlas, UnitKey } from '../../src/protocol/atlas.js';
+import { layersOf, sharedModules } from '../../src/trace/model/access.js';
+import { besideCorpus } from '../../src/trace/figures/corpus.js';
+import { usage, usageIntervals } from '../../src/trace/figures/usage.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { description, fabricate } from './fabricate.js';
+import { fabricateMoe, moeDescription } from './fabricateMoe.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, picture, testMany } from './pages.js';
+
+const openPage = pages();
+
+/** An atlas in which all loads are even, but for the names and loads given. */
+function atlasOf(
+  trace: Trace,
+  given: readonly { readonly key: UnitKey; readonly name?: string; readonly load?: number }[],
+) {
+  const places = [...layersOf(trace).map(({ layer }) => layer), null].flatMap((layer) => {
+    const modules = sharedModules(trace, layer === null ? {} : { layer });
+    return modules ? [{ layer, experts: modules.experts }] : [];
+  });
+  const atlas: ModelAtlas = {
+    title: 'docs',
+    model: { name: trace.source.name, hash: trace.source.hash ?? null },
+    router: { name: trace.router.name, k: trace.router.k ?? null },
+    documents: 90,
+    units: places.flatMap(({ layer, experts }) =>
+      experts.map(({ id }, expert) => {
+        const own = given.find(({ key }) => key.layer === layer && key.expert === expert);
+        const load = own?.load ?? 1 / experts.length;
+        const name = own?.name === undefined ? {} : { name: own.name };
+        const key = { stack: null, layer, expert };
+        return { key, id, ...name, load, low: 0.95 * load, high: 1.05 * load, chance: 1 / experts.length };
+      }),
+    ),
+  };
+  return atlas;
+}
+
+async function open(trace: Trace, atlas: ModelAtlas | undefined, setup: Setup = {}): Promise<Panel> {
+  const panel = await openPage(setup);
+  const isPool = trace.expertSets[0]!.scope === 'pool';
+  await panel.post({ type: 'pool', description: isPool ? description : moeDescription });
+  await panel.post({ type: 'atlas', atlas });
+  const { name, k } = trace.router;
+  await panel.side('main', {
+    title: 'geese.md',
+    strategy: { name, ...(k !== undefined && { k }) },
+    interventions: [],
+    stale: false,
+    trace,
+  });
+  return panel;
+}
+
+const moe = fabricateMoe({ layers: 4, experts: 8, k: 2, tokens: 120 });
+const modules = sharedModules(moe, { layer: 0 })!;
+const busiest = usage(moe, modules).counts.reduce((best, n, e, all) => (n > all[best]! ? e : best), 0);
+const named = { key: { stack: null, layer: 0, expert: busiest }, name: 'closing brackets' };
+const corpus = ({ page }: Panel) => page.locator('[data-figure=corpus]');
+
+test('detail, legend and what-if call an expert of a layer as the atlas does, and lead to its page', async () => {
+  const panel = await open(moe, atlasOf(moe, [named]));
+  const { page } = panel;
+  const called = `expert ${busiest} “closing brackets”`;
+  const chip = page.locator(`[data-focus=legend-${modules.experts[busiest]!.id.replace(/\W/g, '\\$&')}]`);
+  await expect.poll(() => chip.innerText()).toContain('closing brackets');
+  await expect.poll(() => chip.getAttribute('title')).toContain(called);
+  await chip.click();
+  await page.locator('[data-focus=legend-atlas]').click();
+  await expect.poll(() => panel.sent('unit')).toEqual([{ type: 'unit', unit: named.key }]);
+  await page.locator('#tab-whatIf').click();
+  await expect
+    .poll(() => page.locator('[data-focus=whatif-expert]').locator('option').allInnerTexts())
+    .toContain(called);
+  await page.locator('[data-focus=whatif-expert]').selectOption({ label: called });
+  await page.locator('.tabBody .inAtlas').getByRole('button', { name: called }).click();
+  await expect.poll(() => panel.sent('unit')).toHaveLength(2);
+  // A token that went to it.
+  const token = Array.from({ length: 120 }, (_, t) => t).find((t) =>
+    moe.blocks[0]!.chosen.subarray(t * 2, t * 2 + 2).includes(busiest),
+  )!;
+  await panel.post({ type: 'select', token, module: 0 });
+  await page.locator('#tab-cell').click();
+  await page.locator('.tabBody .inAtlas').getByRole('button', { name: called }).click();
+  await expect.poll(() => panel.sent('unit')).toHaveLength(3);
+  await expect.poll(() => page.locator('[data-figure=routerLogits] .chart').innerText()).toContain('closing brackets');
+  await picture(page, 'modelAtlas-detail');
+});
+
+test('an atlas of another model says nothing, and one that goes takes its names along', async () => {
+  const other = { ...atlasOf(moe, [named]), model: { name: 'another', hash: null } };
+  const panel = await open(moe, other);
+  const names = () => panel.page.locator('.legend').innerText();
+  await panel.settled();
+  expect(await names()).not.toContain('closing brackets');
+  await panel.page.locator('#tab-summary').click();
+  await panel.page.locator('[data-figure=usage]').waitFor();
+  expect(await corpus(panel).count()).toBe(0);
+  await panel.post({ type: 'atlas', atlas: atlasOf(moe, [named]) });
+  await expect.poll(names).toContain('closing brackets');
+  await corpus(panel).waitFor();
+  await panel.post({ type: 'atlas', atlas: undefined });
+  await expect.poll(names).not.toContain('closing brackets');
+});
+
+test('the summary says which experts the text takes more or less often than the corpus, with both intervals', async () => {
+  const pool = fabricate({ tokens: 200 });
+  const experts = sharedModules(pool)!;
+  const own = usage(pool, experts);
+  const most = own.share.reduce((best, x, e, all) => (x > all[best]! ? e : best), 0);
+  const atlas = atlasOf(pool, [{ key: { stack: null, layer: null, expert: most }, load: own.share[most]! / 3 }]);
+  const panel = await open(pool, atlas);
+  const { page } = panel;
+  await page.locator('#tab-summary').click();
+  await expect.poll(() => corpus(panel).innerText()).toContain('90 documents of docs');
+  await expect.poll(() => corpus(panel).locator('.mark').first().innerText()).toBe('↑ 3.0×');
+  await picture(page, 'modelAtlas-corpus');
+  await corpus(panel).locator('[data-focus=table-corpus]').click();
+  const rows = besideCorpus(
+    own,
+    usageIntervals(pool, experts),
+    experts.experts.map(({ id }) => atlas.units.find((unit) => unit.key.layer === null && unit.id === id)),
+  );
+  const first = corpus(panel).locator('tbody tr').first().locator('th, td');
+  const share = `${Math.round(100 * own.share[most]!)}%`;
+  const cells = await first.allInnerTexts();
+  expect(cells[0]).toBe(experts.experts[most]!.name);
+  expect(cells[1]).toBe(share);
+  expect(cells.slice(5)).toEqual(['3.0×', 'more']);
+  const said = await corpus(panel).locator('tbody tr td:last-child').allInnerTexts();
+  expect(said).toEqual(rows.map(({ apart }) => apart ?? 'may be chance'));
+  await first.first().getByRole('button').click();
+  await expect
+    .poll(() => panel.sent('unit'))
+    .toEqual([{ type: 'unit', unit: { stack: null, layer: null, expert: most } }]);
+});
+
+test('a text of few tokens is said to be too short, and one that was routed otherwise is not compared', async () => {
+  const short = fabricate({ tokens: 12 });
+  const panel = await open(short, atlasOf(short, []));
+  await panel.page.locator('#tab-summary').click();
+  await expect.poll(() => corpus(panel).innerText()).toContain('Too short to say');
+  expect(await corpus(panel).locator('.mark').allInnerTexts()).not.toContain('↑');
+  const otherwise = { ...atlasOf(short, []), router: { name: 'arrow', k: 3 } };
+  await panel.post({ type: 'atlas', atlas: otherwise });
+  await expect.poll(() => corpus(panel).innerText()).toContain('was routed with Arrow, k = 3');
+  expect(await corpus(panel).locator('.bars').count()).toBe(0);
+});
+
+testMany(
+  ['dark', 'light', 'high-contrast', 'high-contrast-light'] as const,
+  'is readable in %s, and nothing that axe finds serious is in it',
+  async (theme) => {
+    for (const [width, height] of [
+      [460, 600],
+      [900, 600],
+    ] as const) {
+      const panel = await open(moe, atlasOf(moe, [named]), { theme, width, height });
+      await panel.page.locator('#tab-summary').click();
+      await corpus(panel).scrollIntoViewIfNeeded();
+      expect(await panel.serious()).toEqual([]);
+      await picture(panel.page, `modelAtlas-${theme}-${width}`);
+    }
+  },
+);

@@ -1,0 +1,52 @@
+/** Where the atlas of the model shows some experts: a link to the page of each, with what the atlas calls it. */
+import { type Layer } from '../../src/trace/model/access.js';
+import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
+import { expertName, plainName } from '../look/names.js';
+import { percent, t } from '../look/strings.js';
+import { fullName, unitOf } from '../store/atlas.js';
+import { useStore } from './context.js';
+import { Button } from './controls.js';
+
+/** More would not be read. */
+const most = 4;
+
+export function InAtlas({
+  trace,
+  set,
+  layer,
+  experts,
+}: {
+  readonly trace: Trace;
+  readonly set: ExpertSet;
+  /** Undefined: over all layers. */
+  readonly layer: Layer | undefined;
+  readonly experts: readonly number[];
+}) {
+  const store = useStore();
+  const found = experts.flatMap((expert) => {
+    const unit = unitOf(store, trace, layer, set.experts[expert]!.id);
+    return unit ? [{ expert, unit }] : [];
+  });
+  if (found.length === 0) return null;
+  return (
+    <p class="inAtlas">
+      <span class="faint">{t('inAtlas')}</span>
+      {found.slice(0, most).map(({ expert, unit }) => (
+        <Button
+          key={unit.id}
+          class="link"
+          press={() => store.send({ type: 'unit', unit: unit.key })}
+          title={t(
+            'inAtlasHint',
+            layer ? expertName(set, expert, layer) : plainName(set, expert),
+            percent(unit.load),
+            percent(unit.chance),
+          )}
+          data-focus={`atlas-${unit.id}`}
+        >
+          {fullName(store, trace, { set, layer }, expert)}
+        </Button>
+      ))}
+    </p>
+  );
+}
