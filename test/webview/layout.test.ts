@@ -111,7 +111,7 @@ describe('in view, without scrolling', () => {
       all
         .filter((one) => {
           const { left, top, right, bottom } = one.getBoundingClientRect();
-          const clip = one.closest('.tabBody')?.getBoundingClientRect();
+          const clip = one.matches(':popover-open') ? undefined : one.closest('.tabBody')?.getBoundingClientRect();
           return left < 0 || top < (clip?.top ?? 0) || right > innerWidth || bottom > innerHeight;
         })
         .map((one) => `${one.getAttribute('class')} ${JSON.stringify(one.getBoundingClientRect())}`),
@@ -199,6 +199,19 @@ describe('in view, without scrolling', () => {
       expect(stops.length).toBeLessThanOrEqual(8);
     },
   );
+
+  testMany(windows, '$name: all of a menu, wherever its button is', async (window) => {
+    await show(window);
+    await choose('compare');
+    for (const name of ['strategy', 'compare-with', 'head-more']) {
+      await panel.press(name);
+      const menu = panel.page.locator('.menu:popover-open');
+      await picture(panel.page, `menu-${window.width}-${name}`);
+      await expect.poll(() => outOfView('.menu:popover-open')).toEqual([]);
+      await panel.page.keyboard.press('Escape');
+      await menu.waitFor({ state: 'hidden' });
+    }
+  });
 
   test('the map opens on lines beside an editor, and on the grid where it is alone', async () => {
     for (const window of windows) {

@@ -590,7 +590,7 @@ describe('two runs', () => {
     await open();
     await panel.show(fabricate({ tokens: 40, strategy: { name: 'single', expert: 'c' } }));
     await showTab('compare');
-    await panel.page.locator('[data-focus=compare-with]').selectOption('single');
+    await panel.press('compare-with-single');
     await panel.settled();
     const expert = panel.page.locator('[data-focus=compare-expert]');
     await expect.poll(() => expert.inputValue()).toBe('css');
@@ -610,7 +610,7 @@ describe('two runs', () => {
     await open();
     await panel.show(fabricate({ tokens: 40 }));
     await panel.page.locator('[data-focus=head-compare]').click();
-    await panel.page.locator('[data-focus=compare-with]').selectOption('arrow');
+    await panel.press('compare-with-arrow');
     await panel.page.locator('[data-focus=compare-now]').click();
     await panel.page.locator('[data-focus=compare-editor]').click();
     await expect
@@ -735,7 +735,7 @@ describe('running', () => {
   test('strategy, k and generate go to the host', async () => {
     await open();
     await panel.show(fabricate({ tokens: 40 }));
-    await panel.page.locator('[data-focus=strategy]').selectOption('single');
+    await panel.press('strategy-single');
     await panel.page.locator('[data-focus=strategy-k]').fill('3');
     await panel.page.locator('[data-focus=strategy-k]').blur();
     await expect
@@ -744,9 +744,6 @@ describe('running', () => {
         { name: 'single', expert: 'c' },
         { name: 'phatgoose', k: 3 },
       ]);
-    await expect
-      .poll(() => panel.page.locator('[data-focus=strategy] option').count())
-      .toBe(description.can.strategies.length);
     await panel.page.locator('[data-focus=head-generate]').click();
     await panel.page.locator('[data-focus=generate-n]').fill('12');
     await panel.page.locator('[data-focus=generate-t]').fill('0.7');
@@ -755,6 +752,25 @@ describe('running', () => {
     await expect
       .poll(() => panel.sent('generate'))
       .toEqual([{ type: 'generate', maxTokens: 12, temperature: 0.7, seed: 1 }]);
+  });
+
+  test('each strategy says in a line what it does, to keyboard and screen reader too', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(fabricate({ tokens: 40 }));
+    await panel.page.locator('[data-focus=strategy]').press('ArrowDown');
+    const menu = panel.page.getByRole('menu', { name: /^Strategy/ });
+    // The present one has the focus.
+    await expect.poll(() => menu.locator(':focus').getAttribute('data-focus')).toBe('strategy-phatgoose');
+    for (const { title, hint } of description.can.strategies) {
+      const item = menu.getByRole('menuitemradio', { name: title, exact: true });
+      await expect.poll(() => item.innerText()).toBe(`${title}\n${hint}`);
+      const said = (await item.getAttribute('aria-describedby'))!;
+      await expect.poll(() => panel.page.locator(`[id="${said}"]`).innerText()).toBe(hint);
+    }
+    expect(await panel.serious()).toEqual([]);
+    await panel.page.keyboard.press('Escape');
+    await expect.poll(() => menu.isVisible()).toBe(false);
+    await expect.poll(() => panel.page.locator(':focus').getAttribute('data-focus')).toBe('strategy');
   });
 
   test('what the model writes comes into view, marked as written, and can be copied and inserted', async () => {
@@ -801,7 +817,7 @@ describe('running', () => {
       await expect.poll(() => control.getAttribute('aria-disabled')).toBe('true');
       await expect.poll(() => control.getAttribute('title')).toContain('saved trace');
     }
-    await expect.poll(() => panel.page.locator('[data-focus=strategy]').isDisabled()).toBe(true);
+    await panel.page.locator('[data-focus=strategy]:disabled').waitFor();
     await showTab('whatIf');
     await panel.page.locator('[data-focus=whatif-apply]').press('Enter');
     await expect.poll(() => panel.sent('route')).toEqual([]);

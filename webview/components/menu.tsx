@@ -1,10 +1,12 @@
 /** A button that opens a menu: arrow keys, Home, End, Escape; closes when the focus leaves. */
 import { Fragment, type ComponentChildren } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button, classes, Icon } from './controls.js';
 
 export interface Item {
   readonly label: string;
+  /** A second line: what it is. */
+  readonly detail?: string | undefined;
   readonly press: () => void;
   readonly reason?: string | undefined;
   /** Name of its control (`data-focus`). */
@@ -25,15 +27,20 @@ interface Props {
   readonly label: string;
   /** What the button shows instead of its label. */
   readonly face?: ComponentChildren;
+  /** How the button looks if it has a face. */
+  readonly look?: 'tool' | 'list';
   readonly items: readonly Item[];
+  /** Why it cannot be opened. */
+  readonly reason?: string | undefined;
   /** Called whenever the menu opens. */
   readonly opened?: () => void;
   readonly name: string;
 }
 
-export function Menu({ label, face, items, opened, name }: Props) {
+export function Menu({ label, face, look = 'tool', items, reason, opened, name }: Props) {
   const [isOpen, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const rows = () => [...box.current!.querySelectorAll<HTMLElement>('[role^=menuitem]')];
   const opener = () => box.current!.querySelector<HTMLElement>('.opener')!;
   const close = (): void => {
@@ -41,9 +48,10 @@ export function Menu({ label, face, items, opened, name }: Props) {
     opener().focus();
   };
   useLayoutEffect(() => {
+    list.current!.togglePopover(isOpen);
     if (!isOpen) return;
     opened?.();
-    rows()[0]?.focus();
+    (rows().find((row) => row.ariaChecked === 'true') ?? rows()[0])?.focus();
   }, [isOpen]);
   return (
     <div
@@ -51,7 +59,7 @@ export function Menu({ label, face, items, opened, name }: Props) {
       class="menuBox"
       onKeyDown={(event) => {
         if (!isOpen) {
-          if (event.key !== 'ArrowDown') return;
+          if (event.key !== 'ArrowDown' || reason !== undefined) return;
           event.preventDefault();
           setOpen(true);
           return;
@@ -74,7 +82,8 @@ export function Menu({ label, face, items, opened, name }: Props) {
           if (isOpen) close();
           else setOpen(true);
         }}
-        class={classes('opener', face !== undefined && 'tool')}
+        reason={reason}
+        class={classes('opener', face !== undefined && look)}
         {...(face !== undefined && { title: label, 'aria-label': label })}
         aria-haspopup="menu"
         aria-expanded={isOpen}
@@ -87,7 +96,7 @@ export function Menu({ label, face, items, opened, name }: Props) {
           </span>
         )}
       </Button>
-      <div class="menu" role="menu" aria-label={label} hidden={!isOpen}>
+      <div ref={list} class="menu" role="menu" aria-label={label} popover="manual">
         {items.map((item) => (
           <Fragment key={`${item.name ?? ''} ${item.label}`}>
             {item.heading !== undefined && (
@@ -109,12 +118,14 @@ export function Menu({ label, face, items, opened, name }: Props) {
   );
 }
 
-function Entry({ label, press, reason, name, isOn, isChecked }: Item) {
+function Entry({ label, detail, press, reason, name, isOn, isChecked }: Item) {
+  const id = useId();
   return (
     <button
       type="button"
       role={isOn !== undefined ? 'menuitemradio' : isChecked !== undefined ? 'menuitemcheckbox' : 'menuitem'}
       aria-checked={isOn ?? isChecked}
+      {...(detail !== undefined && { 'aria-label': label, 'aria-describedby': id })}
       tabindex={-1}
       aria-disabled={reason !== undefined}
       title={reason}
@@ -124,6 +135,11 @@ function Entry({ label, press, reason, name, isOn, isChecked }: Item) {
       }}
     >
       {label}
+      {detail !== undefined && (
+        <span id={id} class="itemDetail">
+          {detail}
+        </span>
+      )}
     </button>
   );
 }

@@ -1,8 +1,9 @@
 /** The choice of strategy, with its parameters. */
 import { NumberField, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
+import { StrategyMenu } from '../components/strategyMenu.js';
 import { reasonAgainst } from '../store/reasons.js';
-import { filledIn, kReason, offers, present, routesItself, strategyTitle } from '../store/strategies.js';
+import { filledIn, kReason, offers, present, routesItself } from '../store/strategies.js';
 import { isStacked } from '../look/room.js';
 import { t } from '../look/strings.js';
 
@@ -13,24 +14,32 @@ export function StrategySwitch() {
   const interventions = store.main.interventions.value;
   const itself = routesItself(store);
   const [own] = itself ? offers(store) : [];
-  const offered = itself ? [] : offers(store).map(({ name }) => name);
+  const offered = offers(store).map(({ name }) => name);
   const busy = reasonAgainst(store, 'route');
   const reason = busy ?? (itself ? t('strategyNative') : undefined);
-  const names = offered.includes(now.name) ? offered : [now.name, ...offered];
   const experts = store.main.shownExperts.value?.set.experts ?? store.description.value?.experts ?? [];
   const mostK = store.description.value?.limits.mostK ?? experts.length;
-  const hint = offers(store).find(({ name }) => name === now.name)?.hint;
   return (
     <span class="strategy">
-      <Select
-        label={t('strategy')}
-        value={now.name}
-        options={names.map((name) => [name, itself ? t('routerNative') : strategyTitle(store, name)] as const)}
-        change={(name) => store.route(interventions, filledIn(store, name, now))}
-        {...(hint !== undefined && { title: hint })}
-        reason={reason}
-        data-focus="strategy"
-      />
+      {itself ? (
+        <Select
+          label={t('strategy')}
+          value={now.name}
+          options={[[now.name, t('routerNative')]]}
+          change={() => undefined}
+          reason={reason}
+          data-focus="strategy"
+        />
+      ) : (
+        <StrategyMenu
+          label={t('strategy')}
+          value={now.name}
+          names={offered.includes(now.name) ? offered : [now.name, ...offered]}
+          change={(name) => store.route(interventions, filledIn(store, name, now))}
+          reason={reason}
+          name="strategy"
+        />
+      )}
       {now.expert !== undefined && (
         <Select
           label={t('expertOf')}

@@ -14,12 +14,13 @@ import { Button, Select } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
+import { StrategyMenu } from '../../components/strategyMenu.js';
 import { rowsOf } from '../../components/table.js';
 import { fixed, inPercent, percent, signed, t } from '../../look/strings.js';
 import { scopeCode } from '../../scope/load.js';
 import { LogProb } from '../shared/logProb.js';
 import { sideName } from '../../store/sides.js';
-import { choosing, filledIn, strategyTitle } from '../../store/strategies.js';
+import { choosing, filledIn } from '../../store/strategies.js';
 
 export function Compare() {
   const store = useStore();
@@ -282,12 +283,12 @@ function Start() {
       {chosen && (
         <div class="formRow">
           <span>{t('compareSame')}</span>
-          <Select
+          <StrategyMenu
             label={t('compareWith')}
             value={chosen.name}
-            options={offered.map(({ name }) => [name, strategyTitle(store, name)] as const)}
+            names={offered.map(({ name }) => name)}
             change={(name) => store.set({ compareWith: name })}
-            data-focus="compare-with"
+            name="compare-with"
           />
           {wanted?.expert !== undefined && (
             <Select
