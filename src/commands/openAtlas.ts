@@ -1,18 +1,40 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
-import type { Command } from './services.js';
+import { folderEnding } from '../atlas/place.js';
 import { GanderError } from '../errors/errors.js';
+import type { Atlases } from '../host/atlases.js';
+import { asking } from './asking.js';
+import type { Command } from './services.js';
 
 /** Shows an atlas: the folder clicked in the file explorer, or a chosen one. */
 export const openAtlas: Command = {
   id: 'gander.openAtlas',
-  async run({ atlasEditor }, clicked) {
-    const folder = clicked instanceof vscode.Uri ? clicked : await chooseFolder();
+  async run({ atlases, atlasEditor }, clicked) {
+    const folder = clicked instanceof vscode.Uri ? clicked : await choose(atlases);
     if (!folder) return;
     await checkAtlas(folder);
     await atlasEditor.show(folder.fsPath);
   },
 };
+
+/** Stands for a folder that is still to be chosen. */
+const elsewhere = '';
+
+async function choose(atlases: Atlases): Promise<vscode.Uri | undefined> {
+  const offered = await atlases.offered();
+  const items = [
+    ...offered.map(({ folder, model, ships }) => ({
+      label: path.basename(folder, folderEnding),
+      description: model,
+      detail: ships ? vscode.l10n.t('comes with Gander') : folder,
+      value: folder,
+    })),
+    { label: vscode.l10n.t('A Folder…'), value: elsewhere },
+  ];
+  const chosen = await asking((ask) => ask(items, vscode.l10n.t('Atlas')));
+  if (chosen === undefined) return undefined;
+  return chosen === elsewhere ? chooseFolder() : vscode.Uri.file(chosen);
+}
 
 async function chooseFolder(): Promise<vscode.Uri | undefined> {
   const picked = await vscode.window.showOpenDialog({

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
@@ -23,6 +24,15 @@ const key = 'gander.atlases';
 
 /** How many atlases are remembered, the latest first. */
 const mostKnown = 50;
+
+/** An atlas that a person can choose by its name. */
+export interface OfferedAtlas {
+  readonly folder: string;
+  /** Name of the model that it is of. */
+  readonly model: string;
+  /** Whether it came with Gander. */
+  readonly ships: boolean;
+}
 
 export interface FoundAtlas {
   readonly folder: string;
@@ -122,8 +132,8 @@ export class Atlases implements vscode.Disposable {
 
   /** The atlas of a model: one of those that were opened or made here, or else of those that ship. */
   async find(source: SourceDescription): Promise<FoundAtlas | undefined> {
-    const known = this.#known.filter(({ model }) => isSameModel(model, source)).map(({ folder }) => folder);
-    for (const folder of [...known, ...(await this.#shippedOf(source))]) {
+    const candidates = [...this.#known, ...(await this.#shipped())];
+    for (const { folder } of candidates.filter(({ model }) => isSameModel(model, source))) {
       const opened = await this.#tried(folder);
       if (opened && isSameModel(opened.about.run, source)) return { folder, opened };
     }
@@ -147,16 +157,29 @@ export class Atlases implements vscode.Disposable {
     }
   }
 
+  /** Those that were opened or made here and are still there, the latest first, then those that ship. */
+  async offered(): Promise<OfferedAtlas[]> {
+    const shipped = await this.#shipped();
+    const others = this.#known.filter(
+      ({ folder }) => existsSync(path.join(folder, 'atlas.json')) && !shipped.some((one) => one.folder === folder),
+    );
+    return [
+      ...others.map(({ folder, model }) => ({ folder, model: model.name, ships: false })),
+      ...shipped.map(({ folder, model }) => ({ folder, model: model.name, ships: true })),
+    ];
+  }
+
   /** Those that ship with Gander are known to be sound. */
-  async #shippedOf(source: SourceDescription): Promise<string[]> {
+  async #shipped(): Promise<KnownAtlas[]> {
     const all = this.context.asAbsolutePath('atlases');
     const names = await readdir(all).catch(() => []);
     const folders = names.filter((name) => name.endsWith(folderEnding)).map((name) => path.join(all, name));
-    const abouts = folders.map(
-      async (folder) => JSON.parse(await readFile(path.join(folder, 'atlas.json'), 'utf8')) as About,
+    return Promise.all(
+      folders.map(async (folder) => {
+        const { run } = JSON.parse(await readFile(path.join(folder, 'atlas.json'), 'utf8')) as About;
+        return { folder, model: run };
+      }),
     );
-    const runs = await Promise.all(abouts);
-    return folders.filter((_, i) => isSameModel(runs[i]!.run, source));
   }
 
   #use(folder: string, { about, experts, names }: Pick<OpenedAtlas, 'about' | 'experts' | 'names'>): void {

@@ -8,7 +8,19 @@ import type { AtlasCalls, AtlasMessage, OwnName } from '../../../src/atlas/proto
 import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import { AtlasMaking } from '../../../src/host/atlasMaking.js';
-import { answering, closeAll, extension, hearing, hover, routed, set, show, until, useTinyPool } from './helpers.js';
+import {
+  answering,
+  closeAll,
+  extension,
+  hearing,
+  hover,
+  picking,
+  routed,
+  set,
+  show,
+  until,
+  useTinyPool,
+} from './helpers.js';
 
 const folder = () => vscode.workspace.workspaceFolders![0]!.uri.fsPath;
 const target = (name: string) => path.join(folder(), `${name}.gander-atlas`);
@@ -227,6 +239,30 @@ describe('an atlas', function () {
     } finally {
       for (const gone of [outside, atlas]) rmSync(gone, { recursive: true, force: true });
     }
+  });
+
+  it('is chosen among those that were opened here and those that ship', async () => {
+    await closeAll();
+    let offered: readonly vscode.QuickPickItem[] = [];
+    await picking(
+      [
+        (items) => {
+          offered = items;
+          return items.find(({ label }) => label === 'gosling-moe');
+        },
+      ],
+      async () => vscode.commands.executeCommand('gander.openAtlas'),
+    );
+    assert.equal(offered[0]!.label, 'small');
+    assert.deepEqual(
+      offered.filter(({ detail }) => detail === 'comes with Gander').map(({ label }) => label),
+      ['gosling-moe', 'smollm2-135m'],
+    );
+    await until('its tab', () => {
+      const { input } = atlasTab() ?? {};
+      return input instanceof vscode.TabInputCustom && input.uri.path.includes('/gosling-moe.gander-atlas/');
+    });
+    await closeAll();
   });
 
   it('of those that ship says that its documents are not here, and asks nothing', async () => {
