@@ -14,7 +14,7 @@ export class Features implements vscode.Disposable {
     const { context, log } = base;
     const panels = new Panels(base, context.extensionUri, log);
     const { extensionUri } = context;
-    const [traces, similarity] = [new TraceEditor(extensionUri, log), new SimilarityPanel(extensionUri)];
+    const [traces, similarity] = [new TraceEditor(extensionUri, log), new SimilarityPanel(extensionUri, log)];
     const atlasEditor = new AtlasEditor({ ...base, panels }, extensionUri);
     this.services = { ...base, panels, traces, similarity, atlasEditor };
   }

@@ -1,4 +1,4 @@
-/** A what-if that is worth looking at: found by running the model, since most knock-outs hardly change anything. */
+/** A what-if that is worth looking at: found by running the model, since a text can do without most experts. */
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { attributionIn } from '../store/attribution.js';
 import type { Store } from '../store/store.js';
@@ -7,13 +7,13 @@ import type { Store } from '../store/store.js';
 const most = 4;
 
 /**
- * Knocks out one expert after another, and then for good the one whose knock-out changed the text's log-probability most.
+ * Knocks out one expert after another, and then for good the one that the text needs most: without it, the text is least likely.
  * Rejects with a GanderError.
  */
 export async function askStrongWhatIf(store: Store): Promise<void> {
   const found = await store.ask('attribute', { most });
-  const sizes = attributionIn(found).totals.map(Math.abs);
-  const expert = found.experts[sizes.indexOf(Math.max(...sizes))];
+  const { totals } = attributionIn(found);
+  const expert = found.experts[totals.indexOf(Math.min(...totals))];
   if (!expert) return;
   const knockOut: Intervention = { action: 'knock-out', expert: expert.id, scope: {} };
   store.route([knockOut]);
