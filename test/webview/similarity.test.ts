@@ -61,7 +61,7 @@ test('compares every expert with every other, most similar first, by gate and by
   await expect.poll(() => squareCell(panel, 0, 11).innerText()).toBe('−0.19');
   await expect.poll(() => squareCell(panel, 0, 1).getAttribute('title')).toBe('C and CSS: 0.347');
   await expect.poll(() => firstPair(panel)).toBe('C\tCSS\t0.347\t0.087');
-  await page.getByRole('button', { name: 'Adapter' }).click();
+  await page.getByRole('button', { name: 'Adapter', exact: true }).click();
   await expect.poll(() => squareCell(panel, 0, 1).innerText()).toBe('0.09');
   await expect.poll(() => page.locator('.similarity > .caption').innerText()).toContain('same random numbers');
   await page.getByRole('combobox', { name: 'Layer' }).selectOption('1');
@@ -76,11 +76,13 @@ test('keeps what the user is looking at, and works with the keyboard alone', asy
   await panel.page.keyboard.press('Tab');
   await panel.page.keyboard.press('Enter');
   await expect
-    .poll(() => panel.page.getByRole('button', { name: 'Adapter' }).getAttribute('aria-pressed'))
+    .poll(() => panel.page.getByRole('button', { name: 'Adapter', exact: true }).getAttribute('aria-pressed'))
     .toBe('true');
   await panel.page.keyboard.press('Tab');
   await panel.page.keyboard.press('ArrowDown');
   await expect.poll(() => squareCell(panel, 0, 1).innerText()).toBe('0.04');
+  await panel.page.keyboard.press('Tab');
+  await expect.poll(() => panel.page.locator(':focus').getAttribute('data-focus')).toBe('save-square');
   await panel.page.keyboard.press('Tab');
   await expect
     .poll(() => panel.page.evaluate(() => document.activeElement?.getAttribute('aria-label')))
