@@ -201,7 +201,8 @@ export const rooms = {
   'webview/components': page(['webview/store', ...seen], ['webview/lessons']),
   'webview/scope': page(parts),
   'webview/map': page(['webview/scope', ...parts], ['webview/background']),
-  'webview/figures': page(['webview/map', ...parts]),
+  'webview/saving': page(parts),
+  'webview/figures': page(['webview/saving', 'webview/map', ...parts]),
   'webview/header': page(['webview/figures', 'webview/map', 'webview/scope', ...parts]),
   'webview/legend': page(parts, ['webview/map']),
   'webview/text': page(['webview/map', ...parts]),
@@ -230,7 +231,7 @@ export const rooms = {
     'webview/scope',
     ...parts,
   ]),
-  'webview/similarity': page(['webview/components', ...seen]),
+  'webview/similarity': page(['webview/components', 'webview/saving', ...seen]),
   'webview/atlas': page(
     ['webview/components', 'webview/lessons', 'webview/store/lazy.ts', 'src/atlas/tables/cells.ts', ...seen],
     ['src/atlas'],

@@ -35,7 +35,7 @@ const old = [
     'a plain noun',
     'paper',
     never,
-    'src/(paper|pdf)/|webview/(figures|atlas)/|src/words/figureWords|test/(unit/(paper|pdf)|webview)/',
+    'src/(paper|pdf)/|webview/(figures|saving|atlas)/|src/words/figureWords|test/(unit/(paper|pdf)|webview)/',
   ],
 ];
 

@@ -16,7 +16,8 @@ export class Features implements vscode.Disposable {
     const { context, log, atlases } = base;
     const panels = new Panels(base, context.extensionUri, log);
     const { extensionUri } = context;
-    const [traces, similarity] = [new TraceEditor(atlases, extensionUri, log), new SimilarityPanel(extensionUri)];
+    const traces = new TraceEditor(atlases, extensionUri, log);
+    const similarity = new SimilarityPanel(extensionUri, log);
     const atlasEditor = new AtlasEditor({ ...base, panels }, extensionUri);
     this.services = { ...base, panels, traces, similarity, atlasEditor };
     this.agents = new AgentTools(this.services);

@@ -1,14 +1,20 @@
+import { max } from 'd3-array';
 import { blend, type Look } from './look.js';
 import { widthOf } from './metrics.js';
 import { badge, badgeWidth, rampOf, tickText, turnedTitle } from './parts.js';
 import { titleOf, type HeatPlot, type Named } from './plot.js';
 import { cut, lineHeight, type Sheet, toMiddle } from './sheet.js';
 
-/** Returns the height. One hue, so that shades of different columns can be compared. */
+/** Returns the height. One hue, so that shades of different columns can be compared; another below 0. */
 export function drawHeat(sheet: Sheet, look: Look, plot: HeatPlot, width: number): number {
   const { rows, columns, values, value, rowTitle, columnTitle } = plot;
-  const highest = Math.max(0, ...values.flatMap((row) => Array.from(row).filter(Number.isFinite))) || 1;
-  const fillAt = (strength: number) => blend(look.background, look.main, 0.04 + 0.96 * strength);
+  const known = values.flatMap((row) => Array.from(row).filter(Number.isFinite));
+  const highest = (max(known, Math.abs) ?? 0) || 1;
+  const isSigned = known.some((x) => x < 0);
+  /** @param share of the highest, −1..1 */
+  const fillAt = (share: number) =>
+    blend(look.background, share < 0 ? look.hues[0] : look.main, 0.04 + 0.96 * Math.abs(share));
+  const digits = value.times === undefined ? 2 : 1;
   const named = rows.filter((row): row is Named => typeof row !== 'string');
   const labels =
     named.length > 0 ? badgeWidth(named) : Math.max(...rows.map((row) => (typeof row === 'string' ? widthOf(row) : 0)));
@@ -31,13 +37,15 @@ export function drawHeat(sheet: Sheet, look: Look, plot: HeatPlot, width: number
     columns.forEach(({ name }, c) => {
       if (!Number.isFinite(row[c])) return;
       const own = rows[r]!;
-      const says = `${typeof own === 'string' ? own : own.name}, ${name}: ${tickText(row[c]! * (value.times ?? 1), 1)}`;
-      const fill = fillAt(Math.max(0, row[c]! / highest));
+      const says = `${typeof own === 'string' ? own : own.name}, ${name}: ${tickText(row[c]! * (value.times ?? 1), digits)}`;
+      const fill = fillAt(row[c]! / highest);
       sheet.rect(left + c * cell, top + r * high, cell - (cell > 4 ? 0.5 : 0), high - (high > 4 ? 0.5 : 0), fill, says);
     }),
   );
-  const ends = { title: titleOf(value), weak: '0', strong: tickText(highest * (value.times ?? 1), 1) };
-  return rampOf(sheet, look, ends, fillAt, left, top + rows.length * high + 5);
+  const end = (share: number) => tickText(share * highest * (value.times ?? 1), digits);
+  const ends = { title: titleOf(value), weak: isSigned ? end(-1) : '0', strong: end(1) };
+  const shade = (strength: number) => fillAt(isSigned ? 2 * strength - 1 : strength);
+  return rampOf(sheet, look, ends, shade, left, top + rows.length * high + 5);
 }
 
 /** Indexes far enough apart for labels of a size. */

@@ -117,7 +117,7 @@ function drawLinesDown(sheet: Sheet, look: Look, plot: MapPlot, width: number): 
   const height = hasText ? lineHeight : Math.min(lineHeight, Math.max(1.2, tallest / count));
   const texts = hasText ? 0.45 * width : 0;
   const each = width / parts;
-  const cell = Math.min(12, (each - left - texts - 4) / levels.length);
+  const cell = Math.min(24, (each - left - texts - 4) / levels.length);
   const top = 2 * lineHeight + 2;
   for (let n = 0; n < parts; n++) {
     const begin = n * each + left;

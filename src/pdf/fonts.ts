@@ -4,7 +4,7 @@ import greek from '@fontsource/arimo/files/arimo-greek-400-normal.woff';
 import latinBold from '@fontsource/arimo/files/arimo-latin-700-normal.woff';
 import latin from '@fontsource/arimo/files/arimo-latin-400-normal.woff';
 import latinExt from '@fontsource/arimo/files/arimo-latin-ext-400-normal.woff';
-import { letters } from './letters.js';
+import { letters } from '../paper/letters.js';
 import type { Font, Fonts } from './write.js';
 
 const others: readonly Font[] = [

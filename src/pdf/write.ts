@@ -1,5 +1,6 @@
 /** A drawing as PDF: vectors, and text in a font that the file contains. */
 import PDFDocument from 'pdfkit';
+import { instead } from '../paper/letters.js';
 import { textSize } from '../paper/metrics.js';
 import type { Drawing, Mark } from '../paper/sheet.js';
 
@@ -18,9 +19,6 @@ export interface Fonts {
 }
 
 type Text = Extract<Mark, { is: 'text' }>;
-
-/** What stands for whitespace in tokens, in letters that the fonts have; for other letters, a question mark. */
-const instead: Readonly<Record<string, string>> = { '␣': '·', '⏎': '¶', '→': '»', '∅': 'Ø', '≠': '/=', '✓': '+' };
 
 export function writePdf({ title, width, height, background, marks }: Drawing, fonts: Fonts): Promise<Uint8Array> {
   const document = new PDFDocument({

@@ -170,6 +170,11 @@ export type PageRequest =
 
 export type PageMessage = PageNotice | PageRequest;
 
+/** What the dialog that saves a figure sends. */
+export type FigureMessage =
+  | Exclude<Extract<PageRequest, { readonly type: 'save' }>, { readonly kind: 'trace' }>
+  | Extract<PageNotice, { readonly type: 'copy' | 'log' }>;
+
 /** The page's requests by name, as they are sent: what each has besides its name. */
 export type PageCalls = {
   [R in PageRequest as R['type']]: { readonly request: Omit<R, 'type'>; readonly result: unknown };

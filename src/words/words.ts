@@ -97,6 +97,7 @@ export const words = {
   emptyRunning: 'The first tokens are on their way.',
   loading: 'Loading the pool…',
   loadingModel: 'Loading the model…',
+  notices: { one: '{0} notice', other: '{0} notices' },
   poolWarnings: {
     one: 'The model has {0} warning.',
     other: 'The model has {0} warnings.',
@@ -179,6 +180,7 @@ export const words = {
   mapExpertsNone: 'Changes are shown by layer.',
   columns: 'Columns',
   lineOf: 'line {0}',
+  lineHas: '{0} has {1} of the weight',
   lineLeads: '{0} leads {1} of the tokens',
   lineShare: '{0} of the line',
   lineHead: 'Line',

@@ -177,6 +177,19 @@ describe('the map', () => {
   });
 });
 
+test('says before a PDF is saved that its font has no Chinese letters', async () => {
+  await open();
+  await panel.show(fabricate({ words: ['three', ' geese'] }));
+  await openMap();
+  await expect.poll(() => panel.page.locator('dialog .notice').count()).toBe(0);
+  await press('figure-close');
+  await panel.show(fabricate({ words: ['three', ' 鵝', '鳥'] }));
+  await openMap();
+  await expect.poll(() => panel.page.locator('dialog .notice').innerText()).toContain('font lacks 鵝 鳥:');
+  await picture(panel.page, 'save-figure-lacks');
+  expect(await panel.serious()).toEqual([]);
+});
+
 /** Figures by tab. */
 const charts: Readonly<Record<string, readonly string[]>> = {
   cell: ['shares', 'layers'],

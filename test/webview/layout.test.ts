@@ -200,6 +200,35 @@ describe('in view, without scrolling', () => {
     },
   );
 
+  testMany(
+    [...windows].reverse(),
+    '$name: with several notices at once',
+    async (window) => {
+      await show(window);
+      const warnings = [{ text: 'Only 11 text tokens were seen.' }] as unknown as typeof description.warnings;
+      await panel.show(fabricate({ done: 200 }), { model: 'Goose 7B', stale: true, fresh: 40 });
+      await panel.post({ type: 'pool', description: { ...description, warnings } });
+      await panel.post({ type: 'select', token: 60, module: 100 });
+      await choose('summary');
+      await picture(panel.page, `notices-${window.width}`);
+      const line = '.tabBody > :first-child :is(h2, h3), .tabBody > h3:first-child';
+      await expect.poll(() => outOfView(`.news, .plot, .tabs, ${line}`)).toEqual([]);
+      expect((await panel.page.locator('.plot').boundingBox())!.height).toBeGreaterThanOrEqual(160);
+      await expect.poll(async () => overlaps(await boxes(root()))).toEqual([]);
+      if (window.height! <= 400) {
+        await expect.poll(() => panel.page.locator('.folded > summary').innerText()).toContain('4 notices');
+        await panel.page.locator('[data-focus=notices]').press('Enter');
+      }
+      for (const [i, name] of ['again-other', 'again', 'partial-again'].entries()) {
+        await panel.page.locator(`[data-focus=${name}]`).click();
+        await expect.poll(() => panel.sent('again')).toHaveLength(i + 1);
+      }
+      await expect.poll(() => panel.page.locator('.notice').allInnerTexts()).toHaveLength(3);
+      expect(await panel.serious()).toEqual([]);
+    },
+    { quick: 2 },
+  );
+
   testMany(windows, '$name: all of a menu, wherever its button is', async (window) => {
     await show(window);
     await choose('compare');

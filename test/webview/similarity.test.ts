@@ -1,5 +1,6 @@
 /** The page that compares a pool's experts. */
 import { expect, test } from 'vitest';
+import { parsePageMessage } from '../../src/panel/messages.js';
 import type { SimilarityMessage } from '../../src/protocol/similarity.js';
 import type { Panel } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
@@ -60,7 +61,7 @@ test('compares every expert with every other, most similar first, by gate and by
   await expect.poll(() => squareCell(panel, 0, 11).innerText()).toBe('−0.19');
   await expect.poll(() => squareCell(panel, 0, 1).getAttribute('title')).toBe('C and CSS: 0.347');
   await expect.poll(() => firstPair(panel)).toBe('C\tCSS\t0.347\t0.087');
-  await page.getByRole('button', { name: 'Adapter' }).click();
+  await page.getByRole('button', { name: 'Adapter', exact: true }).click();
   await expect.poll(() => squareCell(panel, 0, 1).innerText()).toBe('0.09');
   await expect.poll(() => page.locator('.similarity > .caption').innerText()).toContain('same random numbers');
   await page.getByRole('combobox', { name: 'Layer' }).selectOption('1');
@@ -75,11 +76,13 @@ test('keeps what the user is looking at, and works with the keyboard alone', asy
   await panel.page.keyboard.press('Tab');
   await panel.page.keyboard.press('Enter');
   await expect
-    .poll(() => panel.page.getByRole('button', { name: 'Adapter' }).getAttribute('aria-pressed'))
+    .poll(() => panel.page.getByRole('button', { name: 'Adapter', exact: true }).getAttribute('aria-pressed'))
     .toBe('true');
   await panel.page.keyboard.press('Tab');
   await panel.page.keyboard.press('ArrowDown');
   await expect.poll(() => squareCell(panel, 0, 1).innerText()).toBe('0.04');
+  await panel.page.keyboard.press('Tab');
+  await expect.poll(() => panel.page.locator(':focus').getAttribute('data-focus')).toBe('save-square');
   await panel.page.keyboard.press('Tab');
   await expect
     .poll(() => panel.page.evaluate(() => document.activeElement?.getAttribute('aria-label')))
@@ -97,6 +100,38 @@ test('draws many experts as a picture, whose numbers are in the list', async () 
   await expect.poll(() => picture.getAttribute('title')).toBe('C and C: 1.000');
   const list = panel.page.locator('.tableBox table');
   await expect.poll(() => list.getAttribute('aria-rowcount')).toBe(String((60 * 59) / 2 + 1));
+});
+
+test('the square and its list are saved as every figure is: picture, data and caption', async () => {
+  const panel = await shown();
+  const { page } = panel;
+  await panel.press('save-square');
+  await page.locator('dialog[open]').waitFor();
+  await picture(page, 'similarity-save');
+  await expect
+    .poll(() => page.locator('.figureCaption').innerText())
+    .toMatch(/^Every expert with every other: Gate\. .*model: SmolLM2; all layers\.$/s);
+  const kinds = ['svg', 'pdf', 'png', 'csv', 'vega'];
+  for (const kind of kinds) await panel.press(`figure-${kind}`);
+  await expect.poll(async () => (await panel.sent('save')).map(({ kind }) => kind)).toHaveLength(kinds.length);
+  const sent = await panel.sent('save');
+  for (const one of sent.filter(({ kind }) => kind !== 'png')) expect(parsePageMessage(one)).toEqual(one);
+  const dataOf = (wanted: string) => sent.flatMap((one) => (one.kind === wanted && 'data' in one ? [one.data] : []))[0];
+  const rows = (dataOf('csv') as string).trim().split('\r\n');
+  expect(rows[0]).toBe('"Expert","Expert 2","Cosine"');
+  expect(rows).toHaveLength(1 + 12 * 12);
+  expect(rows.slice(1, 3)).toEqual(['"C","C",', expect.stringMatching(/^"C","CSS",0\.346/)]);
+  // Both hues: some cosines are below 0.
+  expect(dataOf('svg')).toContain('Cosine: −0.35');
+  await panel.press('figure-caption');
+  await expect.poll(() => panel.sent('copy')).toHaveLength(1);
+  expect(await panel.serious()).toEqual([]);
+  await panel.press('figure-close');
+  await panel.press('save-pairs');
+  await panel.press('figure-csv');
+  await expect.poll(() => panel.sent('save')).toHaveLength(kinds.length + 1);
+  const [list] = (await panel.sent('save')).slice(-1);
+  expect(list && 'data' in list && (list.data as string).split('\r\n')[1]).toBe('"C","CSS","0.347","0.087"');
 });
 
 test('says so if there are no two experts to compare', async () => {

@@ -23,7 +23,8 @@ export function useArrival(what: string, result: unknown, box: RefObject<HTMLEle
     if (now !== from && now !== document.body) return;
     const heading = box.current!.querySelector<HTMLElement>('h3') ?? box.current!;
     heading.focus({ preventScroll: true });
-    box.current!.scrollIntoView({ block: 'nearest' });
+    // Only as far as it takes to read how the result begins: the map above shows it, too.
+    (box.current!.querySelector('header + *') ?? heading).scrollIntoView({ block: 'nearest' });
     heading.scrollIntoView({ block: 'nearest' });
   }, [result]);
 }

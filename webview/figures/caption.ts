@@ -5,7 +5,7 @@ import { t } from '../look/strings.js';
 import type { Store } from '../store/store.js';
 import { strategyTitle } from '../store/strategies.js';
 import { expertNames, say as sayWhatIf } from '../store/whatIfWords.js';
-import { say } from './strings.js';
+import { say, sentences } from '../saving/strings.js';
 
 interface Said {
   readonly title: string;
@@ -17,7 +17,9 @@ export function captionOf(store: Store, name: Side, { title, says }: Said): stri
   const trace = side.choices.peek();
   if (!trace) return sentences([title, says]);
   const { router, source, sequences } = trace;
-  const strategy = strategyTitle(store, router.name);
+  const titled = strategyTitle(store, router.name);
+  // The name that a model gives its own router says little.
+  const strategy = titled === router.name ? `${t('routerNative')} (${titled})` : titled;
   const model = (name === 'main' ? store.description.peek()?.name : undefined) ?? source.name;
   const named = expertNames(store);
   const run = [
@@ -32,11 +34,4 @@ export function captionOf(store: Store, name: Side, { title, says }: Said): stri
     ...side.interventions.peek().map((one) => say('withWhatIf', sayWhatIf(one, store, named))),
   ];
   return sentences([title, says, run.filter(Boolean).join('; ')]);
-}
-
-function sentences(parts: readonly string[]): string {
-  return parts
-    .filter(Boolean)
-    .map((part) => (/[.!?]$/.test(part) ? part : `${part}.`))
-    .join(' ');
 }

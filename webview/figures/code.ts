@@ -1,2 +1,2 @@
-export { SaveFigure } from './dialog.js';
+export { SaveFigure } from './saveFigure.js';
 export { reportFigure } from './mapPlot.js';

@@ -20,7 +20,7 @@ import { plainName } from '../look/names.js';
 import { ends, inPercent, percent, signed, t } from '../look/strings.js';
 import { strategyTitle } from '../store/strategies.js';
 import { captionOf } from './caption.js';
-import { say } from './strings.js';
+import { say } from '../saving/strings.js';
 
 export interface MapFigure {
   readonly title: string;

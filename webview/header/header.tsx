@@ -1,18 +1,19 @@
 /** What was routed and how, what can be done with it, and what is running. */
 import { sum } from 'd3-array';
+import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import { isSameError, type ErrorData } from '../../src/errors/errors.js';
 import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
 import { expectResult } from '../components/arrival.js';
 import { Chip, Chips } from '../components/chips.js';
-import { Button, Field, Icon, NumberField } from '../components/controls.js';
+import { Button, classes, Field, Icon, NumberField } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Menu, underHeading, type Item } from '../components/menu.js';
 import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
 import type { Store } from '../store/store.js';
-import { isCompact } from '../look/room.js';
+import { isCompact, isShort } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
 import { ScopeChip } from '../scope/menu.js';
 import { Pace } from './pace.js';
@@ -44,7 +45,6 @@ export function News() {
     <div class="news">
       <Generate />
       <Notices />
-      <Warnings />
     </div>
   );
 }
@@ -319,28 +319,98 @@ function timeLeft(ms: number): string {
   return seconds < 60 ? t('secondsLeft', seconds) : t('minutesLeft', Math.round(seconds / 60));
 }
 
+/** Something to know about what is on show. */
+interface Notice {
+  readonly look: 'error' | 'stale' | 'plain';
+  readonly words: string;
+  readonly remedy?: string | undefined;
+  /** What can be done about it. */
+  readonly action?: ComponentChildren;
+}
+
+/** Where there is no room for several, one line stands for them and opens to show them. */
 function Notices() {
   const store = useStore();
+  const all = [...errorsOf(store), ...otherModel(store), ...stale(store), ...partial(store)];
+  const warnings = store.description.value?.warnings.length ?? 0;
+  const [first] = all;
+  if (!isShort.value || !first || all.length + Math.min(1, warnings) < 2)
+    return (
+      <>
+        <List all={all} />
+        <Warnings />
+      </>
+    );
+  return (
+    <details class="folded">
+      <summary data-focus="notices">
+        <span class="tag">{t('notices', all.length + Math.min(1, warnings))}</span>
+        <span class="cut" role={roleOf(first)}>
+          {first.words}
+        </span>
+        <Icon name="down" />
+      </summary>
+      <List all={all} />
+      <Warnings />
+    </details>
+  );
+}
+
+const roleOf = ({ look }: Notice) => (look === 'error' ? 'alert' : 'status');
+
+function List({ all }: { readonly all: readonly Notice[] }) {
+  return (
+    <div class="notices">
+      {all.map((notice) => (
+        <div key={notice.words} class={classes('notice', 'with', notice.look)} role={roleOf(notice)}>
+          <span>
+            {notice.look === 'error' ? <strong>{notice.words}</strong> : notice.words} {notice.remedy}
+          </span>
+          {notice.action}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function errorsOf(store: Store): Notice[] {
   const errors = [store.poolError.value, store.main.error.value, store.other.error.value].flatMap((error) =>
     error && error.code !== 'cancelled' ? [error] : [],
   );
   // The same failure may reach several places; it is shown once.
   const distinct = errors.filter((error, i) => errors.findIndex((one) => isSameError(one, error)) === i);
-  return (
-    <div class="notices">
-      {distinct.map((error) => (
-        <div key={error.message} class="notice error" role="alert">
-          <span>
-            <strong>{error.message}</strong> {error.remedy}
-          </span>
-          {error === store.main.error.value && <Mend error={error} />}
-        </div>
-      ))}
-      <OtherModel />
-      <Stale />
-      <Partial />
-    </div>
-  );
+  return distinct.map((error) => ({
+    look: 'error',
+    words: error.message,
+    remedy: error.remedy,
+    action: error === store.main.error.value && <Mend error={error} />,
+  }));
+}
+
+/** Another model than the chosen one made what is on show, with other experts in other colours. */
+function otherModel(store: Store): Notice[] {
+  const ran = store.main.model.value;
+  const chosen = store.description.value?.name;
+  if (ran === undefined || chosen === undefined || ran === chosen) return [];
+  return [{ look: 'stale', words: t('otherModel', ran, chosen), action: <RouteAgain focus="again-other" /> }];
+}
+
+function stale(store: Store): Notice[] {
+  const { isStale, fresh } = store.main;
+  if (!isStale.value) return [];
+  const remedy = fresh.value > 0 ? t('staleFresh', fresh.value) : undefined;
+  return [{ look: 'stale', words: t('stale'), remedy, action: <RouteAgain focus="again" /> }];
+}
+
+/** A run that ended early. No engine keeps what it would need to go on with it. */
+function partial(store: Store): Notice[] {
+  const { main } = store;
+  const unfinished = main.choices.value?.sequences.find(({ done, tokens }) => done < tokens.count);
+  if (!unfinished || main.isRunning.value) return [];
+  const words = t('partial', unfinished.done, unfinished.tokens.count);
+  return [
+    { look: 'plain', words, action: inability(store, 'route') === undefined && <RouteAgain focus="partial-again" /> },
+  ];
 }
 
 /** Errors that may not happen the next time. */
@@ -380,46 +450,5 @@ function RouteAgain({ focus }: { readonly focus: string }) {
     >
       {t('routeAgain')}
     </Button>
-  );
-}
-
-/** Another model than the chosen one made what is on show, with other experts in other colours. */
-function OtherModel() {
-  const store = useStore();
-  const ran = store.main.model.value;
-  const chosen = store.description.value?.name;
-  if (ran === undefined || chosen === undefined || ran === chosen) return null;
-  return (
-    <div class="notice with stale" role="status">
-      <span>{t('otherModel', ran, chosen)}</span>
-      <RouteAgain focus="again-other" />
-    </div>
-  );
-}
-
-function Stale() {
-  const store = useStore();
-  if (!store.main.isStale.value) return null;
-  return (
-    <div class="notice with stale" role="status">
-      <span>
-        {t('stale')} {store.main.fresh.value > 0 && t('staleFresh', store.main.fresh.value)}
-      </span>
-      <RouteAgain focus="again" />
-    </div>
-  );
-}
-
-/** A run that ended early. No engine keeps what it would need to go on with it. */
-function Partial() {
-  const store = useStore();
-  const { main } = store;
-  const unfinished = main.choices.value?.sequences.find(({ done, tokens }) => done < tokens.count);
-  if (!unfinished || main.isRunning.value) return null;
-  return (
-    <div class="notice with" role="status">
-      <span>{t('partial', unfinished.done, unfinished.tokens.count)}</span>
-      {inability(store, 'route') === undefined && <RouteAgain focus="partial-again" />}
-    </div>
   );
 }

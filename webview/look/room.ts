@@ -14,4 +14,6 @@ function follow(query: string): ReadonlySignal<boolean> {
 export const isCompact = follow('(max-width: 1099px)');
 /** The tabs are below the map, and the page scrolls as a whole. */
 export const isStacked = follow('(max-width: 820px)');
+/** Not all of what is above the tabs has room. */
+export const isShort = follow('(max-width: 820px) and (max-height: 560px)');
 export const isNarrow = follow('(max-width: 459px)');

@@ -10,8 +10,11 @@ import { blank, hidden, nothing, unknown, type Raster, type Row } from './model.
 /**
  * Sums up a raster of tokens by line: the expert that leads most of a line's tokens, as strong as their share; of numbers, the
  * mean. Colours are never averaged.
+ *
+ * @param isFiltered [R] whether only chosen experts are shown: such a one leads wherever it is, and is as strong as its share of
+ *   the weight of all the line's tokens
  */
-export function byLines(tokens: Raster, columns: Columns): Raster {
+export function byLines(tokens: Raster, columns: Columns, isFiltered: readonly boolean[] = []): Raster {
   const { rows, shows } = tokens;
   const changed = tokens.changed && new Float32Array(rows.length * columns.count);
   const change = tokens.change && new Float32Array(columns.count).fill(NaN);
@@ -21,9 +24,10 @@ export function byLines(tokens: Raster, columns: Columns): Raster {
     ...(change && { change }),
     ...(measured && { measured }),
     tokens,
+    isFiltered,
   };
   const most = Math.max(2, ...rows.flatMap(({ parts }) => parts.map((part) => part?.experts.length ?? 0)));
-  const counts = new Int32Array(most);
+  const sums = { counts: new Int32Array(most), shares: new Float64Array(most) };
   for (const { sequence, from, lines } of columns.spans) {
     const first = tokens.columns.spans.find((one) => one.sequence === sequence)?.from;
     if (!lines || first === undefined) continue;
@@ -35,7 +39,7 @@ export function byLines(tokens: Raster, columns: Columns): Raster {
       };
       if (lines.first[l]! < 0) continue;
       if (change) change[from + l] = meanOf(tokens.change, range);
-      for (let r = 0; r < rows.length; r++) sumUp(tokens, r, range, counts, made, r * columns.count + from + l);
+      for (let r = 0; r < rows.length; r++) sumUp(tokens, r, range, sums, made, r * columns.count + from + l);
     }
   }
   return made;
@@ -51,28 +55,36 @@ function meanOf(values: Float32Array, { from, to, isIn }: Range): number {
   return mean(values.subarray(from, to), (x, i) => (isIn(from + i) ? x : NaN)) ?? NaN;
 }
 
-/** Fills one cell of `made`. @param counts all 0, before and after */
+/** By expert: how many tokens it leads, and the sum of its shares of them. */
+interface Sums {
+  readonly counts: Int32Array;
+  readonly shares: Float64Array;
+}
+
+/** Fills one cell of `made`. @param sums all 0, before and after */
 function sumUp(
   tokens: Raster,
   row: number,
   { from, to, isIn }: Range,
-  counts: Int32Array,
+  { counts, shares }: Sums,
   made: Raster,
   cell: number,
 ): void {
   const { expert, strength, changed, measured, columns, shows } = tokens;
   const base = row * columns.count;
-  let [best, known, sum, flips, total, without] = [-1, 0, 0, 0, 0, unknown];
+  let [best, known, others, sum, flips, total, without] = [-1, 0, 0, 0, 0, 0, unknown];
   for (let c = from; c < to; c++) {
     if (!isIn(c)) continue;
     const e = expert[base + c]!;
     if (e < 0) {
       // `hidden` says more than `nothing`, and `nothing` more than `unknown`.
       if (e !== unknown && without !== hidden) without = e;
+      if (e !== unknown) others++;
       continue;
     }
     known++;
     counts[e]!++;
+    shares[e]! += strength[base + c]!;
     if (best < 0 || counts[e]! > counts[best]! || (counts[e] === counts[best] && e < best)) best = e;
     sum += shows === 'change' && e === 0 ? -strength[base + c]! : strength[base + c]!;
     if (changed) flips += changed[base + c]!;
@@ -82,11 +94,14 @@ function sumUp(
   if (known === 0) made.expert[cell] = without;
   else {
     made.expert[cell] = isLed ? best : shows === 'change' && sum >= 0 ? 1 : 0;
-    made.strength[cell] = (isLed ? counts[best]! : Math.abs(sum)) / known;
+    made.strength[cell] =
+      isLed && made.isFiltered?.[row]
+        ? shares[best]! / (known + others)
+        : (isLed ? counts[best]! : Math.abs(sum)) / known;
     if (made.changed) made.changed[cell] = flips / known;
     if (made.measured) made.measured[cell] = total / known;
   }
-  for (let c = from; c < to; c++) if (expert[base + c]! >= 0) counts[expert[base + c]!] = 0;
+  for (let c = from; c < to; c++) if (expert[base + c]! >= 0) counts[expert[base + c]!] = shares[expert[base + c]!] = 0;
 }
 
 /** One row per expert in sight. @param wanted ids; none: all */

@@ -58,6 +58,8 @@ export interface Raster {
   readonly measured?: Float32Array;
   /** Of lines: the raster of the tokens that they sum up. */
   readonly tokens?: Raster;
+  /** [R] of lines: whether only chosen experts are shown, as strong as their share of the weight. */
+  readonly isFiltered?: readonly boolean[];
   /** [R, C] if each row is one expert: its share of the line; NaN if unknown. */
   readonly share?: Float32Array;
 }
@@ -106,6 +108,11 @@ function partsOf(trace: Trace, filter: Parameters<typeof sharedModules>[1]): Row
 export function rowAt(rows: readonly Row[], layer: string, module: number): number {
   const exact = rows.findIndex((row) => row.module === module && (module >= 0 || layerKey(row) === layer));
   return exact >= 0 ? exact : rows.findIndex((row) => layerKey(row) === layer);
+}
+
+/** Whether the filter leaves only some of a row's experts. */
+export function filtersExperts({ parts }: Row, filter: Filter, shownLayer: ExpertSet | undefined): boolean {
+  return parts.some((part) => part && part.set === shownLayer && wantedOf(part, filter) !== undefined);
 }
 
 /** @param inSight the set that the filter's experts belong to; sets of other layers are not filtered by it */

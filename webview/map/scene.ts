@@ -20,7 +20,7 @@ import { byLines, expertRaster, expertRows } from './lineRaster.js';
 import type { Lines } from './lines.js';
 import { loadsOf } from './loads.js';
 import { marginOf } from './margin.js';
-import { measureRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
+import { filtersExperts, measureRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
 import { makeContent, type MapContent } from './content.js';
 
 export class GridScene {
@@ -174,7 +174,15 @@ export class GridScene {
     if (this.isByExpert.value) return expertRaster(trace, rows, lines);
     // With lines, numbers go to the margin.
     const raster = this.tokenRaster(trace, rows, tokens, filter, undefined);
-    return raster && byLines(raster, lines);
+    const set = this.shownExperts.value?.set;
+    return (
+      raster &&
+      byLines(
+        raster,
+        lines,
+        rows.map((row) => filtersExperts(row, filter, set)),
+      )
+    );
   }
 
   private tokenRaster(

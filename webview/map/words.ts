@@ -74,7 +74,7 @@ export function lineCell(raster: Raster, at: Place, row: Row, part: SharedModule
   const name = plainName(part.set, e);
   return raster.share
     ? t('lineShare', percent(raster.share[cell]!))
-    : t('lineLeads', name, percent(raster.strength[cell]!));
+    : t(raster.isFiltered?.[at.row] ? 'lineHas' : 'lineLeads', name, percent(raster.strength[cell]!));
 }
 
 /** Empty if no token begins in the line. */

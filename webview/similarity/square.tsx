@@ -1,11 +1,14 @@
 /** Experts × experts. The chart is its own table: its cells contain the numbers as long as there is room. */
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { slotsOf } from '../../src/look/palette.js';
 import { shortLabelsOf } from '../../src/look/shortLabels.js';
+import type { HeatPlot } from '../../src/paper/plot.js';
 import type { Expert } from '../../src/trace/model/trace.js';
 import { HeatText } from '../components/heatText.js';
 import { ScrollBox } from '../components/table.js';
 import { fixed, t } from '../look/strings.js';
 import { channels, theme } from '../look/theme.js';
+import { say } from '../saving/strings.js';
 
 interface Props {
   readonly experts: readonly Expert[];
@@ -30,6 +33,22 @@ export const cosine = (x: number): string => (Number.isNaN(x) ? '–' : fixed(x,
 /** The largest absolute cosine of two different experts: shades are relative to it, because each expert has 1 with itself. */
 const highestOf = (plane: Float32Array, n: number): number =>
   plane.reduce((most, x, i) => (i % (n + 1) !== 0 && Math.abs(x) > most ? Math.abs(x) : most), 0) || 1;
+
+/** The same as data. What each expert has with itself says nothing, and is left out. */
+export function squarePlot(experts: readonly Expert[], plane: Float32Array): HeatPlot {
+  const n = experts.length;
+  const [shortLabels, slots] = [shortLabelsOf(experts), slotsOf(n, [])];
+  const all = experts.map(({ name }, e) => ({ name, shortLabel: shortLabels[e]!, slot: slots[e]! }));
+  return {
+    kind: 'heat',
+    rowTitle: t('expert'),
+    rows: all,
+    columnTitle: t('expert'),
+    columns: all,
+    value: { title: say('cosine') },
+    values: all.map((_, i) => Float32Array.from(all, (_, j) => (i === j ? NaN : plane[i * n + j]!))),
+  };
+}
 
 function Cells({ experts, plane, caption }: Props) {
   const n = experts.length;

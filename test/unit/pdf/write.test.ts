@@ -3,9 +3,9 @@ import path from 'node:path';
 import { inflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { draw, paperWidths } from '../../../src/paper/draw.js';
+import { letters, lostLetters } from '../../../src/paper/letters.js';
 import { paper } from '../../../src/paper/look.js';
 import { perMm } from '../../../src/paper/sheet.js';
-import { letters } from '../../../src/pdf/letters.js';
 import { runsOf, writePdf, type Font } from '../../../src/pdf/write.js';
 import { bars, map } from '../paper/plots.js';
 
@@ -32,6 +32,15 @@ function unpacked(pdf: Uint8Array): string {
     }
   });
 }
+
+test('says which letters it cannot show: those, and only those, are question marks', () => {
+  const texts = ['é ␣⏎→✓ “quoted” − …', 'гусь χήνα', '你好 鵝', 'こんにちは', '거위', 'إوزة', '🪿'];
+  const drawing = draw({ kind: 'table', head: texts, rows: [texts] }, paper, 174, '');
+  const lost = new Set(lostLetters(drawing));
+  expect([...lost]).toEqual(expect.arrayContaining(['鵝', 'こ', '거', 'ز', '🪿']));
+  for (const letter of new Set(texts.join('')))
+    expect(runsOf(letter, fonts.plain)[0]!.text === '?', letter).toBe(lost.has(letter));
+});
 
 test.each(paperWidths)('a page is as large as the drawing: %i mm', async (mm) => {
   const drawing = draw(bars, paper, mm, 'Load');

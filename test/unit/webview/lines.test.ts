@@ -60,6 +60,19 @@ describe('a line’s cell', () => {
     expect([...lines.strength.subarray(0, 5)].map((x) => Math.round(x * 100))).toEqual([67, 100, 50, 0, 67]);
   });
 
+  test('of a chosen expert is as strong as its share of the weight of all the line’s tokens', () => {
+    const made = raster();
+    made.expert.set([4, 2, hidden, hidden, 2, nothing, 2]);
+    made.strength.set([0, 0.6, 0, 0, 0.3, 0, 0.4]);
+    const lines = byLines(
+      made,
+      columns,
+      rows.map(() => true),
+    );
+    expect([...lines.expert.subarray(0, 3)]).toEqual([2, 2, 2]);
+    expect([...lines.strength.subarray(0, 3)].map((x) => Math.round(x * 100))).toEqual([20, 30, 20]);
+  });
+
   test('is drawn as weak as can be in a line without text, whose only token has all the share there is', () => {
     const made = raster();
     made.expert.set([4, 2, 3, 3, 1, 0, 4, 2, 2, 1]);

@@ -127,6 +127,8 @@ function Apply({ trace }: { readonly trace: Trace }) {
           const [now, at] = [store.view.whatIf.peek(), store.view.selection.peek()];
           const { where: there, expert: whom } = aim(trace, now, at, store.main.shownExperts.peek());
           expectResult('effect');
+          // What leads in the new run may be another expert: the form stays what was applied.
+          store.set({ whatIf: { ...now, where: there, expert: whom } });
           store.route([
             ...store.main.interventions.peek(),
             interventionOf(trace, { ...now, where: there }, whom, at, partAt(trace, there, store.scope.peek())),

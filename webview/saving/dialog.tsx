@@ -1,52 +1,54 @@
 /** The dialog that saves a figure: for a paper or as it is seen, its caption, and its data. */
-import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { csvOf, vegaOf } from '../../src/paper/data.js';
 import { draw, paperWidths, type PaperWidth } from '../../src/paper/draw.js';
-import { paper } from '../../src/paper/look.js';
+import { lostLetters } from '../../src/paper/letters.js';
+import { type Look, paper } from '../../src/paper/look.js';
 import type { Plot } from '../../src/paper/plot.js';
 import { perMm, type Drawing } from '../../src/paper/sheet.js';
 import { svgOf } from '../../src/paper/svg.js';
+import type { FigureMessage } from '../../src/protocol/panel.js';
 import { Button, Segmented, type ButtonProps } from '../components/controls.js';
-import { useStore } from '../components/context.js';
-import { svgOf as svgOfPicture, pngOf as pngOfPicture } from '../map/picture.js';
-import type { GridScene } from '../map/scene.js';
 import { t } from '../look/strings.js';
 import { pngOf } from '../look/png.js';
 import { theme } from '../look/theme.js';
-import type { SavedFigure, Store } from '../store/store.js';
-import { captionOf } from './caption.js';
 import { lookOf } from './look.js';
-import { mapFigure, pictureOf } from './mapPlot.js';
 import { say } from './strings.js';
 
-interface Props {
-  readonly scene: GridScene;
-  readonly asked: SavedFigure;
-}
-
 /** A picture that can be saved. */
-interface Drawn {
+export interface Drawn {
   readonly svg: () => string;
   readonly png: () => Promise<ArrayBuffer>;
   /** Undefined: the picture of the map as it is seen, which is made of pixels. */
   readonly drawing?: Drawing;
 }
 
+type Send = (message: FigureMessage) => void;
+
+export interface Figure {
+  readonly title: string;
+  readonly caption: string;
+  readonly plot: Plot;
+  /** If it is seen as something else than its drawing in the theme's colours. */
+  readonly seen?: () => Drawn | undefined;
+}
+
+interface Props {
+  /** Undefined: there is nothing to draw. */
+  readonly figure: Figure | undefined;
+  readonly send: Send;
+  readonly close: () => void;
+}
+
 /** A drawing with more marks takes too long to be shown with every press. */
 const mostShown = 30_000;
 
-export function SaveFigure({ scene, asked }: Props) {
-  const store = useStore();
+export function FigureDialog({ figure, send, close }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [isForPaper, setForPaper] = useState(true);
   const [mm, setWidth] = useState<PaperWidth>(85);
-  const figure = useMemo(() => (asked === 'map' ? mapFigure(scene) : asked), [asked]);
   useLayoutEffect(() => dialog.current!.showModal(), []);
-  const close = (): void => {
-    store.toSave.value = undefined;
-  };
-  const side = asked === 'map' ? scene.side.peek() : 'main';
-  const drawn = figure && drawnOf(scene, asked, figure, isForPaper, mm);
+  const drawn = figure && (isForPaper ? drawnAs(figure, paper, mm) : seenAs(figure, mm));
   return (
     <dialog
       ref={dialog}
@@ -79,27 +81,22 @@ export function SaveFigure({ scene, asked }: Props) {
             {drawn.drawing && <Widths mm={mm} choose={setWidth} drawing={drawn.drawing} />}
           </div>
           <Preview drawn={drawn} title={figure.title} />
-          <Pictures store={store} drawn={drawn} title={figure.title} />
-          <Rest store={store} title={figure.title} plot={figure.plot} caption={captionOf(store, side, figure)} />
+          <Pictures send={send} drawn={drawn} title={figure.title} />
+          {drawn.drawing && <Lost drawing={drawn.drawing} />}
+          <Rest send={send} {...figure} />
         </>
       )}
     </dialog>
   );
 }
 
-function drawnOf(
-  scene: GridScene,
-  asked: SavedFigure,
-  { plot, title }: { readonly plot: Plot; readonly title: string },
-  isForPaper: boolean,
-  mm: PaperWidth,
-): Drawn | undefined {
-  if (asked === 'map' && !isForPaper) {
-    const picture = pictureOf(scene);
-    return picture && { svg: () => svgOfPicture(picture), png: () => pngOfPicture(picture) };
-  }
-  const drawing = draw(plot, isForPaper ? paper : lookOf(theme.peek()), mm, title);
+function drawnAs({ plot, title }: Figure, look: Look, mm: PaperWidth): Drawn {
+  const drawing = draw(plot, look, mm, title);
   return { svg: () => svgOf(drawing), png: () => pngOf(drawing), drawing };
+}
+
+function seenAs(figure: Figure, mm: PaperWidth): Drawn | undefined {
+  return figure.seen ? figure.seen() : drawnAs(figure, lookOf(theme.peek()), mm);
 }
 
 function Widths({
@@ -135,11 +132,22 @@ function Preview({ drawn, title }: { readonly drawn: Drawn; readonly title: stri
   );
 }
 
-function Pictures({ store, drawn, title }: { readonly store: Store; readonly drawn: Drawn; readonly title: string }) {
+/** Letters named in a note, at most. */
+const mostNamed = 8;
+
+/** What a PDF could not show. */
+function Lost({ drawing }: { readonly drawing: Drawing }) {
+  const lost = lostLetters(drawing);
+  if (lost.length === 0) return null;
+  const named = lost.slice(0, mostNamed).join(' ');
+  return <p class="notice">{say('pdfLacks', lost.length > mostNamed ? `${named} …` : named)}</p>;
+}
+
+function Pictures({ send, drawn, title }: { readonly send: Send; readonly drawn: Drawn; readonly title: string }) {
   const savePng = (): void => {
     drawn.png().then(
-      (data) => store.send({ type: 'save', kind: 'png', data, name: title }),
-      (thrown: unknown) => store.send({ type: 'log', level: 'error', text: String(thrown) }),
+      (data) => send({ type: 'save', kind: 'png', data, name: title }),
+      (thrown: unknown) => send({ type: 'log', level: 'error', text: String(thrown) }),
     );
   };
   return (
@@ -149,14 +157,14 @@ function Pictures({ store, drawn, title }: { readonly store: Store; readonly dra
         {
           name: 'svg',
           children: say('figureSvg'),
-          press: () => store.send({ type: 'save', kind: 'svg', data: drawn.svg(), name: title }),
+          press: () => send({ type: 'save', kind: 'svg', data: drawn.svg(), name: title }),
         },
         ...(drawn.drawing
           ? [
               {
                 name: 'pdf',
                 children: say('figurePdf'),
-                press: () => store.send({ type: 'save', kind: 'pdf', data: drawn.drawing!, name: title }),
+                press: () => send({ type: 'save', kind: 'pdf', data: drawn.drawing!, name: title }),
               },
             ]
           : []),
@@ -166,17 +174,7 @@ function Pictures({ store, drawn, title }: { readonly store: Store; readonly dra
   );
 }
 
-function Rest({
-  store,
-  title,
-  plot,
-  caption,
-}: {
-  readonly store: Store;
-  readonly title: string;
-  readonly plot: Plot;
-  readonly caption: string;
-}) {
+function Rest({ send, title, plot, caption }: Figure & { readonly send: Send }) {
   const vega = plot.kind !== 'table';
   return (
     <>
@@ -186,7 +184,7 @@ function Rest({
           {
             name: 'csv',
             children: say('figureCsv'),
-            press: () => store.send({ type: 'save', kind: 'csv', data: csvOf(plot), name: title }),
+            press: () => send({ type: 'save', kind: 'csv', data: csvOf(plot), name: title }),
           },
           ...(vega
             ? [
@@ -194,7 +192,7 @@ function Rest({
                   name: 'vega',
                   children: say('vega'),
                   title: say('vegaHint'),
-                  press: () => store.send({ type: 'save', kind: 'json', data: vegaOf(plot, caption)!, name: title }),
+                  press: () => send({ type: 'save', kind: 'json', data: vegaOf(plot, caption)!, name: title }),
                 },
               ]
             : []),
@@ -202,7 +200,7 @@ function Rest({
       />
       <h3>{say('captionTitle')}</h3>
       <p class="figureCaption">{caption}</p>
-      <Button press={() => store.send({ type: 'copy', text: caption })} data-focus="figure-caption">
+      <Button press={() => send({ type: 'copy', text: caption })} data-focus="figure-caption">
         {say('copyCaption')}
       </Button>
     </>

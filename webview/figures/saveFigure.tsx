@@ -1,0 +1,38 @@
+/** Saves a figure of a run, or its map, which has a picture of its own. */
+import { useMemo } from 'preact/hooks';
+import { useStore } from '../components/context.js';
+import { svgOf, pngOf } from '../map/picture.js';
+import type { GridScene } from '../map/scene.js';
+import { type Drawn, FigureDialog } from '../saving/dialog.js';
+import type { SavedFigure } from '../store/store.js';
+import { captionOf } from './caption.js';
+import { mapFigure, pictureOf } from './mapPlot.js';
+
+interface Props {
+  readonly scene: GridScene;
+  readonly asked: SavedFigure;
+}
+
+export function SaveFigure({ scene, asked }: Props) {
+  const store = useStore();
+  const figure = useMemo(() => {
+    const isMap = asked === 'map';
+    const found = isMap ? mapFigure(scene) : asked;
+    const caption = found && captionOf(store, isMap ? scene.side.peek() : 'main', found);
+    return found && { ...found, caption: caption!, ...(isMap && { seen: () => seenOf(scene) }) };
+  }, [asked]);
+  return (
+    <FigureDialog
+      figure={figure}
+      send={(message) => store.send(message)}
+      close={() => {
+        store.toSave.value = undefined;
+      }}
+    />
+  );
+}
+
+function seenOf(scene: GridScene): Drawn | undefined {
+  const picture = pictureOf(scene);
+  return picture && { svg: () => svgOf(picture), png: () => pngOf(picture) };
+}
