@@ -8,6 +8,8 @@ export interface Job {
   readonly traces?: readonly string[];
   /** Files of other programs, likewise. */
   readonly imports?: readonly string[];
+  /** Whether the folder is an atlas. */
+  readonly isAtlas?: boolean;
   /** A server to ask. */
   readonly server?: Asking & { readonly address: string };
 }

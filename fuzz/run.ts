@@ -96,6 +96,7 @@ const beginnings: Readonly<Record<Beginning, Begun>> = {
   t5: { from: 'test/fixtures/tiny-t5', wanted: () => true, read: () => ({}) },
   traces: { from: 'test/fixtures/golden/tiny', wanted: plainTrace, read: (files) => ({ traces: files.slice(0, 3) }) },
   imports: { from: 'test/fixtures/imports', wanted: written, read: (files) => ({ imports: files }) },
+  atlas: { from: 'test/fixtures/atlas/typescript.gander-atlas', wanted: () => true, read: () => ({ isAtlas: true }) },
   servers: { from: 'test/fixtures', wanted: answered, read: () => ({}) },
 };
 

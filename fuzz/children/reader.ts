@@ -1,6 +1,10 @@
 /** Reads what the host itself reads, in an unguarded process, and reports the outcome. */
 import './watch.js';
 import { readFileSync } from 'node:fs';
+import { readMade, readTableOf } from '../../src/atlas/files/folder.js';
+import { readNames } from '../../src/atlas/files/names.js';
+import { openAtlas, placeOf, rowsOfToken, rowsWhere } from '../../src/atlas/files/reading.js';
+import { tableNames, tablesOf } from '../../src/atlas/tables/index.js';
 import { importRouting } from '../../src/import/index.js';
 import { readExamples } from '../../src/pool/adapter.js';
 import { readPool } from '../../src/pool/pool.js';
@@ -56,6 +60,30 @@ async function readImports(files: readonly string[]): Promise<void> {
   }
 }
 
+/** What the editor asks of an atlas and what the command line does: all of it, even if the first is refused. */
+async function readAtlas(folder: string): Promise<void> {
+  const unit = { layer: 0, expert: 5 };
+  const asked: readonly (() => unknown)[] = [
+    () => openAtlas(folder),
+    ...(['labels', 'tokens', 'contexts', 'ablations'] as const).map((name) => () => rowsWhere(folder, name, unit)),
+    ...(['pairs', 'coverage'] as const).map((name) => () => rowsWhere(folder, name, { layer: 0 })),
+    () => rowsOfToken(folder, 'w'),
+    () => placeOf(folder, 'a00'),
+    ...tableNames.map((name) => () => readTableOf(folder, name)),
+    () => tablesOf(readMade(folder).sums),
+    () => readNames(folder),
+  ];
+  let refused: GanderError | undefined;
+  for (const ask of asked)
+    try {
+      await ask();
+    } catch (thrown) {
+      if (!(thrown instanceof GanderError)) throw thrown;
+      refused ??= thrown;
+    }
+  if (refused) throw refused;
+}
+
 /** Milliseconds of silence that a server is allowed. */
 const patience = 1500;
 
@@ -74,11 +102,12 @@ async function ask({ address, method, request }: NonNullable<Job['server']>): Pr
   }
 }
 
-async function attempt({ folder, traces, imports, server }: Job): Promise<Said> {
+async function attempt({ folder, traces, imports, isAtlas, server }: Job): Promise<Said> {
   try {
     if (server) await ask(server);
     else if (traces) readTraces(traces);
     else if (imports) await readImports(imports);
+    else if (isAtlas) await readAtlas(folder);
     else readWhole(folder);
     return { outcome: 'read' };
   } catch (error) {

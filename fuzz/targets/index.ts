@@ -1,3 +1,4 @@
+import { atlases } from './atlases.js';
 import { encoderDecoders } from './encoderDecoders.js';
 import { experts } from './experts.js';
 import { graphs } from './graphs.js';
@@ -16,5 +17,6 @@ export const targets: readonly Target[] = [
   graphs,
   traces,
   imports,
+  atlases,
   servers,
 ];

@@ -24,6 +24,7 @@ const cases: Readonly<Record<string, number>> = {
   graphs: 200,
   traces: 200,
   imports: 200,
+  atlases: 200,
   servers: 160,
 };
 const seed = 7;

@@ -1,7 +1,9 @@
 /** An atlas on disk: a folder with atlas.json, a Parquet file per table, and the sums needed for merging. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { atlasLimits } from '../../checks/limits.js';
 import { GanderError } from '../../errors/errors.js';
+import { bytesInWords } from '../../formats/bytes.js';
 import { type About, aboutSchema, type AtlasRun, type CorpusAbout, formatFields, type LeftOut } from '../about.js';
 import type { Ablated } from '../ablation.js';
 import type { DocumentRow } from '../figures/documents.js';
@@ -92,7 +94,8 @@ function aboutOf({ run, corpus, leftOut, sums }: Made, shuffles: number): About 
 
 /** @throws GanderError `io`; `trace-invalid` if it is not an atlas; `trace-newer` if a later version wrote it */
 export function readAbout(folder: string): About {
-  const json = read(folder, () => JSON.parse(readFileSync(path.join(folder, aboutFile), 'utf8')) as unknown);
+  const file = ordinaryFile(folder, aboutFile, atlasLimits.about);
+  const json = read(folder, () => JSON.parse(readFileSync(file, 'utf8')) as unknown);
   const found = aboutSchema.safeParse(json);
   if (found.success) return found.data;
   if (typeof json === 'object' && json !== null && 'version' in json && Number(json.version) > formatFields.version)
@@ -101,8 +104,9 @@ export function readAbout(folder: string): About {
 }
 
 /** @param where what cells must equal. @throws GanderError as `readAbout` */
-export function readTableOf(folder: string, name: TableName, where: Row = {}): Promise<Row[]> {
-  return readTable(tables[name], path.join(folder, tableFile(name)), where).catch((cause: unknown) => {
+export async function readTableOf(folder: string, name: TableName, where: Row = {}): Promise<Row[]> {
+  const file = ordinaryFile(folder, tableFile(name), atlasLimits.table);
+  return readTable(tables[name], file, where).catch((cause: unknown) => {
     throw invalid(folder, cause);
   });
 }
@@ -111,7 +115,8 @@ export function readTableOf(folder: string, name: TableName, where: Row = {}): P
 export function readMade(folder: string): Made {
   const { run, corpus, leftOut } = readAbout(folder);
   const { label, text, id, target, shard } = corpus;
-  const sums = read(folder, () => Sums.load(unpack(readFileSync(path.join(folder, sumsFile)))));
+  const file = ordinaryFile(folder, sumsFile, atlasLimits.table);
+  const sums = read(folder, () => Sums.load(unpack(readFileSync(file))));
   return { run, corpus: { label, text, id, target, shard }, leftOut, sums };
 }
 
@@ -121,6 +126,25 @@ function read<T>(folder: string, act: () => T): T {
   } catch (cause) {
     throw invalid(folder, cause);
   }
+}
+
+/** A link would lead out of the atlas, a pipe has no end. @returns the path. @throws GanderError `io`, `trace-invalid` */
+export function ordinaryFile(folder: string, name: string, most: number): string {
+  const file = path.join(folder, name);
+  const stat = read(folder, () => lstatSync(file, { throwIfNoEntry: false }));
+  if (!stat) throw incomplete(folder, `${name} is missing`);
+  if (!stat.isFile()) throw incomplete(folder, `${name} is not an ordinary file`);
+  if (stat.size > most)
+    throw incomplete(folder, `${name} has ${bytesInWords(stat.size)}, and at most ${bytesInWords(most)} are read`);
+  return file;
+}
+
+export function incomplete(folder: string, why: string): GanderError {
+  return new GanderError(
+    'trace-invalid',
+    `${folder} cannot be opened: ${why}.`,
+    'Give the folder of an atlas with all its files, or make it again.',
+  );
 }
 
 export function invalid(folder: string, cause: unknown): GanderError {

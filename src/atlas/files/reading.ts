@@ -1,21 +1,17 @@
 /** Reads an atlas that another person may have made: within bounds, and nothing outside its folder. */
-import { lstatSync } from 'node:fs';
-import path from 'node:path';
 import { atlasLimits } from '../../checks/limits.js';
 import { GanderError } from '../../errors/errors.js';
-import { bytesInWords } from '../../formats/bytes.js';
 import type { DocumentPlace, OpenedAtlas } from '../calls.js';
 import { Layout } from '../layout.js';
 import type { OwnName, Where } from '../protocol.js';
 import { type TableName, tables } from '../tables/index.js';
 import type { Row } from '../tables/table.js';
-import { aboutFile, invalid, readAbout, readTableOf, tableFile } from './folder.js';
+import { incomplete, invalid, ordinaryFile, readAbout, readTableOf, tableFile } from './folder.js';
 import { readNames } from './names.js';
 import { rowsContaining } from './parquet.js';
 
 /** @throws GanderError as all functions here: `io`; `trace-invalid`; `trace-newer` */
 export async function openAtlas(folder: string): Promise<OpenedAtlas> {
-  checkOrdinary(folder, aboutFile, atlasLimits.about);
   const about = readAbout(folder);
   const [layers, experts, labels] = [
     await rowsWhere(folder, 'layers', {}),
@@ -40,13 +36,12 @@ export async function rowsWhere(folder: string, name: TableName, where: Where): 
   const unknown = Object.keys(where).find((column) => !Object.hasOwn(tables[name].columns, column));
   if (unknown !== undefined)
     throw new GanderError('request-invalid', `The table ${name} has no column ${unknown}.`, 'Ask for one that it has.');
-  checkOrdinary(folder, tableFile(name), atlasLimits.table);
   return bounded(await readTableOf(folder, name, where), atlasLimits.rows);
 }
 
 /** The rows of all units for tokens that contain a text. */
 export async function rowsOfToken(folder: string, token: string): Promise<readonly Row[]> {
-  const file = checkOrdinary(folder, tableFile('tokens'), atlasLimits.table);
+  const file = ordinaryFile(folder, tableFile('tokens'), atlasLimits.table);
   const found: Row[] = [];
   try {
     for await (const row of rowsContaining(tables.tokens, 'token', token, file)) {
@@ -65,7 +60,6 @@ export async function rowsOfToken(folder: string, token: string): Promise<readon
 }
 
 export async function placeOf(folder: string, document: string): Promise<DocumentPlace> {
-  checkOrdinary(folder, tableFile('documents'), atlasLimits.table);
   const [row] = await readTableOf(folder, 'documents', { document });
   const { place, hash } = row ?? {};
   if (typeof place === 'string' && typeof hash === 'string') return { place, hash };
@@ -78,24 +72,5 @@ function bounded(rows: readonly Row[], most: number): readonly Row[] {
     'trace-invalid',
     `This atlas has ${rows.length} rows here, more than can be shown.`,
     'Ask gander atlas show for a part of it.',
-  );
-}
-
-/** A link would lead out of the atlas, a pipe has no end. @returns the absolute path */
-function checkOrdinary(folder: string, name: string, most: number): string {
-  const file = path.join(folder, name);
-  const stat = lstatSync(file, { throwIfNoEntry: false });
-  if (!stat) throw incomplete(folder, `${name} is missing`);
-  if (!stat.isFile()) throw incomplete(folder, `${name} is not an ordinary file`);
-  if (stat.size > most)
-    throw incomplete(folder, `${name} has ${bytesInWords(stat.size)}, and at most ${bytesInWords(most)} are read`);
-  return file;
-}
-
-function incomplete(folder: string, why: string): GanderError {
-  return new GanderError(
-    'trace-invalid',
-    `${folder} cannot be opened: ${why}.`,
-    'Copy the atlas again with all its files, or make it again.',
   );
 }
