@@ -1,8 +1,10 @@
 // npm run package [-- --all | --target linux-x64 ...]: builds and checks the VSIX of a platform, by default this one.
+// npm run package -- python: the wheels of the Python packages.
 // npm run package -- cli [the same]: the command line as npm packages, one for each platform and `gander`, which picks one.
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { atEnd, main, npm, Remedy, root, run, say } from './lib/main.mjs';
+import { needUv } from './lib/python.mjs';
 import { addresses, manifest, readmeOutside, repository } from './lib/published.mjs';
 import { natives, targets } from './lib/targets.mjs';
 import { modelNames, vsixProblems } from './lib/vsix.mjs';
@@ -163,6 +165,31 @@ async function pack(stage) {
   return path.join(root, JSON.parse(text)[0].filename);
 }
 
+/** The Python packages of this repository. */
+export const pythonFolders = ['python/gander-trace', 'python/gander-routing', 'python/gander-serve', 'training'];
+
+/** The wheel of a Python package. Returns its path. @param {string} folder */
+export async function wheelOf(folder) {
+  const into = path.join(root, 'out/wheels');
+  return staged(path.basename(folder), async (stage) => {
+    put(stage, 'LICENSE');
+    put(stage, `${folder}/src`, 'src');
+    putReadme(stage, folder);
+    const project = readFileSync(path.join(root, folder, 'pyproject.toml'), 'utf8');
+    writeFileSync(path.join(stage, 'pyproject.toml'), project + projectUrls());
+    const args = ['build', '--wheel', '--out-dir', into, stage];
+    const { code, text } = await run(await needUv(), args, { output: 'capture' });
+    const file = /([\w.-]+\.whl)\s*$/.exec(text)?.[1];
+    if (code !== 0 || file === undefined) throw new Remedy(`the wheel of ${folder} failed: ${text.trim()}`);
+    return path.join(into, file);
+  });
+}
+
+function projectUrls() {
+  const { homepage, bugs } = /** @type {{ homepage?: string, bugs?: { url: string } }} */ (addresses());
+  return homepage && bugs ? `\n[project.urls]\nHomepage = "${homepage}"\nIssues = "${bugs.url}"\n` : '';
+}
+
 /** @param {string} what @param {string[]} args */
 async function step(what, args, cwd = root) {
   const { code, text } = await run(process.execPath, args, { cwd, output: 'capture' });
@@ -178,13 +205,19 @@ async function packages() {
   const named = args.flatMap((a, i) => (a === '--target' ? [args[i + 1] ?? ''] : []));
   const names = args.includes('--all') ? Object.keys(targets) : named.length ? named : [thisTarget];
   await setup();
-  return args[0] === 'cli' ? npmPackages(names) : extensions(names);
+  if (args[0] === 'cli') return npmPackages(names);
+  return args[0] === 'python' ? wheels() : extensions(names);
 }
 
 /** @param {readonly string[]} names of targets */
 async function npmPackages(names) {
   for (const name of names) sayMade(await npmPackageFor(name));
   sayMade(await npmLauncher());
+  return 0;
+}
+
+async function wheels() {
+  for (const folder of pythonFolders) sayMade(await wheelOf(folder));
   return 0;
 }
 

@@ -3,13 +3,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './main.mjs';
 
-/** package.json of this repository. */
+/** package.json of this repository. @returns {Record<string, any> & { version: string, repository?: { url: string } }} */
 export const manifest = () => JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
 /** The repository's address: package.json's, or on GitHub that of the repository that builds; undefined if neither is known. */
 export function repository() {
   const here = process.env['GITHUB_REPOSITORY'];
-  /** @type {string | undefined} */
   const named = manifest().repository?.url;
   return named?.replace(/^git\+|\.git$/g, '') ?? (here && `https://github.com/${here}`);
 }

@@ -7,4 +7,4 @@ PROTOCOL = 1
 try:
     VERSION = version("gander-serve")
 except PackageNotFoundError:  # run from a checkout, not installed
-    VERSION = "0.1.0"
+    VERSION = "0.2.0"

@@ -9,7 +9,7 @@ from gander_trace.parts import Block, Expert, ExpertSet, Router, Rows, Sequence,
 from gander_trace.tokens import Tokens
 from gander_trace.trace import Trace
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Block",
