@@ -4,7 +4,16 @@ import { rooms } from './rooms.mjs';
 /** Folders with rooms. */
 const inside = '^(src|webview|evaluate|python)/';
 /** Packages that connect a room to something outside: native addons, the editor, the page. Others may be used anywhere. */
-const guarded = ['vscode', 'onnxruntime-node', 'tokenizers', 'pdfkit', 'd3-', 'preact', '@preact', '@modelcontextprotocol'];
+const guarded = [
+  'vscode',
+  'onnxruntime-node',
+  'tokenizers',
+  'pdfkit',
+  'd3-',
+  'preact',
+  '@preact',
+  '@modelcontextprotocol',
+];
 
 const escaped = (/** @type {string} */ text) => text.replace(/[.$]/g, '\\$&');
 /** All of a room, including the rooms inside it. */

@@ -13,8 +13,13 @@ import type { Reach, ReachedAtlas, TextFile } from '../tools/reach.js';
 import { type KeptRun, KeptRuns } from '../tools/runs.js';
 import { sharedPath } from '../tools/shared.js';
 import type { Tool } from '../tools/tool.js';
-import type { DeclaredTool } from './registerTools.js';
 import type { Services } from './services.js';
+
+/** A tool of the manifest, as VS Code has read and translated it. */
+export interface DeclaredTool {
+  readonly name: string;
+  readonly displayName: string;
+}
 
 const prefix = 'gander_';
 
@@ -224,13 +229,11 @@ async function readText(named: string): Promise<TextFile> {
 }
 
 /** As much as the chat has room for, cut at a line's end. */
-async function fitted(
-  text: string,
-  { tokenBudget, countTokens }: vscode.LanguageModelToolTokenizationOptions,
-): Promise<string> {
+async function fitted(text: string, room: vscode.LanguageModelToolTokenizationOptions): Promise<string> {
   let kept = text;
-  for (let count = await countTokens(kept); count > tokenBudget && kept.length > 0; count = await countTokens(kept)) {
-    const most = Math.floor(kept.length * Math.min(0.9, tokenBudget / count));
+  for (let count = await room.countTokens(kept); count > room.tokenBudget; count = await room.countTokens(kept)) {
+    if (kept === '') break;
+    const most = Math.floor(kept.length * Math.min(0.9, room.tokenBudget / count));
     kept = kept.slice(0, Math.max(0, kept.lastIndexOf('\n', most)));
   }
   return kept === text ? text : `${kept}\nCut: the chat has no room for more. Ask about a part.\n`;

@@ -1,11 +1,6 @@
 import * as vscode from 'vscode';
+import type { DeclaredTool } from './agents.js';
 import type { Features } from './features.js';
-
-/** A tool of the manifest, as VS Code has read and translated it. */
-export interface DeclaredTool {
-  readonly name: string;
-  readonly displayName: string;
-}
 
 interface Manifest {
   readonly contributes: { readonly languageModelTools: readonly DeclaredTool[] };

@@ -64,7 +64,7 @@ function provider(context: vscode.ExtensionContext, engines: EngineHost, changed
   return {
     onDidChangeMcpServerDefinitions: changed,
     provideMcpServerDefinitions() {
-      if (!vscode.workspace.getConfiguration(section).get(setting, false)) return [];
+      if (!vscode.workspace.getConfiguration(section).get<boolean>(setting, false)) return [];
       const args = [
         context.asAbsolutePath(path.join('dist', 'cli.cjs')),
         'mcp',

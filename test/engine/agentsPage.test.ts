@@ -22,7 +22,7 @@ const number = /[+-]?\d+(?:\.\d+)?/g;
 function read(line: string): { readonly words: string; readonly numbers: readonly number[] } {
   const numbers: number[] = [];
   const words = line.replace(/`[^`]*`|"[^"]*"|[a-z][\w-]*|[+-]?\d+(?:\.\d+)?/g, (part) => {
-    if (!part.match(/^[+-]?\d/)) return part;
+    if (!/^[+-]?\d/.test(part)) return part;
     numbers.push(Number(part));
     return '#';
   });
