@@ -297,7 +297,7 @@ describe('a unit’s page', () => {
     await contexts.getByRole('region', { name: 'Random places' }).getByRole('button').nth(1).click();
     const row = rowsOf('contexts', planted.law).find((one) => one['kind'] === 'random' && one['rank'] === 1)!;
     const { document, start, end } = row;
-    await expect.poll(() => asked(panel, 'open')).toEqual([{ document, start, end }]);
+    await expect.poll(() => asked(panel, 'open')).toEqual([{ document, sequence: 0, start, end }]);
   });
 
   test('keeps a name and a note, and offers the label that was found', async () => {
