@@ -52,7 +52,8 @@ export interface ReadingCalls {
   };
   readonly document: {
     readonly request: DocumentRequest;
-    readonly result: { readonly text: string; readonly hash: string };
+    /** `target`: the output that the row gives. */
+    readonly result: { readonly text: string; readonly hash: string; readonly target?: string };
   };
 }
 

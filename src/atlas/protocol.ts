@@ -51,9 +51,14 @@ export interface AtlasCalls {
   };
   /** The similarity of a pool's other experts to a unit's, in its layer: cosines of their gates and their adapters. */
   readonly similar: { readonly request: { readonly unit: UnitKey }; readonly result: readonly SimilarUnit[] };
-  /** Opens a document at a place, in UTF-16 code units, and routes it there. */
+  /** Opens a document at a place, in UTF-16 code units, and routes it there. `sequence` 1: the place is in the output. */
   readonly open: {
-    readonly request: { readonly document: string; readonly start: number; readonly end: number };
+    readonly request: {
+      readonly document: string;
+      readonly sequence: 0 | 1;
+      readonly start: number;
+      readonly end: number;
+    };
     readonly result: undefined;
   };
   readonly name: { readonly request: OwnName; readonly result: undefined };

@@ -35,7 +35,7 @@ interface OpenedFrom {
 export async function openAtlasDocument(
   services: DocumentOpening,
   { rows, reader, about: { corpus, run } }: OpenedFrom,
-  { document: id, start, end }: AtlasCalls['open']['request'],
+  { document: id, sequence, start, end }: AtlasCalls['open']['request'],
 ): Promise<void> {
   const { place, hash } = await reader.ask('place', { document: id });
   const row = rowOf(place);
@@ -51,7 +51,9 @@ export async function openAtlasDocument(
     fields: { text: fieldText, target },
   });
   const document = await vscode.workspace.openTextDocument(row ? rows.uriOf(place, now.text, now.hash) : file);
-  const [from, to] = [start, end].map((at) => document.validatePosition(positionIn(now.text, at))) as [
+  // An output is in no document: its input is shown from the beginning, and the output in the panel.
+  const places = sequence === 0 ? [start, end] : [0, 0];
+  const [from, to] = places.map((at) => document.validatePosition(positionIn(now.text, at))) as [
     vscode.Position,
     vscode.Position,
   ];
@@ -61,10 +63,17 @@ export async function openAtlasDocument(
   if (now.hash !== hash || lines(document.getText()).join('\n') !== lines(now.text).join('\n')) sayChanged(id);
   const strategy = strategyFor(run, await services.service.describe());
   const offset = document.offsetAt(from);
-  const routed = await routeAround(services, document, offset, strategy);
+  const routed = await routeAround(services, document, offset, { strategy, target: now.target });
   services.panels.show(routed);
-  const token = services.store.tokenAt(routed.id, offset);
-  if (token !== undefined) services.panels.select(routed.id, token);
+  const token = sequence === 0 ? services.store.tokenAt(routed.id, offset) : tokenOfOutput(routed, start);
+  if (token !== undefined) services.panels.select(routed.id, token, sequence);
+}
+
+/** The token at an offset of the output, which may be another text if the model wrote it itself. */
+function tokenOfOutput({ main: { trace } }: Routed, offset: number): number | undefined {
+  const { start, end } = trace?.sequences[1]?.tokens ?? {};
+  const token = start?.findIndex((from, i) => from >= 0 && from <= offset && offset < end![i]!) ?? -1;
+  return token < 0 ? undefined : token;
 }
 
 function sayChanged(id: string): void {
@@ -127,17 +136,19 @@ async function routeAround(
   { documentRouter, store }: DocumentOpening,
   document: vscode.TextDocument,
   offset: number,
-  strategy: Strategy,
+  how: { readonly strategy: Strategy; readonly target: string | undefined },
 ): Promise<Routed> {
   let span: Span = { start: 0, end: document.getText().length };
   for (;;) {
     let added: number | undefined;
     try {
-      return await documentRouter.route(document, span, { strategy, onAdded: ({ id }) => (added = id) });
+      return await documentRouter.route(document, span, { ...how, onAdded: ({ id }) => (added = id) });
     } catch (thrown) {
       if (added !== undefined) store.remove(added);
       const middle = half(document.getText(rangeOf(document, span)));
-      if (GanderError.from(thrown).code !== 'text-too-long' || middle === undefined) throw thrown;
+      // Half an input does not belong to the whole output.
+      const isCut = how.target === undefined && GanderError.from(thrown).code === 'text-too-long';
+      if (!isCut || middle === undefined) throw thrown;
       const cut = span.start + middle;
       span = offset < cut ? { start: span.start, end: cut } : { start: cut, end: span.end };
     }

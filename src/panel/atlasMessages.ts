@@ -18,7 +18,12 @@ const calls = {
   find: z.strictObject({ token: z.string().min(1).max(1000) }),
   text: z.strictObject({ text: z.string().max(10_000_000) }),
   similar: z.strictObject({ unit: unitSchema }),
-  open: z.strictObject({ document: text, start: offset, end: offset }),
+  open: z.strictObject({
+    document: text,
+    sequence: z.union([z.literal(0), z.literal(1)]),
+    start: offset,
+    end: offset,
+  }),
   name: ownNameSchema,
   save: z.union([
     z.strictObject({ kind: z.enum(['csv', 'svg', 'md']), name: text, data: drawn }),

@@ -30,6 +30,8 @@ export class Page implements vscode.Disposable {
   readonly #toldLines = new Map<string, string>();
   /** The last memory sent, because VS Code saves the page's state each time that one is sent. */
   #remembered: string | undefined;
+  /** The token to select once the page is ready. */
+  #selected: { readonly token: number; readonly sequence: number } | undefined;
   /** The tour was asked for before the page was ready. */
   #tourPending = false;
   #disposed = false;
@@ -59,6 +61,11 @@ export class Page implements vscode.Disposable {
   post(message: HostMessage): void {
     this.#outbox.push(message);
     void this.#send();
+  }
+
+  select(token: number, sequence: number): void {
+    this.#selected = this.#sender ? undefined : { token, sequence };
+    this.post({ type: 'select', token, sequence });
   }
 
   /** Starts the tour of the page. */
@@ -173,7 +180,9 @@ export class Page implements vscode.Disposable {
     if (colour) this.post({ type: 'colour', ...colour });
     this.#update();
     const token = this.scene.token();
-    if (token !== undefined) this.post({ type: 'select', token });
+    const selected = this.#selected ?? (token !== undefined && { token });
+    this.#selected = undefined;
+    if (selected) this.post({ type: 'select', ...selected });
     if (this.#tourPending) this.startTour();
   }
 

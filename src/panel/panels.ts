@@ -93,8 +93,8 @@ export class Panels implements vscode.Disposable {
   }
 
   /** Selects a token in the panels that show the range. */
-  select(id: number, token: number): void {
-    for (const { scene, page } of this.#open) if (scene.id === id) page.post({ type: 'select', token });
+  select(id: number, token: number, sequence = 0): void {
+    for (const { scene, page } of this.#open) if (scene.id === id) page.select(token, sequence);
   }
 
   filter(expert: string | undefined): void {

@@ -753,7 +753,7 @@ export const words = {
   atlasDocument: 'Document',
   atlasOpenHint: 'Open {0} here and route it',
   atlasNoPlace: 'The source does not say where in the document this is.',
-  atlasInOutput: 'This is in the output, which is not in the document’s file.',
+  atlasOpenOutputHint: 'Open {0} and route it; this place is in its output, which the panel shows',
   atlasPairs: 'Neighbours',
   atlasPairsCaption:
     'Expected: if the two were chosen independently. Only the pairs of a layer furthest above that are kept.',

@@ -52,13 +52,14 @@ function List({ rows, kind }: { readonly rows: readonly Row[]; readonly kind: (t
 function Context({ row }: { readonly row: Row }) {
   const store = useAtlas();
   const [start, end, document] = [number(row, 'start'), number(row, 'end'), word(row, 'document')];
-  const reason = Number.isNaN(start) ? t('atlasNoPlace') : number(row, 'sequence') > 0 ? t('atlasInOutput') : undefined;
+  const sequence = number(row, 'sequence') > 0 ? 1 : 0;
+  const reason = Number.isNaN(start) ? t('atlasNoPlace') : undefined;
   return (
     <Button
       class="context"
-      press={() => void store.ask('open', { document, start, end })}
+      press={() => void store.ask('open', { document, sequence, start, end })}
       reason={reason}
-      title={t('atlasOpenHint', document)}
+      title={t(sequence === 0 ? 'atlasOpenHint' : 'atlasOpenOutputHint', document)}
       data-focus={`context-${word(row, 'kind')}-${number(row, 'rank')}`}
     >
       <code>

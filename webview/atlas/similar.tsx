@@ -28,7 +28,7 @@ export function Similar({ unit }: { readonly unit: Unit }) {
     ? ([['all', sorted]] as const)
     : ([
         ['nearest', sorted.slice(0, most)],
-        ['farthest', sorted.slice(-most)],
+        ['farthest', sorted.slice(-most).reverse()],
       ] as const);
   const title = t('atlasSimilar');
   return (

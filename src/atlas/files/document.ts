@@ -1,18 +1,17 @@
 /** Reads one document of a corpus again. */
 import { GanderError } from '../../errors/errors.js';
-import type { DocumentRequest } from '../calls.js';
+import type { DocumentRequest, ReadingCalls } from '../calls.js';
 import { rowOf } from '../place.js';
 import { type Content, hashOfContent, readWhole, textOf, Unfit } from './content.js';
 import { contentOfRow } from './corpus.js';
 import { rowsOf } from './rows.js';
 
 /** @throws GanderError `io` if it is not there any more, or no text */
-export async function readDocument(
-  request: DocumentRequest,
-): Promise<{ readonly text: string; readonly hash: string }> {
+export async function readDocument(request: DocumentRequest): Promise<ReadingCalls['document']['result']> {
   try {
     const content = await contentOf(request);
-    return { text: textOf(content.bytes), hash: hashOfContent(content) };
+    const { target } = content;
+    return { text: textOf(content.bytes), hash: hashOfContent(content), ...(target !== undefined && { target }) };
   } catch (thrown) {
     if (!(thrown instanceof Unfit)) throw thrown;
     throw gone(request.place, thrown.message, thrown);

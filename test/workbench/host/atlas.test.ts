@@ -171,6 +171,19 @@ describe('an atlas', function () {
     page.close();
   });
 
+  it('says how alike its pool’s experts are, as Compare Experts does', async () => {
+    const page = await open();
+    const unit = { stack: null, layer: null, expert: 0 };
+    const rows = await page.ask('similar', { unit });
+    const { experts, gate } = await api.services.engines.engine.similarity({});
+    assert.equal(rows.length, experts.length - 1);
+    const { layers } = page.of('atlas')[0]!.about;
+    const ids = layers.find(({ layer }) => layer === null)!.experts.map(({ id }) => id);
+    const at = (expert: number) => experts.findIndex(({ id }) => id === ids[expert]);
+    for (const { expert, gate: cosine } of rows) assert.equal(cosine, gate.all[at(0) * experts.length + at(expert)]);
+    page.close();
+  });
+
   it('opens a context where it is, and routes it there; says if it has changed', async () => {
     const page = await open();
     const [context] = await page.ask('rows', { table: 'contexts', where: { layer: null, expert: 0, kind: 'top' } });
@@ -180,7 +193,7 @@ describe('an atlas', function () {
       readonly end: number;
       readonly text: string;
     };
-    const silent = await hearing(() => page.ask('open', { document, start, end }));
+    const silent = await hearing(() => page.ask('open', { document, sequence: 0, start, end }));
     assert.deepEqual(silent, []);
     const editor = vscode.window.activeTextEditor!;
     assert.equal(path.resolve(editor.document.uri.fsPath), path.resolve(document));
@@ -191,12 +204,14 @@ describe('an atlas', function () {
     const content = readFileSync(document);
     appendFileSync(document, 'More.\n');
     try {
-      const said = await hearing(() => page.ask('open', { document, start, end }));
+      const said = await hearing(() => page.ask('open', { document, sequence: 0, start, end }));
       assert.match(said[0]!.text, /has changed since the atlas was made/);
     } finally {
       writeFileSync(document, content);
     }
-    await assert.rejects(page.ask('open', { document: '/etc/passwd', start: 0, end: 1 }), { code: 'request-invalid' });
+    await assert.rejects(page.ask('open', { document: '/etc/passwd', sequence: 0, start: 0, end: 1 }), {
+      code: 'request-invalid',
+    });
     page.close();
   });
 
@@ -224,7 +239,7 @@ describe('an atlas', function () {
       ]);
       const page = await open('rows');
       assert.deepEqual(page.of('atlas')[0]!.about.corpus.labels, ['even', 'odd']);
-      const place = { document: `${data}:3`, start: 17, end: 20 };
+      const place = { document: `${data}:3`, sequence: 0, start: 17, end: 20 } as const;
       const said = await hearing(() => assert.rejects(page.ask('open', place), { code: 'cancelled' }));
       assert.deepEqual([said[0]!.text, said[0]!.actions], [`Open ${data}?`, ['Open']]);
       await hearing(
@@ -265,13 +280,56 @@ describe('an atlas', function () {
     await closeAll();
   });
 
+  it('opens a place in an output with its pair routed, and the place selected in the panel', async () => {
+    const [data, atlas] = [path.join(folder(), 'pairs.jsonl'), target('pairs')];
+    const row = (i: number) => ({
+      text: `How many geese fly south? ${i} of them.`,
+      answer: `${i} geese fly`,
+      topic: 'geese',
+    });
+    writeFileSync(data, Array.from({ length: 6 }, (_, i) => JSON.stringify(row(i))).join('\n'));
+    const wanted = ['topic', 'answer'];
+    const pick = (items: unknown) =>
+      (items as readonly vscode.QuickPickItem[]).find(({ label }) => label === wanted[0]) &&
+      (items as readonly vscode.QuickPickItem[]).find(({ label }) => label === wanted.shift());
+    try {
+      await set('pool', path.join(extension().extensionPath, 'test/fixtures/tiny-t5'));
+      await makingOf(
+        data,
+        atlas,
+        () => undefined,
+        () => until('the atlas', () => api.services.atlases.present === atlas),
+        pick,
+      );
+      const page = await open('pairs');
+      const all = await page.ask('rows', { table: 'contexts', where: { stack: 'decoder', layer: null } });
+      const { document, start, end } = all.find(
+        ({ sequence, document: id }) => sequence === 1 && String(id).endsWith(':3'),
+      )! as {
+        readonly document: string;
+        readonly start: number;
+        readonly end: number;
+      };
+      assert.deepEqual(await hearing(() => page.ask('open', { document, sequence: 1, start, end })), []);
+      const editor = vscode.window.activeTextEditor!;
+      assert.equal(editor.document.getText(), row(2).text);
+      const [range] = api.services.store.of(editor.document.uri.toString());
+      assert.equal(range!.main.output?.target, row(2).answer);
+      assert.equal(range!.main.trace!.sequences[1]!.text, row(2).answer);
+      page.close();
+    } finally {
+      for (const gone of [data, atlas]) rmSync(gone, { recursive: true, force: true });
+      await useTinyPool();
+    }
+  });
+
   it('of those that ship says that its documents are not here, and asks nothing', async () => {
     const page = await openFrom(path.join(extension().extensionPath, 'atlases/gosling-moe.gander-atlas'));
     const [{ document } = { document: '' }] = (await page.ask('rows', { table: 'contexts', where: { layer: 0 } })) as {
       readonly document: string;
     }[];
     const said = await hearing(() =>
-      assert.rejects(page.ask('open', { document, start: 0, end: 1 }), {
+      assert.rejects(page.ask('open', { document, sequence: 0, start: 0, end: 1 }), {
         code: 'io',
         message: 'held-out.jsonl is not here.',
       }),
@@ -286,7 +344,7 @@ describe('an atlas', function () {
     const { tokens } = (await api.services.service.describe()).limits;
     const text = readFileSync(document, 'utf8');
     const start = text.lastIndexOf('goose');
-    await hearing(() => page.ask('open', { document, start, end: start + 5 }));
+    await hearing(() => page.ask('open', { document, sequence: 0, start, end: start + 5 }));
     const uri = vscode.window.activeTextEditor!.document.uri.toString();
     const ranges = api.services.store.of(uri);
     assert.equal(ranges.length, 1, 'attempts that were too long are gone');

@@ -120,6 +120,6 @@ function factor(times: number): string {
 }
 
 function marked({ apart, times }: BesideCorpus): string {
-  const sign = apart === undefined ? '' : apart === 'more' ? '↑ ' : '↓ ';
-  return `${sign}${Number.isFinite(times) ? factor(times) : ''}`;
+  const arrow = apart === undefined ? '' : apart === 'more' ? '↑ ' : '↓ ';
+  return `${arrow}${Number.isFinite(times) ? factor(times) : ''}`;
 }
