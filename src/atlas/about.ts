@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { GanderError } from '../errors/errors.js';
 import { ganderVersion } from '../product/version.js';
-import type { SourceDescription } from '../requests/description.js';
 import type { Trace } from '../trace/model/trace.js';
 import { layerSchema } from './layout.js';
 
@@ -70,11 +69,6 @@ export function runOf({ source, router, interventions }: Trace): AtlasRun {
     router: { name: router.name, k: router.k ?? null, scoring: router.scoring ?? null },
     interventions: [...interventions],
   };
-}
-
-/** Whether an atlas is of a model: by the hash of its files or, for one that a server runs, by its name. */
-export function isOf(run: Pick<AtlasRun, 'name' | 'hash'>, { hash, name }: SourceDescription): boolean {
-  return run.hash === (hash ?? null) && (run.hash !== null || run.name === name);
 }
 
 /** @throws GanderError `request-invalid` with what differs */

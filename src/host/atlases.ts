@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { type About, isOf } from '../atlas/about.js';
+import type { About } from '../atlas/about.js';
+import { isOf } from '../atlas/isOf.js';
 import type { OpenedAtlas } from '../atlas/calls.js';
 import type { AtlasReader } from '../atlas/client.js';
 import { folderEnding } from '../atlas/place.js';

@@ -3,7 +3,7 @@ import type { About } from '../atlas/about.js';
 import { placedIn } from '../atlas/layout.js';
 import type { AtlasCalls } from '../atlas/protocol.js';
 import { GanderError } from '../errors/errors.js';
-import { isOf } from '../atlas/about.js';
+import { isOf } from '../atlas/isOf.js';
 import { preferredStrategy } from '../host/settings.js';
 import { checkText } from '../host/texts.js';
 import type { SourceDescription } from '../requests/description.js';

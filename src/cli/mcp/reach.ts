@@ -1,7 +1,7 @@
 /** What agents can reach through `gander mcp`: the models, folders and atlases named at its start, and what ships. */
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { isOf } from '../../atlas/about.js';
+import { isOf } from '../../atlas/isOf.js';
 import { AtlasReader } from '../../atlas/client.js';
 import { readAbout } from '../../atlas/files/folder.js';
 import { folderEnding } from '../../atlas/place.js';
