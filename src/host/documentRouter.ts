@@ -76,9 +76,10 @@ export class DocumentRouter implements vscode.Disposable {
     try {
       await this.runs.open(id, choose, options);
     } catch (error) {
-      // If it was stopped before there was any result, it would only be in the way; a failure stays, to be read in the panel.
       const main = this.store.get(id)?.main;
-      if (main && !main.trace && !main.error) this.store.remove(id);
+      // Stopped before its first token: it stays, and the panel says so and offers to route it again.
+      if (main && !main.trace && !main.error)
+        this.store.patchSide(id, 'main', { error: GanderError.from(error).toData() });
       throw error;
     }
     return this.store.get(id)!;

@@ -85,6 +85,7 @@ export const words = {
   },
   routeAgain: 'Route again',
   routeFirstPart: 'Route First Part',
+  stoppedEarly: 'Stopped before its first token was routed.',
   partial: { other: 'The run ended early: {0} of {1} tokens are routed.', by: 1 },
   needsRun: 'This is a saved trace: there is no model behind it to run.',
   needsPool: 'No pool of experts is loaded.',

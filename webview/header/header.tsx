@@ -405,6 +405,8 @@ function stale(store: Store): Notice[] {
 /** A run that ended early. No engine keeps what it would need to go on with it. */
 function partial(store: Store): Notice[] {
   const { main } = store;
+  if (main.error.value?.code === 'cancelled' && !main.choices.value)
+    return [{ look: 'plain', words: t('stoppedEarly'), action: <RouteAgain focus="partial-again" /> }];
   const unfinished = main.choices.value?.sequences.find(({ done, tokens }) => done < tokens.count);
   if (!unfinished || main.isRunning.value) return [];
   const words = t('partial', unfinished.done, unfinished.tokens.count);

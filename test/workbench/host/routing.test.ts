@@ -131,6 +131,22 @@ describe('routing a text', () => {
     assert.match(await hover(document, 2), /Gander/);
   });
 
+  it('keeps a text that was stopped before its first token, and routes it when asked again', async () => {
+    const document = await vscode.workspace.openTextDocument({ content: 'Stopped geese.' });
+    const { documentRouter, store } = api.services;
+    const span = { start: 0, end: document.getText().length };
+    await assert.rejects(documentRouter.route(document, span, { signal: AbortSignal.abort() }), { code: 'cancelled' });
+    const [kept] = store.of(document.uri.toString());
+    assert.equal(kept!.main.error?.code, 'cancelled');
+    assert.equal(kept!.main.trace, undefined);
+    const { main } = await documentRouter.route(document, span);
+    assert.equal(main.trace!.sequences[0]!.text, 'Stopped geese.');
+    assert.deepEqual(
+      store.of(document.uri.toString()).map(({ main: { error } }) => error),
+      [undefined],
+    );
+  });
+
   it('routes a read-only document that is not on the disk', async () => {
     const uri = vscode.Uri.parse('honk:/far/away.txt');
     const provider = vscode.workspace.registerTextDocumentContentProvider('honk', {
