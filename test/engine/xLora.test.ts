@@ -53,7 +53,7 @@ describe('a pool with an X-LoRA classifier', () => {
     expect(info.kind === 'pool' && info.strategies).toContain('x-lora');
   });
 
-  it('has PEFT’s scalings as weights, where all adapters are used', async () => {
+  it('has PEFT’s scalings as weights, where all adapters are used', () => {
     const wanted = caseOf('llama', 'plain');
     expect(largestDifference(wanted.floats('scalings'), wanted.floats('weight'))).toBe(0);
   });
