@@ -18,6 +18,7 @@ const stated = {
   'package.json': /"version": "([^"]+)"/,
   'python/gander-routing/pyproject.toml': /^version = "([^"]+)"/m,
   'python/gander-serve/pyproject.toml': /^version = "([^"]+)"/m,
+  'training/pyproject.toml': /^version = "([^"]+)"/m,
   'python/gander-trace/src/gander_trace/__init__.py': /^__version__ = "([^"]+)"/m,
 };
 
