@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import type { About, CorpusAbout } from '../atlas/about.js';
 import type { CorpusRequest, MakingCalls, ModelChoice, Plan } from '../atlas/calls.js';
 import type { Pace } from '../atlas/pace.js';
+import { holding } from '../atlas/files/hold.js';
 import { folderEnding } from '../atlas/place.js';
 import type { OptionsOf } from '../channel/messages.js';
 import { GanderError } from '../errors/errors.js';
@@ -151,8 +152,9 @@ export class AtlasMaking implements vscode.Disposable {
   /** Forgets what was begun, and deletes what is done of it. Rejects with a GanderError if it is in the making. */
   async discard(asked: AskedAtlas): Promise<void> {
     if (this.#running?.asked.target === asked.target) this.checkFree();
+    // Another window may be going on with it.
+    await holding(asked.target, () => rm(`${asked.target}.journal`, { force: true }));
     await this.#remember(this.#others(asked));
-    await rm(`${asked.target}.journal`, { force: true });
   }
 
   /** Offers to continue what was unfinished when the editor was closed. */

@@ -15,6 +15,7 @@ import { type TableName, tableNames, tables, tablesOf } from '../tables/index.js
 import type { Row } from '../tables/table.js';
 import { hashOf } from './content.js';
 import { encodeTable, readTable } from './parquet.js';
+import { writeError } from './writeError.js';
 
 export const aboutFile = 'atlas.json';
 
@@ -55,13 +56,6 @@ export function writeAtlas(target: string, made: Made): About {
     throw writeError(target, cause);
   }
   return about;
-}
-
-export function writeError(file: string, cause: unknown): GanderError {
-  const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  return new GanderError('io', `Could not write ${file}: ${code}.`, 'Check the path, its permissions and free space.', {
-    cause,
-  });
 }
 
 export function fingerprintOf(documents: readonly DocumentRow[]): string {

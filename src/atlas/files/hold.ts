@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { isAlive } from '../../checks/alive.js';
 import { GanderError } from '../../errors/errors.js';
-import { writeError } from './folder.js';
+import { writeError } from './writeError.js';
 
 /** Files that this process holds. A killed process may have had the same number, as in a container. */
 const held = new Set<string>();

@@ -6,7 +6,8 @@ import { type AtlasRun, type LeftOut, leftOutSchema, runSchema } from '../about.
 import { type Ablated, ablatedSchema, type Place } from '../ablation.js';
 import { pack, unpack } from '../pack.js';
 import { Sums } from '../sums.js';
-import { fingerprintOf, writeError } from './folder.js';
+import { fingerprintOf } from './folder.js';
+import { writeError } from './writeError.js';
 
 const schema = z.object({
   journal: z.literal(1),
