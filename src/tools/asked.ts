@@ -1,7 +1,7 @@
 /** What calls name, found among what there is. */
 import { GanderError } from '../errors/errors.js';
 import type { SourceDescription } from '../requests/description.js';
-import { bounded, nativeOffer, readStrategy, strategyOf, usualK } from '../strategies/index.js';
+import { bounded, nativeOffer, readStrategy, strategyOf, usualK, usualStrategy } from '../strategies/index.js';
 import type { Strategy } from '../strategies/strategy.js';
 import { ambiguousExpert, meantBy } from '../trace/model/layerExperts.js';
 import type { Expert, ExpertSet } from '../trace/model/trace.js';
@@ -36,7 +36,7 @@ export function strategyFor(
   if (said === undefined) {
     if (offered.every((name) => name === nativeOffer.name)) return undefined;
     if (model.strategy) return model.strategy(source);
-    const name = offered.includes('phatgoose') ? 'phatgoose' : offered[0]!;
+    const name = usualStrategy(offered);
     return strategyOf(name, { k: usualK(name, pool), expert: experts[0]?.id ?? '' });
   }
   const strategy = readStrategy(said, (name) => usualK(name, pool));
