@@ -34,13 +34,11 @@ def _percent(value: float) -> str:
 def card(name: str, run: dict[str, Any], atlas: Atlas) -> str:
     """The model card, from the run's record (``training.json``) and an atlas of text that the model never saw."""
     shape, kinds = run["shape"], run["data"]["kinds"]
-    packages = {label: licence for kind in kinds.values() for label, licence in kind["packages"].items()}
     front = {
         "name": name,
         "license": "apache-2.0",
         "library_name": "transformers",
         "pipeline_tag": "text-generation",
-        "datasets": sorted(packages),
     }
     totals = atlas.about["totals"]
     rates = "; ".join(
@@ -84,7 +82,7 @@ def card(name: str, run: dict[str, Any], atlas: Atlas) -> str:
             ],
         ),
         "## Training text",
-        "Public packages, by kind; their names are in the front matter, versions and licences in `training.json`.",
+        "Public packages, by kind, which are named at the end; their licences are in `training.json`.",
         _rows(
             ["kind", "packages", "documents", "MB", "tokens"],
             [
@@ -119,6 +117,9 @@ def card(name: str, run: dict[str, Any], atlas: Atlas) -> str:
         _rows(["layer", "specialised", "expert", "kind of text", "lift"], list(_specialised(atlas))),
         "For each layer, the expert and the token that it reads furthest above what its load alone would give.",
         _rows(["layer", "expert", "token", "choices", "expected"], list(_read(atlas))),
+        # Not `datasets` in the front matter, which editors show before anything else.
+        "## Packages",
+        "\n".join(f"- {kind}: {', '.join(f'`{one}`' for one in sorted(e['packages']))}" for kind, e in kinds.items()),
     ]
     return (
         "---\n"
