@@ -95,7 +95,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "no manifest": (lambda p: (p / "pool.json").unlink(), "pool.json"),
     "manifest not JSON": (lambda p: (p / "pool.json").write_text("{"), "pool.json"),
     "newer version": (lambda p: (p / "pool.json").write_text('{"format":"gander-pool","version":2}'), "version 1"),
-    "no gate": (lambda p: (p / GATE).unlink(), GATE),
+    "no adapter": (lambda p: (p / ADAPTER).unlink(), ADAPTER),
     "no base": (lambda p: (p / "base/model.onnx").unlink(), "model.onnx"),
     "cut short": (lambda p: (p / ADAPTER).write_bytes((p / ADAPTER).read_bytes()[:200]), ADAPTER),
     "NaN": (lambda p: rewrite(p / GATE, lambda t: t[FIRST].fill_(math.nan)), f"{GATE}: {FIRST}"),

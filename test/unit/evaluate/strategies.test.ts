@@ -24,7 +24,7 @@ describe('strategies', () => {
       'arrow:3',
     ]);
     expect(singles).toEqual(['single:a', 'single:b', 'single:c']);
-    expect(missing).toEqual(['retrieval', 'jointly-trained:2', 'multitask']);
+    expect(missing).toEqual(['retrieval', 'jointly-trained:2', 'multitask', 'x-lora']);
   });
 
   it('always include the reference', () => {
