@@ -510,6 +510,7 @@ describe('help', { tags: ['slow'] }, () => {
       'try',
       'import',
       'models',
+      'mcp',
       'bench',
       'completion',
     ]);
