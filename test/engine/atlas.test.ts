@@ -216,7 +216,9 @@ describe('gander atlas on a server', () => {
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (part: string) => (stderr += part));
     // Once, though several documents are on their way: a second Ctrl-C ends the process at once.
-    stop = () => void (child.killed || child.kill('SIGINT'));
+    stop = () => {
+      if (!child.killed) child.kill('SIGINT');
+    };
     expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
     expect(stderr).toMatch(/Stopped; what is done is kept\. Run the same command to continue\./);
     stop = undefined;
