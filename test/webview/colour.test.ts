@@ -319,7 +319,7 @@ describe('a refusal', () => {
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
     const stopped = { code: 'cancelled', message: 'The run was cancelled.', remedy: 'Run it again.' } as const;
     await panel.show(undefined, { error: stopped });
-    await expect.poll(() => panel.page.locator('.head').textContent()).toContain('Stopped before its first token');
+    await panel.page.locator('.notice', { hasText: 'Stopped before its first token' }).waitFor();
     await panel.page.locator('[data-focus=partial-again]').click();
     await expect.poll(() => panel.sent('again')).toHaveLength(2);
     await panel.show(fabricate(), { error: { code: 'request-invalid', message: 'No.', remedy: 'Ask otherwise.' } });
