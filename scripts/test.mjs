@@ -36,8 +36,8 @@ async function prepare(of) {
 const row = (name, { passed, failed, skipped }, seconds) =>
   [
     name.padEnd(10),
-    ...[`${passed} passed`, `${failed} failed`, skipped ? `${skipped} skipped` : '', `${seconds} s`].map((cell) =>
-      cell.padStart(14),
+    ...[`${passed} passed`, `${failed.length} failed`, skipped ? `${skipped} skipped` : '', `${seconds} s`].map(
+      (cell) => cell.padStart(14),
     ),
   ].join('');
 
@@ -87,12 +87,11 @@ await main(async () => {
       const { text } = await run(process.execPath, args, { output: alone ? 'show' : 'capture' });
       if (!alone) process.stdout.write(`\n── ${name}\n${text}`);
       /** @type {Count} */
-      const count = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 1, skipped: 0 };
-      if (count.passed + count.failed + count.skipped === 0 && !shard) {
-        say(`${name}: no test ran`);
-        count.failed = 1;
-      }
-      counts.set(name, count);
+      const count = existsSync(file)
+        ? JSON.parse(readFileSync(file, 'utf8'))
+        : { passed: 0, failed: ['ended without a count'], skipped: 0 };
+      const none = count.passed + count.failed.length + count.skipped === 0 && !shard;
+      counts.set(name, none ? { ...count, failed: ['no test ran'] } : count);
       took.set(name, Math.round((Date.now() - start) / 1000));
     },
   );
@@ -103,6 +102,9 @@ await main(async () => {
   console.log(row('', sum, Math.round((Date.now() - begun) / 1000)));
   const missing = leftOut(scope, counts);
   if (missing.length) console.log(`\nNot run: ${missing.join('\n         ')}`);
-  console.log(`${sum.passed} passed, ${sum.failed} failed`);
-  return sum.failed ? 1 : 0;
+  // By name and at the end, where a log that was cut short still has them.
+  for (const [name, { failed }] of counts)
+    for (const one of failed) console.log(`Failed: ${name}: ${one.length > 300 ? `${one.slice(0, 300)} …` : one}`);
+  console.log(`${sum.passed} passed, ${sum.failed.length} failed`);
+  return sum.failed.length ? 1 : 0;
 });

@@ -8,7 +8,7 @@ import { shareOf } from './scope.mjs';
 
 /** @typedef {import('./scope.mjs').RunName} RunName */
 /** @typedef {import('./scope.mjs').Shard} Shard */
-/** @typedef {{ passed: number, failed: number, skipped: number }} Count */
+/** @typedef {{ passed: number, failed: readonly string[], skipped: number }} Count failed: the names of tests */
 
 /**
  * @typedef {object} Work
@@ -28,25 +28,37 @@ import { shareOf } from './scope.mjs';
 
 export const artifacts = path.join(root, 'artifacts');
 const bin = (/** @type {string} */ file) => path.join(root, 'node_modules', file);
-const none = /** @type {Count} */ ({ passed: 0, failed: 0, skipped: 0 });
+const none = /** @type {Count} */ ({ passed: 0, failed: [], skipped: 0 });
 
 /** @param {readonly Count[]} counts @returns {Count} */
 export const sumOf = (counts) =>
   counts.reduce(
     (sum, { passed, failed, skipped }) => ({
       passed: sum.passed + passed,
-      failed: sum.failed + failed,
+      failed: [...sum.failed, ...failed],
       skipped: sum.skipped + skipped,
     }),
     none,
   );
 
+/** What a command is called among those that failed. @param {readonly string[]} command */
+const nameOf = ([script = '', ...args]) => [path.relative(root, script), ...args].join(' ');
+
 /** Commands that pass or fail as a whole. @param {readonly string[][]} commands @returns {Promise<Count>} */
 async function checks(commands) {
-  let failed = 0;
-  for (const command of commands) if ((await run(process.execPath, command)).code !== 0) failed++;
-  return { passed: commands.length - failed, failed, skipped: 0 };
+  const failed = [];
+  for (const command of commands) if ((await run(process.execPath, command)).code !== 0) failed.push(nameOf(command));
+  return { passed: commands.length - failed.length, failed, skipped: 0 };
 }
+
+/**
+ * What vitest's JSON reporter writes.
+ * @typedef {object} VitestResults
+ * @property {number} numPassedTests
+ * @property {number} numFailedTests
+ * @property {number} numTotalTests
+ * @property {{ name: string, assertionResults: { status: string, fullName: string, failureMessages: string[] }[] }[]} testResults
+ */
 
 /** @param {string} project @param {Work} work @param {readonly string[]} [files] @returns {Promise<Count>} */
 async function vitest(project, { much, shard }, files = []) {
@@ -59,10 +71,18 @@ async function vitest(project, { much, shard }, files = []) {
     // A share may be empty.
     ...(shard ? [`--shard=${shard.index}/${shard.count}`, '--passWithNoTests'] : []),
   ]);
-  if (!existsSync(json)) return code === 0 && shard ? none : { passed: 0, failed: 1, skipped: 0 };
-  const { numPassedTests, numFailedTests, numTotalTests } = JSON.parse(readFileSync(json, 'utf8'));
+  if (!existsSync(json)) return code === 0 && shard ? none : { passed: 0, failed: ['no results'], skipped: 0 };
+  /** @type {VitestResults} */
+  const { numPassedTests, numFailedTests, numTotalTests, testResults } = JSON.parse(readFileSync(json, 'utf8'));
+  const failed = testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName, failureMessages: [message = ''] }) =>
+        [path.relative(root, name), fullName, message.split('\n')[0]].join(': '),
+      ),
+  );
   // Neither a file that does not load nor an error between tests counts as a failed test.
-  const failed = code === 0 ? 0 : Math.max(numFailedTests, 1);
+  if (code !== 0 && failed.length === 0) failed.push('a file that does not load, or an error between tests');
   return { passed: numPassedTests, failed, skipped: numTotalTests - numPassedTests - numFailedTests };
 }
 
@@ -84,10 +104,11 @@ async function host({ shard }) {
     });
     // Each in one piece, so that the two do not mix.
     process.stdout.write(`VS Code ${options.version}\n${told}`);
-    const count = { ...none };
-    for (const { state } of results) count[state]++;
-    if (!ok && !results.some((r) => r.state === 'failed')) count.failed++;
-    return count;
+    const titles = (/** @type {string} */ wanted) =>
+      results.flatMap(({ state, title }) => (state === wanted ? [title] : []));
+    const failed = titles('failed').map((title) => `VS Code ${options.version}: ${title}`);
+    if (!ok && failed.length === 0) failed.push(`VS Code ${options.version}: ended with an error`);
+    return { passed: titles('passed').length, failed, skipped: titles('skipped').length };
   });
   return sumOf(await Promise.all(counts));
 }

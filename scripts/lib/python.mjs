@@ -66,7 +66,7 @@ export async function installed(folder, extras, hint = '', beside = [], name = '
  * @returns {Promise<Count>}
  */
 export async function pytest(python, folder, files) {
-  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  if (files.length === 0) return { passed: 0, failed: [], skipped: 0 };
   // The same files may run in two environments at once.
   const venv = path.basename(path.resolve(python, '../..'));
   const xml = path.join(artifacts, `${[venv, folder, ...files].join('-').replace(/\W+/g, '-').slice(0, 100)}.xml`);
@@ -77,10 +77,14 @@ export async function pytest(python, folder, files) {
   const report = existsSync(xml) ? readFileSync(xml, 'utf8') : '';
   const count = (/** @type {string} */ name) =>
     Number(new RegExp(`<testsuite [^>]*\\b${name}="(\\d+)"`).exec(report)?.[1] ?? 0);
-  const failed = count('failures') + count('errors');
+  const failed = [...report.matchAll(/<testcase classname="([^"]*)" name="([^"]*)"[^>]*><(?:failure|error)\b/g)].map(
+    ([, file, name]) => `${folder}: ${file}: ${name}`,
+  );
   const skipped = count('skipped');
-  const passed = count('tests') - failed - skipped;
-  return { passed, failed: code === 0 && passed + skipped > 0 ? failed : Math.max(failed, 1), skipped };
+  const passed = count('tests') - count('failures') - count('errors') - skipped;
+  if ((code !== 0 || passed + skipped === 0) && failed.length === 0)
+    failed.push(`${folder}: pytest ended with ${code}`);
+  return { passed, failed, skipped };
 }
 
 /**
@@ -89,10 +93,13 @@ export async function pytest(python, folder, files) {
  * @returns {Promise<Count>}
  */
 export async function checked(python, folder, files, shard) {
-  const sum = await pytest(python, folder, files);
+  const tests = await pytest(python, folder, files);
+  let { passed } = tests;
+  const failed = [...tests.failed];
   for (const check of shareOf([['ruff', 'check'], ['ruff', 'format', '--check'], ['mypy']], shard)) {
     const { code } = await run(python, ['-m', ...check], { cwd: path.join(root, folder) });
-    sum[code === 0 ? 'passed' : 'failed']++;
+    if (code === 0) passed++;
+    else failed.push(`${folder}: ${check.join(' ')}`);
   }
-  return sum;
+  return { passed, failed, skipped: tests.skipped };
 }

@@ -39,8 +39,10 @@ export class Agent {
     readonly client: Client,
     readonly transport: StdioClientTransport,
   ) {
-    // What is not a message of the protocol on stdout ends up here.
-    client.onerror = (error) => this.errors.push(error);
+    // What is not a message of the protocol on stdout ends up here, and so does progress that crossed a cancellation, as it may.
+    client.onerror = (error) => {
+      if (!error.message.startsWith('Received a progress notification for an unknown token')) this.errors.push(error);
+    };
   }
 
   static async start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Agent> {

@@ -62,6 +62,19 @@ it('answers', async () => assert.equal(await vscode.commands.executeCommand('gan
     expect(text).toMatch(new RegExp(`^\\d+ passed, ${failed} failed$`, 'm'));
   });
 
+  test('its last lines name what failed', () => {
+    const named = text.split('\n').filter((line) => line.startsWith('Failed: '));
+    expect(named.map((line) => line.split(': ').slice(1, 4).join(': '))).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^lint: node_modules.dependency-cruiser/),
+        expect.stringMatching(/^types: node_modules.typescript/),
+        'unit: test/unit/planted.test.ts: is planted',
+        'engine: no test ran',
+        expect.stringMatching(/^host: VS Code [\d.]+: is planted$/),
+      ]),
+    );
+  });
+
   test('an import against the arrows counts, and lint finds nothing else', () => {
     expect(text).toContain('src/trace/model: arrows: src/trace/model/arrow.ts → src/extension.ts');
     expect(text).toContain('1 dependency violations');

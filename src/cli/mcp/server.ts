@@ -56,14 +56,14 @@ const said = (text: string): CallToolResult => ({ content: [{ type: 'text', text
 
 const failed = (text: string): CallToolResult => ({ ...said(text), isError: true });
 
-/** Progress goes only to a client that asked for it, and only forward. */
+/** Progress goes only to a client that asked for it and still waits, and only forward. */
 function callOf({ signal, _meta, sendNotification }: RequestHandlerExtra<ServerRequest, ServerNotification>): Call {
   const progressToken = _meta?.progressToken;
   let last = -1;
   return {
     signal,
     progress(progress, total, message) {
-      if (progressToken === undefined || progress <= last) return;
+      if (signal.aborted || progressToken === undefined || progress <= last) return;
       last = progress;
       const params = { progressToken, progress, message, ...(total !== undefined && { total }) };
       // The client may be gone; the call is then cancelled anyway.
