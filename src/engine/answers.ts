@@ -7,17 +7,18 @@ import type { Trace } from '../trace/model/trace.js';
 import type { Answers, LensRun, Model, Turn } from './families/family.js';
 import { logProbsOf, type Prepared, prefill, readsOf, recorderOf, type TextRead, tokensOf } from './prepared.js';
 import type { Step } from './runtime/causal.js';
+import type { Stopped } from './stopped.js';
 import { textTokens, type TextTokens } from './runtime/tokenizer.js';
 import { greedy, type Steps, write } from './write.js';
 
 type Answer<N extends RequestName> = NonNullable<Answers<RequestName>[N]>;
 
 /** @param chunk how many tokens are run at once */
-export function answersOf(model: Model, chunk: number): Answers<RequestName> {
+export function answersOf(model: Model, chunk: number, stopped: Stopped): Answers<RequestName> {
   return {
     info: () => model.info(),
 
-    route: route(model, chunk),
+    route: route(model, chunk, stopped),
 
     generate: async (request, turn) => {
       const prepared = await prepare(model, request, turn);
@@ -50,21 +51,38 @@ export function answersOf(model: Model, chunk: number): Answers<RequestName> {
 }
 
 const route =
-  (model: Model, chunk: number): Answer<'route'> =>
+  (model: Model, chunk: number, stopped: Stopped): Answer<'route'> =>
   async (request, turn) => {
-    const prepared = await prepare(model, request, turn);
+    const begun = stopped.take(model, request);
+    const prepared = begun?.prepared ?? (await prepare(model, request, turn));
     if (prepared.isOpen) return (await write(prepared, greedy(request), { chunk, ...turn })).trace;
     const { check, onProgress, onPartial } = turn;
     const { reads } = prepared;
-    const total = tokensOf(prepared);
-    const recorder = recorderOf(prepared, reads.at(-1)!.tokens.count);
-    let passed = 0;
-    await prefill(prepared, chunk, check, async (step, count, sequence) => {
-      recorder.add(step, count, sequence);
-      passed += count;
+    const [total, last] = [tokensOf(prepared), reads.length - 1];
+    const recorder = begun?.recorder ?? recorderOf(prepared, reads[last]!.tokens.count);
+    let reached = begun?.reached;
+    const show = async () => {
+      const passed = reads.reduce((sum, _, sequence) => sum + recorder.done(sequence), 0);
       onProgress?.(passed, total);
       if (passed < total) await onPartial?.(recorder.trace(reads));
-    });
+    };
+    try {
+      if (begun) await show();
+      await prefill(
+        prepared,
+        chunk,
+        check,
+        async (step, count, sequence) => {
+          recorder.add(step, count, sequence);
+          reached = { done: sequence === last ? recorder.done() : 0, past: step.past };
+          await show();
+        },
+        reached,
+      );
+    } catch (error) {
+      stopped.keep({ request, prepared, recorder, reached }, error);
+      throw error;
+    }
     return recorder.trace(reads);
   };
 

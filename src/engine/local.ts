@@ -10,6 +10,7 @@ import type { Means, Model } from './families/family.js';
 import { checkCancelled } from './prepared.js';
 import { Cache } from './runtime/cache.js';
 import { bytesIn, loadingTime } from './runtime/folder.js';
+import { Stopped } from './stopped.js';
 
 /**
  * The engine in this process, which the forked child serves. It knows nothing about kinds of models (families/family.ts).
@@ -27,6 +28,7 @@ class LocalEngine extends Askable implements Engine {
   readonly #options: EngineOptions;
   readonly #means: Means;
   #model: Model | undefined;
+  readonly #stopped = new Stopped();
   #disposed = false;
   /** Requests run one after another: there is one session, and it blocks its thread. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -49,8 +51,10 @@ class LocalEngine extends Askable implements Engine {
       await check();
       const request = checkedRequest(name, asked);
       const model = await this.#load(triedIn(request));
-      const answer = answersOf(model, this.#options.chunk)[name];
+      const answer = answersOf(model, this.#options.chunk, this.#stopped)[name];
       if (!answer) throw unable(name);
+      // What another run loads may take the place of what a stopped one was loaded with.
+      if (name !== 'info' && name !== 'route') this.#stopped.forget();
       return answer(request, { ...options, check });
     });
     this.#queue = turn.catch(() => undefined);

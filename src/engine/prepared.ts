@@ -4,6 +4,7 @@ import { GanderError } from '../errors/errors.js';
 import type { RouteRequest } from '../requests/api.js';
 import type { LensRun, Model, Run } from './families/family.js';
 import type { Step } from './runtime/causal.js';
+import type { Past } from './runtime/past.js';
 import { Recorder, type Read } from './runtime/recorder.js';
 import { joinedTokens, textTokens, type TextTokens } from './runtime/tokenizer.js';
 
@@ -18,6 +19,13 @@ export interface Prepared {
   readonly reads: readonly TextRead[];
   /** Whether no output was given, so that the model has to generate it. */
   readonly isOpen: boolean;
+}
+
+/** How far the last sequence has run. */
+export interface Reached {
+  readonly done: number;
+  /** Keys and values of what was read so far. */
+  readonly past: Past;
 }
 
 /** Called between chunks, to see whether to stop. @throws GanderError `cancelled`, `engine-unavailable` */
@@ -90,29 +98,32 @@ export function recorderOf({ model, run, reads }: Prepared, capacity: number): R
 /**
  * Runs all that is read: an encoder-decoder's whole input, then the last sequence in chunks over the keys and values of the
  * chunks before.
+ *
+ * @param from where an earlier run over the same was stopped
  */
 export async function prefill(
   { run, reads }: Pick<Prepared, 'reads'> & { readonly run: LensRun },
   chunk: number,
   check: Check,
   each: (step: Step, count: number, sequence: number) => unknown,
+  from?: Reached,
 ): Promise<Step> {
   const last = reads.length - 1;
   const { ids } = reads[last]!.tokens;
   const size = Math.max(1, chunk);
   let step: Step | undefined;
-  if (run.encode) {
+  if (run.encode && !from) {
     const input = reads[0]!.tokens.ids;
     await check();
     step = await run.encode(input);
     await each(step, input.length, 0);
   }
-  for (let done = 0; done < ids.length; done += size) {
+  for (let done = from?.done ?? 0; done < ids.length; done += size) {
     await check();
     const part = ids.subarray(done, done + size);
     const targets = new Int32Array(part.length);
     targets.set(ids.subarray(done + 1, done + 1 + part.length));
-    step = await run.run({ ids: part, targets, done, past: step?.past });
+    step = await run.run({ ids: part, targets, done, past: step?.past ?? from?.past });
     await each(step, part.length, last);
   }
   return step!;

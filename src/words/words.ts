@@ -84,6 +84,7 @@ export const words = {
     other: 'Its first {0} tokens are unchanged.',
   },
   routeAgain: 'Route again',
+  routeRest: 'Route the rest',
   routeFirstPart: 'Route First Part',
   stoppedEarly: 'Stopped before its first token was routed.',
   partial: { other: 'The run ended early: {0} of {1} tokens are routed.', by: 1 },

@@ -184,6 +184,14 @@ it('stops between chunks when cancelled', async () => {
   const run = engine.route({ text, target, strategy }, { signal: abort.signal, onProgress });
   await expect(run).rejects.toMatchObject({ code: 'cancelled' });
   expect(seen).toEqual([16, 24]);
+  // The input is not read again.
+  const again: number[] = [];
+  const trace = await engine.route({ text, target, strategy }, { onProgress: (done) => again.push(done) });
+  expect(again[0]).toBe(24);
+  const whole = await engine.route({ text, target, strategy });
+  for (const [s, { logProb }] of trace.sequences.entries())
+    if (logProb)
+      expect(largestDifference(logProb.subarray(1), whole.sequences[s]!.logProb!.subarray(1))).toBeLessThan(2e-5);
 });
 
 it('attributes the output, given or written, by knocking out each expert in both stacks', async () => {

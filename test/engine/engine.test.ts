@@ -188,6 +188,67 @@ it('stops between chunks when cancelled', async () => {
   expect(seen).toEqual([2, 4]);
 });
 
+describe('a run that was stopped', () => {
+  /** What it had done when it was stopped after 4 tokens. */
+  async function stopped(engine: Engine): Promise<Trace> {
+    const abort = new AbortController();
+    let shown: Trace | undefined;
+    const run = engine.route(
+      { text, strategy },
+      {
+        signal: abort.signal,
+        onPartial: (trace) => {
+          shown = trace;
+          if (pooled(trace).done === 4) abort.abort();
+        },
+      },
+    );
+    await expect(run).rejects.toMatchObject({ code: 'cancelled' });
+    return shown!;
+  }
+
+  /** How far each part of the next run was. */
+  async function progressOf(engine: Engine, request: Parameters<Engine['route']>[0]) {
+    const seen: number[] = [];
+    const trace = await engine.route(request, { onProgress: (done) => seen.push(done) });
+    return { seen, trace };
+  }
+
+  it('goes on where it was if it is asked for again, and gives the trace of an unbroken one', async () => {
+    const chunked = await open({ chunk: 2 });
+    const whole = await chunked.route({ text, strategy });
+    expect(pooled(await stopped(chunked)).done).toBe(4);
+    await chunked.info();
+    const { seen, trace } = await progressOf(chunked, { text, strategy });
+    expect(seen.slice(0, 2)).toEqual([4, 6]);
+    const [own, other] = [pooled(trace), pooled(whole)];
+    expect(own.tokens).toEqual(other.tokens);
+    expect([...own.chosen]).toEqual([...other.chosen]);
+    expect(largestDifference(own.score!, other.score!)).toBeLessThan(2e-5);
+    expect(largestDifference(own.logProb!.subarray(1), other.logProb!.subarray(1))).toBeLessThan(2e-5);
+  });
+
+  it('can be stopped twice', async () => {
+    const chunked = await open({ chunk: 2 });
+    await stopped(chunked);
+    await expect(chunked.route({ text, strategy }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+    expect((await progressOf(chunked, { text, strategy })).seen[0]).toBe(4);
+  });
+
+  it.each([
+    ['another text', { text: 'another model', strategy }],
+    ['another strategy', { text, strategy: { name: 'phatgoose', k: 1 } }],
+    ['a what-if', { text, strategy, interventions: [{ action: 'knock-out', expert: 'alpha', scope: {} }] }],
+  ] as const)('is forgotten when %s is asked for', async (_, other) => {
+    const chunked = await open({ chunk: 2 });
+    await stopped(chunked);
+    expect((await progressOf(chunked, other)).seen[0]).toBe(2);
+    expect((await progressOf(chunked, { text, strategy })).seen[0]).toBe(2);
+  });
+});
+
 describe('generation', () => {
   it('routes what it writes in the same way as when it is given', async () => {
     const generated = pooled(await engine.generate({ text: 'the model', strategy, maxTokens: 12 }));

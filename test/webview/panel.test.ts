@@ -640,7 +640,9 @@ describe('running', () => {
     await expect.poll(() => text('.notices')).toContain('100 of 266 tokens');
     await panel.page.locator('[data-focus=again]').click();
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
-    await panel.page.locator('[data-focus=partial-again]').click();
+    const rest = panel.page.locator('[data-focus=partial-again]');
+    expect(await rest.innerText()).toBe('Route the rest');
+    await rest.click();
     await expect.poll(() => panel.sent('again')).toHaveLength(2);
   });
 

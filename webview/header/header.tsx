@@ -402,7 +402,7 @@ function stale(store: Store): Notice[] {
   return [{ look: 'stale', words: t('stale'), remedy, action: <RouteAgain focus="again" /> }];
 }
 
-/** A run that ended early. No engine keeps what it would need to go on with it. */
+/** A run that ended early. An engine on this machine goes on where it was; a server begins again. */
 function partial(store: Store): Notice[] {
   const { main } = store;
   if (main.error.value?.code === 'cancelled' && !main.choices.value)
@@ -411,7 +411,11 @@ function partial(store: Store): Notice[] {
   if (!unfinished || main.isRunning.value) return [];
   const words = t('partial', unfinished.done, unfinished.tokens.count);
   return [
-    { look: 'plain', words, action: inability(store, 'route') === undefined && <RouteAgain focus="partial-again" /> },
+    {
+      look: 'plain',
+      words,
+      action: inability(store, 'route') === undefined && <RouteAgain focus="partial-again" words={t('routeRest')} />,
+    },
   ];
 }
 
@@ -441,7 +445,7 @@ function Mend({ error: { code } }: { readonly error: ErrorData }) {
   );
 }
 
-function RouteAgain({ focus }: { readonly focus: string }) {
+function RouteAgain({ focus, words = t('routeAgain') }: { readonly focus: string; readonly words?: string }) {
   const store = useStore();
   return (
     <Button
@@ -450,7 +454,7 @@ function RouteAgain({ focus }: { readonly focus: string }) {
       class="link"
       data-focus={focus}
     >
-      {t('routeAgain')}
+      {words}
     </Button>
   );
 }
