@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { addresses, manifest, readmeOutside } from '../../../scripts/lib/published.mjs';
+import { addresses, manifest, pageOfSite, readmeOutside } from '../../../scripts/lib/published.mjs';
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -20,6 +20,9 @@ describe.skipIf(manifest().repository !== undefined)('where a package is from', 
       `[a](${blob}/docs/a.md#b) ![c](https://github.com/someone/fork/raw/v${version}/npm/c.png) ` +
         `[d](https://d.example) [e](#e) [f](${blob}/LICENSE)`,
     );
+    const own = (file: string) => file === 'docs/a.md';
+    expect(pageOfSite(text, 'npm', own)).toContain(`[a](../docs/a.md#b) ![c](https://`);
+    expect(pageOfSite(text, 'npm', own)).toContain(`[f](${blob}/LICENSE)`);
   });
 
   it('is not said if it is not known', () => {
@@ -27,6 +30,9 @@ describe.skipIf(manifest().repository !== undefined)('where a package is from', 
     expect(addresses()).toEqual({});
     expect(readmeOutside(text, 'npm', (file) => file === 'LICENSE')).toBe(
       'a  [d](https://d.example) [e](#e) [f](../LICENSE)',
+    );
+    expect(pageOfSite(text, 'npm', (file) => file === 'docs/a.md')).toBe(
+      '[a](../docs/a.md#b)  [d](https://d.example) [e](#e) f',
     );
   });
 });
