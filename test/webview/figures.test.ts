@@ -150,7 +150,7 @@ describe('the map', () => {
     const caption = () => panel.page.locator('.figureCaption').innerText();
     expect(await caption()).toContain('strategy: Model’s own router; k = 2.');
     await press('figure-close');
-    await press('legend-3');
+    await panel.page.locator('.legend .chip', { hasText: /^3/ }).click();
     await openMap();
     await expect.poll(() => caption()).toContain('In layer 0 only the choices of expert 3: stronger');
   });

@@ -478,8 +478,8 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     // With their names.
     await expect
       .poll(() =>
-        css
-          .locator('.name')
+        panel.page
+          .locator('[data-focus=legend-html] .name')
           .boundingBox()
           .then((box) => box!.width),
       )

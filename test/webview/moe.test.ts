@@ -202,7 +202,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await expect.poll(() => text('.tip')).toContain(`layer ${row}`);
     const tip = await text('.tip');
     expect(tip).toContain(`${load(own).effective.toFixed(1)} of 128`);
-    expect(tip).toMatch(new RegExp(`Dead experts\\s+${load(own).dead.length}`));
+    expect(tip).toMatch(new RegExp(`Never chosen \\(dead experts\\)\\s+${load(own).dead.length}`));
     await panel.page.mouse.click(box.x + 40, y);
     await expect.poll(() => dressed('^x')).toEqual(expertsOf(row));
     // A cell is the router's own, with no module in between.

@@ -70,7 +70,13 @@ export function OneLine({
   }, [isOpen]);
   return (
     <>
-      <div ref={box} class={classes('oneLine', isOpen && 'open')} onScroll={look}>
+      <div
+        ref={box}
+        class={classes('oneLine', isOpen && 'open')}
+        onScroll={look}
+        // A browser leaves a part alone that is partly in sight.
+        onFocusIn={({ target }) => (target as Element).scrollIntoView({ block: 'nearest', inline: 'nearest' })}
+      >
         {children}
       </div>
       {more(fitting)}
