@@ -1,4 +1,4 @@
-import { quiet, weakest } from '../look/palette.js';
+import { inkOn, quiet, weakest } from '../look/palette.js';
 import { everyFitting } from './heat.js';
 import { blend, type Look } from './look.js';
 import { widthOf } from './metrics.js';
@@ -105,6 +105,9 @@ export function bandsOf(places: MapPlot['places'], most: number): Band[] {
 
 const textFrom = 400;
 
+/** Of a cell that stands for a line. */
+const widest = 60;
+
 /** Lines down, with their text where there is room; many lines stand in several columns. */
 function drawLinesDown(sheet: Sheet, look: Look, plot: MapPlot, width: number): number {
   const { places, levels } = plot;
@@ -117,7 +120,7 @@ function drawLinesDown(sheet: Sheet, look: Look, plot: MapPlot, width: number): 
   const height = hasText ? lineHeight : Math.min(lineHeight, Math.max(1.2, tallest / count));
   const texts = hasText ? 0.45 * width : 0;
   const each = width / parts;
-  const cell = Math.min(24, (each - left - texts - 4) / levels.length);
+  const cell = Math.min(widest, (each - left - texts - 4) / levels.length);
   const top = 2 * lineHeight + 2;
   for (let n = 0; n < parts; n++) {
     const begin = n * each + left;
@@ -153,11 +156,15 @@ function indented(sheet: Sheet, look: Look, text: string, x: number, y: number, 
   if (indent < room) sheet.text(cut(own.trimEnd(), room - indent), x + indent, y, look.ink);
 }
 
+/** Of a cell in which a short label can be read. */
+const markHeight = 8;
+
 /** Neighbours along the text that look and say the same become one rectangle, so that a large map stays a small file. */
 function drawCells(sheet: Sheet, look: Look, plot: MapPlot, { left, top, width, height, from, to }: Area): void {
   const { levels, places, say, runs } = plot;
   const fillAt = cellColours(look, plot);
   const gap = Math.min(width, height) > 5 ? 0.5 : 0;
+  const hasMarks = gap > 0 && height >= markHeight && widestMark(plot) < width - gap - 1;
   levels.forEach(({ name }, l) => {
     for (let p = from; p < to;) {
       const [fill, said] = [fillAt(l, p), say(l, p)];
@@ -170,10 +177,25 @@ function drawCells(sheet: Sheet, look: Look, plot: MapPlot, { left, top, width, 
         if (runs === 'across')
           sheet.rect(left + along * width, top + l * height, across * width - gap, height - gap, fill, title);
         else sheet.rect(left + l * width, top + along * height, width - gap, across * height - gap, fill, title);
+        if (hasMarks) {
+          const [x, y] = runs === 'across' ? [along, l] : [l, along];
+          const middle = left + (x + 0.5) * width - gap / 2;
+          sheet.text(plot.who!.mark!(l, p), middle, top + (y + 0.5) * height + toMiddle, inkOn(fill), {
+            anchor: 'middle',
+          });
+        }
       }
       p = end;
     }
   });
+}
+
+/** All cells have their short labels or none: those with a narrow one would stand out otherwise. */
+function widestMark({ levels, places, who }: MapPlot): number {
+  const { mark } = who ?? {};
+  if (!mark) return Infinity;
+  const marks = new Set(levels.flatMap((_, l) => places.map((_, p) => mark(l, p))));
+  return Math.max(...[...marks].map(widthOf));
 }
 
 /** In sixteen steps, so that neighbours can have the same colour. */

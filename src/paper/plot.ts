@@ -104,7 +104,12 @@ export interface MapPlot {
   /** What a cell says in words. */
   readonly say: Of<string>;
   /** Which expert a cell stands for, if experts colour the cells. */
-  readonly who?: { readonly title: string; readonly of: Of<string> };
+  readonly who?: {
+    readonly title: string;
+    readonly of: Of<string>;
+    /** Its short label, for cells that have room for it; not where the level is the expert. */
+    readonly mark?: Of<string>;
+  };
   /** The number behind a cell's strength. */
   readonly value: Quantity & { readonly of: Of<number> };
   /** What the weakest and the strongest colour stand for. */

@@ -1,6 +1,7 @@
-/** The page's words for strategies: title under the name, hint under the name with `Hint`. */
+/** The page's titles of strategies, and of a model's own router. */
 import { all } from './all.js';
+import { nativeRouter } from './native.js';
 
 export const strategyWords: Readonly<Record<string, string>> = Object.fromEntries(
-  all.map(({ name, title }) => [name, title]),
+  [...all, nativeRouter].map(({ name, title }) => [name, title]),
 );

@@ -48,7 +48,7 @@ export const lessonWords = {
   rangeShare: 'From 0 % to 100 %. The experts’ shares add up to 100 %.',
   chanceShare: '1 / E: the line on the bar.',
   whatLeader:
-    'The expert with the largest share of the weights in a cell. A stronger colour is a larger share. Where no weights are given, the expert that is named first.',
+    'The expert with the largest share of the weights in a cell: the stronger the colour, the larger that share. In a map of lines, the expert that leads at most of a line’s tokens: the stronger, the more of them. Where no weights are given, the expert that is named first.',
   rangeLeader: 'Its share: from 1 / E to 100 %.',
   chanceLeader: '1 / E',
   whatUsage:
@@ -95,7 +95,7 @@ export const lessonWords = {
   whatAlternatives: 'The tokens that the model found likeliest here, each with its probability.',
 
   whatLens:
-    'What the model would predict after the token if it ended with this layer: its final norm and head W on the residual stream h as the layer leaves it. Layers before the last were never trained to be read so.',
+    'What the model would predict after the token if it ended with this layer. What the layer passes on, a vector h (the residual stream), is turned into predictions as that of the last layer is: scaled, and multiplied by a matrix W (final norm and head). Layers before the last were never trained to be read so.',
 
   // Two runs
   whatTopKOverlap:
@@ -192,7 +192,7 @@ export const lessonWords = {
   tourStrategy: 'How experts are chosen',
   tourStrategyText:
     'The strategy decides which experts each token goes to, and how many. Choose another, and the text is routed again.',
-  tourStrategyNative: 'This model’s native router chooses: there is no strategy to set.',
+  tourStrategyNative: 'The model’s own router chooses (native router): there is no other strategy.',
   tourStrategyFixed: 'A saved run keeps its strategy, because there is no model behind it to route with another.',
   tourLegend: 'Who is who',
   tourLegendText:

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parsePageMessage } from '../../src/panel/messages.js';
 import { fabricate, fabricateAttribution, fabricateLens, requestOf } from './fabricate.js';
+import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
 
@@ -122,6 +123,54 @@ describe('the map', () => {
     const { texts } = await read(svg);
     expect(texts).toEqual(expect.arrayContaining(['Line', 'Layer', '1', '2']));
     expect(texts.some((text) => text.split(' ').length > 3)).toBe(true);
+  });
+
+  test('of a mixture’s lines fills the column, and has the experts’ numbers, which colours alone do not tell apart', async () => {
+    await open();
+    const trace = fabricateMoe();
+    await panel.show(trace, { strategy: { name: 'native', k: 2 } });
+    await panel.post({ type: 'pool', description: moeDescription });
+    await press('segment-Lines');
+    await openMap();
+    const svg = await saved('svg');
+    await print('paper-mixture-85', svg);
+    const { texts } = await read(svg);
+    const lines = texts.filter((text) => /^\d+$/.test(text!));
+    expect(lines.length).toBeGreaterThan(8 * 20);
+    const right = await panel.page.evaluate((source) => {
+      const root = new DOMParser().parseFromString(source, 'image/svg+xml').documentElement;
+      return Math.max(
+        ...[...root.querySelectorAll('rect > title')].map(({ parentElement: cell }) => {
+          const number = (name: string) => Number(cell!.getAttribute(name));
+          return number('x') + number('width');
+        }),
+      );
+    }, svg);
+    expect(right).toBeGreaterThan(230);
+    const caption = () => panel.page.locator('.figureCaption').innerText();
+    expect(await caption()).toContain('strategy: Model’s own router; k = 2.');
+    await press('figure-close');
+    await panel.page.locator('.legend .chip', { hasText: /^3/ }).click();
+    await openMap();
+    await expect.poll(() => caption()).toContain('In layer 0 only the choices of expert 3: stronger');
+  });
+
+  test('of a chosen expert says that a cell is its share', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 60 }));
+    const caption = () => panel.page.locator('.figureCaption').innerText();
+    await press('legend-css');
+    await openMap();
+    await expect
+      .poll(() => caption())
+      .toContain('Tokens across, layers down. Only the choices of css: stronger, the larger their share');
+    await press('figure-close');
+    await press('segment-Lines');
+    await openMap();
+    await expect
+      .poll(() => caption())
+      .toContain('Lines down, layers across. Only the choices of css: stronger, the larger their share');
+    expect(await saved('csv')).toContain('"Share of the line (%)"');
   });
 
   test('as seen is the part that is seen, in the theme’s colours', async () => {

@@ -319,7 +319,7 @@ describe('the tour', { tags: ['slow'] }, () => {
     await begin();
     const stops = await walk();
     expect(stops.filter(({ isInside, covered }) => !isInside || covered > 0)).toEqual([]);
-    expect(stops.map(({ text }) => text).join(' ')).toMatch(/native router chooses.*Each layer has experts of its own/);
+    expect(stops.map(({ text }) => text).join(' ')).toMatch(/own router chooses.*Each layer has experts of its own/);
 
     panel = await openPage({ width: 720, height: 680 });
     await panel.post({ type: 'pool', description: fileDescription });

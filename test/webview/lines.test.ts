@@ -71,7 +71,7 @@ describe('a line', () => {
     await expect
       .poll(() => said())
       .toBe(
-        `line 12, ${tokens.length} tokens, layer 14, ${names[counts.indexOf(most)]!} leads ${share}% of the tokens`,
+        `line 12, ${tokens.length} tokens, layer 14, ${names[counts.indexOf(most)]!} leads at ${share}% of the tokens`,
       );
   });
 
@@ -98,7 +98,13 @@ describe('a line', () => {
     const best = sums.indexOf(Math.max(...sums));
     await expect
       .poll(() => detail.locator('.sentence').innerText())
-      .toBe(`Over these ${tokens.length} tokens, ${names[best]!} leads with ${Math.round(100 * sums[best]!)}%.`);
+      .toContain(
+        `Of the weight of these ${tokens.length} tokens, ${names[best]!} has the largest share: ${Math.round(100 * sums[best]!)}%.`,
+      );
+    // The other number of the same cell, which the map has, too.
+    const [, leads] = /, (\w+ leads at \d+%) of the tokens$/.exec((await said())!)!;
+    const told = await detail.locator('.sentence').innerText();
+    expect(told.replace(' most often:', '')).toContain(`Token by token, ${leads!} of them.`);
     // Its number selects the line as a whole; in the text, all of it is marked.
     await panel.page.mouse.click(box.x + 30, box.y + 18 + 20 * 2 + 10);
     await panel.page.locator('[data-focus=text-show]').click();
@@ -129,7 +135,7 @@ describe('a line', () => {
     await panel.page.keyboard.press('ArrowLeft');
     await panel.page.keyboard.press('ArrowRight');
     await panel.settled();
-    await expect.poll(() => said()).toMatch(/layer 1, query, \w+ leads \d+% of the tokens$/);
+    await expect.poll(() => said()).toMatch(/layer 1, query, \w+ leads at \d+% of the tokens$/);
     await press('Experts');
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('Control+Home');
@@ -149,7 +155,7 @@ describe('a line', () => {
     await expect.poll(() => table.locator('thead th').allInnerTexts()).toHaveLength(31);
     const third = table.locator('tbody tr:not(.gap)').nth(2);
     await expect.poll(() => third.locator('th').innerText()).toBe('12');
-    await expect.poll(() => third.locator('td').first().innerText()).toMatch(/^\w+ leads \d+% of the tokens$/);
+    await expect.poll(() => third.locator('td').first().innerText()).toMatch(/^\w+ leads at \d+% of the tokens$/);
   });
 
   test('shows on hovering which experts lead how many of its tokens, and at its number what it says', async () => {
@@ -167,7 +173,7 @@ describe('a line', () => {
     await panel.settled();
     await expect
       .poll(() => tip.innerText())
-      .toMatch(/^A␣flock␣keeps.*\nline 12, \d+ tokens\n\w+ leads \d+% of the tokens$/);
+      .toMatch(/^A␣flock␣keeps.*\nline 12, \d+ tokens\n\w+ leads at \d+% of the tokens$/);
     await panel.page.mouse.move(box.x + 62 + 5, box.y + 8);
     await panel.settled();
     await expect.poll(() => tip.innerText()).toContain('Click to see its modules');
@@ -316,7 +322,7 @@ describe('what colours it', { tags: ['slow'] }, () => {
       .poll(() => panel.page.locator('.tip').innerText())
       .toContain(`surprisal (−log p): mean ${mean.toFixed(2)}`);
     await panel.goTo(3, 2);
-    await expect.poll(() => said()).toMatch(/leads \d+% of the tokens$/);
+    await expect.poll(() => said()).toMatch(/leads at \d+% of the tokens$/);
     await picture(panel.page, 'lines-surprise');
   });
 
@@ -362,7 +368,7 @@ describe('what colours it', { tags: ['slow'] }, () => {
     await press('Lines');
     await expect.poll(() => caption()).toContain('Colours are each column’s own.');
     await panel.goTo(3, 1);
-    await expect.poll(() => said()).toMatch(/layer 3, expert \d+ leads \d+% of the tokens$/);
+    await expect.poll(() => said()).toMatch(/layer 3, expert \d+ leads at \d+% of the tokens$/);
     await expect.poll(() => panel.page.locator('[data-focus=colour-layer]').inputValue()).toBe('3');
     await press('Experts');
     await expect.poll(() => caption()).toContain('experts of layer 3 across');
@@ -387,7 +393,7 @@ describe('two texts', () => {
     await panel.goTo(0, 0);
     await expect
       .poll(() => said())
-      .toMatch(/^input, line 10, 5 tokens, encoder layer 2, expert \d+ leads \d+% of the tokens$/);
+      .toMatch(/^input, line 10, 5 tokens, encoder layer 2, expert \d+ leads at \d+% of the tokens$/);
     await panel.page.keyboard.press('Control+End');
     await panel.settled();
     await expect.poll(() => said()).toMatch(/^output, line 8, 5 tokens, decoder layer 7, /);
@@ -453,7 +459,7 @@ test('a picture as seen has the visible lines, and a run in progress is drawn as
   await panel.page.locator('[data-focus=figure-svg]').click();
   await expect.poll(() => panel.sent('save')).toHaveLength(1);
   const svg = (await panel.sent('save')).at(-1)!;
-  expect(svg.kind === 'svg' && svg.data).toMatch(/layer 14, line \d+: \w+ leads \d+% of the tokens/);
+  expect(svg.kind === 'svg' && svg.data).toMatch(/layer 14, line \d+: \w+ leads at \d+% of the tokens/);
 });
 
 testMany(themeNames, 'axe finds nothing serious (%s)', async (theme) => {

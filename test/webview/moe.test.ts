@@ -73,10 +73,8 @@ describe('k of a mixture', () => {
 
   test('goes to the host if the model accepts another', async () => {
     await open();
-    await described({ k: true, strategies: [{ name: 'native', title: 'Native', hint: '', takes: ['k'] }] });
-    await expect
-      .poll(() => panel.page.locator('[data-focus=strategy] option').allInnerTexts())
-      .toEqual(['native router']);
+    await described({ k: true, strategies: [{ name: 'native', title: 'Its own router', hint: '', takes: ['k'] }] });
+    await expect.poll(() => panel.page.locator('[data-focus=strategy]').innerText()).toBe('Its own router');
     await expect
       .poll(async () => [await field().inputValue(), await field().getAttribute('max')])
       .toEqual(['8', '128']);
@@ -85,6 +83,18 @@ describe('k of a mixture', () => {
     await expect
       .poll(async () => (await panel.sent('route')).map(({ strategy }) => strategy))
       .toEqual([{ name: 'native', k: 3 }]);
+  });
+
+  test('stands beside the model’s own router, whose menu says why there is no other strategy', async () => {
+    await open();
+    const strategy = panel.page.locator('[data-focus=strategy]');
+    await expect.poll(() => strategy.innerText()).toBe('Model’s own router');
+    expect(await strategy.getAttribute('aria-disabled')).toBe(null);
+    await strategy.click();
+    await expect
+      .poll(() => panel.page.locator('.menu:popover-open').innerText())
+      .toMatch(/trained together with the experts \(native router\): there is no other strategy/);
+    expect(await panel.serious()).toEqual([]);
   });
 
   test('says why it cannot be changed', async () => {
@@ -192,7 +202,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await expect.poll(() => text('.tip')).toContain(`layer ${row}`);
     const tip = await text('.tip');
     expect(tip).toContain(`${load(own).effective.toFixed(1)} of 128`);
-    expect(tip).toMatch(new RegExp(`Dead experts\\s+${load(own).dead.length}`));
+    expect(tip).toMatch(new RegExp(`Never chosen \\(dead experts\\)\\s+${load(own).dead.length}`));
     await panel.page.mouse.click(box.x + 40, y);
     await expect.poll(() => dressed('^x')).toEqual(expertsOf(row));
     // A cell is the router's own, with no module in between.

@@ -500,10 +500,10 @@ describe('two runs', () => {
     await panel.show(main);
     const running = { what: 'route', done: 20, total: 60 } as const;
     await panel.show(cut(other, 20), { title: 'other.md', running }, 'other');
-    await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+20 of 60/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+20 of 60/);
     await expect.poll(() => text('.tabBody')).toMatch(/Jensen-Shannon divergence\s+–/);
     await panel.show(other, { title: 'other.md' }, 'other');
-    await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+60 of 60/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+60 of 60/);
     await expect.poll(() => text('.tabBody')).toMatch(/Jensen-Shannon divergence\s+[\d.]+ bits/);
   });
 
@@ -520,7 +520,7 @@ describe('two runs', () => {
     await panel.show(other, { title: 'other.md' }, 'other');
     await expect.poll(() => panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
     await expect.poll(() => text('.tabBody')).toMatch(/Top-k overlap\s+[\d.]+% chance 17%/);
-    await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+5 of 7/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+5 of 7/);
     await panel.page.locator('.text.other .t').nth(1).click();
     await panel.settled();
     await expect.poll(() => panel.page.locator('.text:not(.other) .t.selected').textContent()).toBe(' goose');
@@ -1054,7 +1054,7 @@ describe('long texts', { tags: ['slow'] }, () => {
     await panel.show(fabricate({ ...recipe, seed: 5 }), { title: 'other.md' }, 'other');
     await panel.page.locator('[data-figure=compareByLayer]').waitFor({ timeout: 40_000 });
     expect(panel.page.workers()).toHaveLength(1);
-    await expect.poll(() => text('.tabBody')).toMatch(/Tokens aligned\s+2,500 of 2,500/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+2,500 of 2,500/);
     await panel.post({ type: 'select', token: 2000 });
     await expect.poll(() => panel.page.locator('.text.other .t.selected').getAttribute('data-i')).toBe('2000');
     await expect.poll(() => panel.sent('log')).toEqual([]);

@@ -198,5 +198,5 @@ test('a comparison is of its tokens only', { tags: ['slow'] }, async () => {
   const numbers = (await panel.page.locator('.tabBody .numbers').innerText()).replace(/\s+/g, ' ');
   expect(numbers).toContain(`${Math.round(found.all.topKOverlap * 100)}%`);
   expect(numbers).toContain(`${tokens} of ${tokens}`);
-  expect(numbers).toContain(`over ${tokens} aligned tokens`);
+  expect(numbers).toContain(`over ${tokens} tokens that both have (aligned)`);
 });

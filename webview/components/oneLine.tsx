@@ -1,34 +1,41 @@
 /**
- * Shows parts on one line: with their names if there is room for these, and scrolled sideways if there is none even without.
- * A high window has room for further lines. What follows says how many parts are out of sight.
+ * Shows parts on one line, without their shares if there is no room for these, and scrolled sideways if there is none even so.
+ * A high window has room for further lines. What follows the parts says how many are out of sight.
  */
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { classes } from './controls.js';
 
-/** In a high window, names may take a second line. */
-const mostLines = 2;
+/** In a high window, shares may take a second line, and names a third. */
+const [mostWithShares, mostWithNames] = [2, 3];
 
 function linesOf(parts: readonly HTMLElement[]): number {
   const [first, last] = [parts[0], parts.at(-1)];
   return first && last ? Math.round((last.offsetTop - first.offsetTop) / first.offsetHeight) + 1 : 0;
 }
 
-/** Leaves out names that have no room, and marks what is cut off. Returns how many parts are in sight. */
+/** Leaves out what has no room, shares first and then the last names, and marks what is cut off. Returns how many parts are in sight. */
 function fit(box: HTMLElement): number {
   const parts = [...box.children] as HTMLElement[];
   box.classList.remove('short');
-  const isScrolled = getComputedStyle(box).display === 'flex';
-  const tooMuch = isScrolled ? box.scrollWidth > box.clientWidth : linesOf(parts) > mostLines;
-  box.classList.toggle('short', tooMuch);
+  for (const part of parts) part.classList.remove('bare', 'out');
+  if (getComputedStyle(box).display !== 'flex') {
+    box.classList.toggle('short', linesOf(parts) > mostWithShares);
+    for (const part of [...parts].reverse()) {
+      if (linesOf(parts) <= mostWithNames) break;
+      part.classList.add('bare');
+    }
+    return parts.length;
+  }
+  box.classList.toggle('short', box.scrollWidth > box.clientWidth);
   const { left, right } = box.getBoundingClientRect();
   // A scroller's ends are whole pixels.
   const isOut = (part: HTMLElement): boolean => {
     const own = part.getBoundingClientRect();
     return own.left < left - 2 || own.right > right + 2;
   };
-  const out = isScrolled ? parts.filter(isOut) : [];
-  for (const part of parts) part.classList.toggle('out', out.includes(part));
+  const out = parts.filter(isOut);
+  for (const part of out) part.classList.add('out');
   return parts.length - out.length;
 }
 
@@ -37,7 +44,7 @@ export function OneLine({
   children,
   more,
 }: {
-  /** On as many lines as it takes, with names. */
+  /** On as many lines as it takes, with shares. */
   readonly isOpen: boolean;
   readonly children: ComponentChildren;
   /** What follows the line, given how many parts are in sight. */
@@ -63,7 +70,13 @@ export function OneLine({
   }, [isOpen]);
   return (
     <>
-      <div ref={box} class={classes('oneLine', isOpen && 'open')} onScroll={look}>
+      <div
+        ref={box}
+        class={classes('oneLine', isOpen && 'open')}
+        onScroll={look}
+        // A browser leaves a part alone that is partly in sight.
+        onFocusIn={({ target }) => (target as Element).scrollIntoView({ block: 'nearest', inline: 'nearest' })}
+      >
         {children}
       </div>
       {more(fitting)}

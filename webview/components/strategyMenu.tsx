@@ -1,5 +1,6 @@
 /** The choice of a strategy: each says in a line what it does. */
-import { strategyTitle, offers } from '../store/strategies.js';
+import { t } from '../look/strings.js';
+import { offers, routesItself, strategyTitle } from '../store/strategies.js';
 import { useStore } from './context.js';
 import { Icon } from './controls.js';
 import { Menu } from './menu.js';
@@ -16,7 +17,8 @@ interface Props {
 export function StrategyMenu({ label, value, names, change, reason, name }: Props) {
   const store = useStore();
   const title = strategyTitle(store, value);
-  const hintOf = (one: string) => offers(store).find((offer) => offer.name === one)?.hint;
+  const hintOf = (one: string) =>
+    routesItself(store) ? t('strategyNative') : offers(store).find((offer) => offer.name === one)?.hint;
   return (
     <Menu
       label={`${label}: ${title}`}

@@ -17,9 +17,6 @@ export function captionOf(store: Store, name: Side, { title, says }: Said): stri
   const trace = side.choices.peek();
   if (!trace) return sentences([title, says]);
   const { router, source, sequences } = trace;
-  const titled = strategyTitle(store, router.name);
-  // The name that a model gives its own router says little.
-  const strategy = titled === router.name ? `${t('routerNative')} (${titled})` : titled;
   const model = (name === 'main' ? store.description.peek()?.name : undefined) ?? source.name;
   const named = expertNames(store);
   const run = [
@@ -29,7 +26,7 @@ export function captionOf(store: Store, name: Side, { title, says }: Said): stri
       sum(sequences, ({ tokens }) => tokens.count),
     ),
     say('ofModel', model),
-    say('byStrategy', strategy),
+    say('byStrategy', strategyTitle(store, router.name)),
     ...(router.k === undefined ? [] : [`k = ${router.k}`]),
     ...side.interventions.peek().map((one) => say('withWhatIf', sayWhatIf(one, store, named))),
   ];

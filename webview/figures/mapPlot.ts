@@ -1,4 +1,4 @@
-/** The map as data for a figure: all of the text in the map's form, whatever is scrolled or filtered away. */
+/** The map as data for a figure: all of the text in the map's form, whatever is scrolled away. */
 import { quiet } from '../../src/look/palette.js';
 import { draw } from '../../src/paper/draw.js';
 import { paper } from '../../src/paper/look.js';
@@ -10,12 +10,12 @@ import { tokenAt } from '../map/columns.js';
 import type { MapContent } from '../map/content.js';
 import { rowMark } from '../map/gutters.js';
 import { linesOf } from '../map/lines.js';
-import { cellAt, turn, type Raster } from '../map/model.js';
+import { cellAt, isOnlyChosen, turn, type Raster } from '../map/model.js';
 import type { Picture } from '../map/picture.js';
 import type { GridScene } from '../map/scene.js';
 import { mapCaption, mapTitle } from '../map/toolbar.js';
 import { columnName, rowName, sayings } from '../map/words.js';
-import { named } from '../look/looks.js';
+import { named, shortLabelOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { ends, inPercent, percent, signed, t } from '../look/strings.js';
 import { strategyTitle } from '../store/strategies.js';
@@ -63,6 +63,8 @@ function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
     return { down: row, across: column, cell: row * cells.columns + column };
   };
   const set = scene.shownExperts.peek()?.set;
+  const chosen = scene.shownExperts.peek()?.layer ? [] : scene.store.view.filter.peek().experts;
+  const inLegend = (e: number) => chosen.length === 0 || chosen.includes(set!.experts[e]!.id);
   const isByExpert = rows.some(({ expert }) => expert !== undefined);
   return {
     kind: 'map',
@@ -77,18 +79,28 @@ function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
       const { down, across } = at(level, place);
       return says(down, across);
     },
-    ...(!hues && { who: { title: t('expert'), of: (level, place) => expertAt(raster, level, place) } }),
+    ...(!hues && {
+      who: {
+        title: t('expert'),
+        of: (level, place) => expertAt(raster, level, place, plainName),
+        ...(!isByExpert && { mark: (level, place) => expertAt(raster, level, place, shortLabelOf) }),
+      },
+    }),
     ...numbersOf(raster, scene.ends.peek()),
     legend:
-      hues || !set ? [] : set.experts.flatMap((_, e) => (looks(set).slots[e] === quiet ? [] : [named(looks(set), e)])),
+      hues || !set
+        ? []
+        : set.experts.flatMap((_, e) => (looks(set).slots[e] === quiet || !inLegend(e) ? [] : [named(looks(set), e)])),
     hues: raster.shows === 'change' ? [say('lessLikely'), say('likelier')] : hues ? [''] : [],
     isPale: raster.share !== undefined,
   };
 }
 
-function expertAt(raster: Raster, row: number, column: number): string {
+/** Empty where there is none. */
+function expertAt(raster: Raster, row: number, column: number, called: typeof shortLabelOf): string {
   const part = cellAt(raster, column, row)?.part;
-  return part ? plainName(part.set, raster.expert[row * raster.columns.count + column]!) : '';
+  const e = raster.expert[row * raster.columns.count + column]!;
+  return part && e >= 0 ? called(part.set, e) : '';
 }
 
 type Ends = Parameters<typeof ends>[0];
@@ -113,7 +125,8 @@ function numbersOf(raster: Raster, scale: Ends | undefined): Pick<MapPlot, 'valu
   const of = (row: number, column: number) => (share ?? strength)[cell(row, column)]!;
   if (shows === 'difference')
     return { value: { ...inPercent(t('scaleChoices')), of }, scale: { weak: percent(0), strong: percent(1) } };
-  const title = share ? say('shareOfLine') : isTurned ? say('shareOfTokens') : t('shareOfWeight');
+  const isOfLine = share !== undefined || isOnlyChosen(raster);
+  const title = isOfLine ? say('shareOfLine') : isTurned ? say('shareOfTokens') : t('shareOfWeight');
   return { value: { ...inPercent(title), of }, scale: { weak: say('smaller'), strong: say('larger') } };
 }
 

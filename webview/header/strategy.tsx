@@ -3,7 +3,7 @@ import { NumberField, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { StrategyMenu } from '../components/strategyMenu.js';
 import { reasonAgainst } from '../store/reasons.js';
-import { filledIn, kReason, offers, present, routesItself } from '../store/strategies.js';
+import { filledIn, kReason, offers, present } from '../store/strategies.js';
 import { isStacked } from '../look/room.js';
 import { t } from '../look/strings.js';
 
@@ -12,34 +12,21 @@ export function StrategySwitch() {
   const now = present(store);
   if (!now) return null;
   const interventions = store.main.interventions.value;
-  const itself = routesItself(store);
-  const [own] = itself ? offers(store) : [];
   const offered = offers(store).map(({ name }) => name);
-  const busy = reasonAgainst(store, 'route');
-  const reason = busy ?? (itself ? t('strategyNative') : undefined);
+  const reason = reasonAgainst(store, 'route');
+  const fixed = offered.length === 0 ? t('strategyNative') : undefined;
   const experts = store.main.shownExperts.value?.set.experts ?? store.description.value?.experts ?? [];
   const mostK = store.description.value?.limits.mostK ?? experts.length;
   return (
     <span class="strategy">
-      {itself ? (
-        <Select
-          label={t('strategy')}
-          value={now.name}
-          options={[[now.name, t('routerNative')]]}
-          change={() => undefined}
-          reason={reason}
-          data-focus="strategy"
-        />
-      ) : (
-        <StrategyMenu
-          label={t('strategy')}
-          value={now.name}
-          names={offered.includes(now.name) ? offered : [now.name, ...offered]}
-          change={(name) => store.route(interventions, filledIn(store, name, now))}
-          reason={reason}
-          name="strategy"
-        />
-      )}
+      <StrategyMenu
+        label={t('strategy')}
+        value={now.name}
+        names={offered.includes(now.name) ? offered : [now.name, ...offered]}
+        change={(name) => store.route(interventions, filledIn(store, name, now))}
+        reason={reason}
+        name="strategy"
+      />
       {now.expert !== undefined && (
         <Select
           label={t('expertOf')}
@@ -57,8 +44,8 @@ export function StrategySwitch() {
             label={t('experts')}
             value={now.k}
             range={{ min: 1, max: Math.max(1, mostK), step: 1 }}
-            change={(k) => store.route(interventions, { ...(own ? { name: own.name } : now), k: Math.round(k) })}
-            reason={own ? busy : (kReason(store) ?? reason)}
+            change={(k) => store.route(interventions, { ...now, k: Math.round(k) })}
+            reason={kReason(store) ?? reason ?? fixed}
             class="k"
             data-focus="strategy-k"
           />

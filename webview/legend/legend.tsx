@@ -278,7 +278,8 @@ function Chip({
     >
       <span class="expert">
         <Badge looks={store.main.looks.value(set)} expert={expert} />
-        <span class={set.scope === 'pool' ? 'name' : 'unseen'}>{own}</span>
+        {/* What its badge says already, is only read out. */}
+        <span class={set.scope === 'pool' && own !== shortLabelOf(set, expert) ? 'name' : 'unseen'}>{own}</span>
         {called !== undefined && <span class="called">{called}</span>}
         <span class="share">{percent(share)}</span>
       </span>

@@ -20,7 +20,10 @@ export function Explanation({
   useBeside(box, () => [beside.current!.firstElementChild!]);
   useLayoutEffect(() => box.current!.focus(), []);
   const list: readonly Entry[] = figures[name].map((one) => numbers[one]);
-  const letters = [...new Set(list.flatMap(lettersOf))].sort();
+  // Each letter is explained where it is first used.
+  const letters = list
+    .map(lettersOf)
+    .map((own, i, all) => own.filter((letter) => !all.slice(0, i).flat().includes(letter)));
   return (
     <div
       ref={box}
@@ -30,22 +33,30 @@ export function Explanation({
       aria-label={t('explain', title)}
       tabindex={0}
     >
-      {list.map((one) => (
-        <One key={one.what} {...one} />
+      {list.map((one, i) => (
+        <One key={one.what} {...one} letters={letters[i]!} />
       ))}
-      {letters.length > 0 && <p class="faint">{letters.map((letter) => say(letter)).join(' ')}</p>}
-      <p>
+      <p class="foot">
         <a href="command:gander.openGlossary">{say('glossary')}</a>
       </p>
     </div>
   );
 }
 
-function One({ title, what, formula, range, chance, source }: Entry) {
+function One({
+  title,
+  what,
+  letters,
+  formula,
+  range,
+  chance,
+  source,
+}: Entry & { readonly letters: ReturnType<typeof lettersOf> }) {
   return (
     <section>
       <h4>{t(title)}</h4>
       <p>{say(what)}</p>
+      {letters.length > 0 && <p class="faint">{letters.map((letter) => say(letter)).join(' ')}</p>}
       <dl class="numbers">
         {formula && (
           <>

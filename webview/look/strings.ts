@@ -1,5 +1,6 @@
 /** How words and numbers are written on the page. */
 import type { Quantity } from '../../src/paper/plot.js';
+import { nativeRouter } from '../../src/strategies/native.js';
 import { strategyWords } from '../../src/strategies/words.js';
 import { filled, formOf, type Counted, type Forms } from '../../src/words/counted.js';
 import { Numbers } from '../../src/words/numbers.js';
@@ -52,6 +53,7 @@ export function ends({ weak, strong }: { readonly weak: number; readonly strong:
 
 const titleOf = sayer(strategyWords);
 
-/** A router that is not Gander's keeps the name that its source gives it. */
-export const strategyName = (name: string): string => (Object.hasOwn(strategyWords, name) ? titleOf(name) : name);
+/** A router that is none of Gander's strategies is the model's own, whatever its source calls it. */
+export const strategyName = (name: string): string =>
+  titleOf(Object.hasOwn(strategyWords, name) ? name : nativeRouter.name);
 export const kindName = (kind: string): string => kindWords(kind, t);

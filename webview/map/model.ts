@@ -24,6 +24,9 @@ import { tokenAt, type Columns } from './columns.js';
 import type { Place } from './geometry.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
 
+/** Whether all rows show only chosen experts, as strong as their share of the line. */
+export const isOnlyChosen = ({ rows, isFiltered }: Raster): boolean => rows.every((_, r) => isFiltered?.[r]);
+
 /** A layer as a whole, or one routed module. */
 export interface Row extends Layer {
   /** Index in the trace's `sites`; −1: the layer as a whole. */

@@ -1,4 +1,5 @@
 /** Draws a raster to a canvas. Cells are painted once into tiles, one pixel each; a frame then only scales what is in view. */
+import type { ExpertSet } from '../../src/trace/model/trace.js';
 import { shortLabelOf } from '../look/looks.js';
 import { css, inkOver, mix, type Theme } from '../look/theme.js';
 import { stepFor } from './cells.js';
@@ -65,6 +66,9 @@ function layerLines(context: Drawing, theme: Theme, frame: Frame, view: Window, 
 function shortLabels(context: Drawing, content: MapContent, frame: Frame, view: Window): void {
   const { raster, theme } = content;
   const { rows, columns } = raster;
+  // All cells or none: those of an expert with a shorter label would stand out otherwise.
+  const sets = new Set(rows.flatMap(({ parts }) => parts.flatMap((part) => part?.set ?? [])));
+  if (frame.cell.width < roomFor(Math.max(0, ...[...sets].map(longest)))) return;
   const atlas = labelAtlas(theme, frame.cell, frame.ratio);
   const inks = new Map<number, string>();
   const inkAt = (at: number): string => {
@@ -88,7 +92,6 @@ function shortLabels(context: Drawing, content: MapContent, frame: Frame, view: 
       if (e < 0 || !set) continue;
       const x = xOf(frame, across) + (frame.cell.width - atlas.width) / 2;
       const shortLabel = shortLabelOf(set, e);
-      if (frame.cell.width < roomFor(shortLabel)) continue;
       const ink = inkAt(down * content.cells.columns + across);
       context.drawImage(atlas.of(shortLabel, ink), x, y, atlas.width, atlas.height);
     }
@@ -103,8 +106,20 @@ interface Atlas {
 
 let atlasKept: { key: string; atlas: Atlas } | undefined;
 
-/** How wide a cell must be for a short label to be readable, in pixels. */
-const roomFor = (shortLabel: string): number => 6.5 * shortLabel.length + 4;
+/** How wide a cell must be for a short label of so many letters to be readable, in pixels. */
+const roomFor = (letters: number): number => 6.5 * letters + 4;
+
+const lengths = new WeakMap<ExpertSet, number>();
+
+/** Letters of the longest short label. */
+function longest(set: ExpertSet): number {
+  let most = lengths.get(set);
+  if (most === undefined) {
+    most = Math.max(...set.experts.map((_, e) => shortLabelOf(set, e).length));
+    lengths.set(set, most);
+  }
+  return most;
+}
 
 function labelAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   const size = Math.min(12, cell.width - 3, cell.height - 3);

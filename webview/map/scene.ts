@@ -128,9 +128,10 @@ export class GridScene {
     return this.isLines.value ? 'lineZoom' : 'zoom';
   }
 
-  /** All of the text in the map's form, regardless of its filter and where it is scrolled to. */
+  /** All of the text and the model in the map's form, wherever it is scrolled to; of the filter, only the chosen experts. */
   whole(): MapContent | undefined {
-    const raster = this.rasterFor(this.rowsFor(initial.filter), initial.filter);
+    const filter = { ...initial.filter, experts: this.store.view.filter.value.experts };
+    const raster = this.rasterFor(this.rowsFor(filter), filter);
     return raster && this.contentFor(raster, this.labels.value);
   }
 

@@ -9,10 +9,11 @@ import { gridSources, initial, type View } from '../store/state.js';
 import type { Store } from '../store/store.js';
 import { scopeCode } from '../scope/load.js';
 import { scopeItems, ScopeMenu } from '../scope/menu.js';
-import { layerName } from '../look/names.js';
-import { isCompact } from '../look/room.js';
+import { layerName, plainName } from '../look/names.js';
+import { isCompact, isNarrow } from '../look/room.js';
 import { ends as endsOf, t } from '../look/strings.js';
 import { zoomStep } from './input.js';
+import { isOnlyChosen } from './model.js';
 import type { GridScene } from './scene.js';
 
 const sourceNames = { main: 'gridMain', other: 'gridOther' } as const;
@@ -80,7 +81,7 @@ export function MapMenu({ scene }: Props) {
   const form = t(scene.isLines.value ? 'mapLines' : 'mapGrid');
   return (
     <>
-      <TextTool />
+      {!isNarrow.value && <TextTool />}
       <Menu
         label={`${t('mapForm')}: ${form}`}
         face={
@@ -104,7 +105,7 @@ function mapItems(scene: GridScene, store: Store): Item[] {
     ...choices(rowsLabel(scene), rowParts(scene)),
     ...choices(t('gridShows'), runParts(scene)),
     ...underHeading(t('scope'), scopeItems(store)),
-    ...underHeading(t('mapView'), zooms(scene)),
+    ...underHeading(t('mapView'), [...(isNarrow.value ? textItems(store) : []), ...zooms(scene)]),
     {
       label: t('asTable'),
       isChecked: isTable(store),
@@ -223,19 +224,31 @@ function runParts({ store, isChange }: GridScene): Segment[] {
 /** Folds the text, or shows it here although it can be read elsewhere. */
 function TextTool() {
   const store = useStore();
-  if (store.view.maximised.value) return null;
-  const isFolded = store.isTextFolded.value;
   const where = store.isTextVisible.value ? t('textShown', store.main.title.value) : t('textFolded');
-  return (
+  return textItems(store).map(({ label, press, name }) => (
     <Tool
-      label={t(isFolded ? 'textShow' : 'textFold')}
-      {...(isFolded && { title: `${where} · ${t('textShow')}` })}
+      key="text"
+      label={label}
+      {...(store.isTextFolded.value && { title: `${where} · ${label}` })}
       icon="text"
-      class={classes(!isFolded && 'on')}
-      press={() => store.set({ textPane: isFolded ? 'shown' : 'folded' })}
-      data-focus={isFolded ? 'text-show' : 'text-fold'}
+      class={classes(!store.isTextFolded.value && 'on')}
+      press={press}
+      data-focus={name}
     />
-  );
+  ));
+}
+
+/** None where the map is all that is shown. */
+function textItems(store: Store) {
+  if (store.view.maximised.value) return [];
+  const isFolded = store.isTextFolded.value;
+  return [
+    {
+      label: t(isFolded ? 'textShow' : 'textFold'),
+      press: () => store.set({ textPane: isFolded ? 'shown' : 'folded' }),
+      name: isFolded ? 'text-show' : 'text-fold',
+    },
+  ];
 }
 
 function FilterTool() {
@@ -280,11 +293,27 @@ export function mapCaption(scene: GridScene, trace: Trace): string {
   const hasLayerExperts = scene.shownExperts.value?.layer && !scene.isChange.value && !scene.isByExpert.value;
   const caption = isLines ? lineCaption(scene, rows) : captionOf(scene, trace, rows);
   const isOwn = hasLayerExperts && (isLines || !scene.measure.value);
-  return isOwn ? `${caption} ${t(isLines ? 'lineCaptionOwn' : 'gridCaptionOwn')}` : caption;
+  const only = isOwn ? chosenNames(scene) : '';
+  return [
+    caption,
+    isOwn && t(isLines ? 'lineCaptionOwn' : 'gridCaptionOwn'),
+    only !== '' && t('captionOnlyIn', layerName(scene.shownExperts.value!.layer!), only),
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
-function lineCaption({ isByExpert, shownExperts, raster, measure, ends }: GridScene, columns: string): string {
+/** Of the experts that alone are shown; empty: all are. */
+function chosenNames({ store, shownExperts }: GridScene): string {
+  const set = shownExperts.value?.set;
+  const chosen = store.view.filter.value.experts;
+  return (set?.experts ?? []).flatMap(({ id }, e) => (chosen.includes(id) ? [plainName(set!, e)] : [])).join(', ');
+}
+
+function lineCaption(scene: GridScene, columns: string): string {
+  const { isByExpert, shownExperts, raster, measure, ends } = scene;
   const { shows } = raster.value ?? {};
+  const only = raster.value && isOnlyChosen(raster.value) ? chosenNames(scene) : '';
   const layer = shownExperts.value?.layer;
   const cells = isByExpert.value
     ? layer
@@ -294,13 +323,17 @@ function lineCaption({ isByExpert, shownExperts, raster, measure, ends }: GridSc
       ? t('lineDifference', columns)
       : shows === 'change'
         ? t('lineLogProb', columns)
-        : t('lineCaption', columns);
+        : only !== ''
+          ? t('lineCaptionOnly', columns, only)
+          : t('lineCaption', columns);
   return measure.value && ends.value
     ? `${cells} ${t('lineMargin', t(`colour_${measure.value}`), ...endsOf(ends.value))}`
     : cells;
 }
 
-function captionOf({ raster, ends }: GridScene, trace: Trace, rows: string): string {
+function captionOf(scene: GridScene, trace: Trace, rows: string): string {
+  const { raster, ends, shownExperts } = scene;
+  const only = shownExperts.value?.layer ? '' : chosenNames(scene);
   const shows = raster.value?.shows ?? 'experts';
   switch (shows) {
     case 'difference':
@@ -308,6 +341,7 @@ function captionOf({ raster, ends }: GridScene, trace: Trace, rows: string): str
     case 'change':
       return t('gridLogProb', rows);
     case 'experts':
+      if (only !== '') return t('gridCaptionOnly', rows, only);
       if (trace.router.name === 'merged' && trace.interventions.length === 0) return t('gridCaptionEven', rows);
       return t(trace.blocks.every(({ weight }) => weight) ? 'gridCaption' : 'gridCaptionChosen', rows);
     default:

@@ -16,7 +16,7 @@ import { Stage } from './stage.js';
 import { Tip } from './tip.js';
 import { GridCaption, MapToolbar } from './toolbar.js';
 import { GridTable } from './gridTable.js';
-import { describe, describeToken } from './words.js';
+import { describe, describeToken, inBrief } from './words.js';
 import { LinesTable } from './linesTable.js';
 
 export function Grid({ scene }: { readonly scene: GridScene }) {
@@ -169,7 +169,7 @@ function Strip({ scene }: { readonly scene: GridScene }) {
     <Button press={() => store.open('cell')} class="strip" title={t('stripHint')} data-focus="grid-strip">
       {row < 0
         ? describeToken(trace, raster, column, scene.labels.value)
-        : describe(trace, raster, { column, row }, scene.labels.value)}
+        : inBrief(trace, raster, { column, row }, scene.labels.value)}
     </Button>
   );
 }

@@ -122,6 +122,14 @@ export function describe(trace: Trace, raster: Raster, at: Place, labels: readon
   return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
 }
 
+/** Where there may be room for the beginning alone: of a line, who leads comes first. */
+export function inBrief(trace: Trace, raster: Raster, at: Place, labels: readonly string[]): string {
+  const cell = cellAt(raster, at.column, at.row);
+  if (!raster.isTurned || !cell) return describe(trace, raster, at, labels);
+  const where = [rowName(trace, cell.row), describeToken(trace, raster, at.column, labels)];
+  return [cellWords(raster, at), ...where].join(' · ');
+}
+
 export function describeToken(trace: Trace, raster: Raster, column: number, labels: readonly string[]): string {
   const at = tokenAt(raster.columns, column);
   if (!at) return '';

@@ -32,14 +32,15 @@ export function choosing(store: Store): readonly StrategyOffer[] {
 
 /** Whether the model routes by its own router, of which at most k can be changed. */
 export function routesItself(store: Store): boolean {
-  return offers(store).length === 0 || store.description.value?.can.k !== undefined;
+  const can = store.description.value?.can;
+  return can !== undefined && (can.strategies.length === 0 || can.k !== undefined);
 }
 
 /** What the main run was asked for; if the model routes by its own router, that one. */
 export function present(store: Store): Strategy | undefined {
-  if (store.description.value === undefined || !routesItself(store)) return store.main.strategy.value;
+  if (!routesItself(store)) return store.main.strategy.value;
   const router = store.main.choices.value?.router;
-  return router && { name: router.name, ...(router.k !== undefined && { k: router.k }) };
+  return router && { name: offers(store)[0]?.name ?? router.name, ...(router.k !== undefined && { k: router.k }) };
 }
 
 export function kReason(store: Store): string | undefined {

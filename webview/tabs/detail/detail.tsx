@@ -1,12 +1,6 @@
 /** The selected cell, layer or token: who leads, by how much, and how close it was, in bars and in words. */
-import {
-  layersOf,
-  sharedModules,
-  modulesOf,
-  textTokens,
-  type Layer,
-  type SharedModules,
-} from '../../../src/trace/model/access.js';
+import { range, rollup, sort } from 'd3-array';
+import { layersOf, sharedModules, modulesOf, type Layer, type SharedModules } from '../../../src/trace/model/access.js';
 import { tokenLabel, visible } from '../../../src/trace/text/label.js';
 import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import { measureOf } from '../../../src/trace/figures/measure.js';
@@ -26,7 +20,6 @@ import { expertName, layerName, plainName, moduleName, tokenPlace } from '../../
 import { fixed, inPercent, kindName, percent, t } from '../../look/strings.js';
 import { barName, fullName } from '../../store/atlas.js';
 import { CellDetail } from './cell.js';
-import { UsageFigure } from '../shared/usage.js';
 
 export function Detail() {
   const store = useStore();
@@ -102,13 +95,12 @@ function onlyRouter(trace: Trace, layer: Layer): number | undefined {
   return hasLayerExperts && others.length === 0 ? first : undefined;
 }
 
-/** Shown before anything is selected: the whole run in one chart, and what there is to see. */
+/** Shown before anything is selected: what to do, and what there is to see. */
 function HowTo({ trace }: { readonly trace: Trace }) {
   const shownExperts = useStore().main.shownExperts.value;
-  const part = shownExperts?.parts.find((one) => one !== undefined);
   return (
     <>
-      {part && textTokens(part.sequence).length > 0 && <UsageFigure trace={trace} modules={part} />}
+      <p class="sentence">{t('howSelect')}</p>
       <h2>{t('howTitle')}</h2>
       <ul class="how">
         <li>
@@ -119,7 +111,6 @@ function HowTo({ trace }: { readonly trace: Trace }) {
               : t('howText', trace.modules.length)}
         </li>
         <li>{t(shownExperts?.layer ? 'howGridOwn' : 'howGrid')}</li>
-        <li>{t('howSelect')}</li>
         <li>{t('howKeys')}</li>
       </ul>
     </>
@@ -139,6 +130,28 @@ function chosenOf({ trace, token, end }: At, part: SharedModules): Choice[] {
   if (end === token + 1) return choicesAt(trace, part, token);
   const shares = shareOfTokens(trace, part, token, end);
   return ranked(shares).map((expert) => ({ expert, weight: shares[expert]! }));
+}
+
+/** Which expert leads at most of these tokens, taken one by one, and at what share of them. */
+function leadsMost(
+  trace: Trace,
+  modules: SharedModules,
+  token: number,
+  end: number,
+  nameOf: (expert: number) => string,
+): string {
+  const leaders = range(token, end).flatMap((one) => choicesAt(trace, modules, one)[0]?.expert ?? []);
+  const counts = rollup(
+    leaders,
+    ({ length }) => length,
+    (expert) => expert,
+  );
+  const [best] = sort(
+    counts,
+    ([, count]) => -count,
+    ([expert]) => expert,
+  );
+  return best ? t('detailLineLeader', nameOf(best[0]), percent(best[1] / leaders.length)) : '';
 }
 
 /** One token over all routed modules of its sequence, or over those of a layer. */
@@ -182,7 +195,13 @@ function Shares({
   if (first === undefined) return <p class="sentence">{t('detailTokenNone')}</p>;
   const name = layer ? expertName(modules.set, first, layer) : plainName(modules.set, first);
   const sentence = isLine
-    ? t('detailLine', end - token, name, percent(shares[first]!))
+    ? [
+        t('detailLine', end - token, name, percent(shares[first]!)),
+        // What a map of lines shows, where another may lead.
+        leadsMost(trace, modules, token, end, (e) =>
+          layer ? expertName(modules.set, e, layer) : plainName(modules.set, e),
+        ),
+      ].join(' ')
     : !isWeighed
       ? t('detailUnweighed', order.map((e) => plainName(modules.set, e)).join(', '))
       : layer
