@@ -646,6 +646,10 @@ export const words = {
   atlasBy_ablation: 'Effect of knocking out',
   atlasMapCaption: 'A cell is one expert in one layer. {0}',
   atlasMapHint: 'Click one to see what it does.',
+  atlasMeasure_load: 'Load ÷ chance',
+  atlasMeasure_specialisation: 'Specialisation − chance',
+  atlasMeasure_entropy: 'Load entropy of the layer − chance',
+  atlasMeasure_ablation: 'Difference of log p',
   atlasCaption_load: 'Blue: chosen more often than by chance; orange: less often.',
   atlasCaption_lift: 'Blue: chosen more often at {0} than overall; orange: less often.',
   atlasCaption_specialisation: 'Blue: which label a document has matters more than by chance.',
@@ -788,9 +792,7 @@ export const words = {
   atlasChange: 'Without it',
   atlasMatched: 'Without another',
   atlasSave: 'Save: {0}',
-  atlasSaveSvg: 'Picture (SVG)',
-  atlasSavePng: 'Picture (PNG)',
-  atlasSaveCsv: 'Table (CSV)',
+  atlasSaveCsv: 'All columns (CSV)',
   atlasSaveMarkdown: 'Table (Markdown)',
 
   // Splits

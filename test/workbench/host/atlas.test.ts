@@ -159,7 +159,7 @@ describe('an atlas', function () {
     assert.deepEqual(about.corpus.labels, ['code', 'prose']);
     assert.equal(about.run.hash, (await api.services.service.describe()).hash);
     assert.deepEqual(names, []);
-    const unit = { stack: null, layer: null, expert: 0 };
+    const unit = { stack: null, layer: null, router: null, expert: 0 };
     const [row] = experts.filter(({ layer, expert }) => layer === null && expert === 0);
     const contexts = await page.ask('rows', { table: 'contexts', where: { ...unit, kind: 'random' } });
     assert.ok(contexts.length > 0);
@@ -173,7 +173,7 @@ describe('an atlas', function () {
 
   it('says how alike its pool’s experts are, as Compare Experts does', async () => {
     const page = await open();
-    const unit = { stack: null, layer: null, expert: 0 };
+    const unit = { stack: null, layer: null, router: null, expert: 0 };
     const rows = await page.ask('similar', { unit });
     const { experts, gate } = await api.services.engines.engine.similarity({});
     assert.equal(rows.length, experts.length - 1);
@@ -411,7 +411,7 @@ describe('an atlas', function () {
       const [, second] = await tree.getChildren(model);
       const [node] = await tree.getChildren(second);
       assert.ok(node?.kind === 'layer-expert');
-      const unit = { stack: null, layer: 1, expert: node.expert };
+      const unit = { stack: null, layer: 1, router: null, expert: node.expert };
       await atlases.name(atlas, { ...unit, name: 'geese', note: '' });
       assert.match(tree.getTreeItem(node).description as string, /% · geese$/);
       const all = await Promise.all(Array.from({ length: 20 }, (_, offset) => hover(editor.document, offset)));
