@@ -52,11 +52,10 @@ export function drawHeat(sheet: Sheet, look: Look, plot: HeatPlot, width: number
     }),
   );
   const end = (share: number) => tickText(share * highest * (value.times ?? 1), digits);
-  const beyond = (sign: string, words: string) => (scale?.isCut ? `${sign} ${words}` : words);
   const ends = {
     title: titleOf(value),
-    weak: isSigned ? beyond('≤', end(-1)) : '0',
-    strong: beyond('≥', end(1)),
+    weak: scale?.weak ?? (isSigned ? end(-1) : '0'),
+    strong: scale?.strong ?? end(1),
   };
   const shade = (strength: number) => fillAt(isSigned ? 2 * strength - 1 : strength);
   const under = rampOf(sheet, look, ends, shade, left, top + rows.length * high + 5);

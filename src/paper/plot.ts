@@ -70,8 +70,8 @@ export interface HeatPlot {
   readonly value: Quantity;
   /** [R][up to C] NaN if unknown. A row may have fewer cells than there are columns. */
   readonly values: readonly ArrayLike<number>[];
-  /** As far as this to either side of 0, whatever the values are; beyond it there is no stronger colour. */
-  readonly scale?: { readonly most: number; readonly isCut: boolean };
+  /** As far as this to either side of 0, whatever the values are; beyond it there is no stronger colour. Its ends in words. */
+  readonly scale?: { readonly most: number; readonly weak: string; readonly strong: string };
   readonly marks?: {
     /** What each means. */
     readonly means: readonly (readonly [CellMark, string])[];

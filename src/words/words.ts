@@ -646,6 +646,8 @@ export const words = {
   atlasBy_ablation: 'Effect of knocking out',
   atlasMapCaption: 'A cell is one expert in one layer. {0}',
   atlasMapHint: 'Click one to see what it does.',
+  atlasOrLess: '{0} or less',
+  atlasOrMore: '{0} or more',
   atlasMeasure_load: 'Load ÷ chance',
   atlasMeasure_specialisation: 'Specialisation − chance',
   atlasMeasure_entropy: 'Load entropy of the layer − chance',
@@ -791,7 +793,7 @@ export const words = {
   atlasDifferenceBar: 'worse · better',
   atlasChange: 'Without it',
   atlasMatched: 'Without another',
-  atlasSave: 'Save: {0}',
+  atlasSave: 'Save table: {0}',
   atlasSaveCsv: 'All columns (CSV)',
   atlasSaveMarkdown: 'Table (Markdown)',
 

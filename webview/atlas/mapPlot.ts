@@ -4,13 +4,20 @@ import { unitId } from '../../src/protocol/atlas.js';
 import { quiet } from '../../src/look/palette.js';
 import { shortLabelsOf } from '../../src/look/shortLabels.js';
 import { plainName } from '../look/names.js';
-import { t } from '../look/strings.js';
+import { signed, t } from '../look/strings.js';
 import type { Coloured, Mark } from './colouring.js';
 import { rowMark } from './mapShapes.js';
 import type { Atlas, FoundUnits } from './model.js';
 import { saidMarks, saidMeasure } from './said.js';
 
 const drawnAs: Readonly<Record<Mark, CellMark>> = { dead: 'cross', overloaded: 'triangle', found: 'dot' };
+
+function scaleOf({ most, isCut }: Coloured): NonNullable<HeatPlot['scale']> {
+  const [low, high] = [-most, most].map((end) => signed(end, most < 0.1 ? 3 : 2)) as [string, string];
+  return isCut
+    ? { most, weak: t('atlasOrLess', low), strong: t('atlasOrMore', high) }
+    : { most, weak: low, strong: high };
+}
 
 export function mapPlot(atlas: Atlas, coloured: Coloured, found: FoundUnits | undefined): HeatPlot {
   const { layers, columns, isPool } = atlas;
@@ -38,7 +45,7 @@ export function mapPlot(atlas: Atlas, coloured: Coloured, found: FoundUnits | un
     ),
     value: saidMeasure(coloured),
     values: layers.map(({ units }) => units.map(coloured.valueOf)),
-    scale: { most: coloured.most, isCut: coloured.isCut },
+    scale: scaleOf(coloured),
     marks: { means: means.filter(([mark]) => places.includes(mark)), of: marksAt },
   };
 }
