@@ -9,7 +9,7 @@ import { spoilJson } from '../spoil/json.js';
 import { spoiltHeader } from '../spoil/safetensors.js';
 import type { Target } from './target.js';
 
-const unit = { stack: null, layer: 0, expert: 5 };
+const unit = { stack: null, layer: 0, router: null, expert: 5 };
 const names = { format: 'gander-atlas-names', version: 1, names: [{ ...unit, name: 'closing brackets', note: 'why' }] };
 
 export const atlases: Target = {

@@ -77,9 +77,15 @@ export function trialsIn(piece: Piece, places: readonly Place[]): Trial[] {
 }
 
 function knockOut({ layout, trace, modules }: Piece, l: number, expert: number, token: number): KnockOut {
-  const { stack, layer, experts } = layout.layers[l]!;
+  const { stack, layer, router, experts } = layout.layers[l]!;
   const sequence = trace.sequences.indexOf(modules[l]!.sequence);
-  const scope = { ...(stack && { stack }), ...(layer !== null && { layer }), sequence, token };
+  const scope = {
+    ...(stack && { stack }),
+    ...(layer !== null && { layer }),
+    ...(router !== null && { kind: router }),
+    sequence,
+    token,
+  };
   return { intervention: { action: 'knock-out', expert: experts[expert]!.id, scope }, sequence, token };
 }
 

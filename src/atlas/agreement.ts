@@ -5,9 +5,9 @@ import { leastUnits } from '../statistics/stratified.js';
 import { studentQuantile } from '../statistics/tails.js';
 import { certaintyAt } from '../trace/figures/distribution.js';
 import { type Difference, difference } from '../trace/figures/difference.js';
-import { chosenCount, isSpecial, type Rows, rowsAt } from '../trace/model/access.js';
+import { chosenCount, isSpecial, layerAt, type Rows, rowsAt } from '../trace/model/access.js';
 import type { Trace } from '../trace/model/trace.js';
-import { layerName } from './layout.js';
+import { layerText } from '../trace/text/label.js';
 
 /** Σ part ÷ Σ whole over documents, with a 95 % interval in which the documents are the sample (Cochran 1977, ch. 6). */
 class Ratio {
@@ -184,7 +184,7 @@ export class Agreement {
     const flipped = new Int8Array(C).fill(-1);
     modules.forEach(({ module, a: sa, b: sb }, row) => {
       const [rowsA, rowsB] = [rowsAt(a, sa), rowsAt(b, sb)];
-      const groups = [this.#all, cellsOf(this.#layers, layerName({ ...module, stack: module.stack ?? null }))];
+      const groups = [this.#all, cellsOf(this.#layers, layerText(layerAt(a, module)))];
       if (label !== null) groups.push(cellsOf(this.#labels, label));
       for (let c = 0; c < C; c++) {
         const missing = flips[row * C + c]!;

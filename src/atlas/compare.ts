@@ -1,7 +1,9 @@
 /** What moved between two atlases: two checkpoints on one corpus, or one model on two corpora. */
 import { falseDiscovery } from '../statistics/falseDiscovery.js';
+import { layerId } from '../protocol/atlas.js';
 import { sum } from '../statistics/mean.js';
 import { twoSided } from '../statistics/tails.js';
+import { layerKeyIn, word } from './tables/cells.js';
 import { level, type Row } from './tables/table.js';
 
 /** What is compared of an atlas. */
@@ -68,8 +70,8 @@ export function compareAtlases(a: Compared, b: Compared): Comparison {
   };
 }
 
-const keyOf = ({ stack, layer, name }: Row) => JSON.stringify([stack, layer, name]);
-const layerOf = ({ stack, layer }: Row) => JSON.stringify([stack, layer]);
+const layerOf = (row: Row) => layerId(layerKeyIn(row));
+const keyOf = (row: Row) => `${layerOf(row)} ${word(row, 'name')}`;
 const number = (value: Row[string] | undefined) => (typeof value === 'number' ? value : NaN);
 
 /** Of the logarithm of a load. */

@@ -1,6 +1,7 @@
 /** The units of an atlas: the experts of each layer and, for a pool, also over all layers. */
 import { z } from 'zod';
 import { GanderError } from '../errors/errors.js';
+import { type LayerKey, layerKeyOf, layerOf } from '../protocol/atlas.js';
 import { layersOf, sharedModules, type SharedModules } from '../trace/model/access.js';
 import { layerText } from '../trace/text/label.js';
 import type { Stack, Trace } from '../trace/model/trace.js';
@@ -11,6 +12,8 @@ const expertSchema = z.object({ id: z.string(), name: z.string() });
 export const layerSchema = z.object({
   stack: z.enum(['encoder', 'decoder']).nullable(),
   layer: z.int().nullable(),
+  /** Which of the layer's routers, if it has several; atlases made before could not say. */
+  router: z.string().nullable().default(null),
   /** How many routed modules the layer has. */
   modules: z.int().min(1),
   experts: z.array(expertSchema).min(1),
@@ -53,16 +56,16 @@ export interface Placed {
 export function placedIn(trace: Trace): Placed {
   const found: { layer: AtlasLayer; modules: SharedModules }[] = [];
   const layers = layersOf(trace);
-  const add = (stack: AtlasLayer['stack'], layer: number | null, modules: SharedModules | undefined) => {
+  const add = (key: LayerKey, modules: SharedModules | undefined) => {
     if (!modules) return;
     const experts = modules.experts.map(({ id, name }) => ({ id, name }));
-    found.push({ layer: { stack, layer, modules: modules.modules.length, experts }, modules });
+    found.push({ layer: { ...key, modules: modules.modules.length, experts }, modules });
   };
   for (const layer of layers)
-    add(layer.stack ?? null, layer.layer, sharedModules(trace, { ...layer, ...ownSequence(trace, layer.stack) }));
+    add(layerKeyOf(layer), sharedModules(trace, { ...layer, ...ownSequence(trace, layer.stack) }));
   for (const stack of new Set(layers.map((layer) => layer.stack))) {
     const all = sharedModules(trace, { ...(stack && { stack }), ...ownSequence(trace, stack) });
-    if (all?.set.scope === 'pool') add(stack ?? null, null, all);
+    if (all?.set.scope === 'pool') add({ ...layerKeyOf(undefined), stack: stack ?? null }, all);
   }
   if (found.length === 0)
     throw new GanderError(
@@ -93,8 +96,8 @@ export function unitsNamed({ layers, starts }: Layout, name: string): number[] {
   return (overAll.length > 0 ? overAll : found).map(({ unit }) => unit);
 }
 
-/** `3`, `decoder 3`, `all layers`. */
-export function layerName({ stack, layer }: Pick<AtlasLayer, 'stack' | 'layer'>): string {
-  if (layer === null) return stack ? `${stack}, all layers` : 'all layers';
-  return layerText({ layer, ...(stack && { stack }) });
+/** `3`, `decoder 3`, `3 mlp`, `all layers`. */
+export function layerName(key: LayerKey): string {
+  const layer = layerOf(key);
+  return layer ? layerText(layer) : key.stack ? `${key.stack}, all layers` : 'all layers';
 }

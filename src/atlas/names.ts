@@ -10,6 +10,7 @@ const whole = z.int().min(0);
 export const unitSchema = z.strictObject({
   stack: z.enum(['encoder', 'decoder']).nullable(),
   layer: whole.nullable(),
+  router: z.string().max(longestName).nullable().default(null),
   expert: whole,
 });
 
@@ -62,7 +63,7 @@ export function mergedNames(all: readonly NamesOf[]): {
 } {
   const given = all.flatMap(({ atlas, names }) => names.map((one) => ({ atlas, one })));
   const units = new Map(
-    given.map(({ one: { stack, layer, expert } }) => [placed({ stack, layer, expert }), { stack, layer, expert }]),
+    given.map(({ one: { name: _, note: __, ...unit } }): [string, UnitKey] => [placed(unit), unit]),
   );
   const merged = [...units].map(([key, unit]) => {
     const own = given.filter(({ one }) => placed(one) === key);
@@ -80,7 +81,7 @@ export function mergedNames(all: readonly NamesOf[]): {
 const byPlace = (a: UnitKey, b: UnitKey) => (placed(a) < placed(b) ? -1 : 1);
 
 /** A unit as a string that sorts by layer and expert. */
-function placed({ stack, layer, expert }: UnitKey): string {
+function placed({ stack, layer, router, expert }: UnitKey): string {
   const padded = (n: number) => String(n).padStart(6, '0');
-  return `${stack ?? ''} ${layer === null ? '' : padded(layer)} ${padded(expert)}`;
+  return `${stack ?? ''} ${layer === null ? '' : padded(layer)} ${router ?? ''} ${padded(expert)}`;
 }

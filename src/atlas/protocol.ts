@@ -3,7 +3,9 @@ import type { About } from './about.js';
 import type { TableName } from './tables/index.js';
 import type { Row } from './tables/table.js';
 import type { Answering, Asking } from '../channel/messages.js';
+import type { Drawing } from '../paper/sheet.js';
 import type { UnitKey } from '../protocol/atlas.js';
+import type { FigureMessage } from '../protocol/panel.js';
 
 export type { UnitKey };
 
@@ -14,9 +16,7 @@ export interface OwnName extends UnitKey {
 }
 
 /** A cell must equal each value given. */
-export type Where = Readonly<
-  Partial<Record<'stack' | 'layer' | 'expert' | 'label' | 'token' | 'kind', string | number | null>>
->;
+export type Where = Readonly<Partial<Record<keyof UnitKey | 'label' | 'token' | 'kind', string | number | null>>>;
 
 /** Null where an expert has none. A row as those of the tables. */
 export type SimilarUnit = UnitKey & { readonly gate: number | null; readonly adapter: number | null };
@@ -65,19 +65,16 @@ export interface AtlasCalls {
   /** Saves what the page drew or wrote. */
   readonly save: {
     readonly request:
-      | { readonly kind: 'csv' | 'svg' | 'md'; readonly name: string; readonly data: string }
-      | {
-          readonly kind: 'png';
-          readonly name: string;
-          readonly data: ArrayBuffer;
-        };
+      | { readonly kind: 'csv' | 'svg' | 'json' | 'html' | 'md'; readonly name: string; readonly data: string }
+      | { readonly kind: 'png'; readonly name: string; readonly data: ArrayBuffer }
+      | { readonly kind: 'pdf'; readonly name: string; readonly data: Drawing };
     readonly result: undefined;
   };
 }
 
 export type AtlasNotice =
   | { readonly type: 'ready' }
-  | { readonly type: 'copy'; readonly text: string }
+  | Extract<FigureMessage, { readonly type: 'copy' | 'log' }>
   /** Show how alike all experts of the pool are. */
   | { readonly type: 'compareExperts' };
 

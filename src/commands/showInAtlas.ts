@@ -3,7 +3,7 @@ import { unitSchema } from '../atlas/names.js';
 import type { UnitKey } from '../atlas/protocol.js';
 import { GanderError } from '../errors/errors.js';
 import type { Atlases } from '../host/atlases.js';
-import { type Layer, sharedModules } from '../trace/model/access.js';
+import { type Layer, layerAt, sharedModules } from '../trace/model/access.js';
 import type { Trace } from '../trace/model/trace.js';
 import { asNode } from './pick.js';
 import type { Command, Services } from './services.js';
@@ -29,9 +29,8 @@ function unitOf({ atlases, store }: Services, asked: unknown): UnitKey | undefin
     case 'layer':
       return trace && unitIn(atlases, trace, node.layer, node.expert);
     case 'module': {
-      const { stack, layer } = trace?.modules[node.module] ?? {};
-      const place = layer === undefined ? undefined : { layer, ...(stack && { stack }) };
-      return trace && place && unitIn(atlases, trace, place, node.expert);
+      const module = trace?.modules[node.module];
+      return trace && module && unitIn(atlases, trace, layerAt(trace, module), node.expert);
     }
     default:
       return undefined;

@@ -7,9 +7,10 @@ import type { OpenedAtlas } from '../atlas/calls.js';
 import type { AtlasReader } from '../atlas/client.js';
 import { folderEnding } from '../atlas/place.js';
 import type { OwnName } from '../atlas/protocol.js';
+import { unitKeyIn } from '../atlas/tables/cells.js';
 import type { Row } from '../atlas/tables/table.js';
 import { GanderError } from '../errors/errors.js';
-import { type AtlasUnit, type ModelAtlas, type UnitKey, UnitsById } from '../protocol/atlas.js';
+import { type AtlasUnit, type ModelAtlas, unitId, UnitsById } from '../protocol/atlas.js';
 import { isSameModel, type SourceDescription } from '../requests/description.js';
 import type { RoutingService } from '../routing/service.js';
 import type { Layer } from '../trace/model/access.js';
@@ -203,10 +204,10 @@ export class Atlases implements vscode.Disposable {
 }
 
 function unitsOf(experts: readonly Row[], names: readonly OwnName[]): AtlasUnit[] {
-  const own = new Map(names.filter(({ name }) => name !== '').map((one) => [unitKey(one), one.name]));
+  const own = new Map(names.filter(({ name }) => name !== '').map((one) => [unitId(one), one.name]));
   return experts.map((row) => {
-    const key = keyOf(row);
-    const name = own.get(unitKey(key)) ?? textIn(row, 'label');
+    const key = unitKeyIn(row);
+    const name = own.get(unitId(key)) ?? textIn(row, 'label');
     const [low, high] = [numberIn(row, 'low'), numberIn(row, 'high')];
     const { load, chance } = row;
     return {
@@ -221,12 +222,6 @@ function unitsOf(experts: readonly Row[], names: readonly OwnName[]): AtlasUnit[
   });
 }
 
-function keyOf({ stack, layer, expert }: Row): UnitKey {
-  return { stack: stack as UnitKey['stack'], layer: layer as number | null, expert: Number(expert) };
-}
-
 const textIn = (row: Row, column: string) => (typeof row[column] === 'string' ? row[column] : undefined);
 
 const numberIn = (row: Row, column: string) => (Number.isFinite(row[column]) ? (row[column] as number) : null);
-
-const unitKey = ({ stack, layer, expert }: UnitKey) => JSON.stringify([stack, layer, expert]);

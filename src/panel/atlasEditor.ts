@@ -14,7 +14,7 @@ import { AtlasSimilarity } from './atlasSimilarity.js';
 import { AtlasRows } from './atlasRows.js';
 import { unitsOfText } from './atlasText.js';
 import { pageOptions, whetherDisposed } from './html.js';
-import { save } from './save.js';
+import { bytesOf, save } from './save.js';
 import { atlasType } from './types.js';
 
 interface AtlasServices extends DocumentOpening {
@@ -74,7 +74,14 @@ export class AtlasEditor implements vscode.CustomReadonlyEditorProvider<AtlasDoc
     });
     if (disposed()) return;
     if (content.namesError) report(GanderError.fromData(content.namesError), this.services.log);
-    const page = new AtlasPage(panel.webview, title, content, this.#answering(document), this.extension);
+    const page = new AtlasPage(
+      panel.webview,
+      title,
+      content,
+      this.#answering(document),
+      this.services.log,
+      this.extension,
+    );
     this.#open.set(panel, { folder, page });
     panel.onDidChangeViewState(() => !panel.visible && page.forget());
     panel.onDidDispose(() => {
@@ -119,8 +126,7 @@ export class AtlasEditor implements vscode.CustomReadonlyEditorProvider<AtlasDoc
         await atlases.name(folder, name);
       },
       save: async (request) => {
-        const bytes = request.kind === 'png' ? new Uint8Array(request.data) : new TextEncoder().encode(request.data);
-        await save(request.kind, request.name, () => bytes);
+        await save(request.kind, request.name, () => bytesOf(request));
       },
     };
     return (name, request, options) => answers[name](request, options);

@@ -3,12 +3,12 @@ import { ownNameSchema, unitSchema } from '../atlas/names.js';
 import type { AtlasCalls, AtlasNotice } from '../atlas/protocol.js';
 import { tableNames } from '../atlas/tables/index.js';
 import { GanderError } from '../errors/errors.js';
-import { buffer, drawn } from './messages.js';
+import { buffer, drawing, drawn, log } from './messages.js';
 
 const offset = z.int().min(0);
 const text = z.string().max(100_000);
 const cell = z.union([z.string().max(1000), z.number(), z.null()]);
-const columns = ['stack', 'layer', 'expert', 'label', 'token', 'kind'] as const;
+const columns = ['stack', 'layer', 'router', 'expert', 'label', 'token', 'kind'] as const;
 
 const calls = {
   rows: z.strictObject({
@@ -26,8 +26,9 @@ const calls = {
   }),
   name: ownNameSchema,
   save: z.union([
-    z.strictObject({ kind: z.enum(['csv', 'svg', 'md']), name: text, data: drawn }),
+    z.strictObject({ kind: z.enum(['csv', 'svg', 'json', 'html', 'md']), name: text, data: drawn }),
     z.strictObject({ kind: z.literal('png'), name: text, data: buffer }),
+    z.strictObject({ kind: z.literal('pdf'), name: text, data: drawing }),
   ]),
 } satisfies { readonly [N in keyof AtlasCalls]: z.ZodType };
 
@@ -46,6 +47,7 @@ export function checkedCall<N extends keyof AtlasCalls>(name: N, request: unknow
 const notice = z.union([
   z.strictObject({ type: z.enum(['ready', 'compareExperts']) }),
   z.strictObject({ type: z.literal('copy'), text: drawn }),
+  log,
 ]);
 
 /** Undefined if it is none. */

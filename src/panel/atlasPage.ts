@@ -28,6 +28,7 @@ export class AtlasPage implements vscode.Disposable {
     private readonly title: string,
     private readonly content: OpenedAtlas,
     private readonly answer: Answer<AtlasCalls>,
+    private readonly log: vscode.LogOutputChannel,
     extension: vscode.Uri,
   ) {
     this.#names = content.names;
@@ -62,6 +63,7 @@ export class AtlasPage implements vscode.Disposable {
     }
     const notice = parseNotice(data);
     if (notice?.type === 'ready') this.#begin();
+    if (notice?.type === 'log') this.log[notice.level](`page: ${notice.text}`);
     if (notice?.type === 'compareExperts') await vscode.commands.executeCommand('gander.compareExperts');
     if (notice?.type !== 'copy') return;
     await vscode.env.clipboard.writeText(notice.text);

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { About } from '../atlas/about.js';
 import type { AtlasCalls } from '../atlas/protocol.js';
 import type { EngineHost } from '../host/engineHost.js';
+import { layerId, layerKeyOf } from '../protocol/atlas.js';
 import type { Similarity } from '../requests/api.js';
 import type { RoutingService } from '../routing/service.js';
 import { planeOf, type Planes } from '../similarity/planes.js';
@@ -16,24 +17,24 @@ export class AtlasSimilarity {
   /** Of a unit's expert and all others of its layer, or of all layers. Rejects with a GanderError. */
   async around(
     { run, layers }: About,
-    { unit: { stack, layer, expert } }: AtlasCalls['similar']['request'],
+    { unit: { expert, ...place } }: AtlasCalls['similar']['request'],
     signal?: AbortSignal,
   ): Promise<AtlasCalls['similar']['result']> {
     checkModel(run, await this.services.service.describe());
-    const own = layers.find((one) => one.stack === stack && one.layer === layer)?.experts ?? [];
+    const own = layers.find((one) => layerId(one) === layerId(place))?.experts ?? [];
     const similarity = await this.#of(run.hash, signal);
     const indexOf = (id: string) => similarity.experts.findIndex((one) => one.id === id);
-    const at = similarity.layers.findIndex((one) => (one.stack ?? null) === stack && one.layer === layer);
+    const at = similarity.layers.findIndex((one) => layerId(layerKeyOf(one)) === layerId(place));
     const from = indexOf(own[expert]?.id ?? '');
     const n = similarity.experts.length;
     const cosine = (planes: Planes, to: number) => {
-      const value = planeOf(planes, layer === null || at < 0 ? undefined : at)[from * n + to];
+      const value = planeOf(planes, at < 0 ? undefined : at)[from * n + to];
       return value === undefined || Number.isNaN(value) ? null : value;
     };
     return own.flatMap(({ id }, e) => {
       const to = indexOf(id);
       if (e === expert || to < 0 || from < 0) return [];
-      return [{ stack, layer, expert: e, gate: cosine(similarity.gate, to), adapter: cosine(similarity.adapter, to) }];
+      return [{ ...place, expert: e, gate: cosine(similarity.gate, to), adapter: cosine(similarity.adapter, to) }];
     });
   }
 

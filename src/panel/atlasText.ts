@@ -5,6 +5,7 @@ import type { AtlasCalls } from '../atlas/protocol.js';
 import { GanderError } from '../errors/errors.js';
 import { preferredStrategy } from '../host/settings.js';
 import { checkText } from '../host/texts.js';
+import { layerId } from '../protocol/atlas.js';
 import { isSameModel, type SourceDescription } from '../requests/description.js';
 import type { RoutingService } from '../routing/service.js';
 import type { Strategy } from '../strategies/strategy.js';
@@ -22,12 +23,12 @@ export async function unitsOfText(
   checkText(text, source.limits.tokens);
   const trace = await service.route({ text, strategy, interventions: [] }, signal ? { signal } : {});
   const { layout, modules } = placedIn(trace);
-  return layout.layers.flatMap(({ stack, layer, experts }, l) => {
-    const known = layers.find((one) => one.stack === stack && one.layer === layer)?.experts ?? [];
+  return layout.layers.flatMap(({ modules: _, experts, ...place }, l) => {
+    const known = layers.find((one) => layerId(one) === layerId(place))?.experts ?? [];
     const { share } = usage(trace, modules[l]!);
     return experts.flatMap(({ id }, e) => {
       const expert = known.findIndex((one) => one.id === id);
-      return expert < 0 || share[e] === 0 ? [] : [{ stack, layer, expert, share: share[e]! }];
+      return expert < 0 || share[e] === 0 ? [] : [{ ...place, expert, share: share[e]! }];
     });
   });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { unitSchema } from '../atlas/names.js';
 import type { PageMessage } from '../protocol/panel.js';
 import { interventionsSchema as interventions } from '../requests/schemas.js';
 import { runRequestNames } from '../requests/table.js';
@@ -51,12 +52,18 @@ const mark = z.discriminatedUnion('is', [
   }),
 ]);
 
-const drawing = z.strictObject({
+export const drawing = z.strictObject({
   title: words,
   width: points.positive(),
   height: points.positive(),
   background: colour,
   marks: z.array(mark).max(2_000_000),
+});
+
+export const log = z.strictObject({
+  type: z.literal('log'),
+  level: z.enum(['info', 'error']),
+  text: z.string().max(100_000),
 });
 
 const message = z.union([
@@ -101,9 +108,9 @@ const message = z.union([
   z.strictObject({ type: z.literal('ask'), name: z.enum(runRequestNames), more: z.record(z.string(), z.unknown()) }),
   z.strictObject({
     type: z.literal('unit'),
-    unit: z.strictObject({ stack: z.enum(['encoder', 'decoder']).nullable(), layer: index.nullable(), expert: index }),
+    unit: unitSchema,
   }),
-  z.strictObject({ type: z.literal('log'), level: z.enum(['info', 'error']), text: z.string().max(100_000) }),
+  log,
 ]);
 
 /** A message from the page, or why it is not one. */

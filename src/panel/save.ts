@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { saveFile } from '../files/save.js';
 import { GanderError } from '../errors/errors.js';
+import type { AtlasCalls } from '../atlas/protocol.js';
 import type { PageMessage } from '../protocol/panel.js';
 import type { Trace } from '../trace/model/trace.js';
 
@@ -52,6 +53,8 @@ function write(target: vscode.Uri, bytes: Uint8Array): Thenable<void> {
   return target.scheme === 'file' ? saveFile(target.fsPath, bytes) : vscode.workspace.fs.writeFile(target, bytes);
 }
 
+type Written = AtlasCalls['save']['request'] | DrawnMessage;
+
 type DrawnMessage = Exclude<Extract<PageMessage, { type: 'save' }>, { kind: 'trace' }>;
 
 /** Saves what the page drew. @param title of the run */
@@ -59,7 +62,8 @@ export async function saveDrawn(message: DrawnMessage, title: string): Promise<v
   await save(message.kind, message.name === undefined ? title : `${title} ${message.name}`, () => bytesOf(message));
 }
 
-async function bytesOf(message: DrawnMessage): Promise<Uint8Array> {
+/** What a page drew or wrote, as the bytes of a file. */
+export async function bytesOf(message: Written): Promise<Uint8Array> {
   switch (message.kind) {
     case 'png':
       return new Uint8Array(message.data);
@@ -69,6 +73,7 @@ async function bytesOf(message: DrawnMessage): Promise<Uint8Array> {
     case 'svg':
     case 'html':
     case 'json':
+    case 'md':
       return new TextEncoder().encode(message.data);
   }
 }

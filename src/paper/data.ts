@@ -1,6 +1,7 @@
 /** The data of a figure, so that others can draw it anew: a table, or a chart of Vega-Lite. */
 import { csvText } from '../trace/exports/csv.js';
 import { shown } from '../trace/text/label.js';
+import { nameOf } from './heat.js';
 import { paper } from './look.js';
 import { cellsOf } from './map.js';
 import { titleOf, type Named, type Plot, type Quantity } from './plot.js';
@@ -41,13 +42,18 @@ export function dataOf(plot: Plot): Data {
       return { columns: ['series', x.title, titleOf(y)], rows };
     }
     case 'heat': {
-      const { rowTitle, rows, columnTitle, columns, value, values } = plot;
+      const { rowTitle, rows, columnTitle, columns, value, values, marks } = plot;
       // The same experts may be rows and columns.
       const second = columnTitle === rowTitle ? `${columnTitle} 2` : columnTitle;
       return {
-        columns: [rowTitle, second, titleOf(value)],
+        columns: [rowTitle, second, titleOf(value), ...(marks ? marks.means.map(([, words]) => words) : [])],
         rows: rows.flatMap((row, r) =>
-          columns.map(({ name }, c) => [typeof row === 'string' ? row : row.name, name, inUnit(value, values[r]![c])]),
+          Array.from(values[r]!, (x, c) => [
+            nameOf(row),
+            nameOf(columns[c]!),
+            inUnit(value, x),
+            ...(marks ? marks.means.map(([mark]) => Number(marks.of(r, c).includes(mark))) : []),
+          ]),
         ),
       };
     }
@@ -94,6 +100,12 @@ function colours(all: readonly Named[]) {
   return { domain: all.map(({ name }) => name), range: all.map(({ slot }) => paper.expert(slot).fill) };
 }
 
+/** From one hue through white to the other. */
+function aroundZero(most: number, { times = 1 }: Quantity) {
+  const { hues, background, main } = paper;
+  return { domain: [-most * times, 0, most * times], range: [hues[0], background, main], clamp: true };
+}
+
 function chartOf(plot: Exclude<Plot, { kind: 'table' }>, columns: readonly string[]): object {
   const [first, second, third, fourth] = columns as [string, string, string, string];
   switch (plot.kind) {
@@ -137,7 +149,7 @@ function chartOf(plot: Exclude<Plot, { kind: 'table' }>, columns: readonly strin
         encoding: {
           y: channel(first, 'ordinal', { sort: null }),
           x: channel(second, 'ordinal', { sort: null }),
-          color: channel(third, 'quantitative'),
+          color: channel(third, 'quantitative', plot.scale && { scale: aroundZero(plot.scale.most, plot.value) }),
         },
       };
     case 'map': {

@@ -2,7 +2,7 @@
 import { quiet } from '../look/palette.js';
 import type { Look } from './look.js';
 import { widthOf } from './metrics.js';
-import type { Named, Quantity } from './plot.js';
+import type { CellMark, Named, Quantity } from './plot.js';
 import { scaleOf, type Scale } from './scale.js';
 import { cut, lineHeight, type Sheet, toMiddle } from './sheet.js';
 
@@ -111,7 +111,7 @@ export function legendOf(sheet: Sheet, look: Look, all: readonly Named[], left: 
 
 export interface Key {
   readonly text: string;
-  readonly is: 'dashed' | 'whisker' | 'line' | 'swatch';
+  readonly is: 'dashed' | 'whisker' | 'line' | 'swatch' | CellMark;
   readonly colour: string;
 }
 
@@ -120,6 +120,7 @@ export function keysOf(sheet: Sheet, look: Look, keys: readonly Key[], left: num
   const draw = ({ is, colour }: Key, x: number, y: number): void => {
     if (is === 'swatch') sheet.rect(x + 4, y - swatch / 2, swatch, swatch, colour);
     else if (is === 'whisker') whisker(sheet, x, x + 14, y, colour);
+    else if (is !== 'line' && is !== 'dashed') cellMark(sheet, is, { x: x + 4, y: y - 4, width: 8, height: 8 }, colour);
     else sheet.line([x, y, x + 14, y], colour, { width: is === 'line' ? 1.2 : 0.8, isDashed: is === 'dashed' });
   };
   const entries = keys.map((key): Entry => ({ text: key.text, before: 18, draw: (x, y) => draw(key, x, y) }));
@@ -129,6 +130,37 @@ export function keysOf(sheet: Sheet, look: Look, keys: readonly Key[], left: num
 export function whisker(sheet: Sheet, from: number, to: number, y: number, colour: string): void {
   sheet.line([from, y, to, y], colour);
   for (const x of [from, to]) sheet.line([x, y - 2, x, y + 2], colour);
+}
+
+interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What is drawn on a cell. */
+export function cellMark(sheet: Sheet, mark: CellMark, { x, y, width, height }: Box, ink: string): void {
+  const [cx, cy] = [x + width / 2, y + height / 2];
+  const r = Math.max(1, Math.min(3, Math.min(width, height) / 2 - 1));
+  switch (mark) {
+    case 'cross':
+      sheet.line([cx - r, cy - r, cx + r, cy + r], ink, { width: 1 });
+      sheet.line([cx - r, cy + r, cx + r, cy - r], ink, { width: 1 });
+      break;
+    case 'triangle':
+      sheet.line([cx - r, cy + r, cx, cy - r, cx + r, cy + r, cx - r, cy + r], ink, { width: 1 });
+      break;
+    case 'dot':
+      sheet.rect(cx - r / 2, cy - r / 2, r, r, ink);
+      break;
+    case 'stroke':
+      sheet.line([x, y + height, x + width, y], ink, { width: 0.4 });
+      break;
+    case 'frame':
+      sheet.line([x, y, x + width, y, x + width, y + height, x, y + height, x, y], ink, { width: 1.2 });
+      break;
+  }
 }
 
 /** A scale from weak to strong, with what both ends stand for. Returns where it ends. */

@@ -58,15 +58,25 @@ export interface LinesPlot {
   readonly reference?: { readonly name: string; readonly value: number };
 }
 
+/** What is drawn on a cell beside its colour. */
+export type CellMark = 'cross' | 'triangle' | 'dot' | 'stroke' | 'frame';
+
 export interface HeatPlot {
   readonly kind: 'heat';
   readonly rowTitle: string;
   readonly rows: readonly (string | Named)[];
   readonly columnTitle: string;
-  readonly columns: readonly Named[];
+  readonly columns: readonly (string | Named)[];
   readonly value: Quantity;
-  /** [R][C] NaN if unknown. */
+  /** [R][up to C] NaN if unknown. A row may have fewer cells than there are columns. */
   readonly values: readonly ArrayLike<number>[];
+  /** As far as this to either side of 0, whatever the values are; beyond it there is no stronger colour. Its ends in words. */
+  readonly scale?: { readonly most: number; readonly weak: string; readonly strong: string };
+  readonly marks?: {
+    /** What each means. */
+    readonly means: readonly (readonly [CellMark, string])[];
+    readonly of: (row: number, column: number) => readonly CellMark[];
+  };
 }
 
 /** A token, or a line, of a map. */

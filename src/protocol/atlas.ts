@@ -2,12 +2,32 @@
 import type { Layer } from '../trace/model/access.js';
 import type { Stack } from '../trace/model/trace.js';
 
-/** A unit by its cells in the atlas's tables; `layer: null` is an expert over all layers. */
-export interface UnitKey {
+/** A layer by its cells in the atlas's tables; `layer: null` stands for all layers. */
+export interface LayerKey {
   readonly stack: Stack | null;
   readonly layer: number | null;
+  /** Which of the layer's routers, if it has several. */
+  readonly router: string | null;
+}
+
+/** A unit likewise. */
+export interface UnitKey extends LayerKey {
   readonly expert: number;
 }
+
+/** @param layer of a trace; undefined: all layers */
+export function layerKeyOf(layer: Layer | undefined): LayerKey {
+  return { stack: layer?.stack ?? null, layer: layer?.layer ?? null, router: layer?.router ?? null };
+}
+
+/** As traces have it; undefined for all layers. */
+export function layerOf({ stack, layer, router }: LayerKey): Layer | undefined {
+  return layer === null ? undefined : { layer, ...(stack && { stack }), ...(router !== null && { router }) };
+}
+
+export const layerId = ({ stack, layer, router }: LayerKey): string => JSON.stringify([stack, layer, router]);
+
+export const unitId = (unit: UnitKey): string => `${layerId(unit)} ${unit.expert}`;
 
 export interface AtlasUnit {
   readonly key: UnitKey;
@@ -36,22 +56,23 @@ export class UnitsById {
   readonly #units: ReadonlyMap<string, AtlasUnit>;
 
   constructor(units: readonly AtlasUnit[]) {
-    this.#units = new Map(units.map((unit) => [idOf(unit.key.stack, unit.key.layer, unit.id), unit]));
+    this.#units = new Map(units.map((unit) => [idOf(unit.key, unit.id), unit]));
   }
 
   /** @param layer undefined: over all layers, of which a pool has the same experts */
-  of(layer: Pick<Layer, 'stack' | 'layer'> | undefined, expert: string): AtlasUnit | undefined {
-    const stacks = layer ? [layer.stack] : [undefined, 'encoder' as const, 'decoder' as const];
+  of(layer: Layer | undefined, expert: string): AtlasUnit | undefined {
+    const key = layerKeyOf(layer);
+    const stacks = layer ? [key.stack] : [null, 'encoder' as const, 'decoder' as const];
     for (const stack of stacks) {
-      const found = this.at({ stack: stack ?? null, layer: layer?.layer ?? null }, expert);
+      const found = this.at({ ...key, stack }, expert);
       if (found) return found;
     }
     return undefined;
   }
 
-  at({ stack, layer }: Omit<UnitKey, 'expert'>, expert: string): AtlasUnit | undefined {
-    return this.#units.get(idOf(stack, layer, expert));
+  at(layer: LayerKey, expert: string): AtlasUnit | undefined {
+    return this.#units.get(idOf(layer, expert));
   }
 }
 
-const idOf = (stack: Stack | null, layer: number | null, expert: string) => JSON.stringify([stack, layer, expert]);
+const idOf = (layer: LayerKey, expert: string) => `${layerId(layer)} ${expert}`;

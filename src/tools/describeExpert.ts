@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { layerName, Layout, unitsNamed } from '../atlas/layout.js';
 import { ablationCells, ablationHead, byLift, intervalText, liftCells, liftHead } from '../atlas/lines.js';
-import { number, word } from '../atlas/tables/cells.js';
+import { number, unitKeyIn, word } from '../atlas/tables/cells.js';
 import { type Row, unitCells } from '../atlas/tables/table.js';
 import type { SourceDescription } from '../requests/description.js';
 import type { Expert } from '../trace/model/trace.js';
@@ -111,11 +111,10 @@ function corpusText({ about: { run, corpus, totals } }: ReachedAtlas): string {
 }
 
 async function rowsOf(atlas: ReachedAtlas, layout: Layout, unit: number) {
-  const { stack, layer, expert } = unitCells(layout, unit);
-  const where = { stack, layer, expert };
+  const where = unitKeyIn(unitCells(layout, unit));
   // One after the other: they are read in one process.
   return {
-    place: { stack, layer },
+    place: where,
     row: (await atlas.rows('experts', where))[0],
     labels: await atlas.rows('labels', where),
     tokens: await atlas.rows('tokens', where),

@@ -3,6 +3,8 @@ import { execFile, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { readMade } from '../../src/atlas/files/folder.js';
+import { pack } from '../../src/atlas/pack.js';
 import { random } from '../../src/statistics/random.js';
 import { decodeTrace, encodeTrace } from '../../src/trace/file/file.js';
 import type { Trace } from '../../src/trace/model/trace.js';
@@ -14,7 +16,9 @@ import { builtCli, root, temporaryFolder, tinyPool } from './support.js';
 
 const cli = builtCli();
 const cache = temporaryFolder();
-const mixture = path.join(root, 'test/fixtures/moe/qwen2-moe-transformers');
+const [mixture, jetmoe] = ['qwen2-moe', 'jetmoe'].map((name) =>
+  path.join(root, `test/fixtures/moe/${name}-transformers`),
+) as [string, string];
 
 function gander(cwd: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd });
@@ -66,19 +70,20 @@ interface Shown {
 
 const shown = (cwd: string, atlas: string) => JSON.parse(gander(cwd, 'atlas', 'show', atlas, '--json').stdout) as Shown;
 
-/** Direct counts over saved traces: choices by layer and expert, of all text tokens. */
+/** Direct counts over saved traces: choices by layer and expert's id, of all text tokens. */
 function countedIn(traces: readonly Trace[]): Map<string, { count: number; weight: number }> {
   const found = new Map<string, { count: number; weight: number }>();
-  for (const { modules, blocks, sequences } of traces)
+  for (const { modules, blocks, sequences, expertSets } of traces)
     for (const { from, to, k, chosen, weight, sequence } of blocks) {
       const { tokens } = sequences[sequence]!;
       for (let s = from; s < to; s++)
         for (let i = 0; i < tokens.count * k; i++) {
           const at = (s - from) * tokens.count * k + i;
           if (chosen[at]! < 0 || tokens.special?.[Math.floor(i / k)]) continue;
-          const unit = `${modules[s]!.layer}.${chosen[at]!}`;
-          const { count, weight: sum } = found.get(unit) ?? { count: 0, weight: 0 };
-          found.set(unit, { count: count + 1, weight: sum + weight![at]! });
+          const unit = expertSets[modules[s]!.expertSet]!.experts[chosen[at]!]!.id;
+          const key = `${modules[s]!.layer} ${unit}`;
+          const { count, weight: sum } = found.get(key) ?? { count: 0, weight: 0 };
+          found.set(key, { count: count + 1, weight: sum + weight![at]! });
         }
     }
   return found;
@@ -92,6 +97,7 @@ const files = (folder: string) =>
 describe.each([
   ['a pool', ['--pool', tinyPool]],
   ['a mixture', ['--model', mixture]],
+  ['a mixture with two routers in a layer', ['--model', jetmoe]],
 ])('an atlas of %s', (_name, model) => {
   it('agrees with the traces of its documents', () => {
     const cwd = corpus();
@@ -125,9 +131,9 @@ describe.each([
     expect(gander(cwd, 'atlas', 'make', 'traces', '-o', 'saved.gander-atlas')).toMatchObject({ status: 0, stderr: '' });
     const saved = shown(cwd, 'saved.gander-atlas');
     const plain = countedIn(traces);
-    for (const { layer, expert, tokens, weight } of saved.experts) {
+    for (const { layer, name, tokens, weight } of saved.experts) {
       if (layer === null) continue;
-      const unit = plain.get(`${layer!}.${expert!}`) ?? { count: 0, weight: NaN };
+      const unit = plain.get(`${layer!} ${name!}`) ?? { count: 0, weight: NaN };
       expect(tokens).toBe(unit.count);
       if (unit.count > 0) expect(Math.abs(Number(weight) - unit.weight / unit.count)).toBeLessThan(1e-6);
     }
@@ -316,6 +322,18 @@ describe('gander atlas', () => {
     expect(files(path.join(cwd, 'm.gander-atlas'))).toEqual(whole);
   });
 
+  it('merged from parts that gander-trace made, equals what gander-trace made in one go', () => {
+    const fixtures = path.join(root, 'test/fixtures/atlas');
+    const parts = ['1', '0'].map((at) => path.join(fixtures, `python-parts/${at}.gander-atlas`));
+    const merged = gander(cwd, 'atlas', 'merge', ...parts, '-o', 'python.gander-atlas');
+    expect(merged).toMatchObject({ status: 0, stderr: '' });
+    const sums = readFileSync(path.join(cwd, 'python.gander-atlas/sums.safetensors'));
+    expect(Buffer.compare(sums, pack(readMade(path.join(fixtures, 'python.gander-atlas')).sums.state))).toBe(0);
+    const { totals, experts } = shown(cwd, 'python.gander-atlas');
+    expect(totals.documents).toBe(24);
+    expect(experts.filter(({ label }) => label !== null)).toMatchObject([{ name: '0.5', label: 'b' }]);
+  });
+
   it('merged, keeps names and notes, and says where two parts name a unit differently', () => {
     const named = (at: string, ...names: object[]) => {
       const make = ['atlas', 'make', 'traces', '-o', `named ${at}`, '--shard', `${at}/2`];
@@ -323,7 +341,7 @@ describe('gander atlas', () => {
       const json = JSON.stringify({ format: 'gander-atlas-names', version: 1, names });
       writeFileSync(path.join(cwd, `named ${at}/names.json`), json);
     };
-    const unit = { stack: null, layer: 1, expert: 3 };
+    const unit = { stack: null, layer: 1, router: null, expert: 3 };
     named('1', { ...unit, name: 'brackets', note: '' });
     named('2', { ...unit, name: 'closing', note: 'not in prose' }, { ...unit, layer: 0, name: 'spaces', note: '' });
     const merged = gander(cwd, 'atlas', 'merge', 'named 1', 'named 2', '-o', 'named.gander-atlas');

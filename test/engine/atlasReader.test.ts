@@ -57,7 +57,7 @@ const failure = async (asked: Promise<unknown>) => {
   return `${code}: ${message}`;
 };
 
-const unit = { stack: null, layer: 0, expert: 1 };
+const unit = { stack: null, layer: 0, router: null, expert: 1 };
 const named: OwnName = { ...unit, name: 'closing brackets', note: 'seen in JSON' };
 
 describe('an atlas', () => {

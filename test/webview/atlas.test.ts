@@ -324,38 +324,75 @@ describe('a unit’s page', () => {
   });
 });
 
-test('every figure goes out as SVG, PNG, CSV and Markdown, and has its "?"', async () => {
+test('every figure is saved for a paper or as data, its table as it is, and has its "?"', async () => {
   const panel = await openAtlas(open, made);
   const { page } = panel;
-  const save = async (name: string, item: string) => {
-    await page.getByRole('button', { name: `Save: ${name}` }).click();
-    await page.getByRole('menuitem', { name: item }).click();
+  const saves = async () =>
+    (await asked(panel, 'save')) as { readonly kind: string; readonly name: string; readonly data: string }[];
+  const last = async (act: () => Promise<void>) => {
+    const before = (await saves()).length;
+    await act();
+    await expect.poll(async () => (await saves()).length).toBe(before + 1);
+    return (await saves()).at(-1)!;
   };
-  for (const item of ['Picture (SVG)', 'Picture (PNG)', 'Table (CSV)', 'Table (Markdown)']) await save('Load', item);
-  await openUnit(panel, planted.law);
-  for (const item of ['Picture (SVG)', 'Table (CSV)', 'Table (Markdown)']) await save('Labels', item);
-  await expect.poll(async () => (await asked(panel, 'save')).length).toBe(7);
-  const saved = (await asked(panel, 'save')) as {
-    readonly kind: string;
-    readonly name: string;
-    readonly data: string;
-  }[];
-  const [map, , units, , bars, labels, markdown] = saved;
+  const inDialog = (name: string) => last(() => page.locator(`[data-focus="figure-${name}"]`).click());
+  const table = (name: string, item: string) =>
+    last(async () => {
+      await page.getByRole('button', { name: `Save table: ${name}` }).click();
+      await page.getByRole('menuitem', { name: item }).click();
+    });
+
+  await page.getByRole('button', { name: 'Save figure: Load', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.waitFor();
+  const map = await inDialog('svg');
+  expect(map.data).toContain('<svg xmlns="http://www.w3.org/2000/svg" width="85mm"');
+  for (const words of [
+    'Layer',
+    'Expert',
+    'Load ÷ chance (log2): −3.00 or less',
+    '+3.00 or more',
+    'dead: no token chose it',
+  ])
+    expect(map.data).toContain(`>${words}`);
+  expect((await inDialog('pdf')).kind).toBe('pdf');
+  await inDialog('png');
   const png = await page.evaluate(() => {
     const { sent } = window as unknown as { sent: { request?: { kind?: string; data: ArrayBuffer } }[] };
     return [...new Uint8Array(sent.find(({ request }) => request?.kind === 'png')!.request!.data)].slice(1, 4);
   });
   expect(String.fromCharCode(...png)).toBe('PNG');
-  expect(map!.data).toContain('<svg xmlns="http://www.w3.org/2000/svg"');
-  expect(units!.data.split('\r\n')).toHaveLength(24 + 2);
-  expect(units!.data).toMatch(/^stack,layer,expert,name,tokens,documents,load,low,high,chance,/);
-  expect(bars!.data).toContain('layer 0, expert 5: Labels');
+  const cells = (await inDialog('csv')).data.trim().split('\r\n');
+  expect(cells).toHaveLength(24 + 1);
+  expect(cells.filter((row) => row.startsWith('"1","3",'))).toEqual(['"1","3",,1,0']);
+  const vega = JSON.parse((await inDialog('vega')).data) as { description: string; encoding: { color: object } };
+  expect(vega.description).toContain('Blue: chosen more often than by chance');
+  expect(vega.encoding.color).toMatchObject({ scale: { domain: [-3, 0, 3] } });
+  expect(await dialog.innerText()).not.toContain('font lacks');
+  await picture(page, 'atlas-save-figure');
+  await page.getByRole('button', { name: '174 mm' }).click();
+  expect((await inDialog('svg')).data).toContain('<svg xmlns="http://www.w3.org/2000/svg" width="174mm"');
+  await picture(page, 'atlas-save-figure-174');
+  await page.keyboard.press('Escape');
+  await expect
+    .poll(() => page.evaluate(() => document.activeElement?.getAttribute('data-focus')))
+    .toBe('save-atlas_load');
+
+  const units = await table('Load', 'All columns (CSV)');
+  expect(units.data.split('\r\n')).toHaveLength(24 + 2);
+  expect(units.data).toMatch(/^stack,layer,router,expert,name,tokens,documents,load,low,high,chance,/);
+  await openUnit(panel, planted.law);
+  await page.getByRole('button', { name: 'Save figure: Labels' }).click();
+  const bars = await inDialog('svg');
+  expect(bars.data).toContain('layer 0, expert 5: Labels');
   // An axis that says what the bars are, and their whiskers.
-  expect(bars!.data).toContain('>Lift (log2)<');
-  expect(bars!.data).toContain('>95% interval<');
-  expect(labels!.name).toBe('layer 0, expert 5 labels');
-  expect(labels!.data).toContain('"law"');
-  expect(markdown!.data).toMatch(/\| law \| specialised \|/);
+  expect(bars.data).toContain('>Lift (log2)<');
+  expect(bars.data).toContain('>95% interval<');
+  await page.keyboard.press('Escape');
+  const labels = await table('Labels', 'All columns (CSV)');
+  expect(labels.name).toBe('layer 0, expert 5 labels');
+  expect(labels.data).toContain('"law"');
+  expect((await table('Labels', 'Table (Markdown)')).data).toMatch(/\| law \| specialised \|/);
   for (const part of await page.locator('.figure').all()) {
     await part.getByRole('button', { name: /^What this says/ }).click();
     await expect.poll(() => page.getByRole('dialog').innerText()).toContain('By chance');

@@ -13,11 +13,11 @@ const labels = ['code', 'law', 'mail', 'verse'];
 
 /** Law goes to expert 5 of layer 0, token 7 to expert 2 of layer 1, nothing to expert 3 there, and most to expert 0 of layer 2. */
 export const planted = {
-  law: { stack: null, layer: 0, expert: 5 },
-  token: { stack: null, layer: 1, expert: 2 },
-  dead: { stack: null, layer: 1, expert: 3 },
-  overloaded: { stack: null, layer: 2, expert: 0 },
-  nothing: { stack: null, layer: 0, expert: 1 },
+  law: { stack: null, layer: 0, router: null, expert: 5 },
+  token: { stack: null, layer: 1, router: null, expert: 2 },
+  dead: { stack: null, layer: 1, router: null, expert: 3 },
+  overloaded: { stack: null, layer: 2, router: null, expert: 0 },
+  nothing: { stack: null, layer: 0, router: null, expert: 1 },
 } as const;
 
 interface Shape {

@@ -31,7 +31,7 @@ function atlasOf(
         const own = given.find(({ key }) => key.layer === layer && key.expert === expert);
         const load = own?.load ?? 1 / experts.length;
         const name = own?.name === undefined ? {} : { name: own.name };
-        const key = { stack: null, layer, expert };
+        const key = { stack: null, layer, router: null, expert };
         return { key, id, ...name, load, low: 0.95 * load, high: 1.05 * load, chance: 1 / experts.length };
       }),
     ),
@@ -58,7 +58,7 @@ async function open(trace: Trace, atlas: ModelAtlas | undefined, setup: Setup = 
 const moe = fabricateMoe({ layers: 4, experts: 8, k: 2, tokens: 120 });
 const modules = sharedModules(moe, { layer: 0 })!;
 const busiest = usage(moe, modules).counts.reduce((best, n, e, all) => (n > all[best]! ? e : best), 0);
-const named = { key: { stack: null, layer: 0, expert: busiest }, name: 'closing brackets' };
+const named = { key: { stack: null, layer: 0, router: null, expert: busiest }, name: 'closing brackets' };
 const corpus = ({ page }: Panel) => page.locator('[data-figure=corpus]');
 
 test('detail, legend and what-if call an expert of a layer as the atlas does, and lead to its page', async () => {
@@ -111,7 +111,7 @@ test('the summary says which experts the text takes more or less often than the 
   const experts = sharedModules(pool)!;
   const own = usage(pool, experts);
   const most = own.share.reduce((best, x, e, all) => (x > all[best]! ? e : best), 0);
-  const atlas = atlasOf(pool, [{ key: { stack: null, layer: null, expert: most }, load: own.share[most]! / 3 }]);
+  const atlas = atlasOf(pool, [{ key: { stack: null, layer: null, router: null, expert: most }, load: own.share[most]! / 3 }]);
   const panel = await open(pool, atlas);
   const { page } = panel;
   await page.locator('#tab-summary').click();
@@ -135,7 +135,7 @@ test('the summary says which experts the text takes more or less often than the 
   await first.first().getByRole('button').click();
   await expect
     .poll(() => panel.sent('unit'))
-    .toEqual([{ type: 'unit', unit: { stack: null, layer: null, expert: most } }]);
+    .toEqual([{ type: 'unit', unit: { stack: null, layer: null, router: null, expert: most } }]);
 });
 
 test('a text of few tokens is said to be too short, and one that was routed otherwise is not compared', async () => {

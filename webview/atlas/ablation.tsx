@@ -1,8 +1,9 @@
 /** What it costs to take a unit away where it is chosen, beside another expert. */
-import { number } from '../../src/atlas/tables/cells.js';
+import { number, unitKeyIn } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
+import { unitId } from '../../src/protocol/atlas.js';
 import { signed, t, whole } from '../look/strings.js';
-import { idOf, keyOf, type Unit } from './model.js';
+import type { Unit } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
 import { saidInterval, saidQ, saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
@@ -11,7 +12,7 @@ import { useAtlas } from './store.js';
 export function Ablation({ unit }: { readonly unit: Unit }) {
   // All units' rows: the overview has asked for them already.
   const all = useAtlas().rows('ablations', {});
-  const rows = all?.filter((row) => idOf(keyOf(row)) === idOf(unit.key)) ?? [];
+  const rows = all?.filter((row) => unitId(unitKeyIn(row)) === unitId(unit.key)) ?? [];
   const title = t('atlasAblation');
   return (
     <AtlasPart

@@ -1,18 +1,21 @@
 /** The page: what atlas it is, and the overview or one unit. */
 import { useEffect } from 'preact/hooks';
-import type { About } from '../../src/atlas/about.js';
 import { LessonsProvider } from '../components/explain.js';
+import { WhenHere } from '../components/lazy.js';
 import { t } from '../look/strings.js';
 import { lazy } from '../store/lazy.js';
 import { Overview } from './overview.js';
+import { summaryOf } from './said.js';
 import { useAtlas } from './store.js';
 import { UnitPage } from './unit.js';
 
 const lessons = lazy(() => import('../lessons/explanation.js'));
+const saving = lazy(() => import('./saving.js'));
 
 export function App() {
   const store = useAtlas();
   const [data, atlas, unit, refused] = [store.data.value, store.atlas.value, store.unit.value, store.refused.value];
+  const toSave = store.toSave.value;
   useEscape(() => store.back());
   return (
     <LessonsProvider value={lessons}>
@@ -23,7 +26,7 @@ export function App() {
           <>
             <header class="atlasHead">
               <h1>{data.title}</h1>
-              <p class="faint">{summary(data.about)}</p>
+              <p class="faint">{summaryOf(data.about)}</p>
             </header>
             {refused && (
               <p class="notice error" role="alert">
@@ -31,22 +34,12 @@ export function App() {
               </p>
             )}
             {unit ? <UnitPage unit={unit} /> : <Overview atlas={atlas} />}
+            {toSave && <WhenHere of={saving} show={({ SaveFigure }) => <SaveFigure figure={toSave} />} />}
           </>
         )}
       </div>
     </LessonsProvider>
   );
-}
-
-function summary({ run, totals, corpus, leftOut }: About): string {
-  const parts = [
-    run.name,
-    t('atlasDocumentCount', totals.documents),
-    t('tokens', totals.tokens),
-    t('atlasLabelCount', corpus.labels.length),
-    ...(leftOut.length > 0 ? [t('atlasLeftOut', leftOut.length)] : []),
-  ];
-  return parts.join(' · ');
 }
 
 /** Escape leads back, unless a nearer element takes the key or something is being typed. */

@@ -1,8 +1,9 @@
 /** What colours the map: each unit's distance from what chance gives, and the mark that says more than a colour can. Pure. */
 import { group } from 'd3-array';
-import { number } from '../../src/atlas/tables/cells.js';
+import { number, unitKeyIn } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
-import { costRow, idOf, isDead, isOverloaded, isSpecialised, keyOf, liftOf, loadLift, foundLabel } from './model.js';
+import { unitId } from '../../src/protocol/atlas.js';
+import { costRow, isDead, isOverloaded, isSpecialised, liftOf, loadLift, foundLabel } from './model.js';
 import type { Atlas, Unit } from './model.js';
 
 export const colourings = ['load', 'lift', 'specialisation', 'entropy', 'ablation'] as const;
@@ -57,7 +58,9 @@ export function colouredBy(
 }
 
 function rules(label: string, ablations: readonly Row[]): Record<Colouring, Rule> {
-  const costs = new Map([...group(ablations, (row) => idOf(keyOf(row)))].map(([id, rows]) => [id, costRow(rows)]));
+  const costs = new Map(
+    [...group(ablations, (row) => unitId(unitKeyIn(row)))].map(([id, rows]) => [id, costRow(rows)]),
+  );
   const labelRow = (unit: Unit) => unit.labels.find((row) => row['label'] === label);
   const beyondChance = (row: Row | undefined, name: string) => number(row, name) - number(row, `${name}Chance`);
   const load = { isMarked: isOverloaded, mark: 'overloaded' } as const;
@@ -79,8 +82,8 @@ function rules(label: string, ablations: readonly Row[]): Record<Colouring, Rule
     },
     entropy: { ...load, value: ({ layer }) => beyondChance(layer.row, 'entropy'), least: 0.05, limit: Infinity },
     ablation: {
-      value: ({ key }) => number(costs.get(idOf(key)), 'difference'),
-      isMarked: ({ key }) => costs.get(idOf(key))?.['hurts'] === true,
+      value: ({ key }) => number(costs.get(unitId(key)), 'difference'),
+      isMarked: ({ key }) => costs.get(unitId(key))?.['hurts'] === true,
       mark: 'found',
       least: 0.01,
       limit: Infinity,

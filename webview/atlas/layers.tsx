@@ -1,10 +1,11 @@
 /** Each layer's numbers beside what chance gives. */
 import { useRef } from 'preact/hooks';
-import { number } from '../../src/atlas/tables/cells.js';
+import { layerKeyIn, number } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
+import { layerId, type LayerKey } from '../../src/protocol/atlas.js';
 import { Button } from '../components/controls.js';
 import { fixed, t } from '../look/strings.js';
-import { type Atlas, layerKeyOf } from './model.js';
+import type { Atlas } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
 import { besideChance, saidLayer } from './said.js';
 import type { Sheet } from './sheet.js';
@@ -16,11 +17,11 @@ export function Layers({ atlas }: { readonly atlas: Atlas }) {
   const sheet = layersSheet(atlas);
   const at = Math.max(
     0,
-    atlas.layers.findIndex(({ stack, layer }) => isAt(store.looking.value.cursor, { stack, layer })),
+    atlas.layers.findIndex((layer) => isAt(store.looking.value.cursor, layer)),
   );
   /** Puts the map's cursor into the layer, where its row can be read. */
   const go = (row: Row): void => {
-    const unit = atlas.layers.find((layer) => isAt(layer, layerKeyOf(row)))?.units[0];
+    const unit = atlas.layers.find((layer) => isAt(layer, layerKeyIn(row)))?.units[0];
     if (unit) store.look({ cursor: unit.key });
   };
   return (
@@ -47,7 +48,7 @@ export function Layers({ atlas }: { readonly atlas: Atlas }) {
               title={t('atlasLayerHint')}
               data-focus="layer"
             >
-              {saidLayer(layerKeyOf(row))}
+              {saidLayer(layerKeyIn(row))}
             </Button>
           )}
         />
@@ -56,10 +57,7 @@ export function Layers({ atlas }: { readonly atlas: Atlas }) {
   );
 }
 
-const isAt = (
-  one: { readonly stack: unknown; readonly layer: unknown } | null,
-  { stack, layer }: { readonly stack: unknown; readonly layer: unknown },
-) => one?.stack === stack && one?.layer === layer;
+const isAt = (one: LayerKey | null, layer: LayerKey) => one !== null && layerId(one) === layerId(layer);
 
 const informations = ['label', 'token', 'class', 'place'] as const;
 
@@ -77,7 +75,7 @@ function layersSheet({ layers }: Atlas): Sheet {
     ],
     rows: layers.flatMap(({ row }) => (row ? [row] : [])),
     cells: (row) => [
-      saidLayer(layerKeyOf(row)),
+      saidLayer(layerKeyIn(row)),
       t('atlasBeside', t('of', number(row, 'dead'), number(row, 'experts')), fixed(number(row, 'deadChance'), 1)),
       besideChance(row, 'cv'),
       besideChance(row, 'effective', 1),

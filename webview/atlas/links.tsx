@@ -1,7 +1,8 @@
 /** What leads to a unit's page. */
+import { unitId } from '../../src/protocol/atlas.js';
 import { Button } from '../components/controls.js';
 import { t } from '../look/strings.js';
-import { idOf, nameOf, type Unit } from './model.js';
+import { nameOf, type Unit } from './model.js';
 import { saidUnit } from './said.js';
 import { useAtlas } from './store.js';
 
@@ -18,7 +19,7 @@ export function UnitLink({ unit }: { readonly unit: Unit }) {
   const store = useAtlas();
   const name = useName();
   return (
-    <Button class="link" press={() => store.open(unit.key)} data-focus={`unit-${idOf(unit.key)}`}>
+    <Button class="link" press={() => store.open(unit.key)} data-focus={`unit-${unitId(unit.key)}`}>
       {name(unit)}
     </Button>
   );

@@ -1,11 +1,14 @@
 /** The map of an atlas as shapes: layers down, experts across. Pure. */
 import { range } from 'd3-array';
+import { inkOn } from '../../src/look/palette.js';
 import { shortLabelsOf } from '../../src/look/shortLabels.js';
+import { type LayerKey, layerOf, unitId } from '../../src/protocol/atlas.js';
 import { layerText } from '../../src/trace/text/label.js';
 import { t } from '../look/strings.js';
 import type { Coloured } from './colouring.js';
-import { type Atlas, idOf, type LayerKey, type Place, type Unit } from './model.js';
-import { type Inks, inkOn, shade, type Shape, widthOf } from './shapes.js';
+import type { Atlas, Place, Unit } from './model.js';
+import { saidAllLayers } from './said.js';
+import { type Inks, shade, type Shape, widthOf } from './shapes.js';
 
 export interface Frame {
   readonly cell: { readonly width: number; readonly height: number };
@@ -21,12 +24,10 @@ const cellWidth = { least: 8, most: 36 };
 const top = 32;
 
 /** How a layer is called beside its row. */
-export const rowMark = ({ stack, layer }: LayerKey): string =>
-  layer === null
-    ? stack
-      ? t('inSequence', t(stack), t('allLayers'))
-      : t('allLayers')
-    : layerText({ layer, ...(stack && { stack }) });
+export function rowMark(key: LayerKey): string {
+  const layer = layerOf(key);
+  return layer ? layerText(layer) : saidAllLayers(key);
+}
 
 /** @param room how wide it may be, if that is enough for the narrowest cells */
 export function frameOf({ layers, columns }: Atlas, room: number): Frame {
@@ -73,7 +74,7 @@ export function mapShapes(drawn: Drawn): Shape[] {
   const cells = atlas.layers.flatMap(({ units }, row) =>
     units.flatMap((unit, column) => cellShapes(drawn, unit, boxOf(frame, { row, column }))),
   );
-  const outlined = atlas.units.filter(({ key }) => lit.has(idOf(key)));
+  const outlined = atlas.units.filter(({ key }) => lit.has(unitId(key)));
   return [
     ...axes(drawn),
     ...cells,

@@ -1,14 +1,13 @@
 /** An atlas as the page looks at it: layers down, each with its experts across. Pure. */
 import { group } from 'd3-array';
 import type { TokenKind } from '../../src/atlas/figures/vocabulary.js';
-import type { AtlasMessage, OwnName, UnitKey } from '../../src/atlas/protocol.js';
-import { number, word } from '../../src/atlas/tables/cells.js';
+import type { AtlasMessage, OwnName } from '../../src/atlas/protocol.js';
+import { layerKeyIn, number, unitKeyIn, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
+import { layerId, type LayerKey, unitId, type UnitKey } from '../../src/protocol/atlas.js';
 import type { ExpertSet } from '../../src/trace/model/trace.js';
 
 export type AtlasData = Extract<AtlasMessage, { type: 'atlas' }>;
-
-export type LayerKey = Omit<UnitKey, 'expert'>;
 
 export interface AtlasLayer extends LayerKey {
   readonly set: ExpertSet;
@@ -47,22 +46,6 @@ export interface Place {
   readonly column: number;
 }
 
-export const idOf = ({ stack, layer, expert }: UnitKey): string => `${stack ?? ''} ${layer ?? ''} ${expert}`;
-
-const layerId = ({ stack, layer }: LayerKey): string => `${stack ?? ''} ${layer ?? ''}`;
-
-export function keyOf(row: Row): UnitKey {
-  return { ...layerKeyOf(row), expert: number(row, 'expert') };
-}
-
-export function layerKeyOf(row: Row): LayerKey {
-  const [stack, layer] = [row['stack'], number(row, 'layer')];
-  return {
-    stack: stack === 'encoder' || stack === 'decoder' ? stack : null,
-    layer: Number.isNaN(layer) ? null : layer,
-  };
-}
-
 export class Atlas {
   /** As they are drawn: what is over all layers comes first. */
   readonly layers: readonly AtlasLayer[];
@@ -76,29 +59,34 @@ export class Atlas {
     this.labels = about.corpus.labels;
     this.isPool = about.layers.some(({ layer }) => layer === null);
     const scope = this.isPool ? 'pool' : 'layer';
-    const rowOf = new Map(layers.map((row) => [layerId(layerKeyOf(row)), row]));
-    const labelsOf = group(labels, (row) => idOf(keyOf(row)));
-    const unitsOf = group(experts, (row) => layerId(layerKeyOf(row)));
+    const rowOf = new Map(layers.map((row) => [layerId(layerKeyIn(row)), row]));
+    const labelsOf = group(labels, (row) => unitId(unitKeyIn(row)));
+    const unitsOf = group(experts, (row) => layerId(layerKeyIn(row)));
     const isOverall = ({ layer }: LayerKey) => Number(layer !== null);
     this.layers = [...about.layers]
       .sort((a, b) => isOverall(a) - isOverall(b))
-      .map(({ stack, layer, experts: named }) => {
-        const id = layerId({ stack, layer });
+      .map(({ modules: _, experts: named, ...key }) => {
+        const id = layerId(key);
         const units: Unit[] = [];
-        const made: AtlasLayer = { stack, layer, set: { scope, experts: named }, row: rowOf.get(id), units };
+        const made: AtlasLayer = { ...key, set: { scope, experts: named }, row: rowOf.get(id), units };
         for (const row of unitsOf.get(id) ?? [])
-          units.push({ key: keyOf(row), layer: made, row, labels: labelsOf.get(idOf(keyOf(row))) ?? [] });
+          units.push({ key: unitKeyIn(row), layer: made, row, labels: labelsOf.get(unitId(unitKeyIn(row))) ?? [] });
         units.sort((a, b) => a.key.expert - b.key.expert);
         return made;
       });
     this.columns = Math.max(0, ...this.layers.map(({ units }) => units.length));
     this.layers.forEach(({ units }, row) =>
-      units.forEach(({ key }, column) => this.#places.set(idOf(key), { row, column })),
+      units.forEach(({ key }, column) => this.#places.set(unitId(key), { row, column })),
     );
   }
 
+  /** The layer's next one, in which something may follow it. */
+  after(layer: AtlasLayer): AtlasLayer | undefined {
+    return this.layers[this.layers.indexOf(layer) + 1];
+  }
+
   placeOf(key: UnitKey): Place | undefined {
-    return this.#places.get(idOf(key));
+    return this.#places.get(unitId(key));
   }
 
   at({ row, column }: Place): Unit | undefined {
@@ -116,7 +104,7 @@ export class Atlas {
 }
 
 export function nameOf(names: readonly OwnName[], key: UnitKey): OwnName | undefined {
-  return names.find((one) => idOf(one) === idOf(key));
+  return names.find((one) => unitId(one) === unitId(key));
 }
 
 export const isDead = ({ row }: Unit): boolean => row['dead'] === true;

@@ -1,20 +1,20 @@
 /** All units at once: the map, what colours it, and each layer's numbers. */
 import { useMemo } from 'preact/hooks';
-import { number } from '../../src/atlas/tables/cells.js';
+import { number, unitKeyIn } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
+import { unitId } from '../../src/protocol/atlas.js';
 import { Button, classes, Field, Icon, Select, type Option } from '../components/controls.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { type Coloured, colouredBy, colourings, type Colouring } from './colouring.js';
 import { Layers } from './layers.js';
-import { Legend, legendShapes } from './legend.js';
+import { Legend } from './legend.js';
 import { UnitLink, useName } from './links.js';
 import { UnitMap } from './map.js';
-import { frameOf, mapShapes } from './mapShapes.js';
-import { type Atlas, costRow, foundLabel, idOf, keyOf, liftOf, type Unit } from './model.js';
+import { mapPlot } from './mapPlot.js';
+import { type Atlas, costRow, foundLabel, liftOf, type Unit } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
 import { besideChance, saidColour, saidInterval, saidLift, saidUnit } from './said.js';
 import { Found, Search } from './search.js';
-import { inFile, type Picture, widthOf } from './shapes.js';
 import type { Sheet } from './sheet.js';
 import { useAtlas } from './store.js';
 
@@ -46,7 +46,7 @@ export function Overview({ atlas }: { readonly atlas: Atlas }) {
           hint={t('atlasMapHint')}
           caption={t('atlasMapCaption', t(`atlasCaption_${by}`, label))}
           sheet={sheet}
-          picture={(named) => pictureOf(atlas, coloured, lit, named)}
+          plot={isTable ? undefined : () => mapPlot(atlas, coloured, found)}
           control={
             <Button
               press={() => store.look({ tables: isTable ? tables.filter((one) => one !== 'map') : [...tables, 'map'] })}
@@ -61,7 +61,7 @@ export function Overview({ atlas }: { readonly atlas: Atlas }) {
           }
         >
           {isTable ? (
-            <SheetTable sheet={sheet} first={(row) => <UnitLink unit={atlas.unit(keyOf(row))!} />} />
+            <SheetTable sheet={sheet} first={(row) => <UnitLink unit={atlas.unit(unitKeyIn(row))!} />} />
           ) : (
             <>
               <Legend coloured={coloured} />
@@ -123,10 +123,10 @@ function ColourChoice({
 function costsOf(ablations: readonly Row[]): (unit: Unit) => readonly Row[] {
   const all = new Map<string, Row[]>();
   for (const row of ablations) {
-    const id = idOf(keyOf(row));
+    const id = unitId(unitKeyIn(row));
     all.set(id, [...(all.get(id) ?? []), row]);
   }
-  return ({ key }) => all.get(idOf(key)) ?? [];
+  return ({ key }) => all.get(unitId(key)) ?? [];
 }
 
 /** The map's own numbers, a row per unit. */
@@ -136,7 +136,7 @@ function unitsSheet(
   title: string,
   costs: (unit: Unit) => readonly Row[],
 ): Sheet {
-  const unitOf = (row: Row) => atlas.unit(keyOf(row))!;
+  const unitOf = (row: Row) => atlas.unit(unitKeyIn(row))!;
   const named = (row: Row) => saidUnit(unitOf(row));
   const rows = atlas.units.map(({ row }) => row);
   const common = { name: `units ${by}`, title, rows };
@@ -196,28 +196,4 @@ function unitsSheet(
         ],
       };
   }
-}
-
-function pictureOf(atlas: Atlas, coloured: Coloured, lit: ReadonlySet<string>, title: string): Picture {
-  const [pad, above] = [10, 64];
-  const frame = frameOf(atlas, 640);
-  const moved = {
-    ...frame,
-    left: frame.left + pad,
-    tops: frame.tops.map((top) => top + above),
-    width: frame.width + pad,
-    height: frame.height + above,
-  };
-  const legend = legendShapes(coloured, pad, 30);
-  const right = legend.map((shape) => (shape.kind === 'text' ? shape.x + widthOf(shape.text) : 0));
-  return {
-    title,
-    width: Math.max(moved.width + pad, ...right.map((x) => Math.ceil(x) + pad)),
-    height: moved.height + pad,
-    shapes: [
-      { kind: 'text', x: pad, y: 14, text: title, fill: inFile.foreground, size: 13, isBold: true },
-      ...legend,
-      ...mapShapes({ atlas, coloured, lit, frame: moved, inks: inFile }),
-    ],
-  };
 }

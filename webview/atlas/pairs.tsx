@@ -12,8 +12,8 @@ import { useAtlas } from './store.js';
 export function Pairs({ unit }: { readonly unit: Unit }) {
   const store = useAtlas();
   const atlas = store.atlas.value!;
-  const { stack, layer, expert } = unit.key;
-  const rows = store.rows('pairs', { stack, layer });
+  const { expert, ...place } = unit.key;
+  const rows = store.rows('pairs', place);
   const title = t('atlasPairs');
   const together = (rows ?? []).filter(
     (row) => row['kind'] === 'together' && (row['a'] === expert || row['b'] === expert),
@@ -21,8 +21,8 @@ export function Pairs({ unit }: { readonly unit: Unit }) {
   const following = (rows ?? []).filter((row) => row['kind'] === 'next layer' && row['a'] === expert);
   const otherOf = (row: Row): Unit | undefined =>
     row['kind'] === 'together'
-      ? atlas.unit({ stack, layer, expert: number(row, row['a'] === expert ? 'b' : 'a') })
-      : atlas.unit({ stack, layer: (layer ?? 0) + 1, expert: number(row, 'b') });
+      ? unit.layer.units[number(row, row['a'] === expert ? 'b' : 'a')]
+      : atlas.after(unit.layer)?.units[number(row, 'b')];
   const lists = [
     { kind: 'together', own: together },
     { kind: 'following', own: following },

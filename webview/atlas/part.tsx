@@ -1,19 +1,15 @@
-/** A figure of the page with its "?" and its ways out: pictures, tables. */
+/** A figure of the page with its "?" and its ways out: the dialog that saves it, and its tables. */
 import type { ComponentChildren } from 'preact';
 import type { FigureName } from '../lessons/explanations.js';
 import { Track } from '../components/bars.js';
-import { classes, Icon } from '../components/controls.js';
+import { classes, Icon, Tool } from '../components/controls.js';
 import { Part } from '../components/figure.js';
 import { Menu, type Item } from '../components/menu.js';
 import { scaleOf } from '../../src/paper/scale.js';
 import { TableBox, type TableRows } from '../components/table.js';
 import type { Row } from '../../src/atlas/tables/table.js';
 import { t } from '../look/strings.js';
-import { draw } from '../../src/paper/draw.js';
-import { paper } from '../../src/paper/look.js';
-import { svgOf } from '../../src/paper/svg.js';
-import { pngOf } from '../look/png.js';
-import { type Picture, pngOf as pngOfShapes, svgOf as svgOfShapes } from './shapes.js';
+import type { Plot } from '../../src/paper/plot.js';
 import { type BarColumn, csvOf, markdownOf, plotOf, scaleEnds, type Sheet } from './sheet.js';
 import { type AtlasStore, useAtlas } from './store.js';
 
@@ -25,13 +21,13 @@ interface Props {
   readonly caption?: string;
   /** How it is used, which is of no interest in a file. */
   readonly hint?: string;
-  /** If it is drawn as something else than its table. */
-  readonly picture?: (title: string) => Picture;
+  /** What is saved of it, if that is something else than its table. */
+  readonly plot?: (() => Plot) | undefined;
   readonly control?: ComponentChildren;
   readonly children: ComponentChildren;
 }
 
-export function AtlasPart({ name, sheet: bare, title, caption, hint, picture, control, children }: Props) {
+export function AtlasPart({ name, sheet: bare, title, caption, hint, plot, control, children }: Props) {
   const store = useAtlas();
   const from = store.data.value?.title ?? '';
   const sheet = bare && { ...bare, title: `${from} · ${bare.title}`, ...(caption !== undefined && { caption }) };
@@ -44,12 +40,22 @@ export function AtlasPart({ name, sheet: bare, title, caption, hint, picture, co
         <>
           {control}
           {sheet && sheet.rows.length > 0 && (
-            <Menu
-              label={t('atlasSave', title)}
-              face={<Icon name="more" />}
-              items={ways(store, sheet, drawnOf(sheet, picture))}
-              name={`save-${name}`}
-            />
+            <>
+              <Tool
+                label={t('saveFigureOf', title)}
+                icon="save"
+                press={() => {
+                  store.toSave.value = { title: sheet.title, says: caption ?? '', plot: plot?.() ?? plotOf(sheet) };
+                }}
+                data-focus={`save-${name}`}
+              />
+              <Menu
+                label={t('atlasSave', title)}
+                face={<Icon name="more" />}
+                items={tablesOf(store, sheet)}
+                name={`tables-${name}`}
+              />
+            </>
           )}
         </>
       }
@@ -60,29 +66,11 @@ export function AtlasPart({ name, sheet: bare, title, caption, hint, picture, co
   );
 }
 
-interface Drawn {
-  readonly svg: () => string;
-  readonly png: () => Promise<ArrayBuffer>;
-}
-
-/** As wide as a page. The map of units is drawn in a file as on the page. */
-function drawnOf(sheet: Sheet, picture: Props['picture']): Drawn {
-  const { title } = sheet;
-  if (picture) return { svg: () => svgOfShapes(picture(title)), png: () => pngOfShapes(picture(title)) };
-  const drawing = () => draw(plotOf(sheet), paper, 174, title);
-  return { svg: () => svgOf(drawing()), png: () => pngOf(drawing()) };
-}
-
-function ways(store: AtlasStore, sheet: Sheet, drawn: Drawn): Item[] {
+/** The rows as the atlas has them, and as they are shown. */
+function tablesOf(store: AtlasStore, sheet: Sheet): Item[] {
   const { name } = sheet;
-  const write = (kind: 'csv' | 'svg' | 'md', data: string) => void store.ask('save', { kind, name, data });
+  const write = (kind: 'csv' | 'md', data: string) => void store.ask('save', { kind, name, data });
   return [
-    { label: t('atlasSaveSvg'), press: () => write('svg', drawn.svg()), name: 'save-svg' },
-    {
-      label: t('atlasSavePng'),
-      press: () => void drawn.png().then((data) => store.ask('save', { kind: 'png', name, data })),
-      name: 'save-png',
-    },
     { label: t('atlasSaveCsv'), press: () => write('csv', csvOf(sheet)), name: 'save-csv' },
     { label: t('atlasSaveMarkdown'), press: () => write('md', markdownOf(sheet)), name: 'save-md' },
     { label: t('copyMarkdown'), press: () => store.copy(markdownOf(sheet)), name: 'copy-md' },

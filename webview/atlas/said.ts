@@ -1,21 +1,27 @@
 /** An atlas in words: units, their numbers, and what a colour stands for. */
-import type { LayerKey as Layer } from './model.js';
+import type { About } from '../../src/atlas/about.js';
 import { number, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
+import type { Quantity } from '../../src/paper/plot.js';
+import { type LayerKey, layerOf } from '../../src/protocol/atlas.js';
 import { expertName, layerName, plainName } from '../look/names.js';
 import { fixed, percent, signed, t, whole } from '../look/strings.js';
 import type { Coloured, Mark } from './colouring.js';
 import { costRow, isDead, isSpecialised, liftOf, type Unit } from './model.js';
 
-export function saidLayer({ stack, layer }: Layer): string {
-  if (layer !== null) return layerName({ layer, ...(stack && { stack }) });
+export function saidLayer(key: LayerKey): string {
+  const layer = layerOf(key);
+  return layer ? layerName(layer) : saidAllLayers(key);
+}
+
+export function saidAllLayers({ stack }: LayerKey): string {
   return stack ? t('inSequence', t(stack), t('allLayers')) : t('allLayers');
 }
 
 /** An expert of a pool has its name in every layer; one of a mixture has its number in one. */
 export function saidUnit({ key, layer }: Unit): string {
   if (layer.set.scope === 'pool') return t('expertOfLayer', saidLayer(layer), plainName(layer.set, key.expert));
-  return expertName(layer.set, key.expert, { layer: layer.layer ?? 0, ...(layer.stack && { stack: layer.stack }) });
+  return expertName(layer.set, key.expert, layerOf(key)!);
 }
 
 /** Both ends of a row's interval; there is none with too few documents. */
@@ -67,28 +73,54 @@ export function saidColour({ by, label }: Coloured, unit: Unit, ablations: reado
   }
 }
 
-/** What a colouring's ends and middle mean, and its mark. */
-export function saidScale({ by, most, isCut, mark }: Coloured): {
-  readonly ends: readonly [less: string, chance: string, more: string];
-  readonly marks: readonly (readonly [Mark, string])[];
-} {
+/** What a colouring's ends and middle mean. */
+export function saidScale({ by, most, isCut }: Coloured): readonly [less: string, chance: string, more: string] {
   const isFactor = by === 'load' || by === 'lift';
   const factor = 2 ** most;
   const digits = most < 0.1 ? 3 : 2;
   const middle = t(by === 'ablation' ? 'atlasNoCost' : by === 'lift' ? 'atlasAsOverall' : 'atlasAsChance');
-  const ends = isFactor
-    ? ([
+  return isFactor
+    ? [
         t(isCut ? 'atlasLessOrFewer' : 'atlasLess', whole(factor), middle),
         middle,
         t(isCut ? 'atlasMoreOrMore' : 'atlasMore', whole(factor), middle),
-      ] as const)
-    : ([signed(-most, digits), middle, signed(most, digits)] as const);
+      ]
+    : [signed(-most, digits), middle, signed(most, digits)];
+}
+
+/** What a colouring's marks mean. */
+export function saidMarks({ by, mark }: Coloured): readonly (readonly [Mark, string])[] {
   const found = by === 'ablation' ? 'atlasMarkHurts' : by === 'lift' ? 'atlasMarkLabel' : 'atlasMarkFound';
-  return {
-    ends,
-    marks: [
-      ['dead', t('atlasMarkDead')],
-      [mark, t(mark === 'overloaded' ? 'atlasMarkOverloaded' : found)],
-    ],
-  };
+  return [
+    ['dead', t('atlasMarkDead')],
+    [mark, t(mark === 'overloaded' ? 'atlasMarkOverloaded' : found)],
+  ];
+}
+
+/** What the numbers behind the colours are, for an axis. */
+export function saidMeasure({ by, label }: Coloured): Quantity {
+  switch (by) {
+    case 'load':
+      return { title: t('atlasMeasure_load'), unit: 'log2' };
+    case 'lift':
+      return { title: t('atlasBy_liftOf', label), unit: 'log2' };
+    case 'specialisation':
+      return { title: t('atlasMeasure_specialisation') };
+    case 'entropy':
+      return { title: t('atlasMeasure_entropy') };
+    case 'ablation':
+      return { title: t('atlasMeasure_ablation'), unit: 'nats' };
+  }
+}
+
+/** What an atlas is of. */
+export function summaryOf({ run, totals, corpus, leftOut }: About): string {
+  const parts = [
+    run.name,
+    t('atlasDocumentCount', totals.documents),
+    t('tokens', totals.tokens),
+    t('atlasLabelCount', corpus.labels.length),
+    ...(leftOut.length > 0 ? [t('atlasLeftOut', leftOut.length)] : []),
+  ];
+  return parts.join(' · ');
 }

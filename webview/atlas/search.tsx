@@ -1,8 +1,9 @@
 /** Finds the units that take a label, a token or a text. */
 import { useSignal } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
-import { number, word } from '../../src/atlas/tables/cells.js';
+import { number, unitKeyIn, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
+import { unitId } from '../../src/protocol/atlas.js';
 import { visible } from '../../src/trace/text/label.js';
 import { Button, Select } from '../components/controls.js';
 import { fixed, percent, t, whole } from '../look/strings.js';
@@ -10,9 +11,7 @@ import { UnitLink } from './links.js';
 import {
   type Atlas,
   type FoundUnits,
-  idOf,
   isSpecialised,
-  keyOf,
   liftOf,
   type SearchKind,
   searchKinds,
@@ -41,7 +40,7 @@ export function Search({ atlas }: { readonly atlas: Atlas }) {
     const rows = asked.text === '' ? undefined : await rowsOf(store, atlas, asked.kind, asked.text);
     if (own !== latest.current) return;
     setAsking(false);
-    store.found.value = rows && { ...asked, rows, units: new Set(rows.map((row) => idOf(keyOf(row)))) };
+    store.found.value = rows && { ...asked, rows, units: new Set(rows.map((row) => unitId(unitKeyIn(row)))) };
   };
   return (
     <div class="search" role="search">
@@ -90,16 +89,16 @@ async function rowsOf(store: AtlasStore, atlas: Atlas, kind: SearchKind, text: s
     }
     case 'token': {
       const answer = await store.ask('find', { token: text });
-      const rows = answer?.result.filter((row) => number(row, 'lift') >= leastLift && atlas.unit(keyOf(row)));
+      const rows = answer?.result.filter((row) => number(row, 'lift') >= leastLift && atlas.unit(unitKeyIn(row)));
       return rows?.sort((a, b) => number(b, 'lift') - number(a, 'lift'));
     }
     case 'text': {
       const answer = await store.ask('text', { text });
       const lift = (row: Row) => Math.log2(number(row, 'share') / number(row, 'corpus'));
       return answer?.result
-        .flatMap(({ stack, layer, expert, share }): Row[] => {
-          const unit = atlas.unit({ stack, layer, expert });
-          return unit ? [{ stack, layer, expert, share, corpus: number(unit.row, 'load') }] : [];
+        .flatMap((row): Row[] => {
+          const unit = atlas.unit(row);
+          return unit ? [{ ...row, corpus: number(unit.row, 'load') }] : [];
         })
         .filter((row) => lift(row) >= leastLift)
         .sort((a, b) => lift(b) - lift(a));
@@ -130,7 +129,10 @@ export function Found({ atlas }: { readonly atlas: Atlas }) {
         >
           <p>{said}</p>
           {count > 0 && (
-            <SheetTable sheet={foundSheet(atlas, found)} first={(row) => <UnitLink unit={atlas.unit(keyOf(row))!} />} />
+            <SheetTable
+              sheet={foundSheet(atlas, found)}
+              first={(row) => <UnitLink unit={atlas.unit(unitKeyIn(row))!} />}
+            />
           )}
         </AtlasPart>
       )}
@@ -139,7 +141,7 @@ export function Found({ atlas }: { readonly atlas: Atlas }) {
 }
 
 function foundSheet(atlas: Atlas, { kind, text, rows }: FoundUnits): Sheet {
-  const named = (row: Row) => saidUnit(atlas.unit(keyOf(row))!);
+  const named = (row: Row) => saidUnit(atlas.unit(unitKeyIn(row))!);
   const common = { name: `units for ${text}`, title: t('atlasFoundTitle', text), rows };
   switch (kind) {
     case 'label':

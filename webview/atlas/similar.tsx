@@ -1,11 +1,12 @@
 /** Which experts of a pool are most alike to a unit's, and which least, as Compare Experts measures it. */
 import { useEffect } from 'preact/hooks';
-import { number } from '../../src/atlas/tables/cells.js';
+import { number, unitKeyIn } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
+import { unitId } from '../../src/protocol/atlas.js';
 import { Button } from '../components/controls.js';
 import { fixed, t } from '../look/strings.js';
 import { UnitLink } from './links.js';
-import { idOf, keyOf, type Unit } from './model.js';
+import type { Unit } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
 import { saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
@@ -17,7 +18,7 @@ const most = 4;
 export function Similar({ unit }: { readonly unit: Unit }) {
   const store = useAtlas();
   const all = store.similar.value;
-  const rows = all.get(idOf(unit.key));
+  const rows = all.get(unitId(unit.key));
   // Asked for once, it is there for every expert.
   useEffect(() => {
     if (!rows && all.size > 0) void store.findSimilar(unit.key);
@@ -52,7 +53,7 @@ export function Similar({ unit }: { readonly unit: Unit }) {
                 {kind !== 'all' && <h4>{t(`atlasSimilar_${kind}`)}</h4>}
                 <SheetTable
                   sheet={sheetOf(unit, own, t(`atlasSimilar_${kind}`))}
-                  first={(row) => <UnitLink unit={store.atlas.value!.unit(keyOf(row))!} />}
+                  first={(row) => <UnitLink unit={store.atlas.value!.unit(unitKeyIn(row))!} />}
                 />
               </section>
             ))}
@@ -81,7 +82,7 @@ function sheetOf(unit: Unit, rows: readonly Row[], title: string): Sheet {
     head: [t('expert'), t('byGate'), t('byAdapter')],
     rows,
     cells: (row) => [
-      saidUnit({ ...unit, key: keyOf(row) }),
+      saidUnit({ ...unit, key: unitKeyIn(row) }),
       fixed(number(row, 'gate'), 3),
       fixed(number(row, 'adapter'), 3),
     ],

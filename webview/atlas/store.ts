@@ -17,8 +17,11 @@ import { Caller } from '../../src/channel/caller.js';
 import { isAnswering } from '../../src/channel/messages.js';
 import { isObject } from '../../src/checks/plain.js';
 import { type ErrorData, GanderError } from '../../src/errors/errors.js';
+import type { Plot } from '../../src/paper/plot.js';
+import type { FigureMessage } from '../../src/protocol/panel.js';
+import { unitId } from '../../src/protocol/atlas.js';
 import { type Colouring, colourings } from './colouring.js';
-import { Atlas, type AtlasData, type FoundUnits, idOf } from './model.js';
+import { Atlas, type AtlasData, type FoundUnits } from './model.js';
 
 export interface Host {
   postMessage(message: AtlasPagePost): void;
@@ -37,6 +40,13 @@ export interface Looking {
   readonly path: readonly UnitKey[];
   /** The unit that the map's cursor is on. */
   readonly cursor: UnitKey | null;
+}
+
+/** A figure that is being saved. */
+export interface SavedFigure {
+  readonly title: string;
+  readonly says: string;
+  readonly plot: Plot;
 }
 
 interface Answer<N extends keyof AtlasCalls> {
@@ -62,6 +72,7 @@ export class AtlasStore {
     const key = this.looking.value.path.at(-1);
     return key && this.atlas.value?.unit(key);
   });
+  readonly toSave = signal<SavedFigure | undefined>(undefined);
   /** The experts are being compared. */
   readonly isComparing = signal(false);
   /** The other experts by similarity to a unit's; empty until it was asked for. */
@@ -100,7 +111,7 @@ export class AtlasStore {
     this.refused.value = undefined;
     this.hasMoved = true;
     const last = path.at(-1);
-    const next = last && idOf(last) === idOf(unit) ? path : [...path, unit];
+    const next = last && unitId(last) === unitId(unit) ? path : [...path, unit];
     this.look({ path: next.slice(-longestPath) });
   }
 
@@ -140,7 +151,7 @@ export class AtlasStore {
     const answer = await this.ask('similar', { unit });
     batch(() => {
       this.isComparing.value = false;
-      if (answer) this.similar.value = new Map([...this.similar.peek(), [idOf(unit), answer.result.map(asRow)]]);
+      if (answer) this.similar.value = new Map([...this.similar.peek(), [unitId(unit), answer.result.map(asRow)]]);
     });
   }
 
@@ -166,13 +177,23 @@ export class AtlasStore {
   /** @returns whether it was kept */
   async name(own: OwnName): Promise<boolean> {
     if (!(await this.ask('name', own))) return false;
-    const others = this.names.peek().filter((one) => idOf(one) !== idOf(own));
+    const others = this.names.peek().filter((one) => unitId(one) !== unitId(own));
     this.names.value = own.name === '' && own.note === '' ? others : [...others, own];
     return true;
   }
 
   copy(text: string): void {
     this.host.postMessage({ type: 'copy', text });
+  }
+
+  /** What the dialog that saves a figure wants of the host. */
+  send(message: FigureMessage): void {
+    if (message.type !== 'save') {
+      this.host.postMessage(message);
+      return;
+    }
+    const { type: _, ...drawn } = message;
+    void this.ask('save', { name: '', ...drawn });
   }
 }
 
@@ -193,10 +214,11 @@ function restored(kept: unknown): Looking {
 
 function isUnitKey(value: unknown): value is UnitKey {
   if (!isObject(value)) return false;
-  const { stack, layer, expert } = value;
+  const { stack, layer, router, expert } = value;
   return (
     (stack === null || stack === 'encoder' || stack === 'decoder') &&
     (layer === null || typeof layer === 'number') &&
+    (router === null || typeof router === 'string') &&
     typeof expert === 'number'
   );
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,9 +26,9 @@ THEIRS = Atlas.open(FIXTURE / "typescript.gander-atlas")
 TRACES = sorted((FIXTURE / "traces").glob("*.safetensors"))
 
 
-def maker() -> AtlasMaker:
+def maker(files: Sequence[Path] = TRACES) -> AtlasMaker:
     made = AtlasMaker()
-    for file in TRACES:
+    for file in files:
         id = file.name.split(".")[0]
         # One letter stands for documents without a label.
         made.add(Trace.load(file), id=id, label=None if id[0] == "c" else id[0])
@@ -42,6 +43,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
         shutil.rmtree(FIXTURE / "python.gander-atlas", ignore_errors=True)
         shutil.copytree(folder, FIXTURE / "python.gander-atlas")
     return atlas
+
+
+def test_parts_are_those_that_the_extension_merges(tmp_path: Path) -> None:
+    """test/engine/atlas.test.ts holds the other side."""
+    for part in (0, 1):
+        atlas = maker(TRACES[part::2]).save(tmp_path / f"{part}.gander-atlas")
+        committed = FIXTURE / f"python-parts/{part}.gander-atlas"
+        if os.environ.get("GANDER_WRITE_FIXTURES") == "1":
+            committed.mkdir(parents=True, exist_ok=True)
+            for name in ("atlas.json", "sums.safetensors"):
+                shutil.copy(atlas.folder / name, committed / name)
+        assert {**Atlas.open(committed).about, "gander": ""} == {**atlas.about, "gander": ""}
 
 
 def alike(a: Any, b: Any) -> bool:
@@ -111,6 +124,23 @@ def test_an_atlas_is_made_in_a_loop_over_router_logits(tmp_path: Path) -> None:
     assert experts.groupby("layer").load.sum().tolist() == pytest.approx([1, 1])
     assert experts.tokens.sum() == 6 * 30 * 2 * 2
     assert experts.low.notna().all() and (experts.low <= experts.load).all() and (experts.load <= experts.high).all()
+
+
+def test_a_layer_with_two_routers_has_a_name_for_each(tmp_path: Path) -> None:
+    trace = Trace.load(TRACES[0])
+    kinds = ("self_attention", "mlp")
+    two = replace(
+        trace, sites=[replace(site, layer=0, kind=kind) for site, kind in zip(trace.sites, kinds, strict=True)]
+    )
+    made = AtlasMaker()
+    made.add(two, id="a")
+    atlas = made.save(tmp_path / "two.gander-atlas")
+    assert [(one["layer"], one["router"]) for one in atlas.about["layers"]] == [(0, kind) for kind in kinds]
+    load = atlas.to_pandas("experts").groupby(["layer", "router"]).load.sum()
+    assert load.to_dict() == pytest.approx({(0, kind): 1 for kind in kinds})
+    same = replace(trace, sites=[replace(site, layer=0) for site in trace.sites])
+    with pytest.raises(TraceError, match="gander atlas make"):
+        AtlasMaker().add(same, id="a")
 
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:

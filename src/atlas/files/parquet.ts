@@ -1,8 +1,8 @@
 /** An atlas's tables as Parquet files. */
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { z } from 'zod';
-import type { Cell, ColumnType, Row, Table } from '../tables/table.js';
+import { type Cell, type ColumnType, later, type Row, type Table } from '../tables/table.js';
 
 /** Rows that are read at once: those of a few units. */
 const rowGroup = 4096;
@@ -32,15 +32,25 @@ const cells = {
   flag: z.boolean().nullable(),
 } as const satisfies Record<ColumnType, z.ZodType<Cell>>;
 
-type Part = Omit<Parameters<typeof parquetReadObjects>[0], 'columns'>;
+type Part = Omit<Parameters<typeof parquetReadObjects>[0], 'columns' | 'metadata'> & {
+  readonly metadata: FileMetaData;
+};
 
 /**
  * @param where what cells must equal; parts of the file that have no such row are not read
  * @throws ZodError, or an error of hyparquet, if the file is not such a table
  */
 export async function readTable(table: Table, file: string, where: Row = {}): Promise<Row[]> {
-  const sought = Object.entries(where).map(([name, cell]) => ({ [name]: { $eq: stored(table.columns[name], cell) } }));
-  return rowsIn(table, { file: await asyncBufferFromFile(file), filter: { $and: sought } });
+  const buffer = await asyncBufferFromFile(file);
+  const metadata = await parquetMetadataAsync(buffer);
+  const known = Object.entries(where).filter(([name]) => !isLacking(metadata, name));
+  if (Object.keys(where).some((name) => isLacking(metadata, name) && where[name] !== null)) return [];
+  const sought = known.map(([name, cell]) => ({ [name]: { $eq: stored(table.columns[name], cell) } }));
+  return rowsIn(table, { file: buffer, metadata, filter: { $and: sought } });
+}
+
+function isLacking({ schema }: FileMetaData, column: string): boolean {
+  return later.has(column) && !schema.some(({ name }) => name === column);
 }
 
 /** The rows with a text in a column, one part of the file at a time. @throws as `readTable` */
@@ -59,6 +69,11 @@ export async function* rowsContaining(table: Table, column: string, text: string
 }
 
 async function rowsIn({ columns }: Table, part: Part): Promise<Row[]> {
+  const lacking = Object.fromEntries(
+    Object.keys(columns).flatMap((name) => (isLacking(part.metadata, name) ? [[name, null]] : [])),
+  );
   const schema = z.object(Object.fromEntries(Object.entries(columns).map(([name, type]) => [name, cells[type]])));
-  return z.array(schema).parse(await parquetReadObjects({ ...part, columns: Object.keys(columns) }));
+  const there = Object.keys(columns).filter((name) => !Object.hasOwn(lacking, name));
+  const rows = await parquetReadObjects({ ...part, columns: there });
+  return z.array(schema).parse(rows.map((row) => ({ ...lacking, ...row })));
 }

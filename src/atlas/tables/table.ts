@@ -32,14 +32,18 @@ export interface Table {
   rows(from: Counted): Row[];
 }
 
-/** The columns that identify a row's unit. `layer` is null for all layers together. */
-export const unitColumns = { stack: 'text', layer: 'count', expert: 'count', name: 'text' } as const;
+/** The columns that identify a row's layer. `layer` is null for all layers together, `router` if the layer has one. */
+export const layerColumns = { stack: 'text', layer: 'count', router: 'text' } as const;
 
-export const layerColumns = { stack: 'text', layer: 'count' } as const;
+/** Columns that atlases of earlier versions lack; they are null there. */
+export const later: ReadonlySet<string> = new Set(['router']);
+
+/** Likewise its unit. */
+export const unitColumns = { ...layerColumns, expert: 'count', name: 'text' } as const;
 
 export function layerCells({ layers }: Layout, l: number) {
-  const { stack, layer } = layers[l]!;
-  return { stack, layer };
+  const { stack, layer, router } = layers[l]!;
+  return { stack, layer, router };
 }
 
 export function unitCells(layout: Layout, u: number) {

@@ -1,7 +1,8 @@
 /** `gander atlas compare`. */
 import { compareAtlases, type Comparison, type LabelChange, type LoadChange } from '../../atlas/compare.js';
 import { readAbout, readTableOf } from '../../atlas/files/folder.js';
-import { word } from '../../atlas/tables/cells.js';
+import { layerKeyIn, unitKeyIn, word } from '../../atlas/tables/cells.js';
+import type { Row } from '../../atlas/tables/table.js';
 import { GanderError } from '../../errors/errors.js';
 import { fit, table } from '../../terminal/columns.js';
 import { decimal, percent, plain, signed } from '../../trace/text/label.js';
@@ -43,24 +44,14 @@ async function read(folder: string) {
 /** With what a row is about in place of the whole row. */
 function named({ layers, loads, labels, unmatched }: Comparison): object {
   return {
-    layers: layers.map(({ unit: { stack, layer }, ...change }) => ({ stack, layer, ...change })),
-    loads: loads.map(({ unit: { stack, layer, expert, name }, ...change }) => ({
-      stack,
-      layer,
-      expert,
-      name,
-      ...change,
-    })),
-    labels: labels.map(({ unit: { stack, layer, expert, name }, ...change }) => ({
-      stack,
-      layer,
-      expert,
-      name,
-      ...change,
-    })),
+    layers: layers.map(({ unit, ...change }) => ({ ...layerKeyIn(unit), ...change })),
+    loads: loads.map(({ unit, ...change }) => ({ ...unitNamed(unit), ...change })),
+    labels: labels.map(({ unit, ...change }) => ({ ...unitNamed(unit), ...change })),
     unmatched,
   };
 }
+
+const unitNamed = (unit: Row) => ({ ...unitKeyIn(unit), name: word(unit, 'name') });
 
 function comparisonText(
   { layers, loads, labels, unmatched }: Comparison,

@@ -2,10 +2,11 @@
 import type { About } from '../../atlas/about.js';
 import { readAbout, readTableOf } from '../../atlas/files/folder.js';
 import { Layout, unitsNamed } from '../../atlas/layout.js';
-import { number, word } from '../../atlas/tables/cells.js';
+import { number, unitKeyIn, word } from '../../atlas/tables/cells.js';
 import { tableNames } from '../../atlas/tables/index.js';
 import { type Row, unitCells } from '../../atlas/tables/table.js';
 import { ablationCells, ablationHead, byLift, intervalText, liftCells, liftHead } from '../../atlas/lines.js';
+import { unitId } from '../../protocol/atlas.js';
 import { fit, table } from '../../terminal/columns.js';
 import { decimal, percent, plain, signed, visible } from '../../trace/text/label.js';
 import type { Context, Options } from '../command.js';
@@ -98,7 +99,7 @@ function unitAsked(name: string, { layers }: About): (row: Row) => boolean {
   return (row) => units.some((unit) => isSameUnit(row, unit));
 }
 
-const isSameUnit = (a: Row, b: Row) => ['stack', 'layer', 'expert'].every((field) => a[field] === b[field]);
+const isSameUnit = (a: Row, b: Row) => unitId(unitKeyIn(a)) === unitId(unitKeyIn(b));
 
 function unitText(
   { paint, columns }: Asked,

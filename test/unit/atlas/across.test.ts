@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { CorpusDocument } from '../../../src/atlas/files/corpus.js';
-import { readAbout, readTableOf, writeAtlas } from '../../../src/atlas/files/folder.js';
+import { readAbout, readMade, readTableOf, writeAtlas } from '../../../src/atlas/files/folder.js';
 import { Journal } from '../../../src/atlas/files/journal.js';
 import { readInto } from '../../../src/atlas/files/make.js';
+import type { Figures } from '../../../src/atlas/sums.js';
 import { tableNames } from '../../../src/atlas/tables/index.js';
 import type { Row } from '../../../src/atlas/tables/table.js';
 import { decodeTrace } from '../../../src/trace/file/file.js';
@@ -88,6 +89,17 @@ describe('an atlas by gander-trace', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('has the same sums, so parts that either made can be merged', () => {
+    const [sums, wanted] = [theirs, own].map((folder) => readMade(folder).sums.figures) as [Figures, Figures];
+    for (const name of Object.keys(wanted) as (keyof Figures)[]) {
+      if (name === 'certainty') continue;
+      expect(sums[name].state, name).toEqual(wanted[name].state);
+    }
+    // Entropy and the like are computed from scores, in which two languages may differ by a rounding.
+    for (const name of ['entropy', 'margin', 'mass'] as const)
+      for (const l of [0, 1]) expect(sums.certainty[name].mean(l)).toBeCloseTo(wanted.certainty[name].mean(l), 6);
   });
 
   it('knows what was planted', async () => {

@@ -5,6 +5,7 @@ import type { OwnName } from '../../../src/atlas/protocol.js';
 const name = (layer: number | null, expert: number, given = 'x', note = ''): OwnName => ({
   stack: null,
   layer,
+  router: null,
   expert,
   name: given,
   note,
@@ -54,7 +55,7 @@ describe('merged names', () => {
     expect(names).toEqual([name(1, 2, 'brackets', 'only a note\n\nseen in JSON'), name(1, 3, 'same')]);
     expect(others).toEqual([
       {
-        unit: { stack: null, layer: 1, expert: 2 },
+        unit: { stack: null, layer: 1, router: null, expert: 2 },
         kept: { atlas: '2.gander-atlas', name: 'brackets' },
         other: { atlas: '4.gander-atlas', name: 'closing' },
       },

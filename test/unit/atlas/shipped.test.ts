@@ -23,6 +23,13 @@ it.each(bundledModels.map(({ folder }) => folder))(
   },
 );
 
+it('of an earlier version, which had no column for routers, is read all the same', async () => {
+  const [row] = await readTableOf(of('gosling-moe'), 'experts', { stack: null, layer: 1, router: null, expert: 2 });
+  expect(row).toMatchObject({ layer: 1, router: null, expert: 2 });
+  expect(await readTableOf(of('gosling-moe'), 'experts', { router: 'mlp' })).toEqual([]);
+  expect(readAbout(of('gosling-moe')).layers.every(({ router }) => router === null)).toBe(true);
+});
+
 it('takes less than 6 MB', () => {
   const files = readdirSync(all, { recursive: true }) as string[];
   expect(files.reduce((sum, file) => sum + statSync(path.join(all, file)).size, 0)).toBeLessThan(6 * 2 ** 20);

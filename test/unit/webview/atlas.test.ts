@@ -66,5 +66,5 @@ test('ablation: only of what was knocked out, at random places', () => {
 test('a pool’s experts over all layers come first', () => {
   const pool = atlasOf(madeAtlas({ isPool: true })).atlas;
   expect(pool.layers.map(({ layer }) => layer)).toEqual([null, 0, 1, 2]);
-  expect(pool.placeOf({ stack: null, layer: null, expert: 4 })).toEqual({ row: 0, column: 4 });
+  expect(pool.placeOf({ stack: null, layer: null, router: null, expert: 4 })).toEqual({ row: 0, column: 4 });
 });

@@ -135,6 +135,15 @@ describe('an atlas', function () {
     vscode.window.tabGroups.all
       .flatMap(({ tabs }) => tabs)
       .find(({ input }) => input instanceof vscode.TabInputCustom && input.viewType === 'gander.atlas');
+  /** Makes an atlas, until it is that of the model in use. */
+  const make = (corpus: string, atlas: string, pick?: Parameters<typeof makingOf>[4]) =>
+    makingOf(
+      corpus,
+      atlas,
+      () => undefined,
+      () => until('the atlas', () => api.services.atlases.present === atlas),
+      pick,
+    );
   const open = (name = 'small') => openFrom(target(name));
   const openFrom = async (atlas: string) => {
     const page = new FakePage();
@@ -159,7 +168,7 @@ describe('an atlas', function () {
     assert.deepEqual(about.corpus.labels, ['code', 'prose']);
     assert.equal(about.run.hash, (await api.services.service.describe()).hash);
     assert.deepEqual(names, []);
-    const unit = { stack: null, layer: null, expert: 0 };
+    const unit = { stack: null, layer: null, router: null, expert: 0 };
     const [row] = experts.filter(({ layer, expert }) => layer === null && expert === 0);
     const contexts = await page.ask('rows', { table: 'contexts', where: { ...unit, kind: 'random' } });
     assert.ok(contexts.length > 0);
@@ -173,7 +182,7 @@ describe('an atlas', function () {
 
   it('says how alike its pool’s experts are, as Compare Experts does', async () => {
     const page = await open();
-    const unit = { stack: null, layer: null, expert: 0 };
+    const unit = { stack: null, layer: null, router: null, expert: 0 };
     const rows = await page.ask('similar', { unit });
     const { experts, gate } = await api.services.engines.engine.similarity({});
     assert.equal(rows.length, experts.length - 1);
@@ -226,13 +235,7 @@ describe('an atlas', function () {
       return (items as readonly vscode.QuickPickItem[])[0];
     };
     try {
-      await makingOf(
-        data,
-        atlas,
-        () => undefined,
-        () => until('the atlas', () => api.services.atlases.present === atlas),
-        pick,
-      );
+      await make(data, atlas, pick);
       assert.deepEqual(asked, [
         ['body', 'topic'],
         ['topic', 'No Label'],
@@ -296,13 +299,7 @@ describe('an atlas', function () {
     };
     try {
       await set('pool', path.join(extension().extensionPath, 'test/fixtures/tiny-t5'));
-      await makingOf(
-        data,
-        atlas,
-        () => undefined,
-        () => until('the atlas', () => api.services.atlases.present === atlas),
-        pick,
-      );
+      await make(data, atlas, pick);
       const page = await open('pairs');
       const all = await page.ask('rows', { table: 'contexts', where: { stack: 'decoder', layer: null } });
       const { document, start, end } = all.find(
@@ -398,12 +395,7 @@ describe('an atlas', function () {
     const atlas = target('mixture');
     await set('pool', path.join(extension().extensionPath, 'test/fixtures/moe/mixtral-transformers'));
     try {
-      await makingOf(
-        path.join(folder(), 'small'),
-        atlas,
-        () => undefined,
-        () => until('the atlas', () => api.services.atlases.present === atlas),
-      );
+      await make(path.join(folder(), 'small'), atlas);
       const editor = await show('the model of a goose');
       await routed(api, editor);
       const { tree, atlases } = api.services;
@@ -411,7 +403,7 @@ describe('an atlas', function () {
       const [, second] = await tree.getChildren(model);
       const [node] = await tree.getChildren(second);
       assert.ok(node?.kind === 'layer-expert');
-      const unit = { stack: null, layer: 1, expert: node.expert };
+      const unit = { stack: null, layer: 1, router: null, expert: node.expert };
       await atlases.name(atlas, { ...unit, name: 'geese', note: '' });
       assert.match(tree.getTreeItem(node).description as string, /% · geese$/);
       const all = await Promise.all(Array.from({ length: 20 }, (_, offset) => hover(editor.document, offset)));

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hoverText, openContainer } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
@@ -80,12 +81,14 @@ step('keeps the name that a person gives, and the tree shows it', async () => {
   expect(kept).toMatchObject({ names: [{ layer: null, name: 'closing brackets' }] });
 });
 
+let file = '';
+const routing = () => window.page.locator('.tab', { hasText: 'Routing:' });
+
 step('opens a context where it is and routes it there; the hover says the name', async () => {
   const { page } = window;
   await window.panel.locator('.contexts button').first().click();
-  const routing = page.locator('.tab', { hasText: 'Routing:' });
-  await routing.waitFor();
-  const file = (await routing.innerText()).replace('Routing:', '').trim();
+  await routing().waitFor();
+  file = (await routing().innerText()).replace('Routing:', '').trim();
   expect(file).toMatch(/^(code|prose|sql)\d\.txt$/);
   // Some token of the text goes to the expert.
   const words = readFileSync(path.join(folder, 'corpus', file.replace(/\d.*$/, ''), file), 'utf8').match(/\w{2,}/g)!;
@@ -94,4 +97,37 @@ step('opens a context where it is and routes it there; the hover says the name',
   expect(told).toContain('closing brackets');
   expect(told).toContain('Show in the atlas');
   await window.shot('atlas-hover');
+});
+
+/** The atlas's page and the panel may be side by side. */
+async function atlasPage() {
+  for (const frame of window.page.frames()) if (await frame.locator('.atlas').count()) return frame;
+  return undefined;
+}
+
+/** Follows a link of the panel to the expert's page, leaves that page for the overview, and comes back to the panel. */
+async function leadsToItsPage(link: Locator, shot: string): Promise<void> {
+  const heading = async () => (await (await atlasPage())?.locator('h2').allInnerTexts())?.join('');
+  await link.click();
+  await expect.poll(heading).toMatch(/all layers.*Zeta “closing brackets”/);
+  await window.shot(shot);
+  await (await atlasPage())!.locator('[data-focus=back]').click();
+  await expect.poll(heading).toBe('');
+  for (const tab of [window.page.locator(`.tab[aria-label^="${file}"]`), routing()]) await tab.click();
+  await window.panel.locator('.legend').waitFor();
+}
+
+step('the panel says the name in its legend, in Detail and in What if, and each leads to the page', async () => {
+  const named = 'Zeta “closing brackets”';
+  const chip = window.panel.locator(`.legend [title*="${named}"]`);
+  await chip.click();
+  await window.shot('atlas-legend');
+  await leadsToItsPage(window.panel.locator('[data-focus=legend-atlas]'), 'atlas-from-legend');
+  await window.view('cell');
+  await window.shot('atlas-detail');
+  await leadsToItsPage(window.panel.locator('.tabBody .inAtlas button', { hasText: named }), 'atlas-from-detail');
+  await window.view('whatIf');
+  await window.panel.locator('[data-focus=whatif-expert]').selectOption({ label: named });
+  await window.shot('atlas-what-if');
+  await leadsToItsPage(window.panel.locator('.tabBody .inAtlas button', { hasText: named }), 'atlas-from-what-if');
 });

@@ -1,4 +1,5 @@
 /** How often each expert was chosen in the text, beside the corpus of the model's atlas. */
+import { layerKeyOf } from '../../../src/protocol/atlas.js';
 import { layerAt, sharedModules, type Layer, type SharedModules } from '../../../src/trace/model/access.js';
 import { besideCorpus, type BesideCorpus } from '../../../src/trace/figures/corpus.js';
 import type { Stack, Trace } from '../../../src/trace/model/trace.js';
@@ -25,7 +26,7 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
   const atlas = atlasOf(store, trace);
   const modules = countedIn(trace, sequence, layer);
   if (!atlas || !modules || store.main.scoresFollow.value) return null;
-  const place = { stack: stackOf(trace, modules), layer: layer?.layer ?? null };
+  const place = { ...layerKeyOf(layer), stack: stackOf(trace, modules) };
   const units = modules.experts.map(({ id }) => atlas.find.at(place, id));
   if (units.every((unit) => unit === undefined)) return null;
   const title = t('corpusTitle');

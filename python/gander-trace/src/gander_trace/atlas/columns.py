@@ -17,8 +17,11 @@ def _columns(text: str = "", count: str = "", number: str = "", flag: str = "") 
     return {name: kind for kind, names in kinds.items() for name in names.split()}
 
 
-_UNIT = _columns(text="stack name", count="layer expert")
-_LAYER = _columns(text="stack", count="layer")
+_UNIT = _columns(text="stack router name", count="layer expert")
+_LAYER = _columns(text="stack router", count="layer")
+
+LAYER = tuple(_LAYER)
+"""The columns that say which layer a row is about."""
 
 COLUMNS: Mapping[TableName, Mapping[str, ColumnType]] = {
     "experts": _UNIT

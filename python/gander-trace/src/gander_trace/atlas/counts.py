@@ -20,6 +20,7 @@ from gander_trace.parts import Rows, Sequence
 from gander_trace.trace import Trace
 
 TOKEN_KINDS = ("read", "next", "predicted")
+CONTEXT_KINDS = ("top", "random")
 CLASSES = 7
 PLACES = 20
 """Positions are grouped by powers of two."""
@@ -59,19 +60,30 @@ class Means:
     """Sums of numbers that are rounded first, so that their order does not matter (src/statistics/exactSums.ts)."""
 
     def __init__(self, length: int) -> None:
-        self._sums = np.zeros(length, np.int64)
-        self._counts = np.zeros(length, np.int64)
+        self.sums = np.zeros(length, np.int64)
+        self.counts = np.zeros(length, np.int64)
 
     def add(self, at: Array, values: Array) -> None:
         known = np.isfinite(values)
         at, values = np.broadcast_to(at, values.shape)[known], values[known].astype(np.float64)
-        np.add.at(self._sums, at, np.floor(values * 2**20 + 0.5).astype(np.int64))
-        np.add.at(self._counts, at, 1)
+        np.add.at(self.sums, at, np.floor(values * 2**20 + 0.5).astype(np.int64))
+        np.add.at(self.counts, at, 1)
 
     @property
     def means(self) -> Array:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(self._sums / 2**20 / self._counts)
+            return np.asarray(self.sums / 2**20 / self.counts)
+
+
+class _Room:
+    """How many pairs are counted; layers beyond that have none."""
+
+    def __init__(self) -> None:
+        self._left = BUDGET
+
+    def table(self, rows: int, columns: int) -> Array:
+        self._left -= rows * columns
+        return np.zeros((rows, columns) if self._left >= 0 else (0, 0), np.int64)
 
 
 @dataclass
@@ -91,9 +103,10 @@ class Counts:
         self.first = np.zeros(U, np.int64)
         self.tokens: dict[str, dict[int, Array]] = {kind: {} for kind in TOKEN_KINDS}
         self.spelled: dict[int, str] = {}
-        self.contexts: dict[str, list[list[Context]]] = {kind: [[] for _ in range(U)] for kind in ("top", "random")}
-        self.together = [np.zeros((n, n), np.int64) for n in self.experts]
-        self.following = [np.zeros((n, m), np.int64) for n, m in zip(self.experts, self.experts[1:], strict=False)]
+        self.contexts: dict[str, list[list[Context]]] = {kind: [[] for _ in range(U)] for kind in CONTEXT_KINDS}
+        room = _Room()
+        self.together = [room.table(n, n) for n in self.experts]
+        self.following = [room.table(n, m) for n, m in zip(self.experts, self.experts[1:], strict=False)]
         self.steps = np.zeros(L, np.int64)
         self.by_class = np.zeros((CLASSES, U), np.int64)
         self.by_place = np.zeros((PLACES, U), np.int64)
@@ -129,9 +142,10 @@ class Counts:
         if rows.score is not None:
             self.score.add(cells.unit, rows.score[cells.token, cells.expert])
         np.add.at(self.first, cells.unit[cells.rank == 0], 1)
-        sets = np.zeros((len(rows.chosen), count), np.int64)
-        sets[cells.token, cells.expert] = 1
-        self.together[layer] += sets.T @ sets
+        if self.together[layer].size:
+            sets = np.zeros((len(rows.chosen), count), np.int64)
+            sets[cells.token, cells.expert] = 1
+            self.together[layer] += sets.T @ sets
         for means, values in zip(
             (self.entropy, self.margin, self.mass), _certainty(rows, cells.counted, trace), strict=True
         ):
@@ -183,6 +197,8 @@ class Counts:
                 del kept[MOST_CONTEXTS:]
 
     def _add_steps(self, layer: int, here: _Cells, there: _Cells) -> None:
+        if not self.following[layer].size:
+            return
         self.steps[layer] += len(np.intersect1d(here.known, there.known))
         after: dict[int, list[int]] = {}
         for token, expert in zip(there.token.tolist(), there.expert.tolist(), strict=True):

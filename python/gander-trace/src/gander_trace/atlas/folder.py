@@ -62,7 +62,7 @@ class Atlas:
             raise TraceError("to_pandas needs pandas: pip install gander-trace[pandas]") from None
 
 
-def write(target: Path, about: Mapping[str, Any], tables: Mapping[TableName, Seq[Row]]) -> None:
+def write(target: Path, about: Mapping[str, Any], tables: Mapping[TableName, Seq[Row]], sums: bytes) -> None:
     """Writes beside the target first and then renames, so the atlas is never there in part. Raises ``TraceError``."""
     parquet = _parquet()
     beside = target.with_name(f"{target.name}.new")
@@ -73,6 +73,7 @@ def write(target: Path, about: Mapping[str, Any], tables: Mapping[TableName, Seq
         beside.mkdir(parents=True)
         for name, rows in tables.items():
             parquet.write_table(_table(name, rows), beside / f"{name}.parquet", row_group_size=4096)
+        (beside / "sums.safetensors").write_bytes(sums)
         (beside / "atlas.json").write_text(json.dumps(about, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         beside.rename(target)
     except OSError as error:

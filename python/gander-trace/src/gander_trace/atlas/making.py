@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gander_trace.atlas.columns import LAYER
 from gander_trace.atlas.counts import BUDGET, Counts
 from gander_trace.atlas.folder import VERSION, Atlas, write
+from gander_trace.atlas.sums import packed
 from gander_trace.atlas.tables import Tables
 from gander_trace.errors import TraceError
 from gander_trace.trace import Trace
@@ -28,7 +30,7 @@ class AtlasMaker:
         """Adds a document. ``id`` is unique; ``place`` says where the document is, by default its id.
 
         Raises ``TraceError`` if a document has this id, if the trace is of another model or another way of routing, or if
-        it is no trace of one text through layers with one router each (``gander atlas make`` takes any trace).
+        it is no trace of a mixture (``gander atlas make`` takes any trace).
         """
         layers = _layers(trace)
         run = _run(trace)
@@ -48,16 +50,16 @@ class AtlasMaker:
         counts.add(trace, id, label or None, id if place is None else place)
 
     def save(self, folder: str | os.PathLike[str]) -> Atlas:
-        """Writes the atlas (name it ``*.gander-atlas``) and opens it. It can be shown and compared, but not merged.
+        """Writes the atlas (name it ``*.gander-atlas``) and opens it. ``gander`` shows, compares and merges it like any other.
 
         Raises ``TraceError`` if there is no document, if something with this name exists, or if it cannot be written.
         """
         if self._counts is None:
             raise TraceError("there is no document: add one")
-        numbers = [int(one["layer"]) for one in self._layers]
+        places = [{name: one[name] for name in LAYER} for one in self._layers]
         names = [expert["id"] for one in self._layers for expert in one["experts"]]
-        tables = Tables(self._counts, numbers, names)
-        write(Path(folder), self._about(tables), tables.rows)
+        tables = Tables(self._counts, places, names)
+        write(Path(folder), self._about(tables), tables.rows, packed(self._counts, self._layers))
         return Atlas.open(folder)
 
     def _about(self, tables: Tables) -> Mapping[str, Any]:
@@ -93,20 +95,23 @@ class AtlasMaker:
 
 
 def _layers(trace: Trace) -> list[Mapping[str, Any]]:
-    numbers = [site.layer for site in trace.sites]
-    plain = len(trace.sequences) == 1 and len(set(numbers)) == len(numbers) > 0
-    if not plain or any(
-        site.stack is not None or trace.expert_sets[site.expert_set].scope != "layer" for site in trace.sites
-    ):
-        raise TraceError("this is no trace of one text through layers with one router each: use gander atlas make")
+    """Those of atlas.json. A layer may have several routers of different kinds, each with its own experts."""
+    sites = trace.sites
+    numbers = [site.layer for site in sites]
+    local = all(trace.expert_sets[site.expert_set].scope == "layer" and site.stack is None for site in sites)
+    of = {(site.layer, site.kind) for site in sites}, {(site.layer, site.expert_set) for site in sites}
+    apart = all(len(one) == len(sites) > 0 for one in of)
+    if len(trace.sequences) != 1 or not local or not apart:
+        raise TraceError("this is no trace of one text through routers with their own experts: use gander atlas make")
     return [
         {
             "stack": site.stack,
             "layer": site.layer,
+            "router": site.kind if numbers.count(site.layer) > 1 else None,
             "modules": 1,
             "experts": [{"id": one.id, "name": one.name} for one in trace.expert_sets[site.expert_set].experts],
         }
-        for site in trace.sites
+        for site in sites
     ]
 
 

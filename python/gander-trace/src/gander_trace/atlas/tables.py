@@ -26,9 +26,9 @@ ALL_UP_TO = 16
 
 
 class Tables:
-    """``layers``: [L] their numbers; ``names``: [U] the experts' ids."""
+    """``layers``: [L] the cells that say which each is; ``names``: [U] the experts' ids."""
 
-    def __init__(self, counts: Counts, layers: Seq[int], names: Seq[str]) -> None:
+    def __init__(self, counts: Counts, layers: Seq[Row], names: Seq[str]) -> None:
         self.counts, self.layers, self.names = counts, layers, names
         self.documents = [counts.documents[id] for id in sorted(counts.documents, key=text_order)]
         self.labels = sorted({one.label for one in self.documents if one.label is not None}, key=text_order)
@@ -54,7 +54,7 @@ class Tables:
     def _unit(self, u: int) -> Row:
         layer = int(self.counts.layer_of[u])
         expert = u - int(self.counts.starts[layer])
-        return {"stack": None, "layer": self.layers[layer], "expert": expert, "name": self.names[u]}
+        return {**self.layers[layer], "expert": expert, "name": self.names[u]}
 
     def _of(self, values: Array, layer: int) -> Array:
         """One layer's part of [..., U]."""
@@ -151,8 +151,7 @@ class Tables:
         token_ids, tokens = _stacked(counts.tokens["read"], counts.units)
         by_label, _ = chances.information(self._of(self._sums()[0], layer))
         row = {
-            "stack": None,
-            "layer": self.layers[layer],
+            **self.layers[layer],
             "experts": counts.experts[layer],
             "cells": cells,
             "choices": choices,
@@ -186,8 +185,7 @@ class Tables:
         count = table[a, b]
         for i in np.lexsort((b, a, -(count - expected)))[:MOST_PAIRS]:
             yield {
-                "stack": None,
-                "layer": self.layers[layer],
+                **self.layers[layer],
                 "kind": kind,
                 "a": int(a[i]),
                 "b": int(b[i]),
@@ -198,13 +196,13 @@ class Tables:
 
     def _coverage(self) -> Iterator[Row]:
         halves = [self.total.in_half(half).chosen.sum(0) for half in (0, 1)]
-        for layer, number in enumerate(self.layers):
+        for layer, place in enumerate(self.layers):
             found, measured = (self._of(half, layer) for half in halves)
             most = np.argsort(-found, kind="stable")
             N = len(found)
             for n in (n for n in range(1, N + 1) if n <= ALL_UP_TO or n == N or n & (n - 1) == 0):
                 share = measured[most[:n]].sum() / measured.sum() if measured.sum() else None
-                yield {"stack": None, "layer": number, "n": n, "share": share, "chance": n / N}
+                yield {**place, "n": n, "share": share, "chance": n / N}
 
     def _documents(self) -> Iterator[Row]:
         for one in self.documents:
