@@ -1,7 +1,7 @@
 /** An expert that could be added, known by its card; its files come when they are asked for. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { poolLimits } from '../checks/limits.js';
 import { GanderError } from '../errors/errors.js';
@@ -71,7 +71,7 @@ async function ofFolder(from: string, as: string | undefined): Promise<Offer> {
     const now = await stat(path.join(from, name)).catch(() => undefined);
     if (now?.isFile()) files[name] = { bytes: now.size };
   }
-  checkNeeded(Object.keys(files), from);
+  checkNeeded(await readdir(from), from);
   const own = path.basename(from);
   const id = as ?? own;
   const said = await smallText(path.join(from, provenanceFile));

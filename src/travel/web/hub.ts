@@ -70,8 +70,14 @@ export async function hubModel({ name, revision }: HubAddress, hub: Hub): Promis
     );
     if (!told.success) throw odd(hub);
     const { sha, cardData, config } = told.data;
-    const files = await filesOf(listFiles({ repo: { type: 'model', name }, revision: sha, ...ask }), hub);
-    checkNeeded(Object.keys(files), name);
+    const entries: ListFileEntry[] = [];
+    for await (const entry of listFiles({ repo: { type: 'model', name }, revision: sha, ...ask }))
+      if (entries.push(entry) > mostEntries) throw odd(hub);
+    checkNeeded(
+      entries.map((entry) => entry.path),
+      name,
+    );
+    const files = filesOf(entries, hub);
     const bytes = bytesOf(files);
     if (bytes > poolLimits.expertBytes)
       throw new GanderError(
@@ -89,11 +95,9 @@ export async function hubModel({ name, revision }: HubAddress, hub: Hub): Promis
   });
 }
 
-async function filesOf(entries: AsyncIterable<ListFileEntry>, hub: Hub): Promise<HubModel['files']> {
+function filesOf(entries: readonly ListFileEntry[], hub: Hub): HubModel['files'] {
   const files: Record<string, HubFile> = {};
-  let seen = 0;
-  for await (const entry of entries) {
-    if (++seen > mostEntries) throw odd(hub);
+  for (const entry of entries) {
     if (entry.type !== 'file' || !travellingFiles.includes(entry.path)) continue;
     const told = entrySchema.safeParse(entry);
     if (!told.success) throw odd(hub);
