@@ -52,6 +52,19 @@ const apart = {
 };
 
 /**
+ * Leaves out what the hub's library needs only to upload; its packages do not say that loading them changes nothing.
+ * @type {esbuild.Plugin}
+ */
+export const downloads = {
+  name: 'downloads',
+  setup: (b) => {
+    b.onResolve({ filter: /^@huggingface\/xetchunk-wasm$/ }, async ({ path: name, pluginData, ...from }) =>
+      pluginData ? undefined : { ...(await b.resolve(name, { ...from, pluginData: true })), sideEffects: false },
+    );
+  },
+};
+
+/**
  * Puts what the extension imports dynamically into a separate file: VS Code reads all of extension.cjs to activate it.
  * @type {esbuild.Plugin}
  */
@@ -138,7 +151,7 @@ export function bundlesFor(purpose, out = 'dist') {
     { ...node, entryPoints: ['src/extension.ts'], outfile: `${out}/extension.cjs`, plugins: [apart, lazily] },
     { ...node, entryPoints: ['src/lazy.ts'], outfile: `${out}/lazy.cjs`, plugins: [apart] },
     { ...node, ...pdf, entryPoints: ['src/pdf/pdf.ts'], outfile: `${out}/pdf.cjs` },
-    { ...node, entryPoints: ['src/travel/web/web.ts'], outfile: `${out}/web.cjs` },
+    { ...node, entryPoints: ['src/travel/web/web.ts'], outfile: `${out}/web.cjs`, plugins: [downloads] },
     { ...node, entryPoints: ['src/engine/main.ts'], outfile: `${out}/engine.cjs` },
     { ...node, entryPoints: ['src/import/main.ts'], outfile: `${out}/import.cjs` },
     { ...node, entryPoints: ['src/remote/main.ts'], outfile: `${out}/remote.cjs` },
