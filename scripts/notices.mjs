@@ -3,9 +3,16 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
+import { downloads } from './lib/bundles.mjs';
 import { main, Remedy, root, say } from './lib/main.mjs';
 
 const modules = path.join(root, 'node_modules');
+
+/** The files of which something is in the bundles. @param {esbuild.Metafile | undefined} metafile */
+const filesIn = (metafile) =>
+  Object.values(metafile?.outputs ?? {}).flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([file, { bytesInOutput }]) => (bytesInOutput > 0 ? [file] : [])),
+  );
 
 /** The folders of the packages whose code is in the bundles; a package may be nested in the one that needs it. */
 async function bundled() {
@@ -25,11 +32,11 @@ async function bundled() {
   const page = { platform: 'browser', jsx: 'automatic', jsxImportSource: 'preact', external: ['*?worker'] };
   const node = ['src/extension.ts', 'src/engine/main.ts', 'src/import/main.ts', 'src/cli/main.ts'];
   const builds = [
-    await esbuild.build({ ...common, entryPoints: node, platform: 'node', external }),
+    await esbuild.build({ ...common, entryPoints: node, platform: 'node', external, plugins: [downloads] }),
     await esbuild.build({ ...common, ...page, entryPoints: ['webview/main.tsx', 'webview/background/worker.ts'] }),
   ];
   const folders = builds.flatMap(({ metafile }) =>
-    Object.keys(metafile?.inputs ?? {}).flatMap((file) => {
+    filesIn(metafile).flatMap((file) => {
       const found = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file);
       return found?.[1] ? [path.join(root, found[1])] : [];
     }),

@@ -15,8 +15,8 @@ export const thisTarget = `${process.platform}-${process.arch}`;
 const legal = ['LICENSE', 'THIRD_PARTY_NOTICES.md', 'third-party'];
 const texts = ['CHANGELOG.md', '.vscodeignore', 'package.nls.json'];
 
-/** What `gander` is on the command line: itself and the children that it forks. */
-const ofCli = ['cli.cjs', 'engine.cjs', 'import.cjs', 'remote.cjs', 'atlas.cjs'];
+/** What `gander` is on the command line: itself, what fetches for it, and the children that it forks. */
+const ofCli = ['cli.cjs', 'web.cjs', 'engine.cjs', 'import.cjs', 'remote.cjs', 'atlas.cjs'];
 
 /**
  * Calls `fill` with an empty folder, which is deleted afterwards.

@@ -39,14 +39,27 @@ const pdf = {
 };
 
 /**
- * Keeps what writes a PDF in a file of its own: it is larger than all the rest, and few people ask for one.
+ * Keeps what writes a PDF, and what fetches from the web, in files of their own: they are large, and few people ask for them.
  * @type {esbuild.Plugin}
  */
 const apart = {
   name: 'apart',
   setup: (b) => {
-    b.onResolve({ filter: /\/pdf\/pdf\.js$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './pdf.cjs', external: true } : undefined,
+    b.onResolve({ filter: /\/(pdf\/pdf|web\/web)\.js$/ }, ({ kind, path: name }) =>
+      kind === 'dynamic-import' ? { path: `./${path.basename(name, '.js')}.cjs`, external: true } : undefined,
+    );
+  },
+};
+
+/**
+ * Leaves out what the hub's library needs only to upload; its packages do not say that loading them changes nothing.
+ * @type {esbuild.Plugin}
+ */
+export const downloads = {
+  name: 'downloads',
+  setup: (b) => {
+    b.onResolve({ filter: /^@huggingface\/xetchunk-wasm$/ }, async ({ path: name, pluginData, ...from }) =>
+      pluginData ? undefined : { ...(await b.resolve(name, { ...from, pluginData: true })), sideEffects: false },
     );
   },
 };
@@ -138,11 +151,18 @@ export function bundlesFor(purpose, out = 'dist') {
     { ...node, entryPoints: ['src/extension.ts'], outfile: `${out}/extension.cjs`, plugins: [apart, lazily] },
     { ...node, entryPoints: ['src/lazy.ts'], outfile: `${out}/lazy.cjs`, plugins: [apart] },
     { ...node, ...pdf, entryPoints: ['src/pdf/pdf.ts'], outfile: `${out}/pdf.cjs` },
+    { ...node, entryPoints: ['src/travel/web/web.ts'], outfile: `${out}/web.cjs`, plugins: [downloads] },
     { ...node, entryPoints: ['src/engine/main.ts'], outfile: `${out}/engine.cjs` },
     { ...node, entryPoints: ['src/import/main.ts'], outfile: `${out}/import.cjs` },
     { ...node, entryPoints: ['src/remote/main.ts'], outfile: `${out}/remote.cjs` },
     { ...node, entryPoints: ['src/atlas/main.ts'], outfile: `${out}/atlas.cjs` },
-    { ...node, entryPoints: ['src/cli/main.ts'], outfile: `${out}/cli.cjs`, banner: { js: '#!/usr/bin/env node' } },
+    {
+      ...node,
+      entryPoints: ['src/cli/main.ts'],
+      outfile: `${out}/cli.cjs`,
+      banner: { js: '#!/usr/bin/env node' },
+      plugins: [apart],
+    },
     pageBundle({ panel: 'webview/main.tsx' }, webview),
     // Separate, because code shared with the panel would otherwise go into more files that the panel has to load.
     pageBundle({ similarity: 'webview/similarity/main.tsx' }, webview),

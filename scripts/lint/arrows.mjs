@@ -13,6 +13,8 @@ const guarded = [
   'preact',
   '@preact',
   '@modelcontextprotocol',
+  '@huggingface',
+  'undici',
 ];
 
 const escaped = (/** @type {string} */ text) => text.replace(/[.$]/g, '\\$&');

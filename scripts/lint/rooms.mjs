@@ -91,6 +91,11 @@ export const rooms = {
 
     packages: ['node:fs', 'node:path', 'node:crypto'],
   },
+  'src/travel': { from: ['src/travel/web/web.ts', 'src/files', 'src/pool', ...ground], packages: ['node:'] },
+  'src/travel/web': {
+    from: ['src/travel/address.ts', 'src/travel/download.ts', 'src/travel/files.ts', ...ground],
+    packages: ['node:', '@huggingface', 'undici'],
+  },
   'src/graph': {
     from: ['src/pool', ...trace, ...ground],
     types: ['src/requests'],
@@ -167,7 +172,7 @@ export const rooms = {
     types: ['src/atlas/client.ts'],
     packages: editor,
   },
-  'src/commands': { from: [...views, ...drawn, 'src/atlas', 'src/files', 'src/tools'], packages: editor },
+  'src/commands': { from: [...views, ...drawn, 'src/atlas', 'src/files', 'src/tools', 'src/travel'], packages: editor },
   'src/extension.ts': {
     from: [...views, ...drawn, 'src/engine/client.ts', 'src/source', 'src/api.ts'],
 
@@ -186,6 +191,7 @@ export const rooms = {
       'src/source',
       'src/terminal',
       'src/tools',
+      'src/travel',
       ...pure,
     ],
     packages: ['node:', '@modelcontextprotocol'],

@@ -7,6 +7,7 @@ import { painter } from '../terminal/paint.js';
 import { Progress } from '../terminal/progress.js';
 import { plain } from '../trace/text/label.js';
 import { Arguments, type Command } from './command.js';
+import { add } from './commands/add.js';
 import { atlas } from './commands/atlas.js';
 import { attribute } from './commands/attribute.js';
 import { bench } from './commands/bench.js';
@@ -18,6 +19,8 @@ import { inspect } from './commands/inspect.js';
 import { logitLens } from './commands/logitLens.js';
 import { mcp } from './commands/mcp.js';
 import { models } from './commands/models.js';
+import { pack } from './commands/pack.js';
+import { pool } from './commands/pool.js';
 import { route } from './commands/route.js';
 import { score } from './commands/score.js';
 import { show } from './commands/show.js';
@@ -42,6 +45,9 @@ const working: readonly Command[] = [
   similarity,
   atlas,
   tryExpert,
+  pack,
+  add,
+  pool,
   importFile,
   models,
   mcp,

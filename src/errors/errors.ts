@@ -27,6 +27,9 @@ export const errorCodes = [
   'server-invalid',
   'server-failed',
   'server-busy',
+  'source-unreachable',
+  'source-refused',
+  'source-missing',
   'io',
   'internal',
 ] as const;

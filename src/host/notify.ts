@@ -29,6 +29,9 @@ function remedyAction(code: ErrorCode): { readonly title: string; readonly comma
     case 'io':
     case 'expert-invalid':
       return { title: vscode.l10n.t('Show Log'), command: 'gander.showLog' };
+    case 'source-unreachable':
+    case 'source-refused':
+    case 'source-missing':
     case 'server-failed':
     case 'server-busy':
     case 'cancelled':

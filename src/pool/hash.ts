@@ -44,6 +44,18 @@ export function poolHash(pool: Pool, contents: Contents): string {
   return hash.digest('hex');
 }
 
+/**
+ * SHA-256 in hex of a base's weights: of the hashes of its graphs and their data files, in that order. An expert's provenance names
+ * its base by it.
+ */
+export function baseHash({ folder, base }: Pick<Pool, 'folder' | 'base'>, contents: Contents): string {
+  const hash = createHash('sha256');
+  for (const model of modelFiles(base))
+    for (const file of [model, ...contents.dataFiles(model).map((name) => path.join(path.dirname(model), name))])
+      hash.update(`${isFileInside(folder, path.relative(folder, file)) ? contents.hash(file) : ''}\n`);
+  return hash.digest('hex');
+}
+
 /** Only ordinary files inside the pool are read, even for hashing: a link may lead to a device that never ends. */
 function isFileInside(folder: string, name: string): boolean {
   try {

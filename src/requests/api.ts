@@ -42,6 +42,8 @@ export interface PoolInfo extends AnyModelInfo {
   readonly description?: string;
   readonly license?: string;
   readonly baseName: string;
+  /** SHA-256 of the base's weights. */
+  readonly baseHash: string;
   readonly experts: readonly ExpertInfo[];
   /** Names of the general adapters that are subtracted from all experts. */
   readonly general?: readonly string[];

@@ -33,6 +33,7 @@ export const models: Command = {
       return;
     }
     if (verb !== 'get') throw new UsageError(`"${verb}" is not known here: gander models, or gander models get.`);
+    const { fetchBy } = await import('../../travel/web/web.js');
     for (const name of named.length > 0 ? namesOf(named) : modelNames) {
       const found = findModel(__dirname, name);
       // Beside the program, a model came with it; it may be one that the user works on.
@@ -46,6 +47,7 @@ export const models: Command = {
       const folder = await getModel(name, {
         from: sourceOf(args),
         to: fetchedModels(),
+        fetch: fetchBy(process.env),
         got: (bytes) => tell(megabytes(bytes), of),
       });
       progress.clear();

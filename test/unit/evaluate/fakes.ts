@@ -24,6 +24,7 @@ export const pool: PoolInfo = {
   folder: '/pool',
   hash: 'abcdef0123456789abcdef',
   baseName: 'Fake base',
+  baseHash: 'b'.repeat(64),
   contextLength: 512,
   topK: 2,
   experts: ['a', 'b', 'c'].map(expert),

@@ -25,6 +25,7 @@ export const pool: PoolInfo = {
   folder: '/pool',
   hash: 'h',
   baseName: 'Fake base',
+  baseHash: 'b'.repeat(64),
   contextLength: 64,
   topK: 1,
   experts: experts.map((expert) => ({ ...expert, rank: 4, bytes: 1, folder: `/pool/experts/${expert.id}` })),

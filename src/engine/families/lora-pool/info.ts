@@ -27,7 +27,12 @@ export function expertsOf(pool: Pool, plan: Plan): Expert[] {
 }
 
 /** What others see of a pool and its composed graph. */
-export function poolInfo(pool: Pool, hash: string, plan: Plan, processor: Processor): PoolInfo {
+export function poolInfo(
+  pool: Pool,
+  { hash, baseHash }: Pick<PoolInfo, 'hash' | 'baseHash'>,
+  plan: Plan,
+  processor: Processor,
+): PoolInfo {
   const { id, name, description, license, base, topK } = pool.manifest;
   const experts = pool.experts
     .filter((expert) => plan.experts.includes(expert.id))
@@ -49,6 +54,7 @@ export function poolInfo(pool: Pool, hash: string, plan: Plan, processor: Proces
     folder: pool.folder,
     hash,
     baseName: base.name,
+    baseHash,
     experts,
     expertSets: [{ scope: 'pool', experts: expertsOf(pool, plan) }],
     modules: modulesOfPlan(plan),

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { readJson } from '../../../pool/manifest.js';
-import { poolHash } from '../../../pool/hash.js';
+import { baseHash, poolHash } from '../../../pool/hash.js';
 import { type Pool, isAsRead, leftOutText, readPool, withTried } from '../../../pool/pool.js';
 import { GanderError } from '../../../errors/errors.js';
 import type { ScalingConfig } from '../../../pool/xlora.js';
@@ -59,6 +59,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
   readonly #pool: Pool;
   readonly #means: Means;
   readonly #hash: string;
+  readonly #baseHash: string;
   readonly #source: Source;
   #composed: (Composed & { readonly wholes: readonly WholeAdapter[] }) | undefined;
   #session: S | undefined;
@@ -74,6 +75,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
     this.#pool = pool;
     this.#means = means;
     this.#hash = poolHash(pool, cache);
+    this.#baseHash = baseHash(pool, cache);
     cache.save();
     this.tokenizer = new Tokenizer(pool.base.tokenizer);
     this.endTokens = endTokensOf(pool);
@@ -111,7 +113,12 @@ export class PoolModel<S extends OpenedBase> implements Model {
   }
 
   async info(): Promise<PoolInfo> {
-    return poolInfo(this.#pool, this.#hash, (await this.#compose()).plan, await processor());
+    return poolInfo(
+      this.#pool,
+      { hash: this.#hash, baseHash: this.#baseHash },
+      (await this.#compose()).plan,
+      await processor(),
+    );
   }
 
   async begin(request: RouteRequest): Promise<Run> {
