@@ -8,7 +8,7 @@ import { layersOf, rowsAt, sharedModules } from '../../src/trace/model/access.js
 import { layerText } from '../../src/trace/text/label.js';
 import { scopeOf, shownExpertsOf } from '../../src/trace/model/shownExperts.js';
 import type { Intervention, Scope, Trace } from '../../src/trace/model/trace.js';
-import { root, temporaryFolder } from './support.js';
+import { goldens, largestDifference, root, temporaryFolder } from './support.js';
 
 const fixtures = path.join(root, 'test/fixtures/moe');
 const cache = temporaryFolder();
@@ -101,6 +101,36 @@ describe.each(forms)('%s', (name) => {
     const id = favourite(before, 0, 1);
     const after = await run(name, change('knock-out', id), { action: 'logit-bias', expert: id, amount: 0, scope: {} });
     expect([...rowsAt(after, 0).chosen]).toEqual([...rowsAt(before, 0).chosen]);
+  });
+});
+
+describe('an expert of FlexOlmo, opted out', () => {
+  const [{ name: told, trace: wanted }] = goldens('moe-opted-out') as [{ name: string; trace: Trace }];
+  const expert = Number(told.split('-').at(-1));
+
+  it('by a knock-out gives what transformers gives without its row in the routers', async () => {
+    const engine = await engineFor('flex-olmo-transformers');
+    const asked = wanted.sequences[0]!.text!;
+    const [plain, got] = [
+      await engine.route({ text: asked }),
+      await engine.route({
+        text: asked,
+        interventions: wanted.modules.map(({ layer }) => change('knock-out', `${layer}.${expert}`)),
+      }),
+    ];
+    expect([...plain.blocks[0]!.chosen].filter((e) => e === expert).length).toBeGreaterThan(5);
+    const [own, other] = [got.blocks[0]!, wanted.blocks[0]!];
+    // Without the row, later experts have the number before theirs.
+    expect([...own.chosen]).toEqual([...other.chosen].map((e) => (e < expert ? e : e + 1)));
+    expect(largestDifference(own.weight!, other.weight!)).toBeLessThan(1e-5);
+    expect(
+      largestDifference(
+        own.score!.filter((_, i) => i % own.experts !== expert),
+        other.score!,
+      ),
+    ).toBeLessThan(1e-5);
+    expect(largestDifference(got.sequences[0]!.logProb!, wanted.sequences[0]!.logProb!)).toBeLessThan(1e-5);
+    expect(largestDifference(got.sequences[0]!.logProb!, plain.sequences[0]!.logProb!)).toBeGreaterThan(0.01);
   });
 });
 

@@ -117,6 +117,20 @@ def test_a_model_with_unreadable_routers_is_not_taken_for_a_dense_one(tmp_path: 
     )  # fmt: skip
     SwitchTransformersForConditionalGeneration(config).save_pretrained(tmp_path, safe_serialization=False)
     write_tokenizer(tmp_path)
+    with pytest.raises(ServeError, match="an encoder-decoder with routers"):
+        MoeModel(load_hugging_face(str(tmp_path), Where()))
+
+
+@pytest.mark.skipif("doge" not in CONFIG_MAPPING, reason="this version of transformers does not have it")
+def test_a_model_without_a_router_beside_its_experts_is_not_taken_for_a_dense_one(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    config = CONFIG_MAPPING["doge"](
+        vocab_size=320, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, is_moe=True,
+        num_experts=16, num_experts_per_tok=2, bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    write_tokenizer(tmp_path)
     with pytest.raises(ServeError, match="in a form that gander-serve cannot read"):
         MoeModel(load_hugging_face(str(tmp_path), Where()))
 
@@ -224,6 +238,18 @@ def test_a_generated_text_equals_that_of_transformers(moe: Getter) -> None:
         logits = loaded.model(torch.tensor([told.ids.tolist()])).logits[0].log_softmax(-1)
     said = logits[:-1].gather(1, torch.tensor(told.ids.tolist())[1:, None])[:, 0]
     np.testing.assert_allclose(told.log_prob[1:], said, atol=1e-4)  # type: ignore[index]
+
+
+@pytest.mark.skipif("flex_olmo" not in CONFIG_MAPPING, reason="this version of transformers does not have it")
+def test_a_knocked_out_expert_is_opted_out_as_flex_olmo_does_it(moe: Getter) -> None:
+    golden, expert = Trace.load(FIXTURES / "golden/moe-opted-out/flex-olmo-2.safetensors"), 2
+    out = [{"action": "knock-out", "expert": f"{site.layer}.{expert}"} for site in golden.sites]
+    trace = moe("flex-olmo").trace("route", text=golden.sequences[0].text, interventions=out)
+    own, block = trace.blocks[0], golden.blocks[0]
+    # Without its row in the routers, later experts have the number before theirs.
+    np.testing.assert_array_equal(own.chosen, block.chosen + (block.chosen >= expert))
+    np.testing.assert_allclose(own.weight, block.weight, atol=1e-5)  # type: ignore[arg-type]
+    np.testing.assert_allclose(trace.sequences[0].log_prob, golden.sequences[0].log_prob, atol=1e-5)  # type: ignore[arg-type]
 
 
 def test_the_same_seed_draws_the_same_text_and_another_seed_a_different_one(moe: Getter) -> None:

@@ -132,13 +132,17 @@ def load_tokenizer(name: str | Path, offline: bool = True) -> Any:
 
 
 def load_model(name: str, where: Where, config: Any = None) -> Any:
-    """The model alone, causal or encoder-decoder."""
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    """The model alone: causal, encoder-decoder, or a causal one that can also read pictures."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForSeq2SeqLM
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING as CAUSAL
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING as WITH_PICTURES
 
     options = where.options()
     if config is None:
         config = AutoConfig.from_pretrained(name, local_files_only=where.offline, trust_remote_code=False)
-    auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    reads_pictures = type(config) in WITH_PICTURES and type(config) not in CAUSAL
+    causal = AutoModelForImageTextToText if reads_pictures else AutoModelForCausalLM
+    auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else causal
     return auto.from_pretrained(name, config=config, **options)
 
 

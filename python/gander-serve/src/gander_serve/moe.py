@@ -20,8 +20,8 @@ from gander_serve.whatif import SiteWhatIf
 
 PROBE = 8
 """Tokens in the pass that finds out what can be read from a model's routers."""
-ROUTED = ("experts", "router")
-"""Names of modules in a model with experts, whatever their form."""
+ROUTED = ("expert", "router")
+"""Parts of names of modules in a model with experts, whatever their form."""
 
 
 class MoeModel:
@@ -36,7 +36,7 @@ class MoeModel:
         self.columns: list[frozenset[str]] = []
         if self.taps.routers:
             self._probe()
-        elif any(path.rpartition(".")[2] in ROUTED for path, _ in loaded.model.named_modules()):
+        elif any(part in path.rpartition(".")[2] for path, _ in loaded.model.named_modules() for part in ROUTED):
             raise ServeError(
                 "cannot-serve",
                 f"{loaded.name} has experts, but routers in a form that gander-serve cannot read.",
@@ -70,8 +70,9 @@ class MoeModel:
                 "Serve a causal mixture of experts, or a pool of experts on a T5.",
             )
         ids = torch.arange(PROBE, device=model.device)[None] % model.config.get_text_config().vocab_size
-        with torch.no_grad(), self.taps.installed():
-            model(input_ids=ids, use_cache=False)
+        self._pass(ids)
+        if self.taps.narrowed():
+            self._pass(ids)
         self.taps.learn()
         self.taps.settle()
         for tap in self.taps.routers:
@@ -81,6 +82,12 @@ class MoeModel:
                     f"What {tap.path} of {self.loaded.name} chooses cannot be seen in this version of transformers.",
                     "Install transformers 5 or newer, whose routers return their choices.",
                 )
+            if tap.runs > 1:
+                raise ServeError(
+                    "cannot-serve",
+                    f"{self.loaded.name} runs {tap.path} {tap.runs} times for each token, which a trace cannot show.",
+                    "Serve a model that runs each of its layers once.",
+                )
         layers = [tap.layer for tap in self.taps.routers]
         if len(set(layers)) < len(layers):
             raise ServeError(
@@ -89,6 +96,11 @@ class MoeModel:
                 "Serve a model with one router per layer.",
             )
         self.columns = [frozenset(_told(tap)) for tap in self.taps.routers]
+
+    @torch.no_grad()
+    def _pass(self, ids: torch.Tensor) -> None:
+        with self.taps.installed():
+            self.loaded.model(input_ids=ids, use_cache=False)
 
     def _warnings(self) -> Any:
         if not self.taps.routers:

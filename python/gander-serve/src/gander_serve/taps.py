@@ -1,9 +1,9 @@
 """Observes and steers routers of mixtures of experts while transformers' own code runs.
 
 Nothing is computed twice: scores are the output of the router's linear layer, choices what it picked, weights what it
-returned. Two forms of code are known. Newer code (transformers 5) has a module for each router, which returns all
-three. Older code has some such modules, which return less, and otherwise a linear layer ``gate`` next to the experts
-in a block, which makes the choice. What happens inside is seen by following torch's calls while the module runs.
+returned. A router is known by its place, beside the experts in a block, and by what it returns, not by its name. Newer
+code (transformers 5) returns scores, weights and choices. Older code returns less, or has only a linear layer there, and
+the block makes the choice. What happens inside is seen by following torch's calls while the module runs.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ SCORING: Mapping[Any, Scoring] = {
     **dict.fromkeys((torch.softmax, Tensor.softmax, nn.functional.softmax), "softmax"),
     **dict.fromkeys((torch.sigmoid, Tensor.sigmoid, nn.functional.sigmoid), "sigmoid"),
 }
-ROUTERS = ("topkrouter", "topkgating", "tokenchoicerouter", "moev1gate", "llama4router", "dbrxrouter")
-"""Parts of the class names of routers."""
+BESIDE = ("gate", "router")
+"""Names of routers beside a module ``experts``."""
+GATING = "topkgating"
+"""Part of the class name of routers whose experts have other names (JetMoE, and Granite in transformers 4)."""
 SHARED = ("shared_experts", "shared_expert", "shared_mlp")
 """Names of shared experts, in the block or next to it."""
 
@@ -38,15 +40,17 @@ class Tap:
     """One router. Its tensors come from the last pass: [T, N] or [T, k]."""
 
     path: str
-    scope: nn.Module
-    """The module that chooses: the router itself, or the block around it."""
     gate: nn.Module
-    """The module whose output is the scores; the same as ``scope`` if the router is a module that chooses."""
+    """The module that scores, and usually chooses, too; otherwise the block around it does."""
     block: nn.Module
     """The module that contains its experts."""
     shared: nn.Module | None
     """Its shared experts."""
+    rows: int
+    """Rows of its linear layer: one for each expert; some routers also score the shared experts, after these."""
     experts: int
+    runs: int = 0
+    """How often it ran in the last pass."""
     bias: Tensor | None = None
     """Logit bias of the what-ifs, [T or 1, N]."""
     orders: bool = False
@@ -76,40 +80,50 @@ class Tap:
         self.score = self.steered = self.compared = self.chosen = self.weight = None
 
     def scored(self, raw: Tensor) -> Tensor:
-        """Records the router's raw scores [T, N]; returns the scores that it must use instead."""
-        self.score = raw.detach().clone()
-        # At most half the type's range, so that the sum stays finite: softmax of an infinite score is NaN.
-        most = torch.finfo(raw.dtype).max / 2
-        steered = raw if self.bias is None else raw + self.bias.clamp(max=most).to(raw)
-        self.steered = steered.detach().clone()
-        return steered
+        """Records the router's raw scores […, rows]; returns the scores that it must use instead."""
+        rows = raw.flatten(0, -2)
+        self.score = rows[:, : self.experts].detach().clone()
+        if self.bias is not None:
+            # At most half the type's range, so that the sum stays finite: softmax of an infinite score is NaN.
+            bias = self.bias.clamp(max=torch.finfo(raw.dtype).max / 2).to(raw)
+            rows = rows + nn.functional.pad(bias, (0, self.rows - self.experts))
+        self.steered = rows[:, : self.experts].detach().clone()
+        return rows.view_as(raw)
 
     def returned(self, output: Any) -> Any:
         """Records a router module's output; returns the output to use instead."""
-        if not isinstance(output, tuple):
+        if not isinstance(output, tuple) or self.score is None:
             return output
-        if len(output) == 3:
-            weight, chosen = output[1], output[2]
-        elif len(output) == 2:
-            weight, chosen = output if output[0].is_floating_point() else output[::-1]
-        else:  # choices are sorted by expert; only Watch can see them in order
+        parts = [part if isinstance(part, Tensor) and part.dim() == 2 else None for part in output]
+        floats = [part is not None and part.is_floating_point() for part in parts]
+        choice = next((i for i, part in enumerate(parts) if part is not None and not floats[i]), None)
+        if choice is None:
+            # Llama 4 returns weights of all experts, 0 for those that were not chosen, and logits.
+            spread = parts[0]
+            if self.chosen is not None and spread is not None and floats[0] and spread.shape == self.score.shape:
+                self.weight = spread.gather(1, self.chosen).detach().clone()
             return output
-        if self.score is None or chosen.dim() != 2:
-            return output
-        if chosen.is_floating_point():
-            # Here ``chosen`` holds logits, and ``weight`` is 0 for experts that were not chosen.
-            if self.chosen is not None and weight.shape == self.score.shape:
-                self.weight = weight.gather(1, self.chosen).detach().clone()
-            return output
+        chosen = parts[choice]
+        assert chosen is not None
+        if choice > 1 and floats[0] and parts[0].shape[1] < self.experts:  # type: ignore[union-attr]
+            # The logits that it returns are of its experts alone; ``narrowed`` asks for another pass.
+            self.experts = parts[0].shape[1]  # type: ignore[union-attr]
+        # Weights come before the choices, after any logits; older code returns them last.
+        others = [i for i in (*range(choice - 1, -1, -1), *range(choice + 1, len(parts))) if floats[i]]
+        own = next((i for i in others if parts[i].shape == chosen.shape), None)  # type: ignore[union-attr]
         self.chosen = chosen.detach().clone()
-        spread = weight.shape != chosen.shape
-        self.weight = (weight.gather(1, chosen) if spread else weight).detach().clone()
-        out = self.out
-        if out is None or spread:
+        if own is None:
+            spread = next((parts[i] for i in others if parts[i].shape == self.score.shape), None)  # type: ignore[union-attr]
+            self.weight = None if spread is None else spread.gather(1, chosen).detach().clone()
             return output
-        gone = out.to(chosen.device).expand(len(chosen), -1).gather(1, chosen)
+        weight = parts[own]
+        assert weight is not None
+        self.weight = weight.detach().clone()
+        if self.out is None:
+            return output
+        gone = self.out.to(chosen.device).expand(len(chosen), -1).gather(1, chosen)
         # A sparse mixer gives weight to a knocked-out expert if no other remains; that weight must be 0.
-        return tuple(part.masked_fill(gone, 0) if part is weight else part for part in output)
+        return tuple(part.masked_fill(gone, 0) if i == own else part for i, part in enumerate(output))
 
 
 class Watch(TorchFunctionMode):
@@ -124,13 +138,12 @@ class Watch(TorchFunctionMode):
         tap = self.tap
         if tap is None:
             return function(*args, **kwargs)
-        if function is nn.functional.linear and tap.score is None and len(args[1]) == tap.experts:
-            raw = function(*args, **kwargs)
-            return tap.scored(raw)
+        if function is nn.functional.linear and tap.score is None and len(args[1]) == tap.rows:
+            return tap.scored(function(*args, **kwargs))
         if function in SCORING and tap.scoring is None and tap.score is not None:
             # The scoring covers all experts or only the chosen; either way it has a row for each token.
-            tap.scoring = SCORING[function] if args[0].shape[:1] == tap.score.shape[:1] else None
-        if function in PICKING and tap.score is not None and args[0].shape == tap.score.shape:
+            tap.scoring = SCORING[function] if args[0].shape[:-1].numel() == len(tap.score) else None
+        if function in PICKING and tap.score is not None and args[0].flatten(0, -2).shape == tap.score.shape:
             return self.pick(tap, function, args, kwargs)
         return function(*args, **kwargs)
 
@@ -138,12 +151,12 @@ class Watch(TorchFunctionMode):
         compared, out = args[0], tap.out
         if out is not None and tap.orders:
             # A correction bias may bring knocked-out experts back, and a limit to groups may exclude all that remain.
-            out = out.to(compared.device).expand(compared.shape)
+            out = out.to(compared.device).expand(compared.flatten(0, -2).shape).view_as(compared)
             compared = compared.masked_fill(out, -torch.inf)
             nobody = (compared == -torch.inf).all(-1, keepdim=True)
             compared = compared.masked_fill(nobody & ~out, 0)
         result = function(compared, *args[1:], **kwargs)
-        tap.compared, tap.chosen = compared.detach().clone(), result[1].detach().clone()
+        tap.compared, tap.chosen = (part.flatten(0, -2).detach().clone() for part in (compared, result[1]))
         return result
 
 
@@ -158,6 +171,8 @@ class Taps:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Steers and records what runs through the model inside this context."""
+        for tap in self.routers:
+            tap.runs = 0
         handles = [handle for tap in self.routers for handle in self._hooks(tap)]
         try:
             with self.watch:
@@ -170,25 +185,33 @@ class Taps:
     def _hooks(self, tap: Tap) -> list[Any]:
         def before(*_: Any) -> None:
             tap.forget()
+            tap.runs += 1
             self.watch.tap = tap
 
         def after(_module: nn.Module, _inputs: Any, output: Any) -> Any:
-            self.watch.tap = None
-            if tap.scope is tap.gate:
-                output = tap.returned(output)
+            output = tap.returned(output)
+            if tap.chosen is not None:
+                self.watch.tap = None
             return output
 
-        hooks = [tap.scope.register_forward_pre_hook(before), tap.scope.register_forward_hook(after)]
+        def done(*_: Any) -> None:
+            self.watch.tap = None
+
+        hooks = [
+            tap.gate.register_forward_pre_hook(before),
+            tap.gate.register_forward_hook(after),
+            tap.block.register_forward_hook(done),
+        ]
         return hooks + self._weighed(tap) + self._shared(tap)
 
     def _weighed(self, tap: Tap) -> list[Any]:
         """Hooks that record weights that the block computes and passes to its experts."""
         experts = getattr(tap.block, "experts", None)
-        if tap.scope is tap.gate or not isinstance(experts, nn.Module) or isinstance(experts, nn.ModuleList):
+        if not isinstance(experts, nn.Module) or isinstance(experts, nn.ModuleList):
             return []
 
         def given(_module: nn.Module, inputs: Any) -> None:
-            for one in inputs:
+            for one in inputs if tap.weight is None else ():
                 if tap.chosen is not None and isinstance(one, Tensor) and one.is_floating_point():
                     if one.shape == tap.chosen.shape:
                         tap.weight = one.detach().clone()
@@ -206,10 +229,12 @@ class Taps:
         if tap.shared is None:
             return []
 
-        def ones(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            tap.always_on = torch.ones(output.flatten(0, -2).shape[0], 1)
+        def given(_module: nn.Module, inputs: Any, named: Any, output: Tensor) -> None:
+            weights = [one for one in (*inputs[1:], *named.values()) if isinstance(one, Tensor)]
+            tokens = output.flatten(0, -2).shape[0]
+            tap.always_on = weights[0].detach().view(tokens, -1).float() if weights else torch.ones(tokens, 1)
 
-        return [tap.shared.register_forward_hook(ones)]
+        return [tap.shared.register_forward_hook(given, with_kwargs=True)]
 
     def settle(self) -> None:
         """Finishes a pass: sorts choices best first, computes missing weights, removes knocked-out experts."""
@@ -229,6 +254,10 @@ class Taps:
                 tap.chosen = tap.chosen.masked_fill(out, -1)
                 if tap.weight is not None:
                     tap.weight = tap.weight.masked_fill(out.to(tap.weight.device), 0)
+
+    def narrowed(self) -> bool:
+        """Whether a router turned out to have fewer experts than its linear layer has rows, after that was recorded."""
+        return any(tap.score is not None and tap.score.shape[1] > tap.experts for tap in self.routers)
 
     def learn(self) -> None:
         """Sets ``orders`` from a pass without what-ifs; if it holds for one router, it holds for all."""
@@ -263,22 +292,26 @@ def weighing(config: Any) -> Callable[[Tensor, Tensor], Tensor] | None:
 def _tap(model: nn.Module, path: str, module: nn.Module) -> Tap | None:
     block_path, _, name = path.rpartition(".")
     block = model.get_submodule(block_path)
-    kind = type(module).__name__.lower()
-    shared = _shared_of(block, model.get_submodule(block_path.rpartition(".")[0]))
-    if any(one in kind for one in ROUTERS):
-        weight = getattr(module, "weight", None)
-        inner = next((one for one in module.modules() if isinstance(one, nn.Linear)), None)
-        experts = len(weight) if isinstance(weight, Tensor) and weight.dim() == 2 else getattr(inner, "out_features", 0)
-        if not experts:
-            return None
-        # Some routers only score; then the block around them chooses.
-        chooses = "topk" in kind or hasattr(module, "top_k") or hasattr(module, "moe_top_k")
-        return Tap(path, module if chooses else block, module, block, shared, experts)
     beside = getattr(block, "experts", None)
-    is_gate = name in ("gate", "router") and isinstance(module, nn.Linear)
-    if is_gate and isinstance(beside, nn.ModuleList) and len(beside) == module.out_features:
-        return Tap(path, block, module, block, shared, len(beside))
-    return None
+    is_linear = type(module).forward is nn.Linear.forward
+    if is_linear:
+        # The experts of newer code are one module, and their router chooses.
+        is_router = isinstance(beside, nn.ModuleList) and len(beside) == len(module.weight)  # type: ignore[arg-type]
+    else:
+        is_router = isinstance(beside, nn.Module)
+    if not (name in BESIDE and is_router or GATING in type(module).__name__.lower()):
+        return None
+    rows = _rows_of(module)
+    shared = _shared_of(block, model.get_submodule(block_path.rpartition(".")[0]))
+    return Tap(path, module, block, shared, rows, rows) if rows else None
+
+
+def _rows_of(router: nn.Module) -> int:
+    """Rows of the matrix that scores the experts: the router's own, or that of its last linear layer."""
+    own = getattr(router, "weight", None)
+    if isinstance(own, Tensor) and own.dim() == 2:
+        return len(own)
+    return next((one.out_features for one in reversed(list(router.modules())) if isinstance(one, nn.Linear)), 0)
 
 
 def _shared_of(*around: nn.Module) -> nn.Module | None:

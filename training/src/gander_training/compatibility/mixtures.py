@@ -48,6 +48,7 @@ TITLES = {
     "phimoe": "Phi-3.5-MoE",
     "jetmoe": "JetMoE",
     "glm4-moe": "GLM-4-MoE",
+    "flex-olmo": "FlexOlmo",
     "mixtral-top1": "Mixtral of one expert a token",
 }
 # Columns of a router in a trace, which must agree.

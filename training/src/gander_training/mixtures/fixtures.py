@@ -26,7 +26,7 @@ from gander_training.compatibility.exporters import optimum as build_optimum
 from gander_training.files import whole_folder, write_json
 from gander_training.mixtures.rounded import GPT_OSS, LFM2, rounded_weights
 from gander_training.quiet import quiet
-from gander_training.tiny.mixtures import ARCHITECTURES, add_mxfp4, load_moe, write_moe
+from gander_training.tiny.mixtures import ARCHITECTURES, add_mxfp4, load_moe, opt_out, write_moe
 
 # Copied from the source if an exporter does not write them.
 BESIDE = ("config.json", "tokenizer.json", "tokenizer_config.json")
@@ -141,6 +141,10 @@ OTHER_K: dict[str, tuple[int, ...]] = {
 }
 
 
+# Experts that are opted out of a model in a golden trace of its own.
+OPTED_OUT: dict[str, tuple[int, ...]] = {"flex-olmo": (2,)}
+
+
 def names(forms: Iterable[str] = FORMS, architectures: Iterable[str] = ARCHITECTURES) -> list[tuple[str, str]]:
     """All pairs of architecture and form to write."""
     return [(name, form) for form in forms for name in FORMS[form].architectures if name in set(architectures)]
@@ -161,9 +165,10 @@ def write_fixture(name: str, form: str, out: Path) -> None:
 
 
 def write_goldens(name: str, source: Path, out: Path, weights: Weights | None = None) -> None:
-    """Write ``golden/moe/<name>.safetensors`` in ``out``, and for ``OTHER_K`` ``golden/moe-k/<name>-k<k>.safetensors``.
+    """Write ``golden/moe/<name>.safetensors`` in ``out``, and others.
 
-    They are computed by transformers in float32, with ``weights`` if given.
+    These are ``golden/moe-k/<name>-k<k>.safetensors`` for ``OTHER_K``, and for ``OPTED_OUT``
+    ``golden/moe-opted-out/<name>-<expert>.safetensors``. They are computed by transformers in float32, with ``weights`` if given.
     """
     write_golden(out / "golden/moe" / f"{name}.safetensors", source, weights)
     for k in OTHER_K.get(source.name, ()):
@@ -171,6 +176,11 @@ def write_goldens(name: str, source: Path, out: Path, weights: Weights | None = 
         write_json(source / "config.json", {**config, "num_experts_per_tok": k})
         write_golden(out / "golden/moe-k" / f"{name}-k{k}.safetensors", source, weights)
         write_json(source / "config.json", config)
+    for expert in OPTED_OUT.get(source.name, ()):
+        with tempfile.TemporaryDirectory() as scratch:
+            without = Path(shutil.copytree(source, Path(scratch, source.name)))
+            opt_out(without, expert)
+            write_golden(out / "golden/moe-opted-out" / f"{name}-{expert}.safetensors", without, weights)
 
 
 def write_golden(file: Path, source: Path, weights: Weights | None) -> None:

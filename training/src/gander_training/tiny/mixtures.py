@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from gander_routing.files import read_json
 from gander_routing.quantised import pack_nibbles
 from safetensors.torch import load_file, save_file
 
@@ -196,6 +197,19 @@ ARCHITECTURES = {
             "routed_scaling_factor": 2.5,
         },
     ),
+    # Experts that were trained apart, and can be opted out: the first is the public one.
+    "flex-olmo": Architecture(
+        "FlexOlmoForCausalLM",
+        "flex_olmo",
+        {
+            "intermediate_size": WIDTH,
+            "num_experts": EXPERTS,
+            "num_experts_per_tok": 3,
+            "norm_topk_prob": False,
+            "num_key_value_heads": 4,
+            "pad_token_id": 0,
+        },
+    ),
     # With k = 1, where exporters omit divisions by k.
     "mixtral-top1": Architecture(
         "MixtralForCausalLM",
@@ -264,6 +278,23 @@ def write_moe(name: str, folder: Path, seed: int = SEED) -> None:
     drawn = {key: numbers(key, weights[key], rng) for key in sorted(weights)}
     save_file(drawn, folder / "model.safetensors", metadata={"format": "pt"})
     write_tokenizer(folder)
+
+
+def opt_out(folder: Path, expert: int) -> None:
+    """Remove an expert from a model, as FlexOlmo opts one out: its weights, and its row in every router."""
+    config, file = read_json(folder / "config.json"), folder / "model.safetensors"
+    kept = [index for index in range(config["num_experts"]) if index != expert]
+    weights = {}
+    for name, tensor in load_file(file).items():
+        parts = name.split(".")
+        if "experts" in parts:
+            place = parts.index("experts") + 1
+            if int(parts[place]) == expert:
+                continue
+            parts[place] = str(kept.index(int(parts[place])))
+        weights[".".join(parts)] = tensor[kept].contiguous() if name.endswith("mlp.gate.weight") else tensor
+    save_file(weights, file, metadata={"format": "pt"})
+    write_json(folder / "config.json", {**config, "num_experts": len(kept)})
 
 
 def add_mxfp4(folder: Path) -> None:

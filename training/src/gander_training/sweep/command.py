@@ -1,0 +1,146 @@
+"""Opens every mixture in every way, each in a process of its own with a time limit, and keeps what came of it.
+
+A finished cell runs again only if a version or a build has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from gander_routing.errors import UserError
+from gander_routing.files import read_json
+from tqdm import tqdm
+
+from gander_training.compatibility.engine import ROOT, engine_hash
+from gander_training.files import whole_folder, write_json
+from gander_training.sweep.families import Family, families
+from gander_training.sweep.models import ids_of, load, write_model
+from gander_training.sweep.truth import write_truth
+from gander_training.sweep.ways import WAYS, Opened, Way, one_line
+
+PROCESSES = multiprocessing.get_context("forkserver")
+# Each process is forked from one that has already loaded what takes seconds.
+LOADED = [
+    "torch._dynamo",
+    "torch.onnx",
+    "onnxscript",
+    "mobius",
+    "transformers.exporters",
+    "transformers.models.auto.modeling_auto",
+    "gander_serve.moe",
+    "gander_training.sweep.ways",
+]
+SERVE = ROOT / "python/gander-serve/src/gander_serve"
+
+
+def make(family: Family, folder: Path) -> None:
+    """Write a family's ``model/``, and ``truth.safetensors``: what transformers computes with it."""
+    with whole_folder(folder) as target:
+        try:
+            write_model(family, target / "model")
+            write_truth(load(target / "model"), ids_of(target / "model"), target / "truth.safetensors")
+        except Exception as error:
+            write_json(target / "failed.json", {"why": one_line(error)})
+
+
+def run_family(family: Family, folder: Path, names: list[str]) -> None:
+    """Make a family's model if it is missing, and open it in the ways with these names; write each result."""
+    torch.set_num_threads(1)
+    if not is_made(folder):
+        make(family, folder)
+    if (folder / "failed.json").exists():
+        return
+    for name in names:
+        write_result(folder, WAYS[name], WAYS[name].open(folder / "model", folder / "truth.safetensors"))
+
+
+def write_result(folder: Path, way: Way, opened: Opened) -> None:
+    """Keep what came of one way."""
+    write_json(folder / f"{way.name}.json", {**asdict(opened), "stamp": stamp(way)})
+
+
+def is_made(folder: Path) -> bool:
+    """Whether a family's model was written, or known to fail."""
+    return (folder / "truth.safetensors").exists() or (folder / "failed.json").exists()
+
+
+def apart(limit: int, target: Callable[..., None], *args: Any) -> str | None:
+    """Run something in a process of its own; returns why it did not end well."""
+    process = PROCESSES.Process(target=target, args=args)
+    process.start()
+    process.join(limit)
+    late = process.is_alive()
+    process.kill()
+    process.join()
+    if late:
+        return f"ran for more than {limit} s"
+    if process.exitcode:
+        return f"died of signal {-process.exitcode}" if process.exitcode < 0 else "stopped with an error of its own"
+    return None
+
+
+def source_hash(folder: Path) -> str:
+    """A hash of the Python files in a folder."""
+    files = sorted(folder.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def stamp(way: Way) -> dict[str, str]:
+    """What a result depends on, besides the model."""
+    built = {"engine": engine_hash()} if way.runs_engine else {"gander-serve": source_hash(SERVE)}
+    return {**way.versions(), **built}
+
+
+def ways(names: Sequence[str] | None) -> list[Way]:
+    """The ways with the given names, or all."""
+    if unknown := sorted(set(names or ()) - set(WAYS)):
+        raise UserError(f"there is no way {unknown[0]!r}, only {', '.join(WAYS)}")
+    return [way for name, way in WAYS.items() if not names or name in names]
+
+
+def is_current(folder: Path, way: Way) -> bool:
+    """Whether the result of a way is there, and from the current versions."""
+    file = folder / f"{way.name}.json"
+    return file.exists() and bool(read_json(file)["stamp"] == stamp(way))
+
+
+def sweep(family: Family, folder: Path, chosen: Sequence[Way], limit: int) -> None:
+    """Run what is missing of a family; a process that dies or takes too long becomes the result of what it was at."""
+
+    def missing() -> list[Way]:
+        failed = (folder / "failed.json").exists()
+        return [] if failed else [way for way in chosen if not is_current(folder, way)]
+
+    while wanted := missing():
+        why = apart(limit, run_family, family, folder, [way.name for way in wanted])
+        if not is_made(folder):
+            with whole_folder(folder) as target:
+                write_json(target / "failed.json", {"why": f"making it {why}"})
+        elif why and (undone := missing()):
+            outcome = "not exported" if undone[0].runs_engine else "refused"
+            write_result(folder, undone[0], Opened(outcome, f"the process {why}", undone[0].name))
+
+
+def run_all(args: argparse.Namespace) -> None:
+    """Continue where the last run stopped."""
+    PROCESSES.set_forkserver_preload(LOADED)
+    chosen = ways(args.exporters)
+    for family in tqdm(list(families())):
+        if family.loaded and (not args.architectures or family.name in args.architectures):
+            sweep(family, args.folder / "mixtures" / family.name, chosen, args.limit)
+
+
+def results(folder: Path) -> Iterator[tuple[Family, dict[str, dict[str, Any]], str]]:
+    """Each family with the results that are there, by way, and why it was not made."""
+    for family in families():
+        own = folder / "mixtures" / family.name
+        failed = own / "failed.json"
+        found = {name: read_json(own / f"{name}.json") for name in WAYS if (own / f"{name}.json").exists()}
+        yield family, found, read_json(failed)["why"] if failed.exists() else family.why
