@@ -830,12 +830,12 @@ describe('running', () => {
       stale: false,
       trace,
     });
-    for (const name of ['head-compare', 'head-generate']) {
+    for (const name of ['head-compare', 'head-generate', 'strategy']) {
       const control = panel.page.locator(`[data-focus=${name}]`);
       await expect.poll(() => control.getAttribute('aria-disabled')).toBe('true');
       await expect.poll(() => control.getAttribute('title')).toContain('saved trace');
     }
-    await panel.page.locator('[data-focus=strategy]:disabled').waitFor();
+    await expect.poll(() => panel.page.locator('[data-focus=strategy]').innerText()).toBe('PHATGOOSE');
     await showTab('whatIf');
     await panel.page.locator('[data-focus=whatif-apply]').press('Enter');
     await expect.poll(() => panel.sent('route')).toEqual([]);
