@@ -234,7 +234,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const share = numbers.percent(own.usage.share[expert]!);
     item.id = `layer ${layerKey(layer)} expert ${expert}`;
     const unit = this.services.atlases.unit(layer, own.modules.experts[expert]!.id);
-    item.description = withName(share, unit) + this.#knockedOut(own.modules, own.modules.experts[expert]!.id);
+    item.description = withName(share, name, unit) + this.#knockedOut(own.modules, own.modules.experts[expert]!.id);
     item.tooltip = lines([
       word('expertOfLayer', layerName(layer), name),
       vscode.l10n.t('Load in the last trace: {0} (chance {1})', share, numbers.percent(own.usage.chance[expert]!)),
@@ -261,7 +261,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const unit = this.services.atlases.unit(undefined, expert.id);
     const shared = trace && treeModules(trace);
     const knockedOut = share && shared ? this.#knockedOut(shared, expert.id) : '';
-    item.description = withName(share ?? megabytes(expert.bytes), unit) + knockedOut;
+    item.description = withName(share, expert.name, unit) + knockedOut;
     item.tooltip = lines([
       expert.name,
       expert.description,
@@ -273,7 +273,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     ]);
     item.iconPath = expertIcon(slot);
     item.contextValue = expert.card ? 'gander.expert.card' : 'gander.expert';
-    item.accessibilityInformation = { label: `${expert.name}, ${item.description}` };
+    item.accessibilityInformation = { label: [expert.name, item.description].filter(Boolean).join(', ') };
     return item;
   }
 
@@ -416,8 +416,11 @@ function warningItem(text: string, index: number): vscode.TreeItem {
 }
 
 /** Beside the share in a text: what the expert is called over a corpus. */
-function withName(share: string, unit: AtlasUnit | undefined): string {
-  return unit?.name === undefined ? share : `${share} · ${plain(unit.name)}`;
+/** An expert's share, if there is a run, and what the atlas calls it, unless its own name says that. */
+function withName(share: string | undefined, own: string, unit: AtlasUnit | undefined): string {
+  const called = unit?.name === undefined ? '' : plain(unit.name);
+  const isSaid = own.toLowerCase().includes(called.toLowerCase());
+  return [share && vscode.l10n.t('{0} of the choices', share), !isSaid && called].filter(Boolean).join(' · ');
 }
 
 function atlasLines(unit: AtlasUnit | undefined): string[] {

@@ -62,7 +62,7 @@ export const lessonWords = {
   chanceUsage: '1 / E',
 
   // How evenly
-  whatEffective: 'How many experts with equal loads would have the same entropy.',
+  whatEffective: 'How many experts are really used: so many with equal loads would have the same entropy.',
   rangeEffective: 'From 1 to E.',
   chanceByCount: 'Also a little uneven if there are few tokens: the value is shown with the figure.',
   whatCv:

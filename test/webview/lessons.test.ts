@@ -48,16 +48,20 @@ describe('the explanation of a number', () => {
     await open();
     const loaded = () => panel.page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
     await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toEqual([]);
+    await panel.page.locator('#tab-summary').click();
     await panel.page.locator('[data-focus=explain-usage]').click();
     const box = panel.page.getByRole('dialog', { name: 'What this says: Load' });
     await expect
       .poll(() => box.innerText())
-      .toMatch(/Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/);
+      // What the letters are comes before the formula, and the glossary is in sight.
+      .toMatch(/E: how many experts there are\.\s+Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/);
     await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toHaveLength(1);
+    const [around, link] = [await box.boundingBox(), await box.getByRole('link').boundingBox()];
+    expect(link!.y + link!.height).toBeLessThanOrEqual(around!.y + around!.height);
     // A press elsewhere closes it and also does what it would do anyway.
-    await panel.page.locator('#tab-summary').click();
+    await panel.page.locator('#tab-cell').click();
     await expect.poll(() => box.count()).toBe(0);
-    await expect.poll(() => panel.page.locator('#tab-summary').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => panel.page.locator('#tab-cell').getAttribute('aria-selected')).toBe('true');
   });
 
   testMany(

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { SideState } from '../../src/protocol/panel.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
 import { sharedModules } from '../../src/trace/model/access.js';
@@ -658,11 +659,28 @@ describe('running', () => {
       .toMatch(/150 of 266 tokens · about \d+ s left/);
   });
 
+  test('what is said before the first token is what is done: the model is loaded once', async () => {
+    await open();
+    const before = (what: NonNullable<SideState['running']>['what']) => ({ running: { what, done: 0, total: 0 } });
+    const progress = () => text('.progress');
+    await panel.show(undefined, before('route'));
+    await expect.poll(progress).toContain('Loading the model…');
+    const trace = fabricate();
+    await panel.show(trace, before('lens'));
+    await expect.poll(progress).toContain('Reading what each layer predicts…');
+    const interventions = [{ action: 'knock-out', expert: 'css', scope: {} } as const];
+    await panel.show(trace, { ...before('route'), interventions });
+    await expect.poll(progress).toContain('Running with: css knocked out everywhere…');
+    // Another model has been chosen meanwhile.
+    await panel.show(trace, { ...before('route'), model: 'Goose 7B' });
+    await expect.poll(progress).toContain('Loading the model…');
+  });
+
   test('a text that has changed can be routed again while its earlier version still runs', async () => {
     await open();
     const running = { what: 'route', done: 0, total: 0 } as const;
     await panel.show(fabricate(), { running, stale: true });
-    await expect.poll(() => text('.progress')).toContain('Loading the model');
+    await expect.poll(() => text('.progress')).toContain('Routing…');
     await panel.page.locator('[data-focus=again]').click();
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
   });
@@ -814,12 +832,12 @@ describe('running', () => {
       stale: false,
       trace,
     });
-    for (const name of ['head-compare', 'head-generate']) {
+    for (const name of ['head-compare', 'head-generate', 'strategy']) {
       const control = panel.page.locator(`[data-focus=${name}]`);
       await expect.poll(() => control.getAttribute('aria-disabled')).toBe('true');
       await expect.poll(() => control.getAttribute('title')).toContain('saved trace');
     }
-    await panel.page.locator('[data-focus=strategy]:disabled').waitFor();
+    await expect.poll(() => panel.page.locator('[data-focus=strategy]').innerText()).toBe('PHATGOOSE');
     await showTab('whatIf');
     await panel.page.locator('[data-focus=whatif-apply]').press('Enter');
     await expect.poll(() => panel.sent('route')).toEqual([]);

@@ -3,6 +3,7 @@ import { sum } from 'd3-array';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import { isSameError, type ErrorData } from '../../src/errors/errors.js';
+import type { SideState } from '../../src/protocol/panel.js';
 import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
 import { expectResult } from '../components/arrival.js';
 import { Chip, Chips } from '../components/chips.js';
@@ -273,21 +274,41 @@ function WhatIfChips() {
   );
 }
 
-const inTokens = { route: 'routing', generate: 'generating' } as const;
+const inTokens: Readonly<Record<string, 'routing' | 'generating'>> = { route: 'routing', generate: 'generating' };
 const inParts: Readonly<Record<string, 'attributing' | 'lensing'>> = { attribute: 'attributing', lens: 'lensing' };
+
+/** What is being done, and how far it is. */
+function progressOf(store: Store, { what, done, total }: NonNullable<SideState['running']>): string {
+  const tokens = inTokens[what];
+  const parts = inParts[what] ?? 'asking';
+  if (total > 0) return tokens ? t(tokens, done, total) : t(parts, partOf(store, what, done, total));
+  // Before the first token of a text, the model may have to be loaded; what has routed it is there already.
+  const { main, description } = store;
+  const chosen = description.value?.name;
+  const isLoaded = main.choices.value !== undefined && (main.model.value ?? chosen) === chosen;
+  if (!isLoaded) return t('loadingModel');
+  if (what === 'generate') return t('generatingNow');
+  if (what !== 'route') return t(`${parts}Now`);
+  const name = expertNames(store);
+  const changes = main.interventions.value.map((one) => say(one, store, name));
+  return changes.length > 0 ? t('routingWith', changes.join(', ')) : t('routingNow');
+}
+
+/** Attribution runs the text once as it is, and once for each expert. */
+function partOf(store: Store, what: string, done: number, total: number): string {
+  const each = sum(store.main.choices.value?.sequences ?? [], ({ tokens }) => tokens.count);
+  const runs = total / each - 1;
+  return what === 'attribute' && Number.isInteger(runs)
+    ? t('of', Math.max(0, Math.floor(done / each) - 1), runs)
+    : percent(done / total);
+}
 
 function Progress() {
   const store = useStore();
   const running = store.main.running.value ?? store.other.running.value;
   // Announced once, at the start: a running count would drown out everything else.
   const said = useRef('');
-  const words = !running
-    ? ''
-    : running.total === 0
-      ? t('loadingModel')
-      : running.what in inTokens
-        ? t(inTokens[running.what as keyof typeof inTokens], running.done, running.total)
-        : t(inParts[running.what] ?? 'asking', percent(running.done / running.total));
+  const words = running ? progressOf(store, running) : '';
   if (!running || said.current === '') said.current = words;
   const pace = useRef(new Pace());
   const left = pace.current.left(running, performance.now());

@@ -47,6 +47,7 @@ export function Predictions() {
   return (
     <>
       {trace.sequences.length > 1 && <p class="caption">{t('predictionsOf', t(now.role))}</p>}
+      {!isHere && <p class="hint">{t('predictionLast')}</p>}
       {token > 0 && token < now.done ? (
         <One {...runs} token={token} place={tokenPlace(trace.sequences, index, token)} />
       ) : (

@@ -12,7 +12,7 @@ import { fixed, inPercent, percent, t } from '../../look/strings.js';
 import { atlasOf, barName, fullName } from '../../store/atlas.js';
 import { strategyTitle } from '../../store/strategies.js';
 import { intervalsOf, usageOf } from '../../store/sums.js';
-import { most } from '../shared/usage.js';
+import { most } from './usage.js';
 
 interface Props {
   readonly trace: Trace;

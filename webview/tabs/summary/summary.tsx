@@ -17,7 +17,7 @@ import { scopeCode } from '../../scope/load.js';
 import type { Looks } from '../../look/looks.js';
 import { layerName, plainName } from '../../look/names.js';
 import { fixed, inPercent, percent, t, whole } from '../../look/strings.js';
-import { most, UsageFigure } from '../shared/usage.js';
+import { most, UsageFigure } from './usage.js';
 import { CorpusFigure } from './corpus.js';
 import { LayersLoad } from './layerLoad.js';
 import { entropyOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from '../../store/sums.js';

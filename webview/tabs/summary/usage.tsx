@@ -1,12 +1,12 @@
 /** How often each expert was chosen, with what chance would give. */
 import { sort } from 'd3-array';
-import type { SharedModules } from '../../../src/trace/model/access.js';
+import { layerAt, type SharedModules } from '../../../src/trace/model/access.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import type { Interval } from '../../../src/statistics/bootstrap.js';
 import { Bars, barsPlot } from '../../components/bars.js';
 import { useStore } from '../../components/context.js';
 import { Figure } from '../../components/figure.js';
-import { plainName } from '../../look/names.js';
+import { layerName, plainName } from '../../look/names.js';
 import { inPercent, percent, t, whole } from '../../look/strings.js';
 import { intervalsOf, usageOf } from '../../store/sums.js';
 
@@ -32,12 +32,16 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
     reference: usage.chance[e]!,
     ...intervals?.[e],
   }));
+  const isOfLayer = modules.set.scope === 'layer';
+  const caption = isOfLayer
+    ? t('usageCaptionOf', layerName(layerAt(trace, trace.modules[modules.modules[0]!]!)))
+    : t('usageCaption');
   return (
     <Figure
       name="usage"
       title={t('usage')}
       caption={
-        order.length > shown.length ? `${t('usageCaption')} ${t('usageMost', some, order.length)}` : t('usageCaption')
+        order.length > shown.length ? `${caption} ${t('usageMost', some, order.length)}` : caption
       }
       plot={() => barsPlot(looks, list, inPercent(t('usage')), { reference: t('chance'), interval: t('interval') })}
       chart={() => (
