@@ -1,5 +1,6 @@
 /** What figures are counted from, and what each figure must be able to do. */
 import type { Layout, Placed } from './layout.js';
+import { type Rows, rowsAt, textTokens } from '../trace/model/access.js';
 import type { Trace } from '../trace/model/trace.js';
 
 export interface AtlasDocument {
@@ -18,6 +19,26 @@ export interface Piece extends Placed {
   readonly trace: Trace;
   /** For each sequence, how much of the document came before, in tokens and in UTF-16 code units. */
   readonly before: readonly { readonly tokens: number; readonly text: number }[];
+}
+
+/** The rows of a module, and the unit that its first expert is. */
+interface ReadRows extends Pick<Rows, 'chosen' | 'k'> {
+  readonly start: number;
+}
+
+/** What a token is, is the same for all layers that read it: its tokens once, and the rows of all modules over them. */
+export function readBy({ trace, modules }: Piece, { starts }: Layout) {
+  return trace.sequences.map((sequence) => ({
+    sequence,
+    tokens: textTokens(sequence),
+    rows: modules.flatMap((at, l): ReadRows[] => {
+      if (at.sequence !== sequence) return [];
+      return Array.from(at.modules, (s) => {
+        const { chosen, k } = rowsAt(trace, s);
+        return { chosen, k, start: starts[l]! };
+      });
+    }),
+  }));
 }
 
 /**

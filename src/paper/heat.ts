@@ -58,7 +58,7 @@ export function drawHeat(sheet: Sheet, look: Look, plot: HeatPlot, width: number
     strong: scale?.strong ?? end(1),
   };
   const shade = (strength: number) => fillAt(isSigned ? 2 * strength - 1 : strength);
-  const under = rampOf(sheet, look, ends, shade, left, top + rows.length * high + 5);
+  const under = rampOf(sheet, look, ends, shade, left, top + rows.length * high + 5, width);
   const keys = marks?.means.map(([is, text]) => ({ is, text, colour: look.ink })) ?? [];
   return keysOf(sheet, look, keys, left, width, under);
 }

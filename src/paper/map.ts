@@ -229,6 +229,7 @@ function keys(sheet: Sheet, look: Look, plot: MapPlot, width: number, top: numbe
     (strength) => blend(look.background, hue, floor + (1 - floor) * strength),
     0,
     y,
+    width,
   );
 }
 

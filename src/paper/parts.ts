@@ -163,7 +163,7 @@ export function cellMark(sheet: Sheet, mark: CellMark, { x, y, width, height }: 
   }
 }
 
-/** A scale from weak to strong, with what both ends stand for. Returns where it ends. */
+/** A scale from weak to strong, with what both ends stand for; its title is on a line of its own if it has to be. Returns where it ends. */
 export function rampOf(
   sheet: Sheet,
   look: Look,
@@ -171,10 +171,15 @@ export function rampOf(
   fillAt: (strength: number) => string,
   left: number,
   top: number,
+  right: number,
 ): number {
   const steps = 12;
   const y = top + 5;
-  const before = `${title}: ${weak}`;
+  const before = title === '' ? weak : `${title}: ${weak}`;
+  if (title !== '' && left + widthOf(before + strong) + steps * 4 + 6 > right) {
+    sheet.text(cut(`${title}:`, right - left), left, y + toMiddle, look.ink);
+    return rampOf(sheet, look, { title: '', weak, strong }, fillAt, left, top + lineHeight, right);
+  }
   sheet.text(before, left, y + toMiddle, look.ink);
   const bar = left + widthOf(before) + 3;
   for (let i = 0; i < steps; i++) sheet.rect(bar + i * 4, y - 4, 4, 8, fillAt(i / (steps - 1)));

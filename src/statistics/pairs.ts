@@ -24,13 +24,14 @@ export class Pairs {
     this.#counts = new Float64Array(n * n);
   }
 
-  /** @param chosen no expert twice; numbers below 0 are no expert */
-  add(chosen: Int16Array | readonly number[]): void {
+  /** @param chosen from `from` to `to` no expert twice; numbers below 0 are no expert */
+  add(chosen: Int16Array | readonly number[], from = 0, to = chosen.length): void {
     this.#cells++;
-    for (const a of chosen) {
+    for (let i = from; i < to; i++) {
+      const a = chosen[i]!;
       if (a < 0) continue;
       this.#choices++;
-      for (const b of chosen) if (b >= 0) this.#counts[a * this.n + b]!++;
+      for (let j = from; j < to; j++) if (chosen[j]! >= 0) this.#counts[a * this.n + chosen[j]!]!++;
     }
   }
 

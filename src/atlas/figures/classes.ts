@@ -1,10 +1,9 @@
 /** How choices depend on the class of the token and on its position in the text. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
-import { rowsAt, textTokens } from '../../trace/model/access.js';
 import { tokenText } from '../../trace/text/label.js';
 import type { Sequence } from '../../trace/model/trace.js';
-import type { Figure, Piece } from '../figure.js';
+import { type Figure, type Piece, readBy } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';
 
@@ -23,23 +22,22 @@ export class Classes implements Figure {
     this.byPlace = new Float64Array(places * layout.units);
   }
 
-  add({ trace, modules, before }: Piece): void {
-    const { units, starts } = this.layout;
-    modules.forEach((at, l) => {
-      const rows = Array.from(at.modules, (s) => rowsAt(trace, s));
-      const earlier = before[trace.sequences.indexOf(at.sequence)]!.tokens;
-      for (const t of textTokens(at.sequence)) {
-        const inClass = classOf(at.sequence, t) * units + starts[l]!;
-        const inPlace = placeOf(earlier + t) * units + starts[l]!;
-        for (const { chosen, k } of rows)
+  add(piece: Piece): void {
+    const { units } = this.layout;
+    for (const { sequence, tokens, rows } of readBy(piece, this.layout)) {
+      const earlier = piece.before[piece.trace.sequences.indexOf(sequence)]!.tokens;
+      const inClass = tokens.map((t) => classOf(sequence, t) * units);
+      const inPlace = tokens.map((t) => placeOf(earlier + t) * units);
+      for (const { start, chosen, k } of rows)
+        tokens.forEach((t, at) => {
           for (let i = t * k; i < (t + 1) * k; i++) {
             const e = chosen[i]!;
             if (e < 0) continue;
-            this.byClass[inClass + e]!++;
-            this.byPlace[inPlace + e]!++;
+            this.byClass[inClass[at]! + start + e]!++;
+            this.byPlace[inPlace[at]! + start + e]!++;
           }
-      }
-    });
+        });
+    }
   }
 
   merge(other: Classes): void {

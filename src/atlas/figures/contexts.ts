@@ -1,6 +1,6 @@
 /** Where a unit is chosen: at its largest weights, and at the same number of random places. */
 import { z } from 'zod';
-import { mixed } from '../../statistics/hash.js';
+import { mixedIn } from '../../statistics/hash.js';
 import { isKnown, type Rows, rowsAt, textTokens } from '../../trace/model/access.js';
 import { tokenText } from '../../trace/text/label.js';
 import type { Sequence } from '../../trace/model/trace.js';
@@ -14,6 +14,9 @@ const most = 8;
 
 /** How many of the top contexts may come from one document. */
 const mostOfDocument = 2;
+
+/** A context's hash is of document, which is two, token and unit. */
+const words = 4;
 
 /** Characters of text on either side of the token. */
 const around = 40;
@@ -86,7 +89,10 @@ export class Contexts implements Figure {
 
   add(piece: Piece): void {
     const { document, trace, before, modules } = piece;
-    const [high, low] = [parseInt(document.hash.slice(0, 8), 16), parseInt(document.hash.slice(8, 16), 16)];
+    const [high, low] = [0, 8].map((from) => parseInt(document.hash.slice(from, from + 8), 16)) as [number, number];
+    const ofDocument = mixedIn(mixedIn(0, high, words), low, words);
+    // The units that chose a token share its text.
+    const texts = piece.trace.sequences.map(() => new Map<number, Text>());
     modules.forEach((at, l) => {
       const rows = Array.from(at.modules, (s) => rowsAt(trace, s));
       const sequence = trace.sequences.indexOf(at.sequence);
@@ -94,21 +100,28 @@ export class Contexts implements Figure {
       const chosen = new ChosenOver(rows, at.experts.length);
       for (const t of textTokens(at.sequence)) {
         const token = before[sequence]!.tokens + t;
+        const ofToken = mixedIn(ofDocument, token, words);
         chosen.look(t);
         for (let i = 0; i < chosen.count; i++) {
           const e = chosen.experts[i]!;
           const unit = start + e;
           const weight = chosen.weights[e]!;
-          const hash = mixed(high, low, token, unit);
-          const bare = () => new Bare(document.id, sequence, token, Number.isNaN(weight) ? null : weight, hash, t);
-          if (weight >= lastOf(this.kept.top[unit]!, mostOfDocument, 'weight', -Infinity))
-            this.#insert('top', unit, mostOfDocument, bare());
-          if (hash <= lastOf(this.kept.random[unit]!, most, 'hash', Infinity))
-            this.#insert('random', unit, most, bare());
+          const hash = mixedIn(ofToken, unit, words) >>> 0;
+          const isTop = weight >= (this.kept.top[unit]![mostOfDocument - 1]?.weight ?? -Infinity);
+          const isRandom = hash <= (this.kept.random[unit]![most - 1]?.hash ?? Infinity);
+          if (!isTop && !isRandom) continue;
+          const bare = new Bare(document.id, sequence, token, Number.isNaN(weight) ? null : weight, hash, t);
+          if (isTop) this.#insert('top', unit, mostOfDocument, bare);
+          if (isRandom) this.#insert('random', unit, most, bare);
         }
       }
-      const whole = (one: Context) =>
-        one instanceof Bare ? one.with(textAbout(at.sequence, one.t, before[sequence]!.text)) : one;
+      const known = texts[sequence]!;
+      const textAt = (t: number): Text => {
+        const text = known.get(t) ?? textAbout(at.sequence, t, before[sequence]!.text);
+        known.set(t, text);
+        return text;
+      };
+      const whole = (one: Context) => (one instanceof Bare ? one.with(textAt(one.t)) : one);
       for (let unit = start; unit < this.layout.starts[l + 1]!; unit++)
         for (const kind of contextKinds) this.kept[kind][unit] = this.kept[kind][unit]!.map(whole);
     });
@@ -125,8 +138,10 @@ export class Contexts implements Figure {
   merge(other: Contexts): void {
     for (const kind of contextKinds)
       other.kept[kind].forEach((contexts, unit) => {
-        if (contexts.length === 0) return;
-        this.kept[kind][unit] = [...this.kept[kind][unit]!, ...contexts].sort(order[kind]).slice(0, most);
+        const kept = this.kept[kind][unit]!;
+        // Most documents have nothing that comes before what is kept.
+        if (contexts.length === 0 || (kept.length === most && order[kind](contexts[0]!, kept[most - 1]!) > 0)) return;
+        this.kept[kind][unit] = [...kept, ...contexts].sort(order[kind]).slice(0, most);
       });
   }
 
@@ -144,11 +159,6 @@ export class Contexts implements Figure {
     }
     return contexts;
   }
-}
-
-/** What a context must reach to be among those kept; `free` while there is room. */
-function lastOf(kept: readonly Context[], limit: number, by: 'weight' | 'hash', free: number): number {
-  return kept.length < limit ? free : kept[limit - 1]![by]!;
 }
 
 /** The experts that any module of a layer chose for a token, with each one's largest weight; NaN if unknown. */
@@ -203,7 +213,9 @@ function textAbout(sequence: Sequence, t: number, offset: number): Text {
   };
 }
 
+const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
+
 /** A copy of a part of a text: a plain slice would keep the whole text in memory. Half a character at an end is replaced. */
 function own(part: string): string {
-  return new TextDecoder().decode(new TextEncoder().encode(part));
+  return decoder.decode(encoder.encode(part));
 }

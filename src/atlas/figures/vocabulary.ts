@@ -1,9 +1,8 @@
 /** Which tokens a unit is chosen at, which come next, and which are predicted there. */
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
-import { rowsAt, textTokens } from '../../trace/model/access.js';
 import type { Sequence } from '../../trace/model/trace.js';
-import type { Figure, Piece } from '../figure.js';
+import { type Figure, type Piece, readBy } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';
 
@@ -30,23 +29,21 @@ export class Vocabulary implements Figure {
     this.apart = Math.floor(budget / layout.units);
   }
 
-  add({ trace, modules }: Piece): void {
-    modules.forEach((at, l) => {
-      const start = this.layout.starts[l]!;
-      const tokens = textTokens(at.sequence);
-      const rows = Array.from(at.modules, (s) => rowsAt(trace, s));
+  add(piece: Piece): void {
+    for (const { sequence, tokens, rows } of readBy(piece, this.layout))
       for (const kind of tokenKinds) {
-        const idOf = idsOf(kind, at.sequence);
+        const idOf = idsOf(kind, sequence);
         if (!idOf) continue;
-        for (const t of tokens) {
+        const countsOf = Array.from(tokens, (t) => {
           const id = idOf(t);
-          if (id < 0) continue;
-          const counts = this.#countsOf(kind, id, () => spelled(kind, at.sequence, t));
-          for (const { chosen, k } of rows)
-            for (let i = t * k; i < (t + 1) * k; i++) if (chosen[i]! >= 0) counts[start + chosen[i]!]!++;
-        }
+          return id < 0 ? undefined : this.#countsOf(kind, id, () => spelled(kind, sequence, t));
+        });
+        for (const { start, chosen, k } of rows)
+          countsOf.forEach((counts, at) => {
+            const t = tokens[at]!;
+            for (let i = t * k; counts && i < (t + 1) * k; i++) if (chosen[i]! >= 0) counts[start + chosen[i]!]!++;
+          });
       }
-    });
   }
 
   #countsOf(kind: TokenKind, id: number, text: () => string | undefined): Float64Array {

@@ -23,7 +23,7 @@ const schema = z.object({
 });
 
 /** Saving is due when the work since the last save took this many times as long as saving. */
-const rarely = 20;
+const rarely = 50;
 
 function keyOf({ unit, kind, document, sequence, token }: Place): string {
   return JSON.stringify([unit, kind, document, sequence, token]);

@@ -59,8 +59,7 @@ export function certainty(
   scoring: Scoring | undefined,
   scores: Float32Array | undefined,
 ): Certainty {
-  const best = new Float64Array((k ?? 0) + 1).fill(-Infinity);
-  const places = new Int32Array(best.length);
+  const { best, places } = roomFor((k ?? 0) + 1);
   let experts = 0;
   let most = -Infinity;
   for (let e = 0; e < compared.length; e++) {
@@ -94,6 +93,15 @@ export function certainty(
   let topKProbability = 0;
   for (let i = 0; i < Math.min(k, experts); i++) topKProbability += likelihood(scoring, scores[places[i]!]!, most) / z;
   return { entropy, margin, topKProbability };
+}
+
+let room = { best: new Float64Array(0), places: new Int32Array(0) };
+
+/** The same arrays each time: a corpus has millions of cells. */
+function roomFor(length: number): typeof room {
+  if (room.best.length !== length) room = { best: new Float64Array(length), places: new Int32Array(length) };
+  room.best.fill(-Infinity);
+  return room;
 }
 
 const likelihood = (scoring: Scoring, a: number, most: number) =>

@@ -1,6 +1,5 @@
 /** How often each expert is used, how evenly, and together with which others. Special tokens and those not yet routed are left out. */
 import {
-  chosenAt,
   isKnown,
   type Layer,
   layersOf,
@@ -128,7 +127,7 @@ export function coactivation(
   const pairs = new Pairs(modules.experts.length);
   for (const s of modules.modules) {
     const rows = rowsAt(trace, s);
-    for (const t of tokens) if (isKnown(rows, t)) pairs.add(chosenAt(rows, t));
+    for (const t of tokens) if (isKnown(rows, t)) pairs.add(rows.chosen, t * rows.k, (t + 1) * rows.k);
   }
   return pairs.value;
 }

@@ -43,3 +43,20 @@ it('knows each of the pool’s experts by its own domain', async () => {
   expect(best.size).toBe(12);
   for (const [name, { label }] of best) expect(label).toBe(name);
 });
+
+it('is told of as it was found (docs/atlas.md): what is specialised, and that no unit is dead', async () => {
+  const told = readFileSync(path.join(all, '../docs/atlas.md'), 'utf8').replaceAll(/\s+/g, ' ');
+  const [experts, pool, gosling] = [
+    (await readTableOf(of('smollm2-135m'), 'experts')).filter(({ layer }) => layer === null),
+    (await readTableOf(of('smollm2-135m'), 'experts')).filter(({ layer }) => layer !== null),
+    await readTableOf(of('gosling-moe'), 'experts'),
+  ];
+  const found = (rows: typeof pool) => rows.filter(({ label }) => label !== null).length;
+  expect(found(experts)).toBe(9);
+  expect(told).toContain('nine reach the lift of 1');
+  expect(told).toContain(
+    `Of the ${pool.length} units of its layers ${found(pool)} are specialised in a label, ` +
+      `of Gosling’s ${gosling.length} units ${found(gosling)}; no unit is dead.`,
+  );
+  expect([...pool, ...gosling].filter(({ dead }) => dead === true)).toEqual([]);
+});

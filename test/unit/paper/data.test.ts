@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { csvOf, dataOf, vegaOf } from '../../../src/paper/data.js';
 import type { Plot } from '../../../src/paper/plot.js';
-import { bars, experts, heat, lines, map, table } from './plots.js';
+import { bars, experts, heat, lines, map, marked, table } from './plots.js';
 
 const charts: readonly (readonly [string, Exclude<Plot, { kind: 'table' }>])[] = [
   ['bars', bars],
   ['lines', lines],
   ['heat', heat],
+  ['heat around 0', marked],
   ['map of tokens', map('across', 20)],
   ['map of lines', map('down', 20)],
 ];
@@ -21,6 +22,14 @@ test('the data are the numbers of the figure, in the units of its axes', () => {
     ['Now', 1, null],
   ]);
   expect(dataOf(heat).rows[0]).toEqual(['0', 'Python', 50]);
+  expect(dataOf(marked)).toEqual({
+    columns: ['Layer', 'Expert', 'Load ÷ chance (log2)', 'dead', 'overloaded', 'not known'],
+    rows: expect.arrayContaining([
+      ['0', '1', null, 1, 0, 0],
+      ['1', '0', -3, 0, 1, 0],
+    ]) as unknown,
+  });
+  expect(dataOf(marked).rows).toHaveLength(4 + 2 + 4);
   const { columns, rows } = dataOf(map('across', 20));
   expect(columns).toEqual(['Token', 'text', 'Layer', 'Expert', 'Share of the weight (%)']);
   expect(rows).toHaveLength(20 * 30);

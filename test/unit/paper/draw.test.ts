@@ -6,12 +6,13 @@ import { widthOf } from '../../../src/paper/metrics.js';
 import type { Place, Plot } from '../../../src/paper/plot.js';
 import { perMm, type Drawing } from '../../../src/paper/sheet.js';
 import { svgOf } from '../../../src/paper/svg.js';
-import { bars, heat, lines, map, table } from './plots.js';
+import { bars, heat, lines, map, marked, table } from './plots.js';
 
 const all: readonly (readonly [string, Plot])[] = [
   ['bars', bars],
   ['lines', lines],
   ['heat', heat],
+  ['heat around 0', marked],
   ['map of tokens', map('across', 135)],
   ['map of lines', map('down', 40)],
   ['table', table],
@@ -67,6 +68,25 @@ test('axes say what they measure, in which unit; a legend names the experts and 
     expect.arrayContaining(['Token', 'Layer', 'Python', 'Share of the weight: smaller', 'larger', '100']),
   );
   expect(of(map('down', 40))).toEqual(expect.arrayContaining(['Line', 'Layer', 'Python', '10']));
+});
+
+test('a heat around 0 has a hue for each side, none beyond its ends, and marks that are explained', () => {
+  const { marks } = draw(marked, paper, 85, '');
+  const fillOf = (says: string) =>
+    marks.flatMap((mark) => (mark.is === 'rect' && mark.title === says ? [mark.fill] : []));
+  const [less, more] = ['1, 0: −2.00', '1, 1: 2.00'].map(fillOf);
+  // What was never chosen is as strong as the weakest.
+  expect(fillOf('0, 1: −2.00')).toEqual(less);
+  expect([less, more]).toEqual([[paper.hues[0]], [paper.main]]);
+  expect(fillOf('2, 0: 0.00')).not.toEqual(fillOf('0, 0: 1.00'));
+  // The second row ends after two cells; what is not known has no colour.
+  expect(marks.filter((mark) => mark.is === 'rect' && mark.title?.startsWith('1, '))).toHaveLength(2);
+  expect(fillOf('0, 3: NaN')).toEqual([]);
+  const texts = textsIn(draw(marked, paper, 85, ''));
+  expect(texts).toEqual(expect.arrayContaining(['dead', 'overloaded', 'not known', '+2 or more', '3']));
+  // Its title has a line of its own where there is no room beside the scale.
+  expect(texts).toEqual(expect.arrayContaining(['Load ÷ chance (log2):', '-2 or less']));
+  expect(textsIn(draw(marked, paper, 174, ''))).toContain('Load ÷ chance (log2): -2 or less');
 });
 
 test('a short text has its tokens above their cells; lines have their text where there is room', () => {

@@ -47,6 +47,28 @@ export const heat: HeatPlot = {
   ],
 };
 
+/** Around 0, with marks, and a row that has fewer cells. */
+export const marked: HeatPlot = {
+  ...heat,
+  columns: ['0', '1', '2', '3'],
+  value: { title: 'Load ÷ chance', unit: 'log2' },
+  values: [
+    [1, -Infinity, 0.5, NaN],
+    [-3, 2],
+    [0, 0, 0, 0],
+  ],
+  scale: { most: 2, weak: '-2 or less', strong: '+2 or more' },
+  marks: {
+    means: [
+      ['cross', 'dead'],
+      ['triangle', 'overloaded'],
+      ['stroke', 'not known'],
+    ],
+    of: (row, column) =>
+      row === 0 && column === 1 ? ['cross'] : row === 0 && column === 3 ? ['stroke'] : column === 0 ? ['triangle'] : [],
+  },
+};
+
 export const table: TablePlot = {
   kind: 'table',
   head: ['Token', 'Share of its choices', 'Times seen'],

@@ -121,6 +121,8 @@ step('the panel says the name in its legend, in Detail and in What if, and each 
   const named = 'Zeta “closing brackets”';
   const chip = window.panel.locator(`.legend [title*="${named}"]`);
   await chip.click();
+  // Beside an editor there is one line for the legend; the rest of it unfolds.
+  await window.panel.locator('.legend .more').click();
   await window.shot('atlas-legend');
   await leadsToItsPage(window.panel.locator('[data-focus=legend-atlas]'), 'atlas-from-legend');
   await window.view('cell');
