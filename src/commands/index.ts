@@ -1,4 +1,4 @@
-import { addExpert } from './addExpert.js';
+import { addExpert, addExpertFromHub, addPackedExpert } from './addExpert.js';
 import { attribute } from './attribute.js';
 import { colourBy } from './colourBy.js';
 import { choosePool } from './choosePool.js';
@@ -34,6 +34,8 @@ import { clearWhatIf, force, knockOut, solo } from './whatIf.js';
 /** All commands of the manifest. */
 export const commands: readonly Command[] = [
   addExpert,
+  addExpertFromHub,
+  addPackedExpert,
   attribute,
   choosePool,
   chooseStrategy,

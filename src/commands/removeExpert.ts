@@ -3,6 +3,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import type { ExpertInfo } from '../requests/api.js';
 import { GanderError } from '../errors/errors.js';
+import { unpin } from '../travel/lock.js';
 import type { Command } from './services.js';
 import { asking } from './asking.js';
 import { asNode, pickExpert } from './pick.js';
@@ -34,6 +35,7 @@ export const removeExpert: Command = {
     );
     if (chosen !== remove) return;
     const aside = await discard(engines.pool, expert);
+    await unpin(engines.pool, expert.id);
     engines.reload();
     if (aside !== undefined)
       void vscode.window.showInformationMessage(

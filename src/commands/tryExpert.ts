@@ -72,7 +72,7 @@ function tell(services: Services, from: vscode.Uri, { main, other }: Pick<Routed
   // Not awaited: this command is done, and the person's answer starts something new.
   void vscode.window.showInformationMessage(textOf(trial), add).then(async (chosen) => {
     try {
-      if (chosen === add) await addFrom(services, from);
+      if (chosen === add) await addFrom(services, { kind: 'folder', path: onThisMachine(from) });
     } catch (thrown) {
       report(thrown, services.log);
     }

@@ -7,6 +7,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
 import { GanderError } from '../errors/errors.js';
 import { bytesInWords } from '../formats/bytes.js';
 import { sizeOf } from './files.js';
@@ -126,7 +127,7 @@ export function readAt(
     const start = response.status === 206 ? at : 0;
     const told = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1];
     if (told !== undefined && Number(told) !== start) throw new TypeError(`it sent bytes from ${told}, not ${start}`);
-    return { bytes: Readable.from(chunks(response.body)), start };
+    return { bytes: Readable.from(chunks(Readable.fromWeb(response.body as ReadableStream))), start };
   };
 }
 

@@ -84,6 +84,8 @@ interface Said {
   readonly level: 'error' | 'warning' | 'information';
   readonly text: string;
   readonly actions: readonly string[];
+  /** What a question says below its first line. */
+  readonly detail?: string | undefined;
 }
 
 /** Answers messages and questions during `body`. `answer` gets each message and names the action to take. */
@@ -101,7 +103,8 @@ export async function hearing<T>(
   const said: Said[] = [];
   for (const [name, level] of Object.entries(names)) {
     window[name] = (text: string, ...rest: unknown[]) => {
-      const one = { level, text, actions: rest.filter((item): item is string => typeof item === 'string') };
+      const actions = rest.filter((item): item is string => typeof item === 'string');
+      const one = { level, text, actions, detail: (rest[0] as vscode.MessageOptions | undefined)?.detail };
       said.push(one);
       return Promise.resolve(answer(one));
     };

@@ -5,6 +5,9 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
 import { encodeSafetensors } from '../../../src/formats/safetensors.js';
+import { readLock } from '../../../src/travel/lock.js';
+import { pack } from '../../../src/travel/packed.js';
+import { type FakeHub, fakeHub, filesOf } from '../../servers/hub.js';
 import { answering, hearing, picking, set, tinyPool, useTinyPool } from './helpers.js';
 
 describe('a person’s own pool', () => {
@@ -41,6 +44,12 @@ describe('a person’s own pool', () => {
         ),
       ({ actions }) => (actions.includes(answer) ? answer : undefined),
     );
+  /** As `hearing`; `details` gets what each question says below its first line. */
+  const seeing = (details: string[], body: () => Promise<unknown>, answer = 'Add') =>
+    hearing(body, ({ actions, detail }) => {
+      if (detail !== undefined) details.push(detail);
+      return actions.includes(answer) ? answer : undefined;
+    });
   const ids = async () => (await api.services.service.pool()).experts.map(({ id }) => id);
   const inPool = () => readdirSync(path.join(pool, 'experts')).sort();
   const node = async (id: string) => {
@@ -87,6 +96,98 @@ describe('a person’s own pool', () => {
       /newcomer does not fit the pool: it was made for another base model: at model\.layers\.0\.self_attn\.q_proj it maps 1536 to 576 where this one has 32 to 32/,
     );
     assert.deepEqual(inPool(), before);
+  });
+
+  it('pins what it takes, and notes what was taken out', async () => {
+    await add();
+    const entries = async () =>
+      (await readLock(pool)).map(({ id, source, removed }) => ({ id, source, gone: !!removed }));
+    assert.deepEqual(await entries(), [{ id: 'newcomer', source: 'newcomer', gone: false }]);
+    await hearing(
+      () => node('newcomer').then((one) => run('gander.removeExpert', one)),
+      () => 'Remove',
+    );
+    assert.deepEqual(await entries(), [{ id: 'newcomer', source: 'newcomer', gone: true }]);
+  });
+
+  it('takes a packed expert, after its card was shown', async () => {
+    const { baseName, baseHash } = await api.services.service.pool();
+    const told = { id: 'newcomer', base: { name: baseName, sha256: baseHash }, author: 'A. Person' };
+    const { file } = await pack(newcomer, told, { folder });
+    const details: string[] = [];
+    const said = await seeing(details, () =>
+      answering(
+        'showOpenDialog',
+        () => [vscode.Uri.file(file)],
+        () => run('gander.addPackedExpert'),
+      ),
+    );
+    assert.match(details[0]!, /^Base: Tiny Llama$[^]*^Licence: apache-2\.0$[^]*^By: A\. Person$/m);
+    assert.match(said.at(-1)!.text, /Added the expert newcomer/);
+    assert.ok((await ids()).includes('newcomer'));
+  });
+
+  describe('from a hub', () => {
+    let hub: FakeHub;
+    before(async () => {
+      const { 'adapter_config.json': config, 'adapter_model.safetensors': model } = filesOf(
+        path.join(tinyPool(), 'experts/alpha'),
+      );
+      const main = { 'adapter_config.json': config!, 'adapter_model.safetensors': model! };
+      const repository = { revisions: { main }, cardData: { license: 'mit' }, base: 'someone/gander-tiny' };
+      hub = await fakeHub({
+        'someone/lora': repository,
+        'someone/else': { ...repository, base: 'another' },
+        'someone/closed': { ...repository, gated: true },
+      });
+      process.env['HF_ENDPOINT'] = hub.address;
+    });
+    after(async () => {
+      delete process.env['HF_ENDPOINT'];
+      await hub.close();
+    });
+    const fetched = () => hub.asked.filter((one) => one.path.includes('/resolve/')).length;
+    const addFromHub = (typed: string, details: string[], answer = 'Add') =>
+      seeing(
+        details,
+        () =>
+          answering(
+            'showInputBox',
+            () => typed,
+            () => run('gander.addExpertFromHub'),
+          ),
+        answer,
+      );
+
+    it('takes a PEFT adapter, and fetches no file before its card was agreed to', async () => {
+      const details: string[] = [];
+      await addFromHub('someone/lora', details, 'no such answer');
+      assert.match(
+        details[0]!,
+        /^Base: someone\/gander-tiny$[^]*^Licence: mit$[^]*^By: someone$[^]*^Commit: [0-9a-f]{40}$/m,
+      );
+      assert.match(details[0]!, /It has no gate: Arrow can choose it, PHATGOOSE cannot\./);
+      assert.equal(fetched(), 0);
+      const said = await addFromHub('someone/lora', details);
+      assert.match(said.at(-1)!.text, /Added the expert lora/);
+      assert.ok((await ids()).includes('lora'));
+      assert.equal((await readLock(pool))[0]!.revision, hub.commit('someone/lora', 'main'));
+    });
+
+    it('says that one was made for another base, before it is fetched', async () => {
+      const details: string[] = [];
+      const before = fetched();
+      const [said] = await addFromHub('someone/else', details);
+      assert.match(details[0]!, /It was made for another base than this pool’s/);
+      assert.deepEqual(said!.actions, ['Add Anyway']);
+      assert.equal(fetched(), before);
+    });
+
+    it('says in one message what a gated one needs', async () => {
+      const said = await addFromHub('someone/closed', []);
+      assert.match(said.at(-1)!.text, /someone\/closed.* is gated.*Ask for access.*set HF_TOKEN/);
+      assert.ok(!(await ids()).includes('closed'));
+    });
   });
 
   it('whose experts are outside it is refused, and nothing is copied there', async () => {
