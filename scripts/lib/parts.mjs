@@ -212,6 +212,7 @@ export const parts = {
       const files = shareOf(
         [
           { folder: 'training', file: 'tests/test_export_moe.py' },
+          { folder: 'training', file: 'tests/test_sweep.py' },
           ...pythonTests(routing).map((file) => ({ folder: routing, file })),
           { folder: serve, file: 'tests/test_moe.py' },
           { folder: serve, file: 'tests/test_t5.py' },

@@ -29,6 +29,7 @@ ROOMS = {
     "tiny": {"gates", "imports", "texts"},
     "reference": {"texts", "tiny"},
     "compatibility": {"bases", "reference", "texts", "tiny"},
+    "sweep": {"compatibility", "gander_serve", "mixtures", "tiny"},
     "mixtures": {"bases", "compatibility", "corpora", "fitting", "gander_trace", "reference", "texts", "tiny"},
 }
 ARROWS = {

@@ -79,7 +79,16 @@ def test_the_engine_computes_what_the_reference_does(
     )
     asked = ["--text", text, "--strategy", "jointly-trained", "--k", "2", "--out", str(wanted)]
     assert reference(["--pool", str(pool), *asked]) == 0
-    command = ["node", str(ROOT / "dist/cli.cjs"), "route", text, "--pool", str(pool), "--strategy", "jointly-trained:2"]
+    command = [
+        "node",
+        str(ROOT / "dist/cli.cjs"),
+        "route",
+        text,
+        "--pool",
+        str(pool),
+        "--strategy",
+        "jointly-trained:2",
+    ]
     command += ["--cache", str(tmp_path / "cache"), "--trace", str(got)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")

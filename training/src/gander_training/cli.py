@@ -495,9 +495,14 @@ def _examples(args: argparse.Namespace) -> None:
 
 
 def _compatibility(args: argparse.Namespace) -> None:
-    from gander_training.compatibility import command, mixtures, pairs
+    if args.of == "mixtures":
+        from gander_training.sweep import page
 
-    tables = {"bases": command.run, "encoder-decoders": pairs.run, "mixtures": mixtures.run}
+        page.run(args)
+        return
+    from gander_training.compatibility import command, pairs
+
+    tables = {"bases": command.run, "encoder-decoders": pairs.run}
     tables[args.of](args)
 
 

@@ -73,6 +73,9 @@ class MoeModel:
         self._pass(ids)
         if self.taps.narrowed():
             self._pass(ids)
+        if any(tap.runs for tap in self.taps.routers):
+            # The routers of a part that reads pictures do not run.
+            self.taps.routers = [tap for tap in self.taps.routers if tap.runs]
         self.taps.learn()
         self.taps.settle()
         for tap in self.taps.routers:

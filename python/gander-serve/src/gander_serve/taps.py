@@ -110,10 +110,10 @@ class Tap:
             self.experts = parts[0].shape[1]  # type: ignore[union-attr]
         # Weights come before the choices, after any logits; older code returns them last.
         others = [i for i in (*range(choice - 1, -1, -1), *range(choice + 1, len(parts))) if floats[i]]
-        own = next((i for i in others if parts[i].shape == chosen.shape), None)  # type: ignore[union-attr]
+        own = next((i for i in others if parts[i].shape == chosen.shape), None)
         self.chosen = chosen.detach().clone()
         if own is None:
-            spread = next((parts[i] for i in others if parts[i].shape == self.score.shape), None)  # type: ignore[union-attr]
+            spread = next((parts[i] for i in others if parts[i].shape == self.score.shape), None)
             self.weight = None if spread is None else spread.gather(1, chosen).detach().clone()
             return output
         weight = parts[own]

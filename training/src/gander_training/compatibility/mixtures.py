@@ -1,4 +1,4 @@
-"""``docs/compatibility-mixtures.md``: what the engine reads from each exporter's form of a mixture of experts.
+"""What the engine reads from each exporter's form of a mixture of experts: a part of ``docs/compatibility-mixtures.md``.
 
 Exporters of mixtures cannot share one environment, so their output is kept in ``test/fixtures/moe`` (see its README),
 and what transformers computed in ``test/fixtures/golden/moe``. Here the built engine runs each folder, and the results
@@ -7,7 +7,6 @@ are compared.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from collections.abc import Collection, Mapping
@@ -23,7 +22,6 @@ from tqdm import tqdm
 from gander_training.compatibility.engine import EXACT, ROOT, command, refusal
 from gander_training.compatibility.table import number
 from gander_training.compatibility.ties import largest
-from gander_training.files import whole_file
 
 FIXTURES = ROOT / "test/fixtures/moe"
 GOLDEN = ROOT / "test/fixtures/golden/moe"
@@ -54,16 +52,12 @@ TITLES = {
 # Columns of a router in a trace, which must agree.
 COLUMNS = ("score", "selection", "weight")
 
-INTRODUCTION = """# How exactly Gander reads mixtures of experts
+FIXED = """## The folders of the tests
 
-`gander-training compatibility --of mixtures` writes this page ([training/README.md](../training/README.md)); do not edit it.
-It compares the engine's routing, on each folder that an exporter writes correctly ([models.md](models.md)), with transformers'
-own forward pass.
-
-A cell is the largest difference of a log-probability, a router logit, the score that the router chose by, or a weight, on a text
-of {tokens} tokens; all choices at all routers are the same. Folders with rounded weights are compared with the model with the same
-rounded weights. –: there is no such folder (models.md says why). Made with Gander {gander} on onnxruntime-node {onnxruntime},
-compared with transformers {transformers}.
+The engine on each folder that an exporter writes correctly ([models.md](models.md)), kept in test/fixtures/moe. A cell is the
+largest difference of a log-probability, a router logit, the score that the router chose by, or a weight, on a text of {tokens}
+tokens; all choices at all routers are the same. Folders with rounded weights are compared with the model with the same rounded
+weights. –: there is no such folder (models.md says why).
 
 """
 
@@ -111,8 +105,8 @@ def golden_of(architecture: str, form: str) -> Path:
     return own if own.exists() else GOLDEN / f"{architecture}.safetensors"
 
 
-def run(args: argparse.Namespace) -> None:
-    """Run every fixture and write the table."""
+def fixed_table() -> list[str]:
+    """The section of the page about the tests' folders: runs each of them."""
     cells = {
         (architecture, form): FIXTURES / f"{architecture}-{form}"
         for architecture in TITLES
@@ -122,22 +116,13 @@ def run(args: argparse.Namespace) -> None:
     found = {key: answer(folder, read_trace(golden_of(*key))) for key, folder in tqdm(cells.items())}
     headers = [read_trace(golden_of(*key))[0] for key in cells]
     tokens = {header["sequences"][0]["count"] for header in headers}
-    lines = ["| | " + " | ".join(FORMS.values()) + " |", "| --- " * (len(FORMS) + 1) + "|"]
+    lines = [FIXED.format(tokens=either(tokens)).rstrip("\n"), ""]
+    lines += ["| | " + " | ".join(FORMS.values()) + " |", "| --- " * (len(FORMS) + 1) + "|"]
     for architecture, title in TITLES.items():
         experts = experts_of(FIXTURES / f"{architecture}-transformers")
         row = [found.get((architecture, form), "–") for form in FORMS]
         lines.append(f"| {title}, {experts} experts | " + " | ".join(row) + " |")
-    out = args.out or ROOT / "docs/compatibility-mixtures.md"
-    manifest = read_json(ROOT / "package.json")
-    text = INTRODUCTION.format(
-        tokens=either(tokens),
-        gander=manifest["version"],
-        onnxruntime=manifest["dependencies"]["onnxruntime-node"],
-        transformers=either({header["source"]["versions"]["transformers"] for header in headers}),
-    )
-    with whole_file(out) as file:
-        file.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
-    print(f"wrote {out}")
+    return lines
 
 
 def either(values: Collection[Any]) -> str:

@@ -9,7 +9,8 @@ import argparse
 import hashlib
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from gander_training.compatibility.engine import ROOT, engine_hash
 from gander_training.files import whole_folder, write_json
 from gander_training.sweep.families import Family, families
 from gander_training.sweep.models import ids_of, load, write_model
-from gander_training.sweep.truth import write_truth
-from gander_training.sweep.ways import WAYS, Opened, Way, one_line
+from gander_training.sweep.truth import Unreadable, write_truth
+from gander_training.sweep.ways import TRANSFORMERS, US, WAYS, Opened, Way, one_line
 
 PROCESSES = multiprocessing.get_context("forkserver")
 # Each process is forked from one that has already loaded what takes seconds.
@@ -38,6 +39,8 @@ LOADED = [
     "gander_training.sweep.ways",
 ]
 SERVE = ROOT / "python/gander-serve/src/gander_serve"
+# What a trace of a mixture depends on.
+OF_MIXTURES = ("engine", "loading", "moe", "passage", "steps", "taps", "together")
 
 
 def make(family: Family, folder: Path) -> None:
@@ -46,8 +49,10 @@ def make(family: Family, folder: Path) -> None:
         try:
             write_model(family, target / "model")
             write_truth(load(target / "model"), ids_of(target / "model"), target / "truth.safetensors")
+        except Unreadable as error:
+            write_json(target / "failed.json", {"why": str(error), "whose": US})
         except Exception as error:
-            write_json(target / "failed.json", {"why": one_line(error)})
+            write_json(target / "failed.json", {"why": one_line(error), "whose": TRANSFORMERS})
 
 
 def run_family(family: Family, folder: Path, names: list[str]) -> None:
@@ -86,23 +91,23 @@ def apart(limit: int, target: Callable[..., None], *args: Any) -> str | None:
     return None
 
 
-def source_hash(folder: Path) -> str:
-    """A hash of the Python files in a folder."""
-    files = sorted(folder.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+@cache
+def serve_hash() -> str:
+    """A hash of the files of gander-serve that read mixtures."""
+    return hashlib.sha256(b"".join((SERVE / f"{name}.py").read_bytes() for name in OF_MIXTURES)).hexdigest()[:16]
 
 
 def stamp(way: Way) -> dict[str, str]:
     """What a result depends on, besides the model."""
-    built = {"engine": engine_hash()} if way.runs_engine else {"gander-serve": source_hash(SERVE)}
-    return {**way.versions(), **built}
+    built = {"engine": engine_hash()} if way.runs_engine else {"gander-serve": serve_hash()}
+    return {**(way.versions() or {}), **built}
 
 
 def ways(names: Sequence[str] | None) -> list[Way]:
-    """The ways with the given names, or all."""
+    """The installed ways with the given names, or all."""
     if unknown := sorted(set(names or ()) - set(WAYS)):
         raise UserError(f"there is no way {unknown[0]!r}, only {', '.join(WAYS)}")
-    return [way for name, way in WAYS.items() if not names or name in names]
+    return [way for name, way in WAYS.items() if (not names or name in names) and way.versions()]
 
 
 def is_current(folder: Path, way: Way) -> bool:
@@ -122,7 +127,7 @@ def sweep(family: Family, folder: Path, chosen: Sequence[Way], limit: int) -> No
         why = apart(limit, run_family, family, folder, [way.name for way in wanted])
         if not is_made(folder):
             with whole_folder(folder) as target:
-                write_json(target / "failed.json", {"why": f"making it {why}"})
+                write_json(target / "failed.json", {"why": f"making it {why}", "whose": TRANSFORMERS})
         elif why and (undone := missing()):
             outcome = "not exported" if undone[0].runs_engine else "refused"
             write_result(folder, undone[0], Opened(outcome, f"the process {why}", undone[0].name))
@@ -137,10 +142,10 @@ def run_all(args: argparse.Namespace) -> None:
             sweep(family, args.folder / "mixtures" / family.name, chosen, args.limit)
 
 
-def results(folder: Path) -> Iterator[tuple[Family, dict[str, dict[str, Any]], str]]:
-    """Each family with the results that are there, by way, and why it was not made."""
+def results(folder: Path) -> Iterator[tuple[Family, dict[str, dict[str, Any]]]]:
+    """Each family with the results that are there, by way; with the reason if it could not be made."""
     for family in families():
         own = folder / "mixtures" / family.name
         failed = own / "failed.json"
         found = {name: read_json(own / f"{name}.json") for name in WAYS if (own / f"{name}.json").exists()}
-        yield family, found, read_json(failed)["why"] if failed.exists() else family.why
+        yield replace(family, **read_json(failed)) if failed.exists() else family, found

@@ -74,10 +74,11 @@ def compare_site(own: Site, theirs: Site, tokens: int, result: Compared) -> int:
 
 
 def unlike(score: np.ndarray, reported: np.ndarray) -> float:
-    """The difference of router logits. Some of transformers' routers report the softmax of theirs instead."""
+    """The difference of router logits. Some of transformers' routers report their softmax instead, or a multiple."""
     if score.shape != reported.shape:
         return float("inf")
-    return min(largest(score, reported), largest(softmax(score), reported))
+    multiple = score * (np.abs(reported).sum() / max(np.abs(score).sum(), 1e-30))
+    return min(largest(one, reported) for one in (score, softmax(score), multiple))
 
 
 def softmax(score: np.ndarray) -> np.ndarray:

@@ -116,7 +116,10 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     },
     "muse_spark_vision": {"out_hidden_size": HIDDEN},
     "step3p5": {"mlp_layer_types": ["dense", "sparse", "sparse"]},
-    "kimi_linear": {"linear_head_dim": 8, "linear_num_heads": 4},
+    "kimi_linear": {
+        "linear_head_dim": 8, "linear_num_heads": 4, "num_hidden_layers": 4, "layer_types": LINEAR,
+    },
+    "bailing_hybrid": {"num_hidden_layers": 4, "layer_group_size": 2, "n_group": 4, "topk_group": 2},
     "gemma4_text": {
         "enable_moe_block": True, "hidden_size_per_layer_input": 0, "vocab_size_per_layer_input": VOCABULARY,
         "layer_types": ["sliding_attention", "full_attention", "full_attention"], "num_kv_shared_layers": 0,
@@ -124,7 +127,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     },
     "granitemoe": {"num_local_experts": 7},
     "granitemoehybrid": {"num_hidden_layers": 4, "layers_block_type": MAMBA, "layer_types": MAMBA},
-    "inkling2_loop_text": {"unpadded_vocab_size": VOCABULARY},
+    "inkling2_loop_text": {"unpadded_vocab_size": VOCABULARY, "loop_layer_index_start": 1, "loop_layer_index_end": 2},
     "inkling2_text": {"unpadded_vocab_size": VOCABULARY},
     "jamba": {"num_hidden_layers": 4, "attn_layer_period": 2, "attn_layer_offset": 1, "use_mamba_kernels": False},
     "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv"]},
@@ -155,8 +158,10 @@ class Family:
 
     name: str
     loaded: str | None
-    """None if transformers has no model of it that continues a text."""
+    """None if there is nothing to open."""
     why: str = ""
+    whose: str = ""
+    """Who would have to change something."""
 
 
 def fields_of(config: Any) -> set[str]:
@@ -187,13 +192,15 @@ def families() -> Iterator[Family]:
             other for other in pictures if config in (getattr(classes.get(other), "sub_configs", None) or {}).values()
         ]
         if name in OTHERWISE:
-            yield Family(name, None, OTHERWISE[name])
-        elif name in causal or name in pictures or name in pairs:
+            yield Family(name, None, f"no model of it continues a text: it {OTHERWISE[name]}", "nobody")
+        elif name in pairs:
+            yield Family(name, None, "an encoder-decoder with routers of its own, which Gander does not read", "Gander")
+        elif name in causal or name in pictures:
             yield Family(name, name)
         elif around:
             yield Family(name, around[0])
         else:
-            yield Family(name, None, "transformers has no model of it that continues a text")
+            yield Family(name, None, "there is no model of it that continues a text", "transformers")
 
 
 def sized(config: Any, name: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What transformers itself computes: the choices and weights that its experts are called with, and its routers' logits.
 
 Nothing of gander-serve or of the engine is used: the numbers are arguments of the modules ``experts``, whatever the
-router before them is.
+router before them is. JetMoE alone has no such module; there they are its router's pairs of token and expert.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
+
+from gander_training.mixtures.golden import reader_of, sorted_by_expert
 
 ROUTERS = ("gate", "router")
 
@@ -38,10 +40,13 @@ def blocks_of(model: nn.Module) -> dict[str, tuple[nn.Module, nn.Module | None]]
     """The experts and the router of each block, by its path."""
     found: dict[str, tuple[nn.Module, nn.Module | None]] = {}
     for path, block in model.named_modules():
+        named = (getattr(block, name, None) for name in ROUTERS)
+        router = next((one for one in named if isinstance(one, nn.Module)), None)
         experts = getattr(block, "experts", None)
-        if isinstance(experts, nn.Module):
-            named = (getattr(block, name, None) for name in ROUTERS)
-            found[path] = experts, next((one for one in named if isinstance(one, nn.Module)), None)
+        if router is not None and reader_of(router) is sorted_by_expert:
+            found[path] = block, router
+        elif isinstance(experts, nn.Module):
+            found[path] = experts, router
     return found
 
 
@@ -79,6 +84,13 @@ def hooks(experts: nn.Module, router: nn.Module | None, called: Called, calls: l
             called.weight = None if weight is None else weight.float().clone()
         calls.append(Called(called.block, called.score, called.chosen, called.weight))
 
+    def sorted_pairs(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        score, weight, chosen = sorted_by_expert(output)
+        calls.append(Called(called.block, score.float(), chosen, weight.float()))
+
+    if router is not None and reader_of(router) is sorted_by_expert:
+        yield router.register_forward_hook(sorted_pairs)
+        return
     if router is not None:
         yield router.register_forward_hook(scored)
     yield experts.register_forward_pre_hook(given, with_kwargs=True)

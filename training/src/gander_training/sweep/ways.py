@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -171,16 +171,23 @@ class Way:
     open: Callable[[Path, Path], Opened]
     runs_engine: bool = True
 
-    def versions(self) -> dict[str, str]:
-        """The versions that its results depend on."""
-        return {name: version(name) for name in self.packages}
+    def versions(self) -> dict[str, str] | None:
+        """The versions that its results depend on, or None if a package is not installed."""
+        try:
+            return {name: version(name) for name in self.packages}
+        except PackageNotFoundError:
+            return None
 
 
 WAYS: Mapping[str, Way] = {
     way.name: way
     for way in (
         Way("gander-serve", ("transformers",), by_serve, runs_engine=False),
-        Way("transformers", ("transformers", "onnxscript", "torch"), exported(write_transformers, "transformers' exporter")),
+        Way(
+            "transformers",
+            ("transformers", "onnxscript", "torch"),
+            exported(write_transformers, "transformers' exporter"),
+        ),
         Way("mobius", ("mobius-onnx", "transformers"), exported(build_mobius, "mobius")),
         Way("onnxruntime-genai", ("onnxruntime-genai", "transformers"), exported(write_genai, "onnxruntime-genai")),
     )
