@@ -105,7 +105,7 @@ describe.each(forms)('%s', (name) => {
 });
 
 describe('an expert of FlexOlmo, opted out', () => {
-  const [{ name: told, trace: wanted }] = goldens('moe-opted-out') as [{ name: string; trace: Trace }];
+  const { name: told, trace: wanted } = goldens('moe-opted-out')[0]!;
   const expert = Number(told.split('-').at(-1));
 
   it('by a knock-out gives what transformers gives without its row in the routers', async () => {
