@@ -192,7 +192,7 @@ export const lessonWords = {
   tourStrategy: 'How experts are chosen',
   tourStrategyText:
     'The strategy decides which experts each token goes to, and how many. Choose another, and the text is routed again.',
-  tourStrategyNative: 'The model’s own router chooses (native router): there is no other strategy.',
+  tourStrategyNative: 'The model’s router chooses (native router): there is no other strategy.',
   tourStrategyFixed: 'A saved run keeps its strategy, because there is no model behind it to route with another.',
   tourLegend: 'Who is who',
   tourLegendText:

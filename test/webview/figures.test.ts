@@ -148,7 +148,7 @@ describe('the map', () => {
     }, svg);
     expect(right).toBeGreaterThan(230);
     const caption = () => panel.page.locator('.figureCaption').innerText();
-    expect(await caption()).toContain('strategy: Model’s own router; k = 2.');
+    expect(await caption()).toContain('strategy: The model’s router; k = 2.');
     await press('figure-close');
     await panel.page.locator('.legend .chip', { hasText: /^3/ }).click();
     await openMap();

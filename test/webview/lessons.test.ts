@@ -54,7 +54,9 @@ describe('the explanation of a number', () => {
     await expect
       .poll(() => box.innerText())
       // What the letters are comes before the formula, and the glossary is in sight.
-      .toMatch(/E: how many experts there are\.\s+Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/);
+      .toMatch(
+        /E: how many experts there are\.\s+Formula\s+fᵢ = nᵢ \/ Σⱼ nⱼ\s+Range\s+From 0 %.*\s+By chance\s+1 \/ E/,
+      );
     await expect.poll(async () => (await loaded()).filter((name) => name.includes('lessons'))).toHaveLength(1);
     const [around, link] = [await box.boundingBox(), await box.getByRole('link').boundingBox()];
     expect(link!.y + link!.height).toBeLessThanOrEqual(around!.y + around!.height);
@@ -323,7 +325,9 @@ describe('the tour', { tags: ['slow'] }, () => {
     await begin();
     const stops = await walk();
     expect(stops.filter(({ isInside, covered }) => !isInside || covered > 0)).toEqual([]);
-    expect(stops.map(({ text }) => text).join(' ')).toMatch(/own router chooses.*Each layer has experts of its own/);
+    expect(stops.map(({ text }) => text).join(' ')).toMatch(
+      /model’s router chooses.*Each layer has experts of its own/,
+    );
 
     panel = await openPage({ width: 720, height: 680 });
     await panel.post({ type: 'pool', description: fileDescription });

@@ -85,10 +85,10 @@ describe('k of a mixture', () => {
       .toEqual([{ name: 'native', k: 3 }]);
   });
 
-  test('stands beside the model’s own router, whose menu says why there is no other strategy', async () => {
+  test('stands beside the model’s router, whose menu says why there is no other strategy', async () => {
     await open();
     const strategy = panel.page.locator('[data-focus=strategy]');
-    await expect.poll(() => strategy.innerText()).toBe('Model’s own router');
+    await expect.poll(() => strategy.innerText()).toBe('The model’s router');
     expect(await strategy.getAttribute('aria-disabled')).toBe(null);
     await strategy.click();
     await expect

@@ -64,7 +64,10 @@ function Bar({ saver, scene }: Props) {
         )}
         {count > 0 && <span class="faint">{t('tokens', count)}</span>}
         {description?.can.route === true && (
-          <span class="faint pool" title={[description.name, ...description.warnings.map(({ text }) => text)].join('\n')}>
+          <span
+            class="faint pool"
+            title={[description.name, ...description.warnings.map(({ text }) => text)].join('\n')}
+          >
             {description.name}
           </span>
         )}

@@ -40,9 +40,7 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
     <Figure
       name="usage"
       title={t('usage')}
-      caption={
-        order.length > shown.length ? `${caption} ${t('usageMost', some, order.length)}` : caption
-      }
+      caption={order.length > shown.length ? `${caption} ${t('usageMost', some, order.length)}` : caption}
       plot={() => barsPlot(looks, list, inPercent(t('usage')), { reference: t('chance'), interval: t('interval') })}
       chart={() => (
         <Bars
