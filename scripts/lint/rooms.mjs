@@ -239,7 +239,14 @@ export const rooms = {
   ]),
   'webview/similarity': page(['webview/components', 'webview/saving', ...seen]),
   'webview/atlas': page(
-    ['webview/components', 'webview/lessons', 'webview/store/lazy.ts', 'src/atlas/tables/cells.ts', ...seen],
+    [
+      'webview/components',
+      'webview/lessons',
+      'webview/saving',
+      'webview/store/lazy.ts',
+      'src/atlas/tables/cells.ts',
+      ...seen,
+    ],
     ['src/atlas'],
   ),
 };

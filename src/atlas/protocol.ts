@@ -3,7 +3,6 @@ import type { About } from './about.js';
 import type { TableName } from './tables/index.js';
 import type { Row } from './tables/table.js';
 import type { Answering, Asking } from '../channel/messages.js';
-import type { Drawing } from '../paper/sheet.js';
 import type { UnitKey } from '../protocol/atlas.js';
 import type { FigureMessage } from '../protocol/panel.js';
 
@@ -36,6 +35,8 @@ export type AtlasMessage =
   | { readonly type: 'unit'; readonly unit: UnitKey }
   | { readonly type: 'names'; readonly names: readonly OwnName[] };
 
+type PdfData = Extract<FigureMessage, { readonly kind: 'pdf' }>['data'];
+
 /** What the page asks for; each answer comes over the channel. */
 export interface AtlasCalls {
   readonly rows: {
@@ -67,7 +68,7 @@ export interface AtlasCalls {
     readonly request:
       | { readonly kind: 'csv' | 'svg' | 'json' | 'html' | 'md'; readonly name: string; readonly data: string }
       | { readonly kind: 'png'; readonly name: string; readonly data: ArrayBuffer }
-      | { readonly kind: 'pdf'; readonly name: string; readonly data: Drawing };
+      | { readonly kind: 'pdf'; readonly name: string; readonly data: PdfData };
     readonly result: undefined;
   };
 }

@@ -111,7 +111,9 @@ test('the summary says which experts the text takes more or less often than the 
   const experts = sharedModules(pool)!;
   const own = usage(pool, experts);
   const most = own.share.reduce((best, x, e, all) => (x > all[best]! ? e : best), 0);
-  const atlas = atlasOf(pool, [{ key: { stack: null, layer: null, router: null, expert: most }, load: own.share[most]! / 3 }]);
+  const atlas = atlasOf(pool, [
+    { key: { stack: null, layer: null, router: null, expert: most }, load: own.share[most]! / 3 },
+  ]);
   const panel = await open(pool, atlas);
   const { page } = panel;
   await page.locator('#tab-summary').click();
