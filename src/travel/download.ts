@@ -111,11 +111,13 @@ export function readAt(
       await response.body?.cancel();
       throw refuse(response);
     }
+    // The web's types and Node's differ, depending on who asks.
+    const body: unknown = response.body;
     const strong = response.headers.get('etag');
     if (strong?.startsWith('"')) tag = strong;
-    const chunks = async function* (body: AsyncIterable<Uint8Array>) {
+    const chunks = async function* (sent: AsyncIterable<Uint8Array>) {
       try {
-        for await (const chunk of body) {
+        for await (const chunk of sent) {
           timer.refresh();
           yield chunk;
         }
@@ -127,7 +129,7 @@ export function readAt(
     const start = response.status === 206 ? at : 0;
     const told = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1];
     if (told !== undefined && Number(told) !== start) throw new TypeError(`it sent bytes from ${told}, not ${start}`);
-    return { bytes: Readable.from(chunks(Readable.fromWeb(response.body as ReadableStream))), start };
+    return { bytes: Readable.from(chunks(Readable.fromWeb(body as ReadableStream))), start };
   };
 }
 

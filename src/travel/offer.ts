@@ -1,7 +1,7 @@
 /** An expert that could be added, known by its card; its files come when they are asked for. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { poolLimits } from '../checks/limits.js';
 import { GanderError } from '../errors/errors.js';
@@ -9,7 +9,7 @@ import { type Card, parseCard } from '../pool/card.js';
 import type { Address, Environment, HubAddress } from './address.js';
 import { baseOf, smallText, type ToldBase } from './base.js';
 import { bring, type Bringing, isBroken, readAt, reasonOf } from './download.js';
-import { bytesOf, checkId, checkNeeded, hashInName, hashOf, provenanceFile, travellingFiles } from './files.js';
+import { bytesOf, checkId, hashInName, hashOf, provenanceFile, travellingFiles } from './files.js';
 import { type Head, readHead, unpack } from './packed.js';
 import { type Provenance, readProvenance } from './provenance.js';
 import type { HubModel } from './web/web.js';
@@ -46,9 +46,26 @@ export interface Looking {
 
 /** Reads no more than its card. Rejects with GanderError. */
 export async function look(address: Address, looking: Looking): Promise<Offer> {
-  const offer = await offerOf(address, looking);
-  checkId(offer.id);
-  return offer;
+  const offer = await onDisk(() => offerOf(address, looking));
+  // A folder keeps its own name, whatever that is.
+  if (offer.folder === undefined) checkId(offer.id);
+  return { ...offer, bring: (into, bringing) => onDisk(() => offer.bring(into, bringing)) };
+}
+
+/** Says what of this machine's files cannot be read or written. */
+async function onDisk<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const { syscall, path: at = '', code } = cause as NodeJS.ErrnoException;
+    if (cause instanceof GanderError || syscall === undefined) throw cause;
+    throw new GanderError(
+      'io',
+      `${at} cannot be read or written (${code ?? syscall}).`,
+      'Check the permissions and the space on the disk.',
+      { cause },
+    );
+  }
 }
 
 async function offerOf(address: Address, { env, as, fetch: own }: Looking): Promise<Offer> {
@@ -71,7 +88,6 @@ async function ofFolder(from: string, as: string | undefined): Promise<Offer> {
     const now = await stat(path.join(from, name)).catch(() => undefined);
     if (now?.isFile()) files[name] = { bytes: now.size };
   }
-  checkNeeded(await readdir(from), from);
   const own = path.basename(from);
   const id = as ?? own;
   const said = await smallText(path.join(from, provenanceFile));
@@ -108,9 +124,10 @@ async function ofUrl(url: string, fetched: typeof fetch, as: string | undefined)
     return response;
   };
   const beginning = await reached(url, async () => readHead((await readAt(url, seen, { refuse })(0)).bytes));
-  const name = decodeURIComponent(new URL(url).pathname.split('/').at(-1)!);
+  const name = new URL(url).pathname;
   return ofPacked(beginning, { as, source: url }, async (into, { got, signal }) => {
-    const to = path.join(into, 'packed.tar');
+    // No expert has a name that begins with a dot.
+    const to = path.join(into, '.packed.tar');
     const expected = {
       ...(bytes !== undefined && { bytes }),
       most: poolLimits.expertBytes,
