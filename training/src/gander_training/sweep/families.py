@@ -127,7 +127,10 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     },
     "granitemoe": {"num_local_experts": 7},
     "granitemoehybrid": {"num_hidden_layers": 4, "layers_block_type": MAMBA, "layer_types": MAMBA},
-    "inkling2_loop_text": {"unpadded_vocab_size": VOCABULARY, "loop_layer_index_start": 1, "loop_layer_index_end": 2},
+    "inkling2_loop_text": {
+        "unpadded_vocab_size": VOCABULARY, "loop_layer_index_start": 1, "loop_layer_index_end": 2,
+        "n_layers_per_attn_res_block": 1,
+    },
     "inkling2_text": {"unpadded_vocab_size": VOCABULARY},
     "jamba": {"num_hidden_layers": 4, "attn_layer_period": 2, "attn_layer_offset": 1, "use_mamba_kernels": False},
     "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv"]},
