@@ -217,8 +217,9 @@ def sized(config: Any, name: str) -> dict[str, Any]:
         # Not by two names at once.
         if field in fields and mapped.get(field) not in {*sizes, *own}
     }
-    for part, kind in (getattr(config, "sub_configs", None) or {}).items():
-        if part in fields and inspect.isclass(kind) and getattr(kind, "model_type", ""):
+    parts: dict[str, Any] = getattr(config, "sub_configs", None) or {}
+    for part, kind in parts.items():
+        if part in fields and getattr(kind, "model_type", None):
             given[part] = sized(kind, kind.model_type)
     return {**given, **own}
 
