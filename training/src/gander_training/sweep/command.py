@@ -8,9 +8,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from gander_training.sweep.models import ids_of, load, write_model
 from gander_training.sweep.truth import Unreadable, write_truth
 from gander_training.sweep.ways import TRANSFORMERS, US, WAYS, Opened, Way, one_line
 
+Stamp = dict[str, str]
 PROCESSES = multiprocessing.get_context("forkserver")
 # Each process is forked from one that has already loaded what takes seconds.
 LOADED = [
@@ -55,20 +55,20 @@ def make(family: Family, folder: Path) -> None:
             write_json(target / "failed.json", {"why": one_line(error), "whose": TRANSFORMERS})
 
 
-def run_family(family: Family, folder: Path, names: list[str]) -> None:
+def run_family(family: Family, folder: Path, stamps: Mapping[str, Stamp]) -> None:
     """Make a family's model if it is missing, and open it in the ways with these names; write each result."""
     torch.set_num_threads(1)
     if not is_made(folder):
         make(family, folder)
     if (folder / "failed.json").exists():
         return
-    for name in names:
-        write_result(folder, WAYS[name], WAYS[name].open(folder / "model", folder / "truth.safetensors"))
+    for name, current in stamps.items():
+        write_result(folder, name, WAYS[name].open(folder / "model", folder / "truth.safetensors"), current)
 
 
-def write_result(folder: Path, way: Way, opened: Opened) -> None:
+def write_result(folder: Path, name: str, opened: Opened, current: Stamp) -> None:
     """Keep what came of one way."""
-    write_json(folder / f"{way.name}.json", {**asdict(opened), "stamp": stamp(way)})
+    write_json(folder / f"{name}.json", {**asdict(opened), "stamp": current})
 
 
 def is_made(folder: Path) -> bool:
@@ -91,13 +91,12 @@ def apart(limit: int, target: Callable[..., None], *args: Any) -> str | None:
     return None
 
 
-@cache
 def serve_hash() -> str:
     """A hash of the files of gander-serve that read mixtures."""
     return hashlib.sha256(b"".join((SERVE / f"{name}.py").read_bytes() for name in OF_MIXTURES)).hexdigest()[:16]
 
 
-def stamp(way: Way) -> dict[str, str]:
+def stamp(way: Way) -> Stamp:
     """What a result depends on, besides the model."""
     built = {"engine": engine_hash()} if way.runs_engine else {"gander-serve": serve_hash()}
     return {**(way.versions() or {}), **built}
@@ -110,27 +109,29 @@ def ways(names: Sequence[str] | None) -> list[Way]:
     return [way for name, way in WAYS.items() if (not names or name in names) and way.versions()]
 
 
-def is_current(folder: Path, way: Way) -> bool:
+def is_current(folder: Path, name: str, current: Stamp) -> bool:
     """Whether the result of a way is there, and from the current versions."""
-    file = folder / f"{way.name}.json"
-    return file.exists() and bool(read_json(file)["stamp"] == stamp(way))
+    file = folder / f"{name}.json"
+    return file.exists() and bool(read_json(file)["stamp"] == current)
 
 
 def sweep(family: Family, folder: Path, chosen: Sequence[Way], limit: int) -> None:
     """Run what is missing of a family; a process that dies or takes too long becomes the result of what it was at."""
+    # Taken once, so that a build in the meantime makes nothing run for ever.
+    stamps = {way.name: stamp(way) for way in chosen}
 
-    def missing() -> list[Way]:
+    def missing() -> dict[str, Stamp]:
         failed = (folder / "failed.json").exists()
-        return [] if failed else [way for way in chosen if not is_current(folder, way)]
+        return {} if failed else {name: one for name, one in stamps.items() if not is_current(folder, name, one)}
 
     while wanted := missing():
-        why = apart(limit, run_family, family, folder, [way.name for way in wanted])
+        why = apart(limit, run_family, family, folder, wanted)
         if not is_made(folder):
             with whole_folder(folder) as target:
                 write_json(target / "failed.json", {"why": f"making it {why}", "whose": TRANSFORMERS})
-        elif why and (undone := missing()):
-            outcome = "not exported" if undone[0].runs_engine else "refused"
-            write_result(folder, undone[0], Opened(outcome, f"the process {why}", undone[0].name))
+        elif why and (undone := next(iter(missing()), None)):
+            outcome = "not exported" if WAYS[undone].runs_engine else "refused"
+            write_result(folder, undone, Opened(outcome, f"the process {why}", undone), stamps[undone])
 
 
 def run_all(args: argparse.Namespace) -> None:

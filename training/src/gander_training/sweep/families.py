@@ -127,7 +127,10 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     },
     "granitemoe": {"num_local_experts": 7},
     "granitemoehybrid": {"num_hidden_layers": 4, "layers_block_type": MAMBA, "layer_types": MAMBA},
-    "inkling2_loop_text": {"unpadded_vocab_size": VOCABULARY, "loop_layer_index_start": 1, "loop_layer_index_end": 2},
+    "inkling2_loop_text": {
+        "unpadded_vocab_size": VOCABULARY, "loop_layer_index_start": 1, "loop_layer_index_end": 2,
+        "n_layers_per_attn_res_block": 1,
+    },
     "inkling2_text": {"unpadded_vocab_size": VOCABULARY},
     "jamba": {"num_hidden_layers": 4, "attn_layer_period": 2, "attn_layer_offset": 1, "use_mamba_kernels": False},
     "lfm2_moe": {"layer_types": ["conv", "full_attention", "conv"]},
@@ -214,8 +217,9 @@ def sized(config: Any, name: str) -> dict[str, Any]:
         # Not by two names at once.
         if field in fields and mapped.get(field) not in {*sizes, *own}
     }
-    for part, kind in (getattr(config, "sub_configs", None) or {}).items():
-        if part in fields and inspect.isclass(kind) and getattr(kind, "model_type", ""):
+    parts: dict[str, Any] = getattr(config, "sub_configs", None) or {}
+    for part, kind in parts.items():
+        if part in fields and getattr(kind, "model_type", None):
             given[part] = sized(kind, kind.model_type)
     return {**given, **own}
 

@@ -36,6 +36,7 @@ gander-serve and {engine} in the engine. Numbers of choices that differ because 
 | – | the exporter does not write it, or writes a file that does not compute what the model does |
 | refused | Gander says that it cannot read it, before anything runs |
 | **wrong** | differs from transformers |
+| not run | the run was stopped before; the same command continues |
 
 Letters refer to the reasons below the table. A configuration that is a part of another model is loaded with that model, in brackets.
 optimum-onnx, which writes three of these architectures, needs another transformers; its folders are in the second table. Made with
