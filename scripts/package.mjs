@@ -68,9 +68,7 @@ function targetOf(name) {
 export async function packageFor(name) {
   targetOf(name);
   return staged(name, async (stage) => {
-    // The page of an extension shows pictures by address, if there is one.
-    const pictures = repository() === undefined ? ['docs/pictures'] : [];
-    for (const file of [...legal, ...texts, ...pictures, 'media', 'l10n', 'atlases'])
+    for (const file of [...legal, ...texts, 'docs', 'media', 'l10n', 'atlases'])
       if (existsSync(path.join(root, file))) put(stage, file);
     // A missing model is reported by `vsixProblems`.
     for (const name of modelNames) if (existsSync(path.join(root, 'models', name))) put(stage, `models/${name}`);

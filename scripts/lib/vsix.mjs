@@ -9,7 +9,7 @@ import { zipEntries } from './zip.mjs';
 const mostBytes = 215e6;
 
 const needed = [
-  ...['package.json', 'readme.md', 'changelog.md', 'LICENSE.txt', 'THIRD_PARTY_NOTICES.md', 'media/icon.png'],
+  ...['package.json', 'readme.md', 'changelog.md', 'LICENSE.txt', 'THIRD_PARTY_NOTICES.md', 'media/icon.png', 'docs/glossary.md'],
   ...[
     'dist/extension.cjs',
     'dist/lazy.cjs',
@@ -17,6 +17,7 @@ const needed = [
     'dist/engine.cjs',
     'dist/import.cjs',
     'dist/remote.cjs',
+    'dist/web.cjs',
     'dist/atlas.cjs',
     'dist/cli.cjs',
     'dist/webview/panel.js',
