@@ -9,7 +9,15 @@ import { zipEntries } from './zip.mjs';
 const mostBytes = 215e6;
 
 const needed = [
-  ...['package.json', 'readme.md', 'changelog.md', 'LICENSE.txt', 'THIRD_PARTY_NOTICES.md', 'media/icon.png', 'docs/glossary.md'],
+  ...[
+    'package.json',
+    'readme.md',
+    'changelog.md',
+    'LICENSE.txt',
+    'THIRD_PARTY_NOTICES.md',
+    'media/icon.png',
+    'docs/glossary.md',
+  ],
   ...[
     'dist/extension.cjs',
     'dist/lazy.cjs',
