@@ -429,6 +429,9 @@ describe('beside its editor', { tags: ['slow'] }, () => {
       (await panel.page.locator('.tabBody > *').first().boundingBox())!,
     ];
     expect(title.y).toBeGreaterThanOrEqual(tabs.y + tabs.height);
+    // The map is in view with it, from its top.
+    const head = (await panel.page.locator('.head').boundingBox())!;
+    expect((await panel.page.locator('.plot').boundingBox())!.y).toBeGreaterThanOrEqual(head.y + head.height);
   });
 
   test('the map can fill the panel; Escape leaves', async () => {

@@ -217,6 +217,8 @@ describe('the tour', { tags: ['slow'] }, () => {
     await goToTab('predictions', false);
     await panel.post({ type: 'select', token: 33, module: 12 });
     await panel.page.locator('[data-focus=colour-by]').focus();
+    const scrolled = () => panel.page.locator('.page').evaluate((one) => one.scrollTop);
+    const before = await scrolled();
     await panel.post({ type: 'tour' });
     await panel.page.locator('.tour').waitFor();
     for (let i = 0; i < 5; i++) await panel.page.keyboard.press('ArrowRight');
@@ -226,6 +228,7 @@ describe('the tour', { tags: ['slow'] }, () => {
     await panel.settled();
     await expect.poll(() => panel.page.locator('.tour, .tourRing').count()).toBe(0);
     await expect.poll(() => focused()).toBe('colour-by');
+    await expect.poll(scrolled).toBe(before);
     await expect.poll(() => panel.page.locator('#tab-predictions').getAttribute('aria-selected')).toBe('true');
     // The editor does not follow what the tour looked at.
     await expect.poll(() => panel.sent('select')).toEqual([]);

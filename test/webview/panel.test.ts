@@ -686,13 +686,20 @@ describe('running', () => {
   });
 
   test('a run of another model than the chosen one says so, and can be made again', async () => {
-    await open();
+    await open({ width: 460, height: 600 });
     await panel.show(fabricate(), { model: description.name });
     await expect.poll(() => panel.page.locator('.notice').count()).toBe(0);
     await panel.show(fabricate(), { model: 'Goose 7B' });
     await expect
       .poll(() => text('.notices'))
       .toContain(`This is a run of Goose 7B. ${description.name} has been chosen`);
+    // Also where one reads far below it.
+    await panel.show(fabricate(), { model: description.name });
+    const page = panel.page.locator('.page');
+    await page.evaluate((one) => one.scrollTo(0, one.scrollHeight));
+    expect(await page.evaluate((one) => one.scrollTop)).toBeGreaterThan(0);
+    await panel.show(fabricate(), { model: 'Goose 7B' });
+    await expect.poll(() => page.evaluate((one) => one.scrollTop)).toBe(0);
     await panel.page.locator('[data-focus=again-other]').click();
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
   });

@@ -19,9 +19,10 @@ export function Tabs<T extends string>({ children, ...choice }: Choice<T> & { re
   const isSelect = isNarrow.value;
   useLayoutEffect(() => {
     body.current!.scrollTop = 0;
-    // Otherwise a view that scrolls with the page would open somewhere in its middle.
+    // Otherwise a view that scrolls with the page would open somewhere in its middle. At the page's top the map is in view, too.
     const section = strip.current!.parentElement!;
-    if (strip.current!.getBoundingClientRect().top > section.getBoundingClientRect().top + 1) section.scrollIntoView();
+    if (strip.current!.getBoundingClientRect().top > section.getBoundingClientRect().top + 1)
+      section.closest('.page')!.scrollTop = 0;
   }, [chosen]);
   return (
     <>

@@ -1,7 +1,7 @@
 /** What was routed and how, what can be done with it, and what is running. */
 import { sum } from 'd3-array';
 import type { ComponentChildren } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { isSameError, type ErrorData } from '../../src/errors/errors.js';
 import type { SideState } from '../../src/protocol/panel.js';
 import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
@@ -346,6 +346,8 @@ function timeLeft(ms: number): string {
 /** Something to know about what is on show. */
 interface Notice {
   readonly look: 'error' | 'stale' | 'plain';
+  /** Without it one would misread what is on show, so it is brought into view. */
+  readonly isPressing?: true;
   readonly words: string;
   readonly remedy?: string | undefined;
   /** What can be done about it. */
@@ -358,6 +360,13 @@ function Notices() {
   const all = [...errorsOf(store), ...otherModel(store), ...stale(store), ...partial(store)];
   const warnings = store.description.value?.warnings.length ?? 0;
   const [first] = all;
+  const pressing = all
+    .filter(({ isPressing }) => isPressing)
+    .map(({ words }) => words)
+    .join('\n');
+  useLayoutEffect(() => {
+    if (pressing) document.querySelector('.news')!.scrollIntoView({ block: 'nearest' });
+  }, [pressing]);
   if (!isShort.value || !first || all.length + Math.min(1, warnings) < 2)
     return (
       <>
@@ -405,6 +414,7 @@ function errorsOf(store: Store): Notice[] {
   const distinct = errors.filter((error, i) => errors.findIndex((one) => isSameError(one, error)) === i);
   return distinct.map((error) => ({
     look: 'error',
+    isPressing: true,
     words: error.message,
     remedy: error.remedy,
     action: error === store.main.error.value && <Mend error={error} />,
@@ -416,7 +426,8 @@ function otherModel(store: Store): Notice[] {
   const ran = store.main.model.value;
   const chosen = store.description.value?.name;
   if (ran === undefined || chosen === undefined || ran === chosen) return [];
-  return [{ look: 'stale', words: t('otherModel', ran, chosen), action: <RouteAgain focus="again-other" /> }];
+  const words = t('otherModel', ran, chosen);
+  return [{ look: 'stale', isPressing: true, words, action: <RouteAgain focus="again-other" /> }];
 }
 
 function stale(store: Store): Notice[] {

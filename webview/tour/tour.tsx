@@ -104,16 +104,19 @@ function Offer({ offer: { label, request, act } }: { readonly offer: NonNullable
   );
 }
 
-/** Afterwards, goes back to what had the focus and to the tab that was open. */
+/** Afterwards, goes back to what had the focus, to the tab that was open, and to where the page was scrolled. */
 function useReturn(): void {
   const store = useStore();
   useLayoutEffect(() => {
     const { tab, maximised } = store.view;
-    const was = { tab: tab.peek(), focus: document.activeElement };
+    const page = document.querySelector('.page')!;
+    const was = { tab: tab.peek(), focus: document.activeElement, scrolled: page.scrollTop };
     if (maximised.peek()) store.set({ maximised: false });
     return () => {
       store.set({ tab: was.tab });
       if (was.focus instanceof HTMLElement) was.focus.focus({ preventScroll: true });
+      // Once the tab is drawn, which scrolls, too.
+      requestAnimationFrame(() => (page.scrollTop = was.scrolled));
     };
   }, []);
 }
