@@ -190,20 +190,26 @@ export class Panels implements vscode.Disposable {
     const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri, true));
     const length = document.getText().length;
     const span = { start: Math.min(start, length), end: Math.min(end, length) };
-    await this.services.documentRouter.route(document, span, {
-      target,
-      strategy,
-      interventions,
-      onAdded: (routed) => {
+    /** Where the cursor is now may differ from where the page was. */
+    const follow = () => {
+      const editor = editorsOf(uri)[0];
+      if (editor) this.#followCursor(editor);
+    };
+    // VS Code shows the page only once this ends, and the page shows how the run goes, or why it failed.
+    await new Promise<void>((adopted, failed) => {
+      const onAdded = (routed: Routed) => {
         // What was routed meanwhile is shown in it already.
-        if (disposed() || !(pinned || panel === this.#restoring)) return;
-        const open = this.#adopt(panel, new RoutedScene(this.services, routed.id));
-        if (pinned) this.togglePin(open);
-      },
+        if (!disposed() && (pinned || panel === this.#restoring)) {
+          const open = this.#adopt(panel, new RoutedScene(this.services, routed.id));
+          if (pinned) this.togglePin(open);
+        }
+        adopted();
+      };
+      this.services.documentRouter
+        .route(document, span, { target, strategy, interventions, onAdded })
+        .then(follow)
+        .catch(failed);
     });
-    // Where the cursor is now may differ from where the page was.
-    const editor = editorsOf(uri)[0];
-    if (editor) this.#followCursor(editor);
   }
 
   #forget(panel: vscode.WebviewPanel): void {

@@ -35,6 +35,21 @@ describe('the page', () => {
     assert.equal(scene.isTextVisible(), true);
   });
 
+  it('is there again before its run is over', async () => {
+    const { id } = await routed(api, await show(text));
+    const before = await until('the panel', () => panels.find(id));
+    const memory = await until('what it is restored from', () => before.scene.memory());
+    before.panel.dispose();
+    const page = vscode.window.createWebviewPanel('gander.panel', 'Routing', vscode.ViewColumn.Two);
+    await panels.restore(page, { memory });
+    const { scene } = panels.following!;
+    assert.notEqual(scene.id, id);
+    assert.notEqual(page.webview.html, '');
+    // VS Code shows the page from here on.
+    assert.equal(scene.routed?.main.trace, undefined);
+    await until('its run', () => scene.routed?.main.trace);
+  });
+
   it('needs no words in an English window', async () => {
     assert.deepEqual(wordsOf(await html()), {});
   });
