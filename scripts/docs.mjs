@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { main, npm, Remedy, root, run, say } from './lib/main.mjs';
-import { pageOfSite } from './lib/published.mjs';
+import { pageOfDocs } from './lib/published.mjs';
 
 const site = path.join(root, 'site');
 const out = path.join(root, 'out/docs');
@@ -54,7 +54,7 @@ await main(async () => {
   for (const file of files) {
     const to = path.join(pages, placeOf(file));
     mkdirSync(path.dirname(to), { recursive: true });
-    const text = pageOfSite(read(file), path.posix.dirname(file), isOfSite);
+    const text = pageOfDocs(read(file), path.posix.dirname(file), isOfSite);
     writeFileSync(to, text.replace(/README\.md(?=[)#])/g, 'index.md'));
   }
   cpSync(path.join(root, pictures), path.join(pages, pictures), { recursive: true });

@@ -82,7 +82,8 @@ async function vitest(project, { much, shard }, files = []) {
       ),
   );
   // Neither a file that does not load nor an error between tests counts as a failed test.
-  if (code !== 0 && failed.length === 0) failed.push('a file that does not load, or an error between tests');
+  if (code !== 0 && failed.length === 0)
+    failed.push(numTotalTests === 0 ? 'no test ran' : 'a file that does not load, or an error between tests');
   return { passed: numPassedTests, failed, skipped: numTotalTests - numPassedTests - numFailedTests };
 }
 

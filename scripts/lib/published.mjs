@@ -59,5 +59,5 @@ export const readmeOutside = (text, folder, has = () => false) =>
  * @param {string} text @param {string} folder of the page, in the repository
  * @param {(file: string) => boolean} has whether the site has a file
  */
-export const pageOfSite = (text, folder, has) =>
+export const pageOfDocs = (text, folder, has) =>
   relinked(text, folder, (file, link, picture) => (has(file) ? link : addressOf(file, link, picture)));

@@ -5,18 +5,18 @@ import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { root } from './checkout.js';
 
-const site = path.join(root, 'out/docs/site');
+const built = path.join(root, 'out/docs/site');
 let pages: Map<string, string>;
 
 beforeAll(() => {
   execFileSync(process.execPath, [path.join(root, 'scripts/docs.mjs')], {
     env: { ...process.env, GITHUB_REPOSITORY: '' },
   });
-  const files = (readdirSync(site, { recursive: true }) as string[]).map((file) => file.replaceAll(path.sep, '/'));
+  const files = (readdirSync(built, { recursive: true }) as string[]).map((file) => file.replaceAll(path.sep, '/'));
   pages = new Map(
     files
       .filter((file) => file.endsWith('.html') && file !== '404.html')
-      .map((file) => [`/${file}`, readFileSync(path.join(site, file), 'utf8')]),
+      .map((file) => [`/${file}`, readFileSync(path.join(built, file), 'utf8')]),
   );
 }, 600_000);
 
@@ -45,7 +45,7 @@ test('no link, part of a page or picture is missing, and nothing is loaded from 
       const [file, part] = link!.split('#') as [string, string?];
       const at = file === '' ? page : path.posix.join(path.posix.dirname(page), file).replace(/\/$/, '/index.html');
       const target = file.startsWith('/') ? file.replace(/\/$/, '/index.html') : at;
-      if (!existsSync(path.join(site, target))) dead.push(`${page}: ${link}`);
+      if (!existsSync(path.join(built, target))) dead.push(`${page}: ${link}`);
       else if (part && !pages.get(target)?.includes(`id="${part}"`)) dead.push(`${page}: ${link}`);
     }
   }

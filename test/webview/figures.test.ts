@@ -135,7 +135,7 @@ describe('the map', () => {
     const svg = await saved('svg');
     await print('paper-mixture-85', svg);
     const { texts } = await read(svg);
-    const lines = texts.filter((text) => /^\d+$/.test(text!));
+    const lines = texts.filter((text) => /^\d+$/.test(text));
     expect(lines.length).toBeGreaterThan(8 * 20);
     const right = await panel.page.evaluate((source) => {
       const root = new DOMParser().parseFromString(source, 'image/svg+xml').documentElement;

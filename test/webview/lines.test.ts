@@ -102,7 +102,7 @@ describe('a line', () => {
         `Of the weight of these ${tokens.length} tokens, ${names[best]!} has the largest share: ${Math.round(100 * sums[best]!)}%.`,
       );
     // The other number of the same cell, which the map has, too.
-    const [, leads] = /, (\w+ leads at \d+%) of the tokens$/.exec((await said())!)!;
+    const [, leads] = /, (\w+ leads at \d+%) of the tokens$/.exec(await said())!;
     const told = await detail.locator('.sentence').innerText();
     expect(told.replace(' most often:', '')).toContain(`Token by token, ${leads!} of them.`);
     // Its number selects the line as a whole; in the text, all of it is marked.

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { addresses, manifest, pageOfSite, readmeOutside } from '../../../scripts/lib/published.mjs';
+import { addresses, manifest, pageOfDocs, readmeOutside } from '../../../scripts/lib/published.mjs';
 
 afterEach(() => void vi.unstubAllEnvs());
 
@@ -21,8 +21,8 @@ describe.skipIf(manifest().repository !== undefined)('where a package is from', 
         `[d](https://d.example) [e](#e) [f](${blob}/LICENSE)`,
     );
     const own = (file: string) => file === 'docs/a.md';
-    expect(pageOfSite(text, 'npm', own)).toContain(`[a](../docs/a.md#b) ![c](https://`);
-    expect(pageOfSite(text, 'npm', own)).toContain(`[f](${blob}/LICENSE)`);
+    expect(pageOfDocs(text, 'npm', own)).toContain(`[a](../docs/a.md#b) ![c](https://`);
+    expect(pageOfDocs(text, 'npm', own)).toContain(`[f](${blob}/LICENSE)`);
   });
 
   it('is not said if it is not known', () => {
@@ -31,7 +31,7 @@ describe.skipIf(manifest().repository !== undefined)('where a package is from', 
     expect(readmeOutside(text, 'npm', (file) => file === 'LICENSE')).toBe(
       'a  [d](https://d.example) [e](#e) [f](../LICENSE)',
     );
-    expect(pageOfSite(text, 'npm', (file) => file === 'docs/a.md')).toBe(
+    expect(pageOfDocs(text, 'npm', (file) => file === 'docs/a.md')).toBe(
       '[a](../docs/a.md#b)  [d](https://d.example) [e](#e) f',
     );
   });

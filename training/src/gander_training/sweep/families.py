@@ -197,7 +197,7 @@ def families() -> Iterator[Family]:
         if name in OTHERWISE:
             yield Family(name, None, f"no model of it continues a text: it {OTHERWISE[name]}", "nobody")
         elif name in pairs:
-            yield Family(name, None, "an encoder-decoder with routers of its own, which Gander does not read", "Gander")
+            yield Family(name, None, "an encoder-decoder with native routers, which Gander does not read", "Gander")
         elif name in causal or name in pictures:
             yield Family(name, name)
         elif around:
