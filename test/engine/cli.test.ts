@@ -429,7 +429,7 @@ describe('what goes wrong', { tags: ['slow'] }, () => {
   });
 
   it.each<[string, () => string, string[], string]>([
-    ['hangs', poolThatHangs, ['--deadline', '3'], 'gave no sign of life for 3 s'],
+    ['hangs', poolThatHangs, ['--deadline', '10'], 'gave no sign of life for 10 s'],
     ['aborts', poolThatAborts, [], 'died ('],
   ])('a pool that %s gives one line that names it', async (_, make, options, why) => {
     const pool = make();
