@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, request } from 'node:http';
@@ -18,7 +19,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type FakeHub, fakeHub, filesOf, hubToken } from '../servers/hub.js';
 import { listen } from '../servers/http.js';
-import { builtCli, temporaryFolder, tinyPool } from './support.js';
+import { builtCli, temporaryFolder, tinyPool, until } from './support.js';
 
 const bin = builtCli();
 const cache = temporaryFolder();
@@ -165,6 +166,16 @@ describe('gander pool verify', () => {
   });
 });
 
+/** Until so many bytes of a file that is on its way are on the disk. */
+const arrived = (bytes: number) => {
+  const arriving = path.join(cache, 'gander/arriving');
+  const parts = () =>
+    (existsSync(arriving) ? (readdirSync(arriving, { recursive: true }) as string[]) : []).filter((name) =>
+      name.endsWith('.part'),
+    );
+  return until(() => parts().some((name) => statSync(path.join(arriving, name)).size === bytes));
+};
+
 describe('an expert on a hub', () => {
   let hub: FakeHub;
   const files = filesOf(alpha);
@@ -176,17 +187,20 @@ describe('an expert on a hub', () => {
   const card = { license: 'mit', base_model: 'someone/gander-tiny', datasets: ['a', 'b'] };
   beforeAll(async () => {
     const shown = { cardData: card, base: 'gander-tiny' };
-    hub = await fakeHub({
-      'someone/tiny-lora': { revisions: { main, v1: { ...files, ...adapter(files) } }, ...shown },
-      'someone/closed': { revisions: { main }, gated: true, ...shown },
-      'someone/hidden': { revisions: { main }, private: true, ...shown },
-      'someone/other': { revisions: { main }, base: 'meta/another-model' },
-      'someone/pickle': {
-        revisions: {
-          main: { 'adapter_config.json': files['adapter_config.json']!, 'adapter_model.bin': Buffer.from('') },
+    hub = await fakeHub(
+      {
+        'someone/tiny-lora': { revisions: { main, v1: { ...files, ...adapter(files) } }, ...shown },
+        'someone/closed': { revisions: { main }, gated: true, ...shown },
+        'someone/hidden': { revisions: { main }, private: true, ...shown },
+        'someone/other': { revisions: { main }, base: 'meta/another-model' },
+        'someone/pickle': {
+          revisions: {
+            main: { 'adapter_config.json': files['adapter_config.json']!, 'adapter_model.bin': Buffer.from('') },
+          },
         },
       },
-    });
+      arrived,
+    );
   });
   afterAll(() => hub.close());
   beforeEach(() => {
@@ -368,7 +382,8 @@ describe('a packed expert at an address', () => {
       response.writeHead(from > 0 ? 206 : 200, { 'Content-Length': content.length - from, ETag: '"one"' });
       // The first is for the card.
       if (++sent !== 2) return response.end(content.subarray(from));
-      return response.write(content.subarray(0, content.length / 2), () => response.destroy());
+      const half = content.length / 2;
+      return response.write(content.subarray(0, half), () => void arrived(half).finally(() => response.destroy()));
     });
     onTestFinished(() => server.close());
     const address = `${server.address}/${path.basename(file)}`;

@@ -39,7 +39,11 @@ export const filesOf = (folder: string): Record<string, Buffer> =>
 
 const isLarge = (file: string) => file.endsWith('.safetensors');
 
-export async function fakeHub(repositories: Readonly<Record<string, Repository>>): Promise<FakeHub> {
+/** @param arrived is awaited before a connection breaks: the other side loses what it had not read by then */
+export async function fakeHub(
+  repositories: Readonly<Record<string, Repository>>,
+  arrived: (bytes: number) => Promise<void> = () => Promise.resolve(),
+): Promise<FakeHub> {
   const faults: FakeHub['faults'] = [];
   const stored = new Map<string, Buffer>();
   const commitOf = (files: Readonly<Record<string, Buffer>>) =>
@@ -53,8 +57,10 @@ export async function fakeHub(repositories: Readonly<Record<string, Repository>>
       'Content-Length': content.length - from,
       ...(headers.range !== undefined && { 'Content-Range': `bytes ${from}-${content.length - 1}/${content.length}` }),
     });
-    if (fault === 'break')
-      return response.write(content.subarray(from, from + (content.length - from) / 2), () => response.destroy());
+    if (fault === 'break') {
+      const to = from + (content.length - from) / 2;
+      return response.write(content.subarray(from, to), () => void arrived(to).finally(() => response.destroy()));
+    }
     return response.end(
       fault === 'spoil'
         ? Buffer.from(content)
