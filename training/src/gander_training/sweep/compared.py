@@ -74,11 +74,10 @@ def compare_site(own: Site, theirs: Site, tokens: int, result: Compared) -> int:
 
 
 def unlike(score: np.ndarray, reported: np.ndarray) -> float:
-    """The difference of router logits. Some of transformers' routers report their softmax instead, or a multiple."""
+    """The difference of router logits. Some of transformers' routers report their softmax instead."""
     if score.shape != reported.shape:
         return float("inf")
-    multiple = score * (np.abs(reported).sum() / max(np.abs(score).sum(), 1e-30))
-    return min(largest(one, reported) for one in (score, softmax(score), multiple))
+    return min(largest(one, reported) for one in (score, softmax(score)))
 
 
 def softmax(score: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ INTRODUCTION = """# How exactly Gander reads mixtures of experts
 Transformers {transformers} has {count} configurations with experts. Of each, a model of two to four layers with random weights was
 opened in {ways} ways: by gander-serve's hooks, and by the engine from the file of each exporter ({versions}). What Gander
 reads is compared with what transformers' own modules of experts are given in a plain forward pass: the choices must be the same,
-router logits (or their softmax or multiple, where transformers reports that), weights and log-probabilities within {exact}. **{opened} of {count} open exactly** in at least one way, {served} in
+router logits (or their softmax, where transformers reports that), weights and log-probabilities within {exact}. **{opened} of {count} open exactly** in at least one way, {served} in
 gander-serve and {engine} in the engine. Numbers of choices that differ because two scores are nearly the same: {ties}.
 
 | cell | means |
