@@ -7,6 +7,7 @@ export interface Outcome {
   readonly outcome: string;
   /** The error's message. */
   readonly message: string;
+  /** Processor time of a reader that answered; otherwise time on the clock. */
   readonly milliseconds: number;
   /** Most memory in bytes; 0 if unknown. */
   readonly peak: number;

@@ -1,7 +1,10 @@
 /** The bounds of every case. */
 
-/** Milliseconds for an answer. */
+/** Milliseconds for an answer: of a reader's processor time, since the machine may be busy; of an engine on the clock, since its deadline ends it before. */
 export const longest = 20_000;
+
+/** Milliseconds until a child without an answer is taken to hang. */
+export const patience = 6 * longest;
 
 /** A child that is silent for this many milliseconds is ended, so that the answer comes in time. */
 export const deadline = 15_000;

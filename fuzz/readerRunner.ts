@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { type Outcome, problemsOf } from './case.js';
-import { longest } from './limits.js';
+import { patience } from './limits.js';
 import { outsideMark, rootsVariable } from './opened.js';
 import type { Said, Job } from './reading.js';
 import type { Workspace } from './workspace.js';
@@ -22,17 +22,14 @@ export class ReaderRunner {
     const child = (this.#child ??= this.#start());
     const start = performance.now();
     const said = await ask(child, { folder, ...files });
-    const milliseconds = performance.now() - start;
-    const peak = typeof said === 'string' ? 0 : (said.peak ?? 0);
-    if (typeof said === 'string') this.close();
-    return {
-      outcome: typeof said === 'string' ? said : said.outcome,
-      message: typeof said === 'string' ? '' : (said.error?.message ?? ''),
-      milliseconds,
-      peak,
-      ended: typeof said === 'string',
-      problems: [...(typeof said === 'string' ? [said] : problemsOf(said.error, milliseconds, peak)), ...this.#outside],
-    };
+    if (typeof said === 'string') {
+      this.close();
+      const problems = [said, ...this.#outside];
+      return { outcome: said, message: '', milliseconds: performance.now() - start, peak: 0, ended: true, problems };
+    }
+    const { outcome, error, milliseconds, peak } = said;
+    const problems = [...problemsOf(error, milliseconds, peak), ...this.#outside];
+    return { outcome, message: error?.message ?? '', milliseconds, peak, ended: false, problems };
   }
 
   #start(): ChildProcess {
@@ -66,7 +63,7 @@ function ask(child: ChildProcess, job: Job): Promise<Said | string> {
     const hear = (said: unknown) => done(said as Said);
     const end = (code: number | null, signal: string | null) =>
       done(`the process ended (${signal ?? `exit code ${String(code)}`})`);
-    const timer = setTimeout(() => done(`no answer in ${longest / 1000} s`), longest);
+    const timer = setTimeout(() => done(`no answer in ${patience / 1000} s`), patience);
     child.on('message', hear).on('exit', end);
     child.send(job);
   });

@@ -22,6 +22,8 @@ export interface Asking {
 export interface Said {
   readonly outcome: string;
   readonly error?: ErrorData;
+  /** Milliseconds of processor time that the job took. */
+  readonly milliseconds: number;
   /** Most bytes that the process has used so far. */
-  readonly peak?: number;
+  readonly peak: number;
 }

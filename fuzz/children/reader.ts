@@ -102,7 +102,7 @@ async function ask({ address, method, request }: NonNullable<Job['server']>): Pr
   }
 }
 
-async function attempt({ folder, traces, imports, isAtlas, server }: Job): Promise<Said> {
+async function attempt({ folder, traces, imports, isAtlas, server }: Job): Promise<Pick<Said, 'outcome' | 'error'>> {
   try {
     if (server) await ask(server);
     else if (traces) readTraces(traces);
@@ -120,8 +120,11 @@ async function attempt({ folder, traces, imports, isAtlas, server }: Job): Promi
 }
 
 process.on('message', (job: Job) => {
-  void attempt(job).then((said) =>
-    process.send!({ ...said, peak: 1024 * process.resourceUsage().maxRSS } satisfies Said),
-  );
+  const before = process.cpuUsage();
+  void attempt(job).then((said) => {
+    const { user, system } = process.cpuUsage(before);
+    const milliseconds = (user + system) / 1000;
+    process.send!({ ...said, milliseconds, peak: 1024 * process.resourceUsage().maxRSS } satisfies Said);
+  });
 });
 process.on('disconnect', () => process.exit(0));

@@ -53,7 +53,7 @@ function planted(body: string): { readonly runner: ReaderRunner; readonly worksp
   const outfile = path.join(temporaryFolder(), 'planted.cjs');
   const watch = path.join(root, 'fuzz/children/watch.ts');
   const contents = `import ${JSON.stringify(watch)}; import * as fs from 'node:fs'; import * as promises from 'node:fs/promises';
-process.on('message', async ({ folder, server }) => { ${body}; process.send({ outcome: 'read' }); });`;
+process.on('message', async ({ folder, server }) => { ${body}; process.send({ outcome: 'read', milliseconds: 0, peak: 0 }); });`;
   buildSync({ stdin: { contents, resolveDir: root }, bundle: true, platform: 'node', format: 'cjs', outfile });
   const workspace = new Workspace(path.join(tinyPool, 'multitask'), [path.dirname(outfile)]);
   workspace.restore();
@@ -78,7 +78,7 @@ it.each([
   ['an abort', 'process.abort()', /the process ended \(SIGABRT/],
   [
     'an error without a code',
-    "return process.send({ outcome: 'untyped', error: { code: 'internal', message: 'x', remedy: '' } })",
+    "return process.send({ outcome: 'untyped', error: { code: 'internal', message: 'x', remedy: '' }, milliseconds: 0, peak: 0 })",
     /internal: x/,
   ],
 ])('raises an alarm for %s', async (_, body, alarm) => {
