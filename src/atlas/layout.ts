@@ -27,6 +27,7 @@ export class Layout {
   /** [U] the layer of each unit. */
   readonly layerOf: Int32Array;
   readonly units: number;
+  #text: string | undefined;
 
   constructor(readonly layers: readonly AtlasLayer[]) {
     this.starts = new Int32Array(layers.length + 1);
@@ -41,8 +42,13 @@ export class Layout {
     return values.subarray(this.starts[l], this.starts[l + 1]);
   }
 
-  isSame({ layers }: Layout): boolean {
-    return JSON.stringify(layers) === JSON.stringify(this.layers);
+  isSame(other: Layout): boolean {
+    return this.#asText === other.#asText;
+  }
+
+  /** Kept: each document of a corpus is compared with the corpus. */
+  get #asText(): string {
+    return (this.#text ??= JSON.stringify(this.layers));
   }
 }
 

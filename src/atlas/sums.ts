@@ -46,9 +46,17 @@ export class Sums {
     return names.map((name): Figure => this.figures[name]);
   }
 
-  /** Adds a piece of a document. These sums must hold no other document. */
+  /** Adds a piece of a document, one figure with each step. These sums must hold no other document. */
+  *adding(piece: Piece): Generator<void> {
+    for (const figure of this.#all) {
+      figure.add(piece);
+      yield;
+    }
+  }
+
+  /** Adds a piece of a document at once. */
   add(piece: Piece): void {
-    for (const figure of this.#all) figure.add(piece);
+    for (const _figure of this.adding(piece));
   }
 
   /** Completes the document; the sums can then be merged into others. */

@@ -10,6 +10,7 @@ import type { Means, Model } from './families/family.js';
 import { checkCancelled } from './prepared.js';
 import { Cache } from './runtime/cache.js';
 import { bytesIn, loadingTime } from './runtime/folder.js';
+import type { Outlet } from './serve.js';
 import { Stopped } from './stopped.js';
 
 /**
@@ -17,12 +18,9 @@ import { Stopped } from './stopped.js';
  *
  * Nothing heavy happens here: the folder is read and the graph composed on the first request that needs them.
  */
-export async function createEngine(options: EngineOptions, onLoading?: OnLoading): Promise<Engine> {
-  return Promise.resolve(new LocalEngine(options, onLoading));
+export async function createEngine(options: EngineOptions, outlet?: Outlet): Promise<Engine> {
+  return Promise.resolve(new LocalEngine(options, outlet));
 }
-
-/** Called with the milliseconds that a load may take, before the process falls silent. The load waits for the returned promise. */
-type OnLoading = (mayTake: number) => unknown;
 
 class LocalEngine extends Askable implements Engine {
   readonly #options: EngineOptions;
@@ -33,14 +31,17 @@ class LocalEngine extends Askable implements Engine {
   /** Requests run one after another: there is one session, and it blocks its thread. */
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(options: EngineOptions, onLoading: OnLoading | undefined) {
+  constructor(
+    options: EngineOptions,
+    private readonly outlet: Outlet | undefined,
+  ) {
     super();
     this.#options = options;
     this.#means = {
       cache: new Cache(options.cache),
       threads: options.threads,
       loading: async () => {
-        await onLoading?.(loadingTime(bytesIn(options.pool)));
+        await outlet?.loading(loadingTime(bytesIn(options.pool)));
       },
     };
   }
@@ -49,6 +50,7 @@ class LocalEngine extends Askable implements Engine {
     const check = () => checkCancelled(options.signal, this.#disposed);
     const turn = this.#queue.then(async () => {
       await check();
+      await this.outlet?.emptied();
       const request = checkedRequest(name, asked);
       const model = await this.#load(triedIn(request));
       const answer = answersOf(model, this.#options.chunk, this.#stopped)[name];

@@ -10,8 +10,15 @@ import { startGuard } from './guard.js';
 
 const host = process.ppid;
 
-/** Makes the engine. `onLoading` is called with the milliseconds that a load may take, before the process falls silent. */
-type Create = (options: EngineOptions, onLoading: (mayTake: number) => unknown) => Engine | Promise<Engine>;
+/** What an engine, which blocks its process, needs of the channel that it answers over. */
+export interface Outlet {
+  /** Told the milliseconds that a load may take, before the process falls silent. */
+  readonly loading: (mayTake: number) => Promise<void>;
+  /** Resolves once all that was sent has left: what is still in the channel when a chunk begins stays there until the chunk's end. */
+  readonly emptied: () => Promise<void>;
+}
+
+type Create = (options: EngineOptions, outlet: Outlet) => Engine | Promise<Engine>;
 
 export function serve(create: Create): void {
   let engine: Promise<Engine> | undefined;
@@ -30,7 +37,7 @@ export function serve(create: Create): void {
     }
     const { options, memory } = message;
     startGuard(__filename, { host, pool: options.pool, memory });
-    engine = Promise.resolve().then(() => create(options, (mayTake) => send({ type: 'loading', mayTake })));
+    engine = Promise.resolve().then(() => create(options, outlet));
     // Without a handler a failure would end the process before any call could be answered with it.
     engine.catch(() => undefined);
     void send({ type: 'ready' });
@@ -43,14 +50,19 @@ export function serve(create: Create): void {
   process.on('SIGINT', () => undefined);
 }
 
-/** Resolves once the message has left: what is still in the channel when a chunk begins stays there until the chunk's end. */
+let last: Promise<void> = Promise.resolve();
+
+/** Resolves once the message has left. */
 function send(message: ChildMessage): Promise<void> {
-  return new Promise((resolve) => {
+  last = new Promise((resolve) => {
     // The host may be gone before the event that says so.
     if (process.connected) process.send!(message, undefined, undefined, () => resolve());
     else resolve();
   });
+  return last;
 }
+
+const outlet: Outlet = { loading: (mayTake) => send({ type: 'loading', mayTake }), emptied: () => last };
 
 function early(): GanderError {
   return new GanderError(

@@ -8,12 +8,23 @@ export interface ExactState {
   readonly low: Float64Array;
 }
 
-/** [N] sums, each high × 2^20 + low with 0 ≤ low < 2^20: exact up to 2^73. */
+/** From here on `low` is carried into `high`, so that it stays exact with another number below 2^52 added to it. */
+const full = 2 ** 52;
+
+/** [N] sums, each high × 2^20 + low: exact up to 2^73. */
 export class ExactSums {
-  readonly state: ExactState;
+  readonly #high: Float64Array;
+  readonly #low: Float64Array;
 
   constructor(length: number) {
-    this.state = { high: new Float64Array(length), low: new Float64Array(length) };
+    this.#high = new Float64Array(length);
+    this.#low = new Float64Array(length);
+  }
+
+  /** The same for the same sums: 0 ≤ low < 2^20. */
+  get state(): ExactState {
+    for (let i = 0; i < this.#low.length; i++) this.#carry(i);
+    return { high: this.#high, low: this.#low };
   }
 
   /** @param whole a whole number below 2^52 */
@@ -27,20 +38,26 @@ export class ExactSums {
     this.#add(i, a * upper, a * (b - upper * radix));
   }
 
-  merge({ state: { high, low } }: ExactSums): void {
-    for (let i = 0; i < high.length; i++) this.#add(i, high[i]!, low[i]!);
+  merge(other: ExactSums): void {
+    for (let i = 0; i < this.#low.length; i++) this.#add(i, other.#high[i]!, other.#low[i]!);
   }
 
   /** The nearest number. */
   value(i: number): number {
-    return this.state.high[i]! * radix + this.state.low[i]!;
+    this.#carry(i);
+    return this.#high[i]! * radix + this.#low[i]!;
   }
 
   #add(i: number, high: number, low: number): void {
-    const sum = this.state.low[i]! + low;
-    const carry = Math.floor(sum / radix);
-    this.state.high[i]! += high + carry;
-    this.state.low[i] = sum - carry * radix;
+    this.#high[i]! += high;
+    this.#low[i]! += low;
+    if (Math.abs(this.#low[i]!) >= full) this.#carry(i);
+  }
+
+  #carry(i: number): void {
+    const carry = Math.floor(this.#low[i]! / radix);
+    this.#high[i]! += carry;
+    this.#low[i]! -= carry * radix;
   }
 }
 

@@ -16,32 +16,33 @@ export interface Coactivation {
 
 /** Counts pairs set by set. */
 export class Pairs {
-  readonly #counts: Float64Array;
-  #cells = 0;
+  /** [N, N] as in `Coactivation`. */
+  readonly counts: Float64Array;
+  cells = 0;
   #choices = 0;
 
   constructor(private readonly n: number) {
-    this.#counts = new Float64Array(n * n);
+    this.counts = new Float64Array(n * n);
   }
 
   /** @param chosen from `from` to `to` no expert twice; numbers below 0 are no expert */
   add(chosen: Int16Array | readonly number[], from = 0, to = chosen.length): void {
-    this.#cells++;
+    this.cells++;
     for (let i = from; i < to; i++) {
       const a = chosen[i]!;
       if (a < 0) continue;
       this.#choices++;
-      for (let j = from; j < to; j++) if (chosen[j]! >= 0) this.#counts[a * this.n + chosen[j]!]!++;
+      for (let j = from; j < to; j++) if (chosen[j]! >= 0) this.counts[a * this.n + chosen[j]!]!++;
     }
   }
 
   get value(): Coactivation {
-    const counts = this.#counts;
+    const { counts, cells } = this;
     return {
       share: counts.map((count, i) => count / counts[Math.floor(i / this.n) * (this.n + 1)]!),
       counts,
-      cells: this.#cells,
-      chance: (this.#choices / this.#cells - 1) / (this.n - 1),
+      cells,
+      chance: (this.#choices / cells - 1) / (this.n - 1),
     };
   }
 }

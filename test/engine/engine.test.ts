@@ -452,3 +452,23 @@ it('refuses requests after it is disposed', async () => {
   closing.dispose();
   await expect(closing.info()).rejects.toMatchObject({ code: 'engine-unavailable' });
 });
+
+it('begins a request only once all that was answered before has left', async () => {
+  const happened: string[] = [];
+  let leave = () => {};
+  const emptied = () => {
+    happened.push('waits');
+    return new Promise<void>((resolve) => (leave = resolve));
+  };
+  const full = await createEngine(
+    { pool: tinyPool, cache, threads: 1, chunk: 256 },
+    { loading: () => Promise.resolve(), emptied },
+  );
+  opened.push(full);
+  const answered = full.info().then(() => happened.push('answered'));
+  await expect.poll(() => happened).toEqual(['waits']);
+  happened.push('left');
+  leave();
+  await answered;
+  expect(happened).toEqual(['waits', 'left', 'answered']);
+});

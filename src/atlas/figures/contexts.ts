@@ -121,9 +121,11 @@ export class Contexts implements Figure {
         known.set(t, text);
         return text;
       };
-      const whole = (one: Context) => (one instanceof Bare ? one.with(textAt(one.t)) : one);
-      for (let unit = start; unit < this.layout.starts[l + 1]!; unit++)
-        for (const kind of contextKinds) this.kept[kind][unit] = this.kept[kind][unit]!.map(whole);
+      for (const kind of contextKinds)
+        for (const kept of this.kept[kind].slice(start, this.layout.starts[l + 1]))
+          kept.forEach((one, i) => {
+            if (one instanceof Bare) kept[i] = one.with(textAt(one.t));
+          });
     });
   }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { addTo } from '../../statistics/exactSums.js';
 import { isKnown, rowsAt, textTokens } from '../../trace/model/access.js';
-import { coactivation } from '../../trace/figures/usage.js';
+import { pairsIn } from '../../trace/figures/usage.js';
 import type { Figure, Piece } from '../figure.js';
 import type { Layout } from '../layout.js';
 import { floats } from '../states.js';
@@ -42,7 +42,7 @@ export class PairCounts implements Figure {
   add(piece: Piece): void {
     piece.modules.forEach((at, l) => {
       if (this.together[l]!.length > 0) {
-        const { counts, cells } = coactivation(piece.trace, at);
+        const { counts, cells } = pairsIn(piece.trace, at);
         addTo(this.together[l]!, counts);
         this.cells[l]! += cells;
       }

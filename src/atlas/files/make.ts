@@ -1,4 +1,5 @@
 /** Makes the sums of an atlas from documents. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GanderError } from '../../errors/errors.js';
 import { finished } from '../../trace/model/finished.js';
 import type { Trace } from '../../trace/model/trace.js';
@@ -110,7 +111,8 @@ async function sumsOf(found: CorpusDocument, making: Making, journal: Journal): 
     journal.run ??= run;
     checkSameRun(journal.run, run);
     sums ??= new Sums(piece.layout);
-    sums.add(piece);
+    // The engine begins its next document once its last answer has left, so that must not wait for all of the counting.
+    for (const _figure of sums.adding(piece)) await nextTurn();
     document = piece.document;
   }
   if (!sums || !document) throw new Unfit('is empty');

@@ -52,17 +52,20 @@ export interface Certainty {
  * How certain a choice of the k best scores is; NaN and −∞ are left out.
  * @param k undefined if these scores did not decide
  * @param scores the raw scores, mostly the same array; without them, or without `scoring`, entropy and mass are unknown
+ * @param from where the cell's scores begin in both arrays @param to where they end
  */
 export function certainty(
   compared: Float32Array,
   k: number | undefined,
   scoring: Scoring | undefined,
   scores: Float32Array | undefined,
+  from = 0,
+  to = compared.length,
 ): Certainty {
-  const { best, places } = roomFor((k ?? 0) + 1);
+  const { best, places, likelihoods } = roomFor((k ?? 0) + 1, to - from);
   let experts = 0;
   let most = -Infinity;
-  for (let e = 0; e < compared.length; e++) {
+  for (let e = from; e < to; e++) {
     const a = compared[e]!;
     if (!(a > -Infinity)) continue;
     experts++;
@@ -74,47 +77,54 @@ export function certainty(
       places[i] = places[i - 1]!;
     }
     best[i] = a;
-    places[i] = e;
+    places[i] = e - from;
   }
   const margin = k !== undefined && experts > k ? best[k - 1]! - best[k]! : NaN;
   if (!scores || !scoring || most === -Infinity) return { entropy: NaN, margin, topKProbability: NaN };
   // For p = x / z: H = ln z − Σ x ln x / z; under softmax, ln x is a − max.
   let z = 0;
   let moment = 0;
-  for (let e = 0; e < compared.length; e++) {
+  for (let e = from; e < to; e++) {
     const a = scores[e]!;
     if (!(compared[e]! > -Infinity && a > -Infinity)) continue;
-    const x = likelihood(scoring, a, most);
+    const x = scoring === 'softmax' ? Math.exp(a - most) : sigmoid(a);
+    likelihoods[e - from] = x;
     z += x;
     if (x > 0) moment += x * (scoring === 'softmax' ? a - most : Math.log(x));
   }
   const entropy = experts === 1 ? 0 : (Math.log(z) - moment / z) / Math.log(experts);
   if (k === undefined) return { entropy, margin, topKProbability: NaN };
   let topKProbability = 0;
-  for (let i = 0; i < Math.min(k, experts); i++) topKProbability += likelihood(scoring, scores[places[i]!]!, most) / z;
+  for (let i = 0; i < Math.min(k, experts); i++) topKProbability += likelihoods[places[i]!]! / z;
   return { entropy, margin, topKProbability };
 }
 
-let room = { best: new Float64Array(0), places: new Int32Array(0) };
+let room = { best: new Float64Array(0), places: new Int32Array(0), likelihoods: new Float64Array(0) };
 
 /** The same arrays each time: a corpus has millions of cells. */
-function roomFor(length: number): typeof room {
-  if (room.best.length !== length) room = { best: new Float64Array(length), places: new Int32Array(length) };
+function roomFor(best: number, experts: number): typeof room {
+  if (room.best.length !== best || room.likelihoods.length !== experts)
+    room = {
+      best: new Float64Array(best),
+      places: new Int32Array(best),
+      likelihoods: new Float64Array(experts),
+    };
   room.best.fill(-Infinity);
   return room;
 }
-
-const likelihood = (scoring: Scoring, a: number, most: number) =>
-  scoring === 'softmax' ? Math.exp(a - most) : sigmoid(a);
 
 const unknown: Certainty = { entropy: NaN, margin: NaN, topKProbability: NaN };
 
 /** The router's certainty at one cell; NaN for what is unknown there. */
 export function certaintyAt({ router }: Trace, rows: Rows, t: number): Certainty {
-  const compared = t < rows.done ? selectionScores(rows, t) : undefined;
-  if (!compared) return unknown;
+  if (t >= rows.done) return unknown;
   // A layer may choose fewer experts than the others.
   const k = router.k === undefined || forcedAt(rows, t) >= 0 ? undefined : Math.min(router.k, rows.k);
+  const { experts, score, selection, whatIf } = rows;
+  // A view for each of a corpus's millions of cells would cost more than the figures.
+  if (score && !selection && !whatIf) return certainty(score, k, router.scoring, score, t * experts, (t + 1) * experts);
+  const compared = selectionScores(rows, t);
+  if (!compared) return unknown;
   return certainty(compared, k, router.scoring, rows.selection ? biasedScores(rows, t) : compared);
 }
 

@@ -118,18 +118,18 @@ function usageOf(trace: Trace, filter: ModuleFilter, tokens?: Indexes): Usage | 
   return modules && usage(trace, modules, tokens);
 }
 
-/** Over all pairs in S_t, not only neighbours in rank. */
-export function coactivation(
-  trace: Trace,
-  modules: SharedModules,
-  tokens: Indexes = textTokens(modules.sequence),
-): Coactivation {
+/** All pairs in S_t, not only neighbours in rank. */
+export function pairsIn(trace: Trace, modules: SharedModules, tokens: Indexes = textTokens(modules.sequence)): Pairs {
   const pairs = new Pairs(modules.experts.length);
   for (const s of modules.modules) {
     const rows = rowsAt(trace, s);
     for (const t of tokens) if (isKnown(rows, t)) pairs.add(rows.chosen, t * rows.k, (t + 1) * rows.k);
   }
-  return pairs.value;
+  return pairs;
+}
+
+export function coactivation(trace: Trace, modules: SharedModules, tokens?: Indexes): Coactivation {
+  return pairsIn(trace, modules, tokens).value;
 }
 
 function over(values: Float64Array, total: number): Float64Array {
