@@ -64,7 +64,7 @@ export const rooms = {
   'src/paper': { from: ['src/trace/exports', 'src/trace/text', 'src/trace/model', ...ground], packages: ['d3-array'] },
   'src/pdf': { from: ['src/paper'], packages: ['pdfkit', 'node:'] },
   'src/similarity': { from: [...trace, ...ground] },
-  'src/files': { packages: ['node:'] },
+  'src/files': { from: ground, packages: ['node:'] },
   'src/terminal': { from: ground },
   'src/strategies': { from: [...trace, ...ground] },
   'src/channel': { from: ground },
@@ -76,7 +76,7 @@ export const rooms = {
   'src/atlas/main.ts': { from: ['src/atlas/serve.ts', 'src/engine/guard.ts'] },
   'src/atlas/serve.ts': { from: ['src/atlas/making.ts', 'src/atlas/files', ...pure], types: ['src/atlas'] },
   'src/atlas/making.ts': {
-    from: ['src/atlas', 'src/atlas/files', 'src/engine/client.ts', 'src/engine/remote.ts', ...pure],
+    from: ['src/atlas', 'src/atlas/files', 'src/files', 'src/engine/client.ts', 'src/engine/remote.ts', ...pure],
     packages: ['node:'],
   },
   'src/atlas/client.ts': { from: ['src/engine/child.ts', ...pure], types: ['src/atlas'] },

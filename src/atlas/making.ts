@@ -12,7 +12,7 @@ import type { CorpusRequest, MakingCalls, ModelChoice, Plan } from './calls.js';
 import { areTraces, documentsOf, optionsOf } from './files/corpus.js';
 import { checkFree, finish } from './files/finish.js';
 import { bytesOf, filesOf, type Found } from './files/found.js';
-import { holding } from './files/hold.js';
+import { holding } from '../files/hold.js';
 import { lookAt } from './files/look.js';
 import { readInto } from './files/make.js';
 import { isRows, rowsOf } from './files/rows.js';

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import type { About, CorpusAbout } from '../atlas/about.js';
 import type { CorpusRequest, MakingCalls, ModelChoice, Plan } from '../atlas/calls.js';
 import type { Pace } from '../atlas/pace.js';
-import { holding } from '../atlas/files/hold.js';
+import { holding } from '../files/hold.js';
 import { folderEnding } from '../atlas/place.js';
 import type { OptionsOf } from '../channel/messages.js';
 import { GanderError } from '../errors/errors.js';

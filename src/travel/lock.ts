@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { poolLimits } from '../checks/limits.js';
 import { schemaProblem } from '../checks/schemaWords.js';
 import { GanderError } from '../errors/errors.js';
+import { holding } from '../files/hold.js';
 import { saveFile } from '../files/save.js';
 import { baseMatches } from './base.js';
 import { filesSchema, sha256Schema, sizeOf } from './files.js';
@@ -59,14 +60,20 @@ export async function readLock(pool: string): Promise<readonly LockEntry[]> {
   return parsed.data.entries;
 }
 
+/** Lets nobody else pin anything in the pool meanwhile. Rejects with GanderError `request-invalid` if another does, `io` */
+export const holdingLock = <T>(pool: string, body: () => Promise<T>): Promise<T> =>
+  holding(path.join(pool, lockFile), body);
+
+/** The pool's lock must be held. */
 export const pin = (pool: string, entry: LockEntry): Promise<void> => change(pool, (entries) => [...entries, entry]);
 
 /** Notes that an expert was taken out, if it was pinned. */
 export async function unpin(pool: string, id: string): Promise<void> {
-  const isPinned = pinnedIn(await readLock(pool)).has(id);
+  if (!pinnedIn(await readLock(pool)).has(id)) return;
   const removed = new Date().toISOString();
-  if (isPinned)
-    await change(pool, (all) => all.map((one) => (one.id === id && !one.removed ? { ...one, removed } : one)));
+  await holdingLock(pool, () =>
+    change(pool, (all) => all.map((one) => (one.id === id && !one.removed ? { ...one, removed } : one))),
+  );
 }
 
 /** The last entry of each expert that was not removed since. */

@@ -8,7 +8,7 @@ import { resolveInside } from '../pool/paths.js';
 import { ganderVersion } from '../product/version.js';
 import type { BaseMatch } from './base.js';
 import { filesIn, type PinnedFiles, travellingFiles } from './files.js';
-import { type LockEntry, pin, pinnedIn, readLock } from './lock.js';
+import { holdingLock, type LockEntry, pin, pinnedIn, readLock } from './lock.js';
 import type { Origin } from './offer.js';
 
 /** @throws GanderError `expert-invalid` if the pool has an expert of this name, which nothing replaces */
@@ -23,11 +23,20 @@ export function checkFree(pool: string, id: string): void {
 
 const expertsIn = (pool: string): string => resolveInside(pool, readManifest(pool).experts);
 
-/** @param from a folder that fits the pool @param target where it goes, inside the pool. Rejects with GanderError `io` */
-export async function place(
-  pool: string,
-  { from, target, origin, base }: { from: string; target: string; origin: Origin; base: BaseMatch },
-): Promise<LockEntry> {
+interface Placed {
+  /** A folder that fits the pool. */
+  readonly from: string;
+  /** Where it goes, inside the pool. */
+  readonly target: string;
+  readonly origin: Origin;
+  readonly base: BaseMatch;
+}
+
+/** Rejects with GanderError `io`, or `request-invalid` while another expert is put into the pool. */
+export const place = (pool: string, placed: Placed): Promise<LockEntry> =>
+  holdingLock(pool, () => placeHeld(pool, placed));
+
+async function placeHeld(pool: string, { from, target, origin, base }: Placed): Promise<LockEntry> {
   const to = path.join(pool, target);
   // Until the last file is there, the folder has a name that no expert can have.
   const temporary = path.join(path.dirname(to), `.${path.basename(to)}.adding`);
@@ -68,10 +77,12 @@ export async function pinAsIs(pool: string, id: string): Promise<LockEntry> {
       `The pool has no expert ${id}.`,
       'See gander inspect for those that it has.',
     );
-  const before = pinnedIn(await readLock(pool)).get(id);
-  const entry = entryOf(id, { origin: { source: 'changed in the pool' }, base: before?.base ?? 'unknown', files });
-  await pin(pool, entry);
-  return entry;
+  return holdingLock(pool, async () => {
+    const before = pinnedIn(await readLock(pool)).get(id);
+    const entry = entryOf(id, { origin: { source: 'changed in the pool' }, base: before?.base ?? 'unknown', files });
+    await pin(pool, entry);
+    return entry;
+  });
 }
 
 /** How a file differs from what was pinned; without `file`: the whole expert. */

@@ -254,7 +254,7 @@ describe('gander atlas on a server', () => {
     const second = await ganderOf(cwd, ...make);
     expect(second.status).toBe(1);
     expect(second.stderr).toContain(
-      `one.gander-atlas is being made by process ${first.pid!}. Wait for it, or stop it.`,
+      `one.gander-atlas is being written by process ${first.pid!}. Wait for it, or stop it.`,
     );
     first.kill('SIGKILL');
     await ended;

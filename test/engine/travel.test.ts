@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { connect } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type FakeHub, fakeHub, filesOf, hubToken } from '../servers/hub.js';
@@ -132,6 +133,30 @@ describe('a packed expert', () => {
     expect((await refused(['add', file, '--pool', pool])).message).toMatch(/already has an expert alpha/);
     expect(await parsed<object>(['add', file, '--pool', pool, '--as', 'alpha-2'])).toMatchObject({ id: 'alpha-2' });
     expect((await refused(['add', file, '--pool', pool, '--as', '../out'])).message).toMatch(/cannot travel as/);
+  });
+
+  it('is added by one process at a time, so that no entry of the lock file is lost', async () => {
+    const { file } = await parsed<Packed>(['pack', 'alpha', '--pool', tinyPool]);
+    const as = ['a', 'b', 'c', 'd'];
+    const done = await Promise.all(as.map((id) => gander(['add', file, '--pool', pool, '--as', id])));
+    for (const { code, error } of done) if (code !== 0) expect(error).toMatch(/pool\.lock\.json is being written/);
+    const added = as.filter((_, i) => done[i]!.code === 0);
+    // Those that were refused have left nothing.
+    expect(experts().filter((id) => as.includes(id))).toEqual(added);
+    // Two that begin at the same moment may refuse each other.
+    const { entries } = existsSync(lockFile())
+      ? (JSON.parse(readFileSync(lockFile(), 'utf8')) as { entries: { id: string }[] })
+      : { entries: [] };
+    expect(entries.map(({ id }) => id).sort()).toEqual(added);
+    expect(readdirSync(pool).filter((name) => name.includes('.lock-'))).toEqual([]);
+  });
+
+  it('waits for nobody, but says which process is writing', async () => {
+    writeFileSync(`${lockFile()}.lock-${process.pid}-${os.hostname().replace(/[^\w-]/g, '_')}`, '');
+    const { message, remedy } = await refused(['add', alpha, '--pool', pool, '--as', 'late']);
+    expect(message).toContain(`pool.lock.json is being written by process ${process.pid}.`);
+    expect(remedy).toContain('Wait for it');
+    expect(experts()).not.toContain('late');
   });
 
   it('is not added to what comes with Gander', async () => {

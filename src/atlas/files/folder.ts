@@ -15,7 +15,7 @@ import { type TableName, tableNames, tables, tablesOf } from '../tables/index.js
 import type { Row } from '../tables/table.js';
 import { hashOf } from './content.js';
 import { encodeTable, readTable } from './parquet.js';
-import { writeError } from './writeError.js';
+import { writeError } from '../../files/writeError.js';
 
 export const aboutFile = 'atlas.json';
 

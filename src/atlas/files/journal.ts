@@ -7,7 +7,7 @@ import { type Ablated, ablatedSchema, type Place } from '../ablation.js';
 import { pack, unpack } from '../pack.js';
 import { Sums } from '../sums.js';
 import { fingerprintOf } from './folder.js';
-import { writeError } from './writeError.js';
+import { writeError } from '../../files/writeError.js';
 
 const schema = z.object({
   journal: z.literal(1),

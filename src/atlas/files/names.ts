@@ -7,7 +7,7 @@ import { saveFile } from '../../files/save.js';
 import { parseNames, renamed, writtenNames } from '../names.js';
 import type { OwnName } from '../protocol.js';
 import { namesFile } from './folder.js';
-import { writeError } from './writeError.js';
+import { writeError } from '../../files/writeError.js';
 
 /** None if nobody has given a name. @throws GanderError `io` */
 export function readNames(folder: string): readonly OwnName[] {

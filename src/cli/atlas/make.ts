@@ -2,7 +2,7 @@
 import { type CorpusDocument, documentsOf } from '../../atlas/files/corpus.js';
 import { checkFree, finish } from '../../atlas/files/finish.js';
 import { bytesOf } from '../../atlas/files/found.js';
-import { holding } from '../../atlas/files/hold.js';
+import { holding } from '../../files/hold.js';
 import { lookAt } from '../../atlas/files/look.js';
 import { readInto, type Route } from '../../atlas/files/make.js';
 import { decode } from '../../atlas/files/runner.js';

@@ -2,7 +2,7 @@
 import { checkSameRun } from '../../atlas/about.js';
 import { checkFree } from '../../atlas/files/finish.js';
 import { type Made, readMade, writeAtlas } from '../../atlas/files/folder.js';
-import { holding } from '../../atlas/files/hold.js';
+import { holding } from '../../files/hold.js';
 import { readNames } from '../../atlas/files/names.js';
 import { layerName } from '../../atlas/layout.js';
 import { mergedNames, type OtherName } from '../../atlas/names.js';

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os, { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { holding } from '../../../src/atlas/files/hold.js';
+import { holding } from '../../../src/files/hold.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-hold-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -31,15 +31,15 @@ describe('an atlas in the making', () => {
     await holding(target('b'), async () => {
       await expect(hold('b')).rejects.toMatchObject({
         code: 'request-invalid',
-        message: `${target('b')} is being made by process ${process.pid}.`,
+        message: `${target('b')} is being written by process ${process.pid}.`,
         remedy: expect.stringContaining('Wait for it, or stop it.') as string,
       });
       expect(await hold('c')).toBe('made');
     });
     leave('d', process.ppid);
-    await expect(hold('d')).rejects.toThrow(`being made by process ${process.ppid}.`);
+    await expect(hold('d')).rejects.toThrow(`being written by process ${process.ppid}.`);
     leave('e', 7, 'elsewhere');
-    await expect(hold('e')).rejects.toThrow('being made by process 7 on elsewhere.');
+    await expect(hold('e')).rejects.toThrow('being written by process 7 on elsewhere.');
     // Who was refused leaves nothing of its own.
     expect([left('d').length, left('e').length]).toEqual([1, 1]);
   });

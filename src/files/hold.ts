@@ -1,9 +1,9 @@
-/** One run at a time makes an atlas: two would continue the same journal. */
+/** One run at a time writes an atlas, or a pool's lock file: of two that read, change and write, one would lose what the other wrote. */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { isAlive } from '../../checks/alive.js';
-import { GanderError } from '../../errors/errors.js';
+import { isAlive } from '../checks/alive.js';
+import { GanderError } from '../errors/errors.js';
 import { writeError } from './writeError.js';
 
 /** Files that this process holds. A killed process may have had the same number, as in a container. */
@@ -12,7 +12,7 @@ const held = new Set<string>();
 const host = os.hostname().replace(/[^\w-]/g, '_');
 
 /**
- * Holds an atlas while it is made, by a file beside it whose name says which process holds it. So who takes it needs to write nothing,
+ * Holds a file or folder while it is written, by a file beside it whose name says which process holds it. So who takes it needs to write nothing,
  * and what a killed process has left can be removed at any time.
  * Rejects with GanderError `request-invalid` if another run holds it, `io`, or what `body` threw.
  */
@@ -52,7 +52,7 @@ function heldBy(target: string, file: string): GanderError {
   const [, pid, where] = /\.lock-(\d+)-([\w-]*)$/.exec(file)!;
   return new GanderError(
     'request-invalid',
-    `${target} is being made by process ${pid!}${where === host ? '' : ` on ${where!}`}.`,
+    `${target} is being written by process ${pid!}${where === host ? '' : ` on ${where!}`}.`,
     `Wait for it, or stop it. If it is no process of Gander, remove ${file}.`,
   );
 }
