@@ -83,7 +83,7 @@ export const rooms = {
   'src/atlas/files': {
     from: ['src/atlas', 'src/files', ...pure],
 
-    packages: ['node:fs', 'node:os', 'node:path', 'node:crypto', 'node:zlib'],
+    packages: ['node:fs', 'node:path', 'node:crypto', 'node:timers', 'node:zlib'],
   },
   'src/pool': {
     from: [...trace, ...ground],
@@ -159,6 +159,7 @@ export const rooms = {
       'src/engine/remote.ts',
       'src/atlas/client.ts',
       'src/atlas',
+      'src/files',
       'src/routing',
       'src/source',
       ...pure,
