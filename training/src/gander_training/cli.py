@@ -86,6 +86,21 @@ def _parser() -> argparse.ArgumentParser:
     gate.add_argument("--overwrite", action="store_true", help="with --add: replace an existing expert")
     gate.set_defaults(run=_gate)
 
+    publish = commands.add_parser(
+        "publish",
+        help="publish an expert on the Hugging Face Hub",
+        description="Complete an expert's model card and print it with the list of files; with --upload, publish them.",
+    )
+    publish.add_argument("expert", type=Path, help="its folder, or the file that `gander pack` made of it")
+    publish.add_argument("--to", required=True, metavar="OWNER/NAME", help="the repository on the hub")
+    publish.add_argument("--base-model", metavar="OWNER/NAME", help="the base's repository (default: as its card says)")
+    publish.add_argument("--license", help="the adapter's licence (default: as its card says)")
+    publish.add_argument("--private", action="store_true", help="a new repository is seen by its owner alone")
+    publish.add_argument(
+        "--upload", action="store_true", help="send it; the token is that of HF_TOKEN or of `hf auth login`"
+    )
+    publish.set_defaults(run=_publish)
+
     export = commands.add_parser(
         "export-base", help="export and quantise a base model", description="Hugging Face or GGUF to quantised ONNX."
     )
@@ -384,6 +399,23 @@ def _gate(args: argparse.Namespace) -> None:
     print(f"wrote {args.expert / 'gate.safetensors'}")
     if args.add:
         print(f"added {add_expert(args.base, args.expert, None, args.overwrite)}")
+
+
+def _publish(args: argparse.Namespace) -> None:
+    from gander_training.experts.publish import PROVENANCE, Said, prepare, upload
+
+    publication = prepare(args.expert, args.to, Said(args.base_model, args.license))
+    if args.upload:
+        print(upload(publication, private=args.private))
+        return
+    print(publication.card)
+    for name, content in publication.files.items():
+        print(f"{name}: {len(content):,} bytes")
+    if PROVENANCE not in publication.files:
+        print(
+            "No provenance.json: publish what `gander pack` makes of the expert, and others see what it was made from."
+        )
+    print(f"Nothing was sent. With --upload, these files go to {args.to}.")
 
 
 def _import_phatgoose(args: argparse.Namespace) -> None:
