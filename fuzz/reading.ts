@@ -10,6 +10,8 @@ export interface Job {
   readonly imports?: readonly string[];
   /** Whether the folder is an atlas. */
   readonly isAtlas?: boolean;
+  /** A packed expert to unpack inside the folder. */
+  readonly packed?: string;
   /** A server to ask. */
   readonly server?: Asking & { readonly address: string };
 }

@@ -97,6 +97,7 @@ const beginnings: Readonly<Record<Beginning, Begun>> = {
   traces: { from: 'test/fixtures/golden/tiny', wanted: plainTrace, read: (files) => ({ traces: files.slice(0, 3) }) },
   imports: { from: 'test/fixtures/imports', wanted: written, read: (files) => ({ imports: files }) },
   atlas: { from: 'test/fixtures/atlas/typescript.gander-atlas', wanted: () => true, read: () => ({ isAtlas: true }) },
+  packed: { from: 'test/fixtures/packed', wanted: () => true, read: ([file]) => ({ packed: file! }) },
   servers: { from: 'test/fixtures', wanted: answered, read: () => ({}) },
 };
 

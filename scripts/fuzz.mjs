@@ -1,5 +1,5 @@
 // npm run fuzz [-- TARGET...] [-- --cases N] [--seed S] [--only I] [--anew]: tries corrupted pools, experts, tokenizers, graphs,
-// traces, imports, atlases and answers of servers in child processes. Each target's progress is in artifacts/fuzz; the next run continues.
+// traces, imports, atlases, packed experts and answers of servers in child processes. Each target's progress is in artifacts/fuzz; the next run continues.
 import path from 'node:path';
 import { main, root, run } from './lib/main.mjs';
 import { setup } from './setup.mjs';

@@ -1,6 +1,7 @@
 /** Reads what the host itself reads, in an unguarded process, and reports the outcome. */
 import './watch.js';
-import { readFileSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { readMade, readTableOf } from '../../src/atlas/files/folder.js';
 import { readNames } from '../../src/atlas/files/names.js';
 import { openAtlas, placeOf, rowsOfToken, rowsWhere } from '../../src/atlas/files/reading.js';
@@ -18,6 +19,7 @@ import { traceMarkdown } from '../../src/trace/exports/markdown.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { summarise } from '../../src/trace/figures/summary.js';
 import { SideSender } from '../../src/transport/sides.js';
+import { readHead, unpack } from '../../src/travel/packed.js';
 import type { Said, Job } from '../reading.js';
 
 const strategy = { name: 'phatgoose', k: 2 } as const;
@@ -102,12 +104,26 @@ async function ask({ address, method, request }: NonNullable<Job['server']>): Pr
   }
 }
 
-async function attempt({ folder, traces, imports, isAtlas, server }: Job): Promise<Pick<Said, 'outcome' | 'error'>> {
+/** What the editor shows of a packed expert, and then all of it. */
+async function readPacked(file: string, folder: string): Promise<void> {
+  await readHead(createReadStream(file));
+  await unpack(createReadStream(file), path.join(folder, 'arrived'));
+}
+
+async function attempt({
+  folder,
+  traces,
+  imports,
+  isAtlas,
+  packed,
+  server,
+}: Job): Promise<Pick<Said, 'outcome' | 'error'>> {
   try {
     if (server) await ask(server);
     else if (traces) readTraces(traces);
     else if (imports) await readImports(imports);
     else if (isAtlas) await readAtlas(folder);
+    else if (packed !== undefined) await readPacked(packed, folder);
     else readWhole(folder);
     return { outcome: 'read' };
   } catch (error) {

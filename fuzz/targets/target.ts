@@ -2,7 +2,7 @@ import type { Handler } from '../../test/servers/http.js';
 import type { Random } from '../random.js';
 import type { Asking } from '../reading.js';
 
-export type Beginning = 'pool' | 't5' | 'traces' | 'imports' | 'atlas' | 'servers';
+export type Beginning = 'pool' | 't5' | 'traces' | 'imports' | 'atlas' | 'packed' | 'servers';
 
 export type Target = FileTarget | ServerTarget;
 

@@ -20,6 +20,7 @@ const cases: Readonly<Record<string, number>> = {
   pools: 300,
   'encoder-decoders': 100,
   experts: 200,
+  packed: 300,
   tokenizers: 60,
   graphs: 200,
   traces: 200,

@@ -25,6 +25,7 @@ import { builtCli, temporaryFolder, tinyPool, until } from './support.js';
 const bin = builtCli();
 const cache = temporaryFolder();
 const alpha = path.join(tinyPool, 'experts/alpha');
+const packedFixtures = path.resolve('test/fixtures/packed');
 let folder: string;
 let pool: string;
 
@@ -85,6 +86,14 @@ describe('a packed expert', () => {
     expect(path.basename(one.file)).toBe(`alpha-${one.sha256}.tar`);
     expect(sha256(one.file)).toBe(one.sha256);
     expect(readFileSync(other.file).equals(readFileSync(one.file))).toBe(true);
+  });
+
+  it('has the bytes that it had when the format was new', async () => {
+    const [recorded] = readdirSync(packedFixtures);
+    const said = ['--author', 'A. Person', '--data', 'some texts', '--command', 'train.py'];
+    const { file } = await parsed<Packed>(['pack', 'alpha', '--pool', tinyPool, ...said]);
+    expect(path.basename(file)).toBe(recorded);
+    expect(readFileSync(file).equals(readFileSync(path.join(packedFixtures, recorded!)))).toBe(true);
   });
 
   it('is added to another pool, is as it was there, and says who made it of what', async () => {

@@ -1,0 +1,43 @@
+/** Experts as one file, which come from strangers. */
+import { spoiltBytes } from '../spoil/bytes.js';
+import { filesIn, rewrite } from '../spoil/files.js';
+import { spoilJson } from '../spoil/json.js';
+import { otherHeaders, otherText } from '../spoil/tar.js';
+import type { Target } from './target.js';
+
+export const packed: Target = {
+  name: 'packed',
+  runner: 'reader',
+  begins: 'packed',
+  spoil: (folder, random) => {
+    const [file] = filesIn(folder);
+    return random.do({
+      bytes: () => rewrite(file!, (bytes) => spoiltBytes(bytes, random)),
+      headers: () => rewrite(file!, (bytes) => otherHeaders(bytes, random)),
+      provenance: () =>
+        rewrite(file!, (bytes) =>
+          otherText(bytes, (text) => {
+            const json: unknown = JSON.parse(text);
+            const how = spoilJson(json, random);
+            return { text: asText(json), how };
+          }),
+        ),
+      'bytes of the provenance': () =>
+        rewrite(file!, (bytes) =>
+          otherText(bytes, (text) => {
+            const spoilt = spoiltBytes(Buffer.from(text), random);
+            return { text: Buffer.from(spoilt.bytes).toString('utf8'), how: spoilt.how };
+          }),
+        ),
+    });
+  },
+};
+
+/** What was nested in what is nested may be too deep to be written. */
+function asText(json: unknown): string {
+  try {
+    return JSON.stringify(json);
+  } catch {
+    return '['.repeat(6000);
+  }
+}
