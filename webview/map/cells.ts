@@ -43,7 +43,7 @@ export function cellsOf(
     strength: blankWeak(raster),
     stays: Uint8Array.from(expert, (_, i) => (isFading && changed?.[i] === 0 ? 1 : old[i % columns.count]!)),
     apart: isLocal ? (isTurned ? 'columns' : 'rows') : undefined,
-    isLed: raster.shows === 'experts' && !raster.share,
+    isLed: raster.shows === 'experts' && !raster.isPale,
   };
   return isTurned ? transposed(cells) : cells;
 }

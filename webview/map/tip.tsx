@@ -64,7 +64,7 @@ export function Tip({
         />
       ) : step.columns * step.rows > 1 && row.expert === undefined ? (
         <WindowTip trace={trace} raster={raster} window={windowAt(raster, at, step)} labels={labels} looks={looks} />
-      ) : raster.tokens && tokenAt(raster.columns, at.column) ? (
+      ) : raster.tokens && !raster.isPale && tokenAt(raster.columns, at.column) ? (
         <WindowTip
           trace={trace}
           raster={raster.tokens}

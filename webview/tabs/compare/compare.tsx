@@ -109,11 +109,20 @@ function Agreement({ found: { all } }: { readonly found: Difference }) {
       <dd>
         {percent(all.topKOverlap)}
         <span class="faint"> {t('loadChance', percent(all.chanceTopKOverlap))}</span>
+        <span class="plain">
+          {t('compareTopKOverlapPlain', percent(all.topKOverlap), percent(1 - all.topKOverlap))}
+        </span>
       </dd>
       <dt>{t('compareFlipped')}</dt>
-      <dd>{percent(all.flipped)}</dd>
+      <dd>
+        {percent(all.flipped)}
+        <span class="plain">{t('compareFlippedPlain')}</span>
+      </dd>
       <dt>{t('compareJs')}</dt>
-      <dd>{Number.isFinite(all.divergence) ? t('bits', fixed(all.divergence, 3)) : '–'}</dd>
+      <dd>
+        {Number.isFinite(all.divergence) ? t('bits', fixed(all.divergence, 3)) : '–'}
+        <span class="plain">{t('compareJsPlain')}</span>
+      </dd>
     </>
   );
 }
@@ -202,6 +211,7 @@ function Most({
     .slice(0, 12);
   return (
     <Part name="compareMost" title={title}>
+      {hasChoices && <p class="caption">{t('compareDifferingPlain')}</p>}
       <table>
         <caption class="unseen">{title}</caption>
         <thead>

@@ -123,8 +123,11 @@ function Numbers({ trace, module, token }: Props) {
         )}
         {contributions.length > 0 && (
           <>
-            <dt title={t('contributionHint')}>{t('contribution')}</dt>
-            <dd>{contributions.join(', ')}</dd>
+            <dt>{t('contribution')}</dt>
+            <dd>
+              {contributions.join(', ')}
+              <span class="plain">{t('contributionHint')}</span>
+            </dd>
           </>
         )}
       </dl>
