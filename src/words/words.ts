@@ -125,7 +125,7 @@ export const words = {
   measureLayer: 'Layer whose router is measured',
   allLayers: 'all layers',
   scaleChoices: 'share of the chosen experts that differ',
-  scaleWeight: 'share of the weight that {0} has',
+  scaleWeight: 'share of the weight',
   scaleLikelier: 'less likely to likelier, in nats',
   scaleAlike: 'of the whole model: all layers are alike',
   scaleAttribution: 'expert with the largest attribution',

@@ -143,7 +143,7 @@ function WeightScale({
     <Scale
       ends={[percent(0), percent(most)]}
       steps={strengths.map((strength) => classes('shade', isPale && 'pale', look, strength))}
-      of={t('scaleWeight', plainName(set, expert))}
+      of={t('scaleWeight')}
     />
   );
 }

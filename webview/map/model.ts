@@ -151,12 +151,15 @@ export function spread(raster: Raster, isFiltered: readonly boolean[]): Raster {
   const share = strength.map((own, i) => (isShown(i) ? own : NaN));
   if (share.every(Number.isNaN)) return raster;
   const most = usualSize(share);
+  const isPale = isFiltered.every(Boolean);
+  // However small a share is, it is seen that there is one.
+  const least = isPale ? 0.15 : 0;
   return {
     ...raster,
     share,
     most,
-    strength: strength.map((own, i) => (isShown(i) ? Math.min(1, own / most) : own)),
-    isPale: isFiltered.every(Boolean),
+    strength: strength.map((own, i) => (isShown(i) ? least + (1 - least) * Math.min(1, own / most) : own)),
+    isPale,
   };
 }
 

@@ -109,20 +109,14 @@ function Agreement({ found: { all } }: { readonly found: Difference }) {
       <dd>
         {percent(all.topKOverlap)}
         <span class="faint"> {t('loadChance', percent(all.chanceTopKOverlap))}</span>
-        <span class="plain">
-          {t('compareTopKOverlapPlain', percent(all.topKOverlap), percent(1 - all.topKOverlap))}
-        </span>
       </dd>
+      <dd class="plain">{t('compareTopKOverlapPlain', percent(all.topKOverlap), percent(1 - all.topKOverlap))}</dd>
       <dt>{t('compareFlipped')}</dt>
-      <dd>
-        {percent(all.flipped)}
-        <span class="plain">{t('compareFlippedPlain')}</span>
-      </dd>
+      <dd>{percent(all.flipped)}</dd>
+      <dd class="plain">{t('compareFlippedPlain')}</dd>
       <dt>{t('compareJs')}</dt>
-      <dd>
-        {Number.isFinite(all.divergence) ? t('bits', fixed(all.divergence, 3)) : '–'}
-        <span class="plain">{t('compareJsPlain')}</span>
-      </dd>
+      <dd>{Number.isFinite(all.divergence) ? t('bits', fixed(all.divergence, 3)) : '–'}</dd>
+      <dd class="plain">{t('compareJsPlain')}</dd>
     </>
   );
 }

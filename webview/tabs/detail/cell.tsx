@@ -124,10 +124,8 @@ function Numbers({ trace, module, token }: Props) {
         {contributions.length > 0 && (
           <>
             <dt>{t('contribution')}</dt>
-            <dd>
-              {contributions.join(', ')}
-              <span class="plain">{t('contributionHint')}</span>
-            </dd>
+            <dd>{contributions.join(', ')}</dd>
+            <dd class="plain">{t('contributionHint')}</dd>
           </>
         )}
       </dl>
