@@ -207,6 +207,7 @@ export const words = {
   lineMargin: 'Beside the lines: mean {0}, pale {1}, strong {2}.',
   windowLines: 'lines {0} to {1}',
   windowOf: 'tokens {0} to {1}',
+  windowShare: 'Mean share of the weight where it is chosen',
   windowLeads: 'Share of the cells that each leads',
   windowMean: '{0}: mean {1}',
   rowOpen: 'Click to see its modules',
@@ -489,7 +490,8 @@ export const words = {
   surpriseBefore: 'Grey: before the what-if.',
   probability: 'Probability',
   probabilityBefore: 'Before',
-  kl: 'KL',
+  kl: 'KL divergence',
+  klMoved: 'Moved by (KL)',
   topAlternatives: 'Likeliest alternatives',
   actual: 'in the text',
 
@@ -614,7 +616,8 @@ export const words = {
   compareThis: 'This run',
   compareOther: 'The other',
   compareTopKOverlap: 'Top-k overlap',
-  compareTopKOverlapPlain: 'Of the chosen experts, {0} are the same in both runs and {1} differ. The map shows where.',
+  compareTopKOverlapPlain:
+    'Over all tokens, {0} of the chosen experts are the same in both runs and {1} differ. The map says it place by place.',
   compareJs: 'Jensen-Shannon divergence',
   compareJsPlain: 'How far apart the routers’ probabilities are: 0 alike, 1 nothing in common.',
   compareFlipped: 'Flipped choices',

@@ -195,6 +195,17 @@ describe('in view, without scrolling', () => {
       await panel.show(changed, { before: main });
       await expectAnswer('effect', `${window.width}-again`);
 
+      // With the text, which takes room from the map.
+      await show(window);
+      await panel.post({ type: 'textVisible', is: false });
+      await choose('whatIf');
+      await panel.page.locator('[data-focus=whatif-apply]').click();
+      await panel.show(changed, { before: main });
+      await expectAnswer('effect', `${window.width}-with-text`);
+      await choose('cell');
+      const map = (await panel.page.locator('.plot').boundingBox())!;
+      expect(map.height).toBeGreaterThanOrEqual(160);
+
       await show(window);
       await choose('compare');
       await panel.page.locator('[data-focus=compare-now]').click();

@@ -522,9 +522,10 @@ describe('two runs', () => {
     await expect.poll(() => panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
     await expect.poll(() => text('.tabBody')).toMatch(/Top-k overlap\s+[\d.]+% chance 17%/);
     // What is said of the same choices in other words fits: what both chose and what differs are all.
-    const [, same, differ] = /Of the chosen experts, (\d+)% are the same in both runs and (\d+)% differ/.exec(
-      await text('.tabBody'),
-    )!;
+    const [, same, differ] =
+      /Over all tokens, (\d+)% of the chosen experts are the same in both runs and (\d+)% differ/.exec(
+        await text('.tabBody'),
+      )!;
     expect(Number(same) + Number(differ)).toBe(100);
     expect(await text('.tabBody')).toMatch(/Flipped choices\s+\d+%\s+Cells in which at least one expert differs/);
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+5 of 7/);

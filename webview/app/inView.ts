@@ -1,14 +1,14 @@
 /** In one column, the map is only as high as leaves the open tab's first result in view. */
 import { useLayoutEffect } from 'preact/hooks';
-import { beginningOf, roomWanted } from '../components/arrival.js';
+import { beginningOf, lines, roomWanted } from '../components/arrival.js';
 import { useStore } from '../components/context.js';
 import { isStacked } from '../look/room.js';
 import { initial } from '../store/state.js';
 
 /** Below a result, in CSS pixels. */
 const margin = 6;
-/** Of a result, at least so much has to have room. */
-const line = 20;
+/** Of the map, with three of its rows: as low as it gets, and only for a result. */
+const lowest = 104;
 /** Of the map: what is above its rows, and a row at its highest before anybody zooms. */
 const [head, row] = [60, 20];
 
@@ -34,6 +34,10 @@ export function useResultInView(): void {
     const look = (): void => {
       // Where one reads, nothing moves.
       if (page.scrollTop > 0) return;
+      if (result && !body.contains(result)) {
+        result = undefined;
+        work.style.removeProperty('--map');
+      }
       const now = `${page.offsetWidth} ${page.clientHeight}`;
       // The map does not become higher again with each tab: that would be restless.
       most = Math.max(now === size ? most : 0, bottomOf(body, result, below) - side.getBoundingClientRect().top);
@@ -46,19 +50,26 @@ export function useResultInView(): void {
     };
     /** The map gives way if both then have room; otherwise the page is left as it is, and scrolled. */
     const makeRoom = ({ target, detail }: CustomEvent<number>): void => {
-      const before = { above: page.style.getPropertyValue('--above'), scrolled: page.scrollTop, most, result };
+      const [above, map] = [page.style.getPropertyValue('--above'), work.style.getPropertyValue('--map')];
+      const before = { scrolled: page.scrollTop, most, result };
       result = target as Element;
       below = detail;
       page.scrollTop = 0;
       look();
-      const { top, bottom } = beginningOf(result).getBoundingClientRect();
-      const isIn = (below > 0 ? bottom + below : top + line) <= innerHeight;
+      const beginning = beginningOf(result);
+      const hasRoom = (): boolean => {
+        const { top, bottom, height } = beginning.getBoundingClientRect();
+        return (below > 0 ? bottom + below : top + Math.min(height, lines)) <= innerHeight;
+      };
+      if (below === 0 && !hasRoom()) work.style.setProperty('--map', `${lowest}px`);
+      const isIn = hasRoom();
       // What is below it will not stay.
       if (below > 0) result = before.result;
       below = 0;
       if (isIn) return;
       ({ most, result } = before);
-      page.style.setProperty('--above', before.above);
+      work.style.setProperty('--map', map);
+      page.style.setProperty('--above', above);
       page.scrollTop = before.scrolled;
     };
     body.addEventListener(roomWanted, makeRoom as EventListener);
@@ -72,6 +83,7 @@ export function useResultInView(): void {
       resized.disconnect();
       drawn.disconnect();
       page.style.removeProperty('--above');
+      work.style.removeProperty('--map');
     };
   }, [isColumn, share]);
 }

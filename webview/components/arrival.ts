@@ -44,7 +44,7 @@ export function makeRoom(element: Element, below: number): void {
 export const beginningOf = (result: Element): Element => result.querySelector('header + *') ?? result;
 
 /** Two lines, in CSS pixels: whoever has read them knows that there is more below. */
-const lines = 40;
+export const lines = 40;
 
 function isBegun(heading: Element, beginning: Element): boolean {
   const { top, height } = beginning.getBoundingClientRect();

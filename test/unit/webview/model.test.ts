@@ -4,6 +4,7 @@ import { certaintyAt } from '../../../src/trace/figures/distribution.js';
 import { tokenLeaders } from '../../../src/trace/figures/leaders.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/store/state.js';
+import { windowAt } from '../../../webview/map/cells.js';
 import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/map/columns.js';
 import {
   cellAt,
@@ -133,6 +134,12 @@ describe('raster', () => {
     for (const i of shown) expect(made.share![i]).toBe(one.strength[i]);
     expect([...made.share!].filter((x) => !Number.isNaN(x))).toHaveLength(shown.length);
     expect(made.isPale).toBe(true);
+    // The mean that a tip says of several cells is of the shares.
+    const own = shown.filter((i) => i < 40).map((i) => one.strength[i]!);
+    expect(windowAt(made, { column: 0, row: 0 }, { columns: 40, rows: 1 }).mean).toBeCloseTo(
+      own.reduce((sum, x) => sum + x, 0) / own.length,
+      5,
+    );
     // Rows that show all of their experts stay as they are.
     const some = spread(
       one,
