@@ -156,7 +156,7 @@ describe('the lens', () => {
       [460, 600],
       [400, 700],
     ] as const,
-    'says what its columns are down to the last layer, at %i × %i',
+    'says what its columns are down to the last row, at %i × %i',
     async ([width, height]) => {
       await open({ lenses: [lens] }, { width, height });
       const table = panel.page.locator('table.lens');
