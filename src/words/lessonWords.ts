@@ -119,7 +119,7 @@ export const lessonWords = {
     'An expert’s load in this part of the text minus that in the rest, in percentage points. The whisker is a 95% interval from drawing whole tokens of both again and again.',
   rangeUsageChange: 'From −100 to 100.',
   whatChange:
-    'The share of the chosen experts that the other run did not choose; between runs without choices, the change of log-probability.',
+    'The share of the chosen experts that the other run did not choose, which is 1 − top-k overlap; between runs without choices, the change of log-probability.',
 
   // What-ifs
   whatKl:
@@ -226,7 +226,9 @@ export const lessonWords = {
   tourPredictionsNone: 'How likely the model found each token would be shown here, but this run does not say.',
   tourWhatIf: 'Ask what if',
   tourWhatIfText:
-    'Knock an expert out, force one, or give it a logit bias. The text is routed again, and what changed is told here. The header undoes it. A text can do without most experts: the button tries one after the other, and keeps the knock-out that costs this text most.',
+    'Knock an expert out, force one, or give it a logit bias. The text is routed again, and what changed is told here. The header undoes it. A text can do without most experts: the button tries one after the other, and keeps the knock-out that costs this text most, which may still be little.',
+  tourWhatIfTold:
+    'What changed is told here, and the header undoes it. Even the costliest knock-out may cost little: less than 1 % per token is hardly noticed, because the next best expert takes over.',
   tourWhatIfFind: 'Find the Costliest Knock-Out',
   tourWhatIfNone: 'Knock an expert out and see what follows: that takes a model that can run here, and there is none.',
   tourCompare: 'Compare two runs',

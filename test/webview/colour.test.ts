@@ -82,6 +82,45 @@ describe('what colours text and map', () => {
     await expect.poll(async () => (await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
   });
 
+  testMany(
+    ['dark', 'high-contrast', 'light'] as const,
+    'one chosen expert by its weight, with a scale ($0)',
+    async (theme) => {
+      for (const [form, width, height] of [
+        ['Grid', 1230, 640],
+        ['Lines', 1230, 640],
+        ['', 460, 600],
+      ] as const) {
+        await open({ theme, width, height });
+        const trace = fabricate({ tokens: 60 });
+        await panel.show(trace);
+        if (form) await panel.press(`segment-${form}`);
+        await panel.page.locator('[data-focus=legend-typescript]').click();
+        await panel.settled();
+        await picture(panel.page, `chosen-${theme}-${form || width}`);
+        const scale = panel.page.locator('.legend [role=img]');
+        await expect
+          .poll(() => scale.getAttribute('aria-label'))
+          .toMatch(/^share of the weight, from 0% to [1-9]\d*%$/);
+        const shades = await scale
+          .locator('.t')
+          .evaluateAll((all) => all.map((one) => getComputedStyle(one).backgroundColor));
+        expect(new Set(shades).size).toBe(5);
+        // A chip is in sight, the chosen one among them.
+        await expect.poll(() => panel.page.locator('.legend .chip[aria-pressed=true]').isVisible()).toBe(true);
+        const seen = new Set<string>();
+        for (let layer = 0; layer < 12; layer++) {
+          await panel.goTo(form === 'Grid' ? 12 + layer : layer, form === 'Grid' ? layer : 3);
+          seen.add(String(await panel.cellColour()));
+        }
+        expect(seen.size).toBeGreaterThan(3);
+        // Two experts are told apart by colour.
+        await panel.page.locator('[data-focus=legend-html]').click();
+        await expect.poll(() => scale.count()).toBe(0);
+      }
+    },
+  );
+
   test('the change that a what-if made, in both; without another run, it says what is needed', async () => {
     await open();
     const before = fabricate({ tokens: 60 });
@@ -93,12 +132,12 @@ describe('what colours text and map', () => {
     // Experts keep the marks of a what-if until the change is chosen.
     await expect.poll(() => text('#grid-caption')).toContain('larger weight');
     await colourBy('change');
-    await expect.poll(() => text('#grid-caption')).toContain('more of the choices differ');
-    await expect.poll(() => text('.legend')).toContain('share of the choices that differ');
+    await expect.poll(() => text('#grid-caption')).toContain('more of the chosen experts differ');
+    await expect.poll(() => text('.legend')).toContain('share of the chosen experts that differ');
     const levels = await dressed('^s\\d');
     expect(levels.filter(Boolean)).toHaveLength(60);
     expect(new Set(levels).size).toBeGreaterThan(1);
-    await expect.poll(() => labelAt(20, 3)).toMatch(/% of the choices differ$/);
+    await expect.poll(() => labelAt(20, 3)).toMatch(/% of the chosen experts differ$/);
     // Sent to the editor, whose choice for all texts does not change.
     await expect.poll(() => panel.sent('colour')).toEqual([]);
     await expect.poll(() => panel.sent('overlay')).toEqual([{ type: 'overlay', by: 'change' }]);

@@ -215,7 +215,7 @@ describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, 
     expect(compared).toMatch(/The text is\s+–/);
     expect(compared).toContain('loads cannot be compared over layers');
     await select(0, 4, 1);
-    await expect.poll(() => label()).toMatch(/\d% of the choices differ/);
+    await expect.poll(() => label()).toMatch(/\d% of the chosen experts differ/);
     await picture(panel.page, 'dark-ids-compare');
   });
 

@@ -160,6 +160,61 @@ describe('in view, without scrolling', () => {
     { quick: 2 },
   );
 
+  /** What a click on Apply or Compare must leave in view: what colours the map, three of its rows, and how the answer begins. */
+  async function expectAnswer(figure: string, message: string): Promise<void> {
+    const numbers = `[data-figure=${figure}]`;
+    await panel.page.locator(`${numbers} dl`).waitFor();
+    await panel.settled();
+    const seen = `.colourBy, .plot, .tabs, ${numbers} h3 >> nth=0`;
+    await picture(panel.page, `answer-${message}`);
+    for (const one of seen.split(', ')) await expect.poll(() => outOfView(one), { message }).toEqual([]);
+    await expect.poll(() => outOfView(`${numbers} dd >> nth=0`), { message }).toEqual([]);
+    expect((await panel.page.locator('.plot').boundingBox())!.height).toBeGreaterThanOrEqual(100);
+    await expect.poll(() => panel.page.locator('.page').evaluate((page) => page.scrollTop)).toBe(0);
+    await expect.poll(async () => overlaps(await boxes(root())), { message }).toEqual([]);
+  }
+
+  testMany(
+    windows.filter(({ height }) => height! > 400),
+    '$name: after Apply and after Compare, the map’s head and how the answer begins',
+    async (window) => {
+      await show(window);
+      await panel.post({ type: 'select', token: 60, module: 100 });
+      await choose('whatIf');
+      await panel.page.locator('[data-focus=whatif-apply]').click();
+      await panel.show(main, { interventions, running: { what: 'route', done: 10, total: 266 } });
+      await panel.show(changed, { before: main });
+      await expectAnswer('effect', `${window.width}-what-if`);
+      // Asked again from further down, where the page scrolls.
+      if (window.isBeside)
+        await panel.page.locator('.page').evaluate((page) => {
+          page.scrollTop = 30;
+        });
+      await panel.page.locator('[data-focus=whatif-apply]').click();
+      await panel.show(changed, { interventions, running: { what: 'route', done: 10, total: 266 } });
+      await panel.show(changed, { before: main });
+      await expectAnswer('effect', `${window.width}-again`);
+
+      // With the text, which takes room from the map.
+      await show(window);
+      await panel.post({ type: 'textVisible', is: false });
+      await choose('whatIf');
+      await panel.page.locator('[data-focus=whatif-apply]').click();
+      await panel.show(changed, { before: main });
+      await expectAnswer('effect', `${window.width}-with-text`);
+      await choose('cell');
+      const map = (await panel.page.locator('.plot').boundingBox())!;
+      expect(map.height).toBeGreaterThanOrEqual(160);
+
+      await show(window);
+      await choose('compare');
+      await panel.page.locator('[data-focus=compare-now]').click();
+      await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), { title: 'Arrow' }, 'other');
+      await expectAnswer('agreement', `${window.width}-compare`);
+    },
+    { quick: 2 },
+  );
+
   testMany(
     windows,
     '$name: one row of controls, the legend as one line or whole, at most 8 Tab stops',

@@ -48,19 +48,69 @@ describe('the lens', () => {
     await expect.poll(() => panel.sent('stop')).toHaveLength(1);
   });
 
-  test('has one row per layer, with the rank of the token that came next', async () => {
+  test('has one row per layer, the last first, with the rank of the token that came next', async () => {
     await open({ lenses: [lens] });
     await expect.poll(() => panel.page.locator('table.lens tbody tr').count()).toBe(30);
     const [first, last] = [await cells(0), await cells(29)];
-    expect([first[0], last[0]]).toEqual(['0', '29']);
+    expect([first[0], last[0]]).toEqual(['29', '0']);
     const { topIds, predictions, tokens } = trace.sequences[0]!;
     const rank = topIds!.slice(token * predictions, (token + 1) * predictions).indexOf(tokens.ids![token + 1]!);
     const place = rank < 0 ? `>${predictions}` : String(rank + 1);
-    expect([first[2], last[2]]).toEqual([`−9.00 (${place})`, `−1.75 (${place})`]);
+    expect([first[2], last[2]]).toEqual([`−1.75 (${place})`, `−9.00 (${place})`]);
     // From layer 20 on, the base alone expects another token.
     await expect
-      .poll(async () => [(await cells(19)).at(-1), (await cells(20)).at(-1)])
+      .poll(async () => [(await cells(10)).at(-1), (await cells(9)).at(-1)])
       .toEqual(['', expect.stringContaining('≠')]);
+  });
+
+  test('says before the table from which layer on the model knew what came next, and how often the experts matter', async () => {
+    const next = trace.sequences[0]!.tokens.ids![token + 1]!;
+    /** With what came next as the likeliest token of these layers alone. */
+    const known = (is: (layer: number) => boolean) => ({
+      ...lens,
+      routed: {
+        ...lens.routed,
+        topIds: lens.routed.topIds.map((id, i) => {
+          const { predictions } = lens.routed;
+          if (i % predictions > 0) return id;
+          return is(i / predictions) ? next : next + 1000;
+        }),
+      },
+    });
+    const said = async () => panel.page.locator('[data-figure=lens] .sentence').innerText();
+    for (const [is, words] of [
+      [(layer: number) => layer >= 12 || layer === 3, 'the likeliest from layer 12 on'],
+      [() => true, 'the likeliest in every layer'],
+      [() => false, 'the likeliest in no layer'],
+      [(layer: number) => layer === 29, 'in the last layer, not in the one before'],
+      [(layer: number) => layer === 4 || layer === 7, 'the likeliest in 2 layers, but not in the last'],
+    ] as const) {
+      await open({ lenses: [known(is)] });
+      await expect.poll(said).toContain(words);
+    }
+    await open({ lenses: [lens] });
+    await expect.poll(said).toContain('another in 10 of 30 layers (≠)');
+    const above = await panel.page
+      .locator('[data-figure=lens] .caption')
+      .first()
+      .evaluate((one) => [
+        one.textContent,
+        one.getBoundingClientRect().bottom <= document.querySelector('table.lens')!.getBoundingClientRect().top,
+      ]);
+    expect(above).toEqual([expect.stringMatching(/\(>\d\): not among the \d likeliest/), true]);
+  });
+
+  test('shows its last layers without scrolling', async () => {
+    for (const [width, height] of [
+      [460, 600],
+      [1280, 640],
+    ] as const) {
+      await open({ lenses: [lens] }, { width, height });
+      await panel.post({ type: 'textVisible', is: true });
+      const row = panel.page.locator('table.lens tbody tr').first();
+      const box = (await row.boundingBox())!;
+      expect(box.y + box.height).toBeLessThanOrEqual(height);
+    }
   });
 
   test('disappears for another token, and is there again for this one', async () => {
@@ -106,7 +156,7 @@ describe('the lens', () => {
       [460, 600],
       [400, 700],
     ] as const,
-    'says what its columns are down to the last layer, at %i × %i',
+    'says what its columns are down to the last row, at %i × %i',
     async ([width, height]) => {
       await open({ lenses: [lens] }, { width, height });
       const table = panel.page.locator('table.lens');

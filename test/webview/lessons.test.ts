@@ -212,6 +212,40 @@ describe('the tour', { tags: ['slow'] }, () => {
     },
   );
 
+  testMany(
+    [
+      { width: 460, height: 600 },
+      { width: 620, height: 600 },
+      { width: 580, height: 780 },
+    ],
+    'shows a choice with the map in view, and the numbers that it speaks of, $width × $height',
+    async (setup) => {
+      panel = await openPage(setup);
+      const interventions = [{ action: 'knock-out', expert: 'html', scope: {} }] as const;
+      await panel.show(fabricate({ interventions }), { before: main });
+      await panel.post({ type: 'textVisible', is: true });
+      await begin();
+      const stops = await walk(`told-${setup.width}`);
+      expect(stops.filter(({ isInside, covered }) => !isInside || covered > 0)).toEqual([]);
+      for (let i = 0; i < 5; i++) await panel.page.keyboard.press('ArrowLeft');
+      await panel.settled();
+      await panel.settled();
+      await expect.poll(() => title()).toBe('One choice, in words');
+      const map = (await panel.page.locator('.plot').boundingBox())!;
+      const callout = (await panel.page.locator('.tour').boundingBox())!;
+      const head = (await panel.page.locator('.head').boundingBox())!;
+      expect(map.y).toBeGreaterThanOrEqual(head.y + head.height);
+      expect(callout.y).toBeGreaterThanOrEqual(map.y + map.height);
+      for (let i = 0; i < 4; i++) await panel.page.keyboard.press('ArrowRight');
+      await panel.settled();
+      await panel.settled();
+      await expect.poll(async () => (await stop()).text).toContain('less than 1 % per token is hardly noticed');
+      const numbers = (await panel.page.locator('[data-figure=effect] .numbers').boundingBox())!;
+      const now = (await panel.page.locator('.tour').boundingBox())!;
+      expect(now.y >= numbers.y + numbers.height || now.y + now.height <= numbers.y).toBe(true);
+    },
+  );
+
   test('leaves focus and view as they were when it is skipped', async () => {
     await open({ width: 720, height: 680 });
     await goToTab('predictions', false);

@@ -256,7 +256,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await picture(panel.page, 'lines-stale');
     // A change's hue fades too: all of it, if the text has changed from the start.
     await panel.show(fabricate({ strategy: { name: 'arrow', k: 2 }, seed: 9 }), { title: 'other' }, 'other');
-    await expect.poll(() => caption()).toContain('choices differ');
+    await expect.poll(() => caption()).toContain('differ.');
     // Distance from the background.
     const strong = async () => (await colourAt(2, 20)).slice(0, 3).reduce((sum, c) => sum + Math.abs(c - 31), 0);
     const whole = await strong();
@@ -336,9 +336,9 @@ describe('what colours it', { tags: ['slow'] }, () => {
     await expect.poll(() => caption()).toContain('who leads');
     await panel.page.locator('[data-focus=colour-by]').selectOption('change');
     await panel.settled();
-    await expect.poll(() => caption()).toContain('more of a line’s choices differ');
+    await expect.poll(() => caption()).toContain('more of the experts chosen in a line differ');
     await panel.goTo(12, 2);
-    await expect.poll(() => said()).toMatch(/layer 12, \d+% of the choices differ$/);
+    await expect.poll(() => said()).toMatch(/layer 12, \d+% of the chosen experts differ$/);
     await picture(panel.page, 'lines-change');
     await panel.page.locator('[data-focus=colour-by]').selectOption('attribution');
     await panel.settled();

@@ -521,6 +521,13 @@ describe('two runs', () => {
     await panel.show(other, { title: 'other.md' }, 'other');
     await expect.poll(() => panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
     await expect.poll(() => text('.tabBody')).toMatch(/Top-k overlap\s+[\d.]+% chance 17%/);
+    // What is said of the same choices in other words fits: what both chose and what differs are all.
+    const [, same, differ] =
+      /Over all tokens, (\d+)% of the chosen experts are the same in both runs and (\d+)% differ/.exec(
+        await text('.tabBody'),
+      )!;
+    expect(Number(same) + Number(differ)).toBe(100);
+    expect(await text('.tabBody')).toMatch(/Flipped choices\s+\d+%\s+Cells in which at least one expert differs/);
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+5 of 7/);
     await panel.page.locator('.text.other .t').nth(1).click();
     await panel.settled();
@@ -532,7 +539,7 @@ describe('two runs', () => {
     await panel.goTo(2, 0);
     await expect
       .poll(() => panel.page.locator('.cell').getAttribute('aria-label'))
-      .toMatch(/\d%? of the choices differ|0% of the choices differ/);
+      .toMatch(/\d%? of the chosen experts differ/);
     await panel.page.locator('[data-focus="segment-The other"]').click();
     await panel.goTo(3, 0);
     await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('far');

@@ -23,8 +23,32 @@ export function useArrival(what: string, result: unknown, box: RefObject<HTMLEle
     if (now !== from && now !== document.body) return;
     const heading = box.current!.querySelector<HTMLElement>('h3') ?? box.current!;
     heading.focus({ preventScroll: true });
-    // Only as far as it takes to read how the result begins: the map above shows it, too.
-    (box.current!.querySelector('header + *') ?? heading).scrollIntoView({ block: 'nearest' });
+    makeRoom(box.current!, 0);
+    const beginning = beginningOf(box.current!);
+    // Scrolling would take the map, which shows the result, too, out of view.
+    if (isBegun(heading, beginning)) return;
+    beginning.scrollIntoView({ block: 'nearest' });
     heading.scrollIntoView({ block: 'nearest' });
   }, [result]);
+}
+
+/** The event by which something asks for room in the window, with as much below it as `detail` says; 0: it may go on below. */
+export const roomWanted = 'roomwanted';
+
+/** Before it is scrolled to: scrolling takes out of view what is above. @param below in CSS pixels */
+export function makeRoom(element: Element, below: number): void {
+  element.dispatchEvent(new CustomEvent(roomWanted, { bubbles: true, detail: below }));
+}
+
+/** What stands first in a result, below its heading. */
+export const beginningOf = (result: Element): Element => result.querySelector('header + *') ?? result;
+
+/** Two lines, in CSS pixels: whoever has read them knows that there is more below. */
+export const lines = 40;
+
+function isBegun(heading: Element, beginning: Element): boolean {
+  const { top, height } = beginning.getBoundingClientRect();
+  const clip = heading.closest('.tabBody')!.getBoundingClientRect();
+  const bottom = Math.min(innerHeight, clip.bottom);
+  return heading.getBoundingClientRect().top >= Math.max(0, clip.top) && top + Math.min(height, lines) <= bottom;
 }

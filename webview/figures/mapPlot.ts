@@ -92,7 +92,7 @@ function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
         ? []
         : set.experts.flatMap((_, e) => (looks(set).slots[e] === quiet || !inLegend(e) ? [] : [named(looks(set), e)])),
     hues: raster.shows === 'change' ? [say('lessLikely'), say('likelier')] : hues ? [''] : [],
-    isPale: raster.share !== undefined,
+    isPale: raster.isPale === true,
   };
 }
 
@@ -107,7 +107,7 @@ type Ends = Parameters<typeof ends>[0];
 
 /** The number behind the colours, and what their scale is. */
 function numbersOf(raster: Raster, scale: Ends | undefined): Pick<MapPlot, 'value' | 'scale'> {
-  const { shows, measured, change, share, strength, columns, isTurned } = raster;
+  const { shows, measured, change, share, isPale, strength, columns, isTurned } = raster;
   const cell = (row: number, column: number) => row * columns.count + column;
   if (isMeasure(shows) && measured && scale) {
     const [weak, strong] = ends(scale);
@@ -122,10 +122,13 @@ function numbersOf(raster: Raster, scale: Ends | undefined): Pick<MapPlot, 'valu
     const value = { title: say('logProbChange'), unit: 'nats', of: (_: number, column: number) => change[column]! };
     return { value, scale: { weak: signed(0), strong: `±${signed(most).replace('+', '')}` } };
   }
-  const of = (row: number, column: number) => (share ?? strength)[cell(row, column)]!;
+  const of = (row: number, column: number) => {
+    const own = share?.[cell(row, column)] ?? NaN;
+    return Number.isNaN(own) ? strength[cell(row, column)]! : own;
+  };
   if (shows === 'difference')
     return { value: { ...inPercent(t('scaleChoices')), of }, scale: { weak: percent(0), strong: percent(1) } };
-  const isOfLine = share !== undefined || isOnlyChosen(raster);
+  const isOfLine = isTurned && (isPale === true || isOnlyChosen(raster));
   const title = isOfLine ? say('shareOfLine') : isTurned ? say('shareOfTokens') : t('shareOfWeight');
   return { value: { ...inPercent(title), of }, scale: { weak: say('smaller'), strong: say('larger') } };
 }

@@ -46,6 +46,7 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
       <ColourBy shownExperts={shownExperts} />
       {isCompact.value && <Explain name={`map_${by}`} title={t('colourBy')} />}
       {isMeasure(by) && <MeasureScale by={by} scene={scene} />}
+      {hasChips && <WeightScale scene={scene} shownExperts={shownExperts} />}
       {hasChips && <Chips trace={trace} shownExperts={shownExperts} />}
       {by === 'change' && <ChangeScale />}
       {by === 'attribution' && <Of what={t('scaleAttribution')} />}
@@ -124,9 +125,33 @@ function MeasureScale({ by, scene }: { readonly by: TextMeasure; readonly scene:
   );
 }
 
-const rising = ['s0', 's1', 's2', 's3', 's4'];
+/** Where one expert alone is shown: which share of the weight its weakest and its strongest colour are. */
+function WeightScale({
+  scene,
+  shownExperts: { set },
+}: {
+  readonly scene: GridScene;
+  readonly shownExperts: ShownExperts;
+}) {
+  const store = useStore();
+  const { share, most, rows, isPale } = scene.raster.value ?? {};
+  const chosen = store.view.filter.value.experts;
+  const expert = set.experts.findIndex(({ id }) => chosen.includes(id));
+  if (!share || most === undefined || expert < 0 || rows?.some((row) => row.expert !== undefined)) return null;
+  const look = classOf(store.main.looks.value(set).slots[expert]!);
+  return (
+    <Scale
+      ends={[percent(0), percent(most)]}
+      steps={strengths.map((strength) => classes('shade', isPale && 'pale', look, strength))}
+      of={t('scaleWeight')}
+    />
+  );
+}
+
+const strengths = ['s0', 's1', 's2', 's3', 's4'];
+const rising = strengths.map((strength) => `measured ${strength}`);
 /** From one hue to the other. */
-const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'];
+const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'].map((strength) => `measured ${strength}`);
 
 function ChangeScale() {
   const change = useStore().changes.value?.[0];
@@ -153,7 +178,7 @@ function Scale({
       <span class="scale" role="img" aria-label={of === undefined ? t('scale', from, to) : t('scaleOf', of, from, to)}>
         {from}
         {steps.map((step) => (
-          <span key={step} class={`t measured ${step}`} />
+          <span key={step} class={`t ${step}`} />
         ))}
         {to}
       </span>

@@ -43,7 +43,7 @@ export function cellsOf(
     strength: blankWeak(raster),
     stays: Uint8Array.from(expert, (_, i) => (isFading && changed?.[i] === 0 ? 1 : old[i % columns.count]!)),
     apart: isLocal ? (isTurned ? 'columns' : 'rows') : undefined,
-    isLed: raster.shows === 'experts' && !raster.share,
+    isLed: raster.shows === 'experts' && !raster.isPale,
   };
   return isTurned ? transposed(cells) : cells;
 }
@@ -145,7 +145,7 @@ export interface Window {
   readonly shares: readonly Share[];
   /** Number of cells about which something is known. */
   readonly known: number;
-  /** Mean of what colours them, if that is a number. */
+  /** Mean of what colours them, if that is a number or the share of one expert. */
   readonly mean: number;
 }
 
@@ -162,7 +162,7 @@ export function windowAt(raster: Raster, at: Place, step: Step): Window {
 
 /** The cells from one place to another. */
 export function within(raster: Raster, from: Place, to: Place): Window {
-  const { rows, columns, expert, strength, measured, change } = raster;
+  const { rows, columns, expert, strength, measured, change, share } = raster;
   const counts = new Map<string, Share>();
   let known = 0;
   let sum = 0;
@@ -172,7 +172,7 @@ export function within(raster: Raster, from: Place, to: Place): Window {
       const part = expert[i]! < 0 ? undefined : cellAt(raster, column, row)?.part;
       if (!part) continue;
       known++;
-      sum += measured?.[i] ?? change?.[column] ?? strength[i]!;
+      sum += measured?.[i] ?? change?.[column] ?? share?.[i] ?? strength[i]!;
       if (raster.shows !== 'experts') continue;
       const key = `${part.set.scope === 'layer' ? row : ''} ${expert[i]!}`;
       const former = counts.get(key);

@@ -45,7 +45,7 @@ type Coloured = Pick<MapContent, 'theme' | 'hues' | 'raster'>;
 /** If all of a column is one expert, or one number, the colour need not say which: it can be as pale as the number is small. */
 export function tint({ theme, hues, raster }: Coloured, tone: number, strength: number, fade = 1) {
   const fill = hues ? (hues[tone] ?? theme.background) : colourOf(tone, theme).fill;
-  const floor = hues || raster.share ? 0.06 : weakest;
+  const floor = hues || raster.isPale ? 0.06 : weakest;
   return mix(theme.background, fill, (floor + (1 - floor) * strength) * fade);
 }
 

@@ -141,5 +141,5 @@ export function expertRaster(trace: Trace, rows: readonly Row[], columns: Column
   }
   // The largest share that any expert has of any line is the strongest.
   share.forEach((own, i) => (made.strength[i] = own > 0 ? own / most : 0));
-  return { ...made, share };
+  return { ...made, share, most, isPale: true };
 }

@@ -63,8 +63,12 @@ export interface Raster {
   readonly tokens?: Raster;
   /** [R] of lines: whether only chosen experts are shown, as strong as their share of the weight. */
   readonly isFiltered?: readonly boolean[];
-  /** [R, C] if each row is one expert: its share of the line; NaN if unknown. */
+  /** [R, C] if each row is one expert, its share of the line; where one expert alone is shown, its share of the weight; else NaN. */
   readonly share?: Float32Array;
+  /** The share of the strongest colour. */
+  readonly most?: number;
+  /** The colour need not say which expert it is: all of a row, or of the map, is one. */
+  readonly isPale?: boolean;
 }
 
 /** Converts between the map's own columns and rows and those on the screen, in both directions. */
@@ -135,6 +139,28 @@ export function rasterOf(
     });
   }
   return raster;
+}
+
+/**
+ * Where one expert alone is shown, its cells would all look alike: their shares of the weight are close to each other, and far from
+ * 1. So the usual range of these has all strengths, as if it were a number that colours them.
+ */
+export function spread(raster: Raster, isFiltered: readonly boolean[]): Raster {
+  const { expert, strength, columns } = raster;
+  const isShown = (i: number): boolean => isFiltered[Math.floor(i / columns.count)]! && expert[i]! >= 0;
+  const share = strength.map((own, i) => (isShown(i) ? own : NaN));
+  if (share.every(Number.isNaN)) return raster;
+  const most = usualSize(share);
+  const isPale = isFiltered.every(Boolean);
+  // However small a share is, it is seen that there is one.
+  const least = isPale ? 0.15 : 0;
+  return {
+    ...raster,
+    share,
+    most,
+    strength: strength.map((own, i) => (isShown(i) ? least + (1 - least) * Math.min(1, own / most) : own)),
+    isPale,
+  };
 }
 
 export function blank(shows: Raster['shows'], rows: readonly Row[], columns: Columns, changed?: Float32Array): Raster {

@@ -20,7 +20,7 @@ import { byLines, expertRaster, expertRows } from './lineRaster.js';
 import type { Lines } from './lines.js';
 import { loadsOf } from './loads.js';
 import { marginOf } from './margin.js';
-import { filtersExperts, measureRaster, rasterOf, rowAt, rowsOf, type Raster, type Row } from './model.js';
+import { filtersExperts, measureRaster, rasterOf, rowAt, rowsOf, spread, type Raster, type Row } from './model.js';
 import { makeContent, type MapContent } from './content.js';
 
 export class GridScene {
@@ -171,19 +171,16 @@ export class GridScene {
   private rasterFor(rows: readonly Row[] | undefined, filter: Filter): Raster | undefined {
     const [trace, tokens, lines] = [this.trace.value, this.tokens.value, this.lines.value];
     if (!trace || !rows || !tokens) return undefined;
-    if (!lines || !this.isLines.value) return this.tokenRaster(trace, rows, tokens, filter, this.measure.value);
+    const set = this.shownExperts.value?.set;
+    const isFiltered = rows.map((row) => filtersExperts(row, filter, set));
+    const isOne = set?.experts.filter(({ id }) => filter.experts.includes(id)).length === 1;
+    const seen = (raster: Raster | undefined) =>
+      raster?.shows === 'experts' && isOne ? spread(raster, isFiltered) : raster;
+    if (!lines || !this.isLines.value) return seen(this.tokenRaster(trace, rows, tokens, filter, this.measure.value));
     if (this.isByExpert.value) return expertRaster(trace, rows, lines);
     // With lines, numbers go to the margin.
     const raster = this.tokenRaster(trace, rows, tokens, filter, undefined);
-    const set = this.shownExperts.value?.set;
-    return (
-      raster &&
-      byLines(
-        raster,
-        lines,
-        rows.map((row) => filtersExperts(row, filter, set)),
-      )
-    );
+    return raster && seen(byLines(raster, lines, isFiltered));
   }
 
   private tokenRaster(

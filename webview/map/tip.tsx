@@ -64,7 +64,7 @@ export function Tip({
         />
       ) : step.columns * step.rows > 1 && row.expert === undefined ? (
         <WindowTip trace={trace} raster={raster} window={windowAt(raster, at, step)} labels={labels} looks={looks} />
-      ) : raster.tokens && tokenAt(raster.columns, at.column) ? (
+      ) : raster.tokens && !raster.isPale && tokenAt(raster.columns, at.column) ? (
         <WindowTip
           trace={trace}
           raster={raster.tokens}
@@ -222,11 +222,11 @@ function WindowTip({
         <div key={`${row.layer} ${row.module} ${expert}`} class="tipRow">
           <Badge looks={looks(part.set)} expert={expert} />
           <span class="name">{expertName(part.set, expert, row)}</span>
-          <span class="value">{percent(count / known)}</span>
+          <span class="value">{percent(raster.isPale ? mean : count / known)}</span>
         </div>
       ))}
       {shares.length > 4 && <div class="faint">{t('chosenMore', shares.length - 4)}</div>}
-      {shares.length > 0 && <div class="faint">{t('windowLeads')}</div>}
+      {shares.length > 0 && <div class="faint">{t(raster.isPale ? 'windowShare' : 'windowLeads')}</div>}
       {known > 0 && shares.length === 0 && (
         <div>
           {isMeasure(shows)

@@ -72,9 +72,10 @@ export function lineCell(raster: Raster, at: Place, row: Row, part: SharedModule
   if (raster.measured && isMeasure(raster.shows))
     return t('windowMean', t(`colour_${raster.shows}`), fixed(raster.measured[cell]!));
   const name = plainName(part.set, e);
-  return raster.share
-    ? t('lineShare', percent(raster.share[cell]!))
-    : t(raster.isFiltered?.[at.row] ? 'lineHas' : 'lineLeads', name, percent(raster.strength[cell]!));
+  const share = raster.share?.[cell] ?? NaN;
+  if (raster.isFiltered?.[at.row])
+    return t('lineHas', name, percent(Number.isNaN(share) ? raster.strength[cell]! : share));
+  return Number.isNaN(share) ? t('lineLeads', name, percent(raster.strength[cell]!)) : t('lineShare', percent(share));
 }
 
 /** Empty if no token begins in the line. */

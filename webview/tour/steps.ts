@@ -113,7 +113,14 @@ export const steps: readonly Step[] = [
   },
   {
     title: 'tourWhatIf',
-    text: ({ store }) => say(inability(store, 'whatIf') === undefined ? 'tourWhatIfText' : 'tourWhatIfNone'),
+    text: ({ store }) =>
+      say(
+        inability(store, 'whatIf') !== undefined
+          ? 'tourWhatIfNone'
+          : store.main.interventions.value.length > 0
+            ? 'tourWhatIfTold'
+            : 'tourWhatIfText',
+      ),
     at: ['[data-figure=effect]', '.tabBody .form', '.tabBody > *'],
     tab: 'whatIf',
     offer: { label: 'tourWhatIfFind', request: 'attribute', act: askStrongWhatIf },

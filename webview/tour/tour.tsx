@@ -1,5 +1,6 @@
 /** The tour: a callout beside one part of the panel after another, while everything can be used as usual. */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { makeRoom } from '../components/arrival.js';
 import { Button } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import type { GridScene } from '../map/scene.js';
@@ -35,10 +36,11 @@ export function Tour({ scene }: { readonly scene: GridScene }) {
       const target = targetOf(step);
       if (target && target !== scrolled.current) {
         scrolled.current = target;
-        bringUp(target);
+        bringUp(target, box.current!.offsetHeight + around);
       }
-      const head = target?.querySelector('header');
-      return [target, head].filter((one) => one instanceof Element);
+      // What it says is about the numbers of a figure.
+      const [numbers, head] = ['.numbers', 'header'].map((part) => target?.querySelector(part));
+      return [target, numbers, head].filter((one) => one instanceof Element);
     },
     (to) => frame(ring.current!, to),
   );
@@ -129,8 +131,15 @@ function targetOf({ at }: Step): Element | undefined {
   return undefined;
 }
 
-/** Scrolls to the top of the nearest scroller, so that there is room below. Not scrollIntoView: that would scroll the header away, too. */
-function bringUp(target: Element): void {
+/** Above and below the callout, in CSS pixels. */
+const around = 20;
+
+/**
+ * Scrolls the nearest scroller as little as makes room for so much below, at most to the top: what is above may be spoken about,
+ * too. Not scrollIntoView: that would scroll the header away.
+ */
+function bringUp(target: Element, below: number): void {
+  makeRoom(target, below);
   let scroller = target.parentElement;
   while (
     scroller &&
@@ -139,7 +148,10 @@ function bringUp(target: Element): void {
     scroller = scroller.parentElement;
   if (!scroller) return;
   const padding = parseFloat(getComputedStyle(scroller).scrollPaddingTop) || spare;
-  scroller.scrollTop += target.getBoundingClientRect().top - scroller.getBoundingClientRect().top - padding;
+  const [own, box] = [target.getBoundingClientRect(), scroller.getBoundingClientRect()];
+  const top = own.top - box.top + scroller.scrollTop;
+  const least = top + own.height + below - scroller.clientHeight;
+  scroller.scrollTop = Math.min(top - padding, Math.max(0, least));
 }
 
 /** Gap between a part and its frame, in CSS pixels. */

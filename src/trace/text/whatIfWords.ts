@@ -36,7 +36,7 @@ export function whatIfWords(
       ? word('saidKnockOut', expert, where)
       : intervention.action === 'force'
         ? word('saidForce', expert, where)
-        : word('saidLogitBias', expert, signed(intervention.amount, 1), where);
+        : word(intervention.amount < 0 ? 'saidHinder' : 'saidFavour', expert, signed(intervention.amount, 1), where);
   const sequence = trace?.sequences[scope.sequence ?? 0];
   if (scope.token !== undefined)
     return word('saidToken', what, sequence ? tokenLabel(sequence, scope.token) : String(scope.token + 1));

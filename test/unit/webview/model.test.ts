@@ -4,6 +4,7 @@ import { certaintyAt } from '../../../src/trace/figures/distribution.js';
 import { tokenLeaders } from '../../../src/trace/figures/leaders.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/store/state.js';
+import { windowAt } from '../../../webview/map/cells.js';
 import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/map/columns.js';
 import {
   cellAt,
@@ -14,6 +15,7 @@ import {
   rasterOf,
   rowAt,
   rowsOf,
+  spread,
   unknown,
 } from '../../../webview/map/model.js';
 import { blockOf, fabricate, fabricateIds, textOf, withBlock, without } from '../trace/fabricate.js';
@@ -112,6 +114,39 @@ describe('raster', () => {
     // Nearly even: none looks decided.
     const even = withBlock(own, { weight: weight!.map((_, i) => (i % 8 === 0 ? 0.13 : 0.87 / 7)) });
     expect(Math.max(...row(even))).toBeLessThan(0.1);
+  });
+
+  test('where one expert alone is shown, the usual range of its shares has all strengths, and the shares are kept', () => {
+    const trace = fabricate({ experts: 8, k: 2, tokens: Array<string>(40).fill('a') });
+    const rows = layers(trace);
+    const one = draw(trace, rows, { ...filter, experts: [trace.expertSets[0]!.experts[0]!.id] });
+    const shown = [...one.expert.keys()].filter((i) => one.expert[i]! >= 0);
+    expect(shown.length).toBeGreaterThan(5);
+    const made = spread(
+      one,
+      rows.map(() => true),
+    );
+    const strengths = shown.map((i) => made.strength[i]!);
+    expect(Math.max(...strengths)).toBe(1);
+    expect(Math.max(...strengths) - Math.min(...strengths)).toBeGreaterThan(
+      1.5 * (Math.max(...shown.map((i) => one.strength[i]!)) - Math.min(...shown.map((i) => one.strength[i]!))),
+    );
+    for (const i of shown) expect(made.share![i]).toBe(one.strength[i]);
+    expect([...made.share!].filter((x) => !Number.isNaN(x))).toHaveLength(shown.length);
+    expect(made.isPale).toBe(true);
+    // The mean that a tip says of several cells is of the shares.
+    const own = shown.filter((i) => i < 40).map((i) => one.strength[i]!);
+    expect(windowAt(made, { column: 0, row: 0 }, { columns: 40, rows: 1 }).mean).toBeCloseTo(
+      own.reduce((sum, x) => sum + x, 0) / own.length,
+      5,
+    );
+    // Rows that show all of their experts stay as they are.
+    const some = spread(
+      one,
+      rows.map((_, r) => r === 0),
+    );
+    expect(some.strength.slice(40)).toEqual(one.strength.slice(40));
+    expect(some.isPale).toBe(false);
   });
 
   test('a single module’s strength starts at the even split', () => {

@@ -152,6 +152,27 @@ describe('in windows of common sizes', () => {
       await lies(size);
     });
 
+  for (const size of sizes.slice(0, 2))
+    step(`the map stays in view with what a what-if changed at ${size.name}`, async () => {
+      await resize(size);
+      await show('whatIf');
+      await window.panel.locator('[data-focus=whatif-apply]').click();
+      await window.panel.locator('[data-figure=effect] dl').waitFor();
+      await settled();
+      await window.shot(`answer-${size.name}`);
+      const lost = await root().evaluate((page) => {
+        const top = page.querySelector('.page')!.getBoundingClientRect().top;
+        return ['.colourBy', '.plot', '[data-figure=effect] h3', '[data-figure=effect] dd'].filter((one) => {
+          const box = page.querySelector(one)!.getBoundingClientRect();
+          return box.top < top || box.bottom > innerHeight;
+        });
+      });
+      expect(lost).toEqual([]);
+      await window.panel.locator('[data-focus=undo]').click();
+      await window.panel.locator('[data-figure=effect]').waitFor({ state: 'detached' });
+      await settled();
+    });
+
   for (const name of ['light', 'high-contrast'] as const)
     step(`and at each size in ${themes[name]}`, async () => {
       // A window of this size lists all themes.

@@ -110,10 +110,13 @@ function Agreement({ found: { all } }: { readonly found: Difference }) {
         {percent(all.topKOverlap)}
         <span class="faint"> {t('loadChance', percent(all.chanceTopKOverlap))}</span>
       </dd>
+      <dd class="plain">{t('compareTopKOverlapPlain', percent(all.topKOverlap), percent(1 - all.topKOverlap))}</dd>
       <dt>{t('compareFlipped')}</dt>
       <dd>{percent(all.flipped)}</dd>
+      <dd class="plain">{t('compareFlippedPlain')}</dd>
       <dt>{t('compareJs')}</dt>
       <dd>{Number.isFinite(all.divergence) ? t('bits', fixed(all.divergence, 3)) : '–'}</dd>
+      <dd class="plain">{t('compareJsPlain')}</dd>
     </>
   );
 }
@@ -202,6 +205,7 @@ function Most({
     .slice(0, 12);
   return (
     <Part name="compareMost" title={title}>
+      {hasChoices && <p class="caption">{t('compareDifferingPlain')}</p>}
       <table>
         <caption class="unseen">{title}</caption>
         <thead>

@@ -123,8 +123,9 @@ function Numbers({ trace, module, token }: Props) {
         )}
         {contributions.length > 0 && (
           <>
-            <dt title={t('contributionHint')}>{t('contribution')}</dt>
+            <dt>{t('contribution')}</dt>
             <dd>{contributions.join(', ')}</dd>
+            <dd class="plain">{t('contributionHint')}</dd>
           </>
         )}
       </dl>

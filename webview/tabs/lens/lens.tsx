@@ -66,12 +66,15 @@ function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) 
   const hasNext = routed.logProb !== undefined;
   const nextId = lens.ids[token + 1];
   const columns = without ? [routed, without] : [routed];
+  const lastFirst = Array.from(layers, (_, layer) => layers.length - 1 - layer);
   const differs = (layer: number) => without !== undefined && best(routed, layer) !== best(without, layer);
   return (
     <>
-      <p class="sentence">{hasNext ? t('lensNext', tokenLabel(own, token + 1)) : t('lensNoNext')}</p>
-      <p class="caption">{t('lensCaption')}</p>
-      {'none' in lens.without && <p class="caption">{t(`lensNone_${lens.without.none}`)}</p>}
+      <p class="sentence">
+        {hasNext ? whenLikeliest(lens, tokenLabel(own, token + 1)) : t('lensNoNext')}{' '}
+        {without && howManyDiffer(layers.filter((_, layer) => differs(layer)).length, layers.length)}
+      </p>
+      {hasNext && <p class="caption">{t('lensLegend', routed.predictions)}</p>}
       <ScrollBox label={t('tab_lens')} class="lensBox">
         <table class="lens">
           <caption class="unseen">{t('lensCaption')}</caption>
@@ -100,10 +103,11 @@ function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) 
             </tr>
           </thead>
           <tbody>
-            {layers.map((number, layer) => (
-              <tr key={number} class={classes(differs(layer) && 'differs')}>
+            {/* The last layers tell most: what they predict is what the run does. */}
+            {lastFirst.map((layer) => (
+              <tr key={layer} class={classes(differs(layer) && 'differs')}>
                 <th scope="row" class="number">
-                  {number}
+                  {layers[layer]}
                 </th>
                 {columns.map((column, c) => (
                   <Cells key={c} column={column} layer={layer} nextId={nextId} />
@@ -123,11 +127,26 @@ function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) 
           </tbody>
         </table>
       </ScrollBox>
-      {hasNext && <p class="caption">{t('lensLegend', routed.predictions)}</p>}
-      {without && <p class="caption">{t('lensDiffers')}</p>}
+      <p class="caption">{t('lensCaption')}</p>
+      {'none' in lens.without && <p class="caption">{t(`lensNone_${lens.without.none}`)}</p>}
     </>
   );
 }
+
+/** In which layers the token that came next was the likeliest. */
+function whenLikeliest({ ids, layers, routed, token }: Lens, next: string): string {
+  const is = Array.from(layers, (_, layer) => best(routed, layer) === ids[token + 1]);
+  const count = is.filter(Boolean).length;
+  const last = layers.length - 1;
+  if (count === 0) return t('lensNever', next);
+  if (!is[last]) return t('lensNotLast', count, next);
+  const from = is.lastIndexOf(false) + 1;
+  if (from === 0) return t('lensAlways', next);
+  return from === last ? t('lensLast', next) : t('lensFrom', next, String(layers[from]));
+}
+
+const howManyDiffer = (count: number, of: number): string =>
+  count === 0 ? t('lensDifferNone') : t('lensDiffer', count, of);
 
 function Heads({ hasNext }: { readonly hasNext: boolean }) {
   return (
@@ -159,7 +178,10 @@ function Cells({ column, layer, nextId }: At) {
         <span class="faint">{percent(Math.exp(topLogProb[from]!))}</span>
       </td>
       {logProb && (
-        <td class={classes('number', rank < 0 && 'faint')}>
+        <td
+          class={classes('number', rank < 0 && 'faint')}
+          title={rank < 0 ? t('lensNotAmong', predictions) : undefined}
+        >
           {t('lensNextAt', fixed(logProb[layer]!), rank < 0 ? `>${predictions}` : rank + 1)}
         </td>
       )}

@@ -192,7 +192,7 @@ function Overall({ now, before, sequence, token }: Runs & { readonly sequence: n
         head: [
           t('tokenHead'),
           t('probability'),
-          ...(before ? [t('probabilityBefore'), t('kl')] : []),
+          ...(before ? [t('probabilityBefore'), t('klMoved')] : []),
           t('topAlternatives'),
         ],
         count: now.tokens.count,

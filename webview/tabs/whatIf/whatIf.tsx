@@ -111,7 +111,7 @@ function Form({ trace }: { readonly trace: Trace }) {
         </Check>
       )}
       <p class="caption">{t(hintOf(form, trace), experts.find(([id]) => id === expert)?.[1] ?? expert)}</p>
-      <p class="caption">{t('whatIfIntro')}</p>
+      {store.main.interventions.value.length === 0 && <p class="caption">{t('whatIfIntro')}</p>}
     </div>
   );
 }
