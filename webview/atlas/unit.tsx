@@ -104,7 +104,7 @@ function Load({ unit }: { readonly unit: Unit }) {
         {facts.map(([name, value, plain]) => [
           <dt key={name}>{name}</dt>,
           <dd key={`${name} value`}>
-            {value} <span class="faint">{plain}</span>
+            {value} <span class="faint">· {plain}</span>
           </dd>,
         ])}
       </dl>
