@@ -111,13 +111,14 @@ function register(services: ActiveServices, features: () => Promise<Features>): 
 
 const several = { supportsMultipleEditorsPerDocument: true };
 
-/** The status bar, and what the welcome of the tree says where there is no source. */
+/** The status bar, what the welcome of the tree says where there is no source, and whether its menu compares experts. */
 function followSource({ engines, service, store, colours }: ActiveServices): vscode.Disposable {
   const status = new StatusBar(engines, store, colours);
   const unlisten = service.onDescribed((source) => {
     status.show(source);
     const missing = source === undefined ? (engines.address === undefined ? 'pool' : 'server') : undefined;
     void vscode.commands.executeCommand('setContext', 'gander.missing', missing);
+    void vscode.commands.executeCommand('setContext', 'gander.comparable', source?.can.similarity === true);
   });
   return vscode.Disposable.from(status, { dispose: unlisten });
 }

@@ -245,6 +245,7 @@ export const rooms = {
       'webview/lessons',
       'webview/saving',
       'webview/store/lazy.ts',
+      'src/atlas/specialised.ts',
       'src/atlas/tables/cells.ts',
       ...seen,
     ],

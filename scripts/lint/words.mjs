@@ -15,12 +15,7 @@ const old = [
   ['routed module', 'sites?', 'sites?', formats],
   ['logit bias', 'tilt(s|ed)?', 'tilt(s|ed)?', `${formats}|src/cli/nearest`],
   ['shared expert', 'alwayson(weight)?', 'always-on', formats],
-  [
-    'short label',
-    'signs?',
-    'short signs?',
-    'test/unit/(formats|trace|atlas)/|src/(words/numbers|atlas/tables/labels|statistics/)',
-  ],
+  ['short label', 'signs?', 'short signs?', 'test/unit/(formats|trace|atlas)/|src/(words/numbers|statistics/)'],
   ['top-k probability', 'mass', 'mass of', 'src/(graph|atlas)/'],
   ['top-k overlap', 'saturation', 'saturation'],
   ['attribution', 'owe[sd]?', 'owe[sd]? (most|nothing|to)'],

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { translated } from '../host/description.js';
 import type { Command } from './services.js';
 import { withPatientProgress } from './progress.js';
 
@@ -6,14 +7,33 @@ import { withPatientProgress } from './progress.js';
 export const compareExperts: Command = {
   id: 'gander.compareExperts',
   async run(services) {
-    const { engines, similarity } = services;
-    // Throws if a server runs the model, because its experts are not on this machine.
+    const { engines, service, similarity } = services;
+    const { name, can } = translated(await service.describe());
+    if (can.similarity !== true) {
+      offerAtlas(
+        engines.address === undefined
+          ? can.similarity.reason
+          : vscode.l10n.t('The model runs on a server, and its experts are not on this machine to be compared.'),
+      );
+      return;
+    }
     const { engine } = engines;
     const found = await withPatientProgress(
       services,
       vscode.l10n.t('Comparing the experts'),
       ({ signal, report: onProgress }) => engine.similarity({}, { signal, onProgress }),
     );
-    similarity.show({ type: 'similarity', name: (await engine.info()).name, similarity: found });
+    similarity.show({ type: 'similarity', name, similarity: found });
   },
 };
+
+/** No error: there is nothing to compare in such a model, and something else says what its experts do. */
+function offerAtlas(reason: string): void {
+  const open = vscode.l10n.t('Open Atlas');
+  const choose = vscode.l10n.t('Choose Model');
+  const remedy = vscode.l10n.t('An atlas shows what each of them is chosen for; a pool of experts can be compared.');
+  void vscode.window.showInformationMessage(`${reason} ${remedy}`, open, choose).then((chosen) => {
+    if (chosen === open) void vscode.commands.executeCommand('gander.openAtlas');
+    if (chosen === choose) void vscode.commands.executeCommand('gander.choosePool');
+  });
+}

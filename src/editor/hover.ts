@@ -8,6 +8,7 @@ import { rangeOf } from '../host/texts.js';
 import { counted, word } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { bar } from '../look/bar.js';
+import { says } from '../look/names.js';
 import { quiet } from '../look/palette.js';
 import { labelledName } from '../look/shortLabels.js';
 import {
@@ -146,7 +147,7 @@ function experts(trace: Trace, shared: SharedModules, token: number, atlases: At
   const lines = leading.flatMap((e, i) => {
     const first = `${heads[i]!}${spark(weights[i]!, 1)}`;
     const name = nameOf(atlases.unit(undefined, shared.experts[e]!.id));
-    const called = name === undefined || name === shared.experts[e]!.name ? [] : [`  · ${name}`];
+    const called = name === undefined || says(shared.experts[e]!.name, name) ? [] : [`  · ${name}`];
     const more = contributions && most ? [`${label}${spark(contributions[i]!, most)}`] : [];
     return [first, ...called, ...more];
   });

@@ -11,6 +11,7 @@ import { documentOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
 import { colourCount, expertStyle, quiet } from '../look/palette.js';
+import { says } from '../look/names.js';
 import { labelledName } from '../look/shortLabels.js';
 import { chanceLoad, load } from '../statistics/load.js';
 import type { Layer, SharedModules } from '../trace/model/access.js';
@@ -415,12 +416,12 @@ function warningItem(text: string, index: number): vscode.TreeItem {
   return item;
 }
 
-/** Beside the share in a text: what the expert is called over a corpus. */
 /** An expert's share, if there is a run, and what the atlas calls it, unless its own name says that. */
 function withName(share: string | undefined, own: string, unit: AtlasUnit | undefined): string {
   const called = unit?.name === undefined ? '' : plain(unit.name);
-  const isSaid = own.toLowerCase().includes(called.toLowerCase());
-  return [share && vscode.l10n.t('{0} of the choices', share), !isSaid && called].filter(Boolean).join(' · ');
+  return [share && vscode.l10n.t('{0} of the choices', share), !says(own, called) && called]
+    .filter(Boolean)
+    .join(' · ');
 }
 
 function atlasLines(unit: AtlasUnit | undefined): string[] {

@@ -18,10 +18,10 @@ export function shortLabelsOf(experts: readonly { readonly name: string }[]): re
   return shortLabels;
 }
 
-/** Sign and name, or only the name if it is its own sign. */
+/** Sign and name, or only the name if one can read the sign in it: "HTML", not "HTM HTML". */
 export function labelledName(experts: readonly { readonly name: string }[], expert: number): string {
   const [shortLabel, { name }] = [shortLabelsOf(experts)[expert]!, experts[expert]!];
-  return shortLabel === name ? name : `${shortLabel} ${name}`;
+  return name.toLowerCase().includes(shortLabel.toLowerCase()) ? name : `${shortLabel} ${name}`;
 }
 
 function distinct(names: readonly string[]): string[] {

@@ -530,7 +530,7 @@ export const words = {
   effectFirst: 'First changed layer',
   effectKl: 'Predictions moved by',
   effectKlOf: '{0} nats per token; 0 is not at all (mean KL divergence)',
-  effectHere: { other: 'of {0} at {1} tokens: at least one expert differs', by: 1 },
+  effectHere: 'of {0}, one for each token in each module: at least one expert differs',
   effectByLayer: 'Changed choices by layer',
   effectByLayerCaption: 'Blue: the what-if itself changed the choice. Grey: it changed because earlier choices did.',
   effectDirect: 'Direct effect',
@@ -674,6 +674,9 @@ export const words = {
   atlasAvoids: 'avoided',
   atlasNotFound: 'not specialised',
   atlasNotTested: 'too few documents',
+  atlasFails_small: 'too small',
+  atlasFails_chance: 'may be chance',
+  atlasFails_halves: 'not in both halves',
 
   // The colours of its map
   atlasBy_load: 'Load',
@@ -691,7 +694,8 @@ export const words = {
   atlasMeasure_entropy: 'Load entropy of the layer − chance',
   atlasMeasure_ablation: 'Difference of log p',
   atlasCaption_load: 'Blue: chosen more often than by chance; orange: less often.',
-  atlasCaption_lift: 'Blue: chosen more often at {0} than overall; orange: less often.',
+  atlasCaption_lift:
+    'Lift: how much more often it is chosen at {0} than overall. Blue: more often; orange: less often.',
   atlasCaption_specialisation: 'Blue: which label a document has matters more than by chance.',
   atlasCaption_entropy: 'Orange: the layer’s loads are less even than by chance.',
   atlasCaption_ablation: 'Orange: knocking it out hurts more than knocking out another expert.',
@@ -722,15 +726,26 @@ export const words = {
 
   // Its layers
   atlasLayers: 'Layers',
-  atlasLayersCaption:
-    'In brackets: what chance alone would give. The last four columns: how much each tells about which expert is chosen, in nats.',
-  atlasEffective: 'Effective',
+  atlasLayersCaption: 'In brackets: what chance alone would give.',
+  atlasEffective: 'Really used (effective)',
+  atlasInformationHeads: 'Label, token, token class, position',
   atlasLayerHint: 'Put the map’s cursor into this layer',
   atlasInformation: 'Information',
   atlasInformation_label: 'Label',
   atlasInformation_token: 'Token',
   atlasInformation_class: 'Token class',
   atlasInformation_place: 'Position',
+
+  // What the words in its tables’ heads mean
+  atlasTerm_lift: 'how much more often than expected. +1: twice as often, +2: four times, −1: half as often.',
+  atlasTerm_q: 'of everything with a q this small, at most this share is chance. 0.05 or less counts as significant.',
+  atlasTerm_found:
+    'specialised, or avoided, if the lift is at least 1 in size, q at most 0.05, and the sign the same in both halves of the corpus; or else what it lacks.',
+  atlasTerm_halves: 'the same from each half of the documents alone. What is real is in both.',
+  atlasTerm_cv: 'spread of the experts’ loads; 0: all are equal.',
+  atlasTerm_effective: 'as many experts, used equally often, would be as even.',
+  atlasTerm_maxVio: 'how far the busiest expert is above the mean; 1: twice the mean.',
+  atlasTerm_information: 'how much each tells about which expert is chosen, in nats; 0: nothing.',
 
   // Searching it
   atlasFind: 'Find experts by',
@@ -761,7 +776,13 @@ export const words = {
     'Specialised in {0}: chosen {1} times as often there as overall, and more often in both halves of the corpus (q {2}).',
   atlasVerdictAvoids: 'No label that it is chosen for. It is avoided in: {0}.',
   atlasVerdictNone:
-    'No specialisation found. The label with the largest lift is {0}, {1} times as often as overall (q {2}), which does not pass the test.',
+    'No specialisation found. The label with the largest lift is {0}: chosen {1} times as often there as overall (q {2}). {3}',
+  atlasVerdictSmall:
+    'That is significant and the same in both halves of the corpus, but too small: the test asks for at least {0} times.',
+  atlasVerdictFails: 'It does not pass the test: {0}.',
+  atlasVerdictFails_small: 'too small (at least {0} times is asked for)',
+  atlasVerdictFails_chance: 'may be chance (a q of at most {0} is asked for)',
+  atlasVerdictFails_halves: 'not so in both halves of the corpus',
   atlasVerdictUnknown: 'No specialisation found: too few documents chose it to test any label.',
   atlasVerdictNoLabels: 'No specialisation can be found, because the corpus has no labels to compare.',
   atlasVerdictDead: 'Dead: no token of the corpus chose it.',
@@ -770,6 +791,14 @@ export const words = {
   atlasWeight: 'Mean weight',
   atlasScore: 'Mean router score',
   atlasFirst: 'Chosen first',
+  atlasFactLoad: 'of the choices in its layer',
+  atlasFactChance: 'the load if the choice were random',
+  atlasFactChoices: 'times that a token chose it',
+  atlasFactDocuments: 'in which it was chosen',
+  atlasFactWeight: 'how much its output counts where it is chosen',
+  atlasFactScore: 'what the router gave it there, before that became a weight',
+  atlasFactFirst: 'of its choices: no other expert had a larger weight there',
+  atlasFactSpecialisation: '0: all labels choose it alike, 1: only one does (by chance)',
   atlasNaming: 'Name and note',
   atlasName: 'Name',
   atlasNote: 'Note',
@@ -778,10 +807,11 @@ export const words = {
   atlasNameKept: 'Kept in the atlas',
   atlasLabels: 'Labels',
   atlasLabelsCaption:
-    'How often documents of a label choose it, beside all documents. +1: twice as often; −1: half as often. Whiskers: 95% intervals over documents.',
+    'Lift: how much more often documents of a label choose it than all documents do. +1: twice as often; −1: half as often. Whiskers: 95% intervals over documents.',
   atlasHalves: 'Lift in each half',
   atlasTokens: 'Tokens',
-  atlasTokensCaption: 'The tokens furthest above what its load would lead one to expect.',
+  atlasTokensCaption:
+    'The tokens furthest above what its load would lead one to expect. Lift: how far above; +1: twice as often.',
   atlasTokensNone: 'No token occurs often enough.',
   atlasTokens_read: 'Read there',
   atlasTokens_next: 'Came next',
@@ -801,7 +831,7 @@ export const words = {
   atlasOpenOutputHint: 'Open {0} and route it; this place is in its output, which the panel shows',
   atlasPairs: 'Neighbours',
   atlasPairsCaption:
-    'Expected: if the two were chosen independently. Only the pairs of a layer furthest above that are kept.',
+    'Expected: if the two were chosen independently. Lift: how far above that; +1: twice as often. Only the pairs of a layer furthest above it are kept.',
   atlasPairs_together: 'Chosen with it',
   atlasPairs_following: 'Chosen after it, in the next layer',
   atlasPairsNone_together: 'No pair with it is kept.',

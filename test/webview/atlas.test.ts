@@ -266,7 +266,11 @@ describe('a unit’s page', () => {
     const panel = await openAtlas(open, made);
     await openUnit(panel, planted.nothing);
     const { page } = panel;
-    await expect.poll(() => page.locator('.verdict').innerText()).toMatch(/^No specialisation found\./);
+    await expect
+      .poll(() => page.locator('.verdict').innerText())
+      .toMatch(/^No specialisation found\..* (too small|may be chance|not so in both halves)/);
+    const lacks = await figure(panel, 'atlasLabels').locator('tbody td:nth-child(3)').allInnerTexts();
+    expect(lacks.every((text) => /too small|may be chance|not in both halves/.test(text))).toBe(true);
     expect(await page.getByRole('button', { name: /Use the label/ }).count()).toBe(0);
     await expect.poll(() => figure(panel, 'atlasAblation').innerText()).toContain('hurts no more than');
     await page.keyboard.press('Escape');
@@ -410,6 +414,71 @@ test.for([
   await openUnit(panel, planted.law);
   await inView(figure(panel, 'atlasUnit'));
   if (width > 1000) await inView(figure(panel, 'atlasLabels').locator('table'));
+});
+
+test.for([
+  [1280, 720],
+  [1440, 900],
+  [400, 700],
+] as const)('cuts off no column of any table at %i × %i', async ([width, height]) => {
+  const panel = await openAtlas(open, madeAtlas({ experts: 12, isPool: true }), { width, height });
+  const { page } = panel;
+  const asTable = async (by: string) => {
+    await page.getByRole('combobox', { name: 'Colour by' }).selectOption(by);
+    await page.getByRole('button', { name: /^Show as table/ }).click();
+    await figure(panel, `atlas_${by}`).locator('table').waitFor();
+    expect(await cut()).toEqual([]);
+    await page.locator('[data-focus=table-map]').click();
+  };
+  const shown = async () => {
+    await panel.settled();
+    return page.locator('.tableBox').evaluateAll((all) => {
+      const isCut = (box: Element) => box.scrollWidth > box.clientWidth;
+      const isHidden = (cell: Element) => {
+        const { left, right } = cell.getBoundingClientRect();
+        return right > innerWidth || left < 0;
+      };
+      return all.map((box) => ({
+        of: box.getAttribute('aria-label'),
+        isCut: isCut(box) || [...box.querySelectorAll('td')].some(isHidden),
+      }));
+    });
+  };
+  const cut = async () => (await shown()).filter(({ isCut }) => isCut);
+  await cell(panel).waitFor();
+  for (const by of ['load', 'lift', 'specialisation', 'entropy']) await asTable(by);
+  await cell(panel).focus();
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.press('Enter');
+  await figure(panel, 'atlasSimilar').locator('[data-focus=similar]').click();
+  await figure(panel, 'atlasSimilar').locator('table').first().waitFor();
+  expect((await shown()).length).toBeGreaterThan(3);
+  expect(await cut()).toEqual([]);
+  await panel.reload();
+  await show(panel, made);
+  await page.keyboard.press('Escape');
+  await asTable('ablation');
+  await openUnit(panel, planted.token);
+  await figure(panel, 'atlasPairs').locator('table').first().waitFor();
+  expect(await cut()).toEqual([]);
+  await page.keyboard.press('Escape');
+  await openUnit(panel, planted.law);
+  await figure(panel, 'atlasAblation').locator('table').waitFor();
+  expect(await cut()).toEqual([]);
+});
+
+test('the words of the field in the heads of its tables are explained under them', async () => {
+  const panel = await openAtlas(open, made);
+  const terms = (name: string) => figure(panel, name).locator('.terms').innerText();
+  for (const said of ['load CV', 'effective', 'MaxVio']) expect(await terms('atlasLayers')).toContain(said);
+  await openUnit(panel, planted.law);
+  expect(await terms('atlasLabels')).toContain('q of everything');
+  expect(await figure(panel, 'atlasLabels').locator('.caption').innerText()).toMatch(/^Lift: how much more often/);
+  await expect.poll(() => terms('atlasAblation')).toContain('q of everything');
+  for (const name of ['atlasTokens', 'atlasPairs'])
+    expect(await figure(panel, name).locator('.caption').innerText()).toContain('Lift: how far above');
+  const score = figure(panel, 'atlasUnit').locator('dt', { hasText: 'Mean router score' }).locator('+ dd');
+  expect(await score.innerText()).toContain('what the router gave it there');
 });
 
 testMany(

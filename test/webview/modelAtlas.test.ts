@@ -90,6 +90,20 @@ test('detail, legend and what-if call an expert of a layer as the atlas does, an
   await picture(page, 'modelAtlas-detail');
 });
 
+test('a chip of the legend says once what the name of an expert and that in the atlas have in common', async () => {
+  const pool = fabricate({ tokens: 200 });
+  const { experts } = sharedModules(pool)!;
+  const [first, second] = [experts[0]!, experts[1]!];
+  const at = (expert: number, name: string) => ({ key: { stack: null, layer: null, router: null, expert }, name });
+  const atlas = atlasOf(pool, [at(0, first.name.toUpperCase()), at(1, `${second.name}-inline`)]);
+  const panel = await open(pool, atlas);
+  const chip = (id: string) => panel.page.locator(`[data-focus="legend-${id}"]`);
+  await expect.poll(() => chip(first.id).getAttribute('title')).toContain(`${first.name}:`);
+  expect(await chip(first.id).locator('.called').count()).toBe(0);
+  await expect.poll(() => chip(second.id).getAttribute('title')).toContain(`${second.name}-inline:`);
+  expect(await chip(second.id).locator('.name, .unseen, .called').allInnerTexts()).toEqual([`${second.name}-inline`]);
+});
+
 test('an atlas of another model says nothing, and one that goes takes its names along', async () => {
   const other = { ...atlasOf(moe, [named]), model: { name: 'another', hash: null } };
   const panel = await open(moe, other);

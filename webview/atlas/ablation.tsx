@@ -7,6 +7,7 @@ import type { Unit } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
 import { saidInterval, saidQ, saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
+import { Terms } from './terms.js';
 import { useAtlas } from './store.js';
 
 export function Ablation({ unit }: { readonly unit: Unit }) {
@@ -27,6 +28,7 @@ export function Ablation({ unit }: { readonly unit: Unit }) {
         <>
           <p class="sentence">{verdict(rows)}</p>
           <SheetTable sheet={sheetOf(unit, rows)} />
+          <Terms of={['q']} />
         </>
       )}
     </AtlasPart>

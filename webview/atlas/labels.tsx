@@ -1,11 +1,11 @@
 /** In which labels a unit is chosen more often than overall, and whether that passes the test. */
 import { number, word } from '../../src/atlas/tables/cells.js';
-import type { Row } from '../../src/atlas/tables/table.js';
 import { percent, t } from '../look/strings.js';
-import { byLift, isSpecialised, liftOf, type Unit } from './model.js';
+import { byLift, liftOf, type Unit } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
-import { saidInterval, saidLift, saidQ, saidUnit } from './said.js';
+import { saidFound, saidInterval, saidLift, saidQ, saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
+import { Terms } from './terms.js';
 
 export function Labels({ unit }: { readonly unit: Unit }) {
   const title = t('atlasLabels');
@@ -38,12 +38,7 @@ export function Labels({ unit }: { readonly unit: Unit }) {
   return (
     <AtlasPart name="atlasLabels" title={title} caption={t('atlasLabelsCaption')} sheet={sheet}>
       <SheetTable sheet={sheet} />
+      <Terms of={['found', 'q', 'halves']} />
     </AtlasPart>
   );
-}
-
-function saidFound(unit: Unit, row: Row): string {
-  if (Number.isNaN(number(row, 'q'))) return t('atlasNotTested');
-  if (!isSpecialised(row)) return '';
-  return t(liftOf(unit, row) > 0 ? 'atlasSpecialised' : 'atlasAvoids');
 }

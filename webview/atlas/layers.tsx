@@ -9,6 +9,7 @@ import type { Atlas } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
 import { besideChance, saidLayer } from './said.js';
 import type { Sheet } from './sheet.js';
+import { Terms } from './terms.js';
 import { useAtlas } from './store.js';
 
 export function Layers({ atlas }: { readonly atlas: Atlas }) {
@@ -53,6 +54,7 @@ export function Layers({ atlas }: { readonly atlas: Atlas }) {
           )}
         />
       </div>
+      <Terms of={['cv', 'effective', 'maxVio', 'information']} />
     </AtlasPart>
   );
 }

@@ -1,5 +1,6 @@
 /** An atlas as the page looks at it: layers down, each with its experts across. Pure. */
 import { group } from 'd3-array';
+import { type Failure, failuresOf } from '../../src/atlas/specialised.js';
 import type { TokenKind } from '../../src/atlas/figures/vocabulary.js';
 import type { AtlasMessage, OwnName } from '../../src/atlas/protocol.js';
 import { layerKeyIn, number, unitKeyIn, word } from '../../src/atlas/tables/cells.js';
@@ -123,6 +124,21 @@ export function liftOf(unit: Unit, row: Row | undefined): number {
 
 /** The test of docs/atlas.md: large, significant and the same in both halves. */
 export const isSpecialised = (row: Row | undefined): boolean => row?.['specialised'] === true;
+
+/** The parts of that test which a label fails. */
+export function failuresIn(unit: Unit, row: Row): Failure[] {
+  if (isSpecialised(row)) return [];
+  // In a half of which nothing is known the label never chose the unit: that number has no end.
+  const half = (name: string) => (row[name] === null ? -Infinity : number(row, name));
+  const tested = {
+    lift: liftOf(unit, row),
+    q: number(row, 'q'),
+    halves: [half('firstHalf'), half('secondHalf')],
+  } as const;
+  const found = failuresOf(tested);
+  // Or else it has no documents in that half.
+  return found.length > 0 ? found : ['halves'];
+}
 
 /** Labels by lift, the largest first; those of which nothing is known come last. */
 export function byLift(unit: Unit): Row[] {

@@ -6,9 +6,10 @@ import { classes, Icon, Tool } from '../components/controls.js';
 import { Part } from '../components/figure.js';
 import { Menu, type Item } from '../components/menu.js';
 import { scaleOf } from '../../src/paper/scale.js';
-import { TableBox, type TableRows } from '../components/table.js';
+import type { TableRows } from '../components/table.js';
 import type { Row } from '../../src/atlas/tables/table.js';
 import { t } from '../look/strings.js';
+import { FittingTable, headed } from './fitting.js';
 import type { Plot } from '../../src/paper/plot.js';
 import { type BarColumn, csvOf, markdownOf, plotOf, scaleEnds, type Sheet } from './sheet.js';
 import { type AtlasStore, useAtlas } from './store.js';
@@ -85,7 +86,7 @@ export function SheetTable({
   readonly sheet: Sheet;
   readonly first?: (row: Row) => ComponentChildren;
 }) {
-  return <TableBox rows={rowsOfSheet(sheet, first)} caption={sheet.title} />;
+  return <FittingTable rows={rowsOfSheet(sheet, first)} caption={sheet.title} />;
 }
 
 function rowsOfSheet(sheet: Sheet, first: ((row: Row) => ComponentChildren) | undefined): TableRows {
@@ -99,7 +100,7 @@ function rowsOfSheet(sheet: Sheet, first: ((row: Row) => ComponentChildren) | un
       const row = rows[i]!;
       const [own, ...rest] = cells(row);
       const drawn = bar && scale ? [<InTable key="bar" bar={bar} row={row} scale={scale} />] : [];
-      return [first ? first(row) : own, ...drawn, ...rest];
+      return [first ? first(row) : own, ...drawn, ...rest.map((cell, c) => headed(others[c]!, cell))];
     },
   };
 }

@@ -1,5 +1,6 @@
 /** An atlas in words: units, their numbers, and what a colour stands for. */
 import type { About } from '../../src/atlas/about.js';
+import { asked } from '../../src/atlas/specialised.js';
 import { number, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
 import type { Quantity } from '../../src/paper/plot.js';
@@ -7,7 +8,7 @@ import { type LayerKey, layerOf } from '../../src/protocol/atlas.js';
 import { expertName, layerName, plainName } from '../look/names.js';
 import { fixed, percent, signed, t, whole } from '../look/strings.js';
 import type { Coloured, Mark } from './colouring.js';
-import { costRow, isDead, isSpecialised, liftOf, type Unit } from './model.js';
+import { costRow, failuresIn, isDead, isSpecialised, liftOf, type Unit } from './model.js';
 
 export function saidLayer(key: LayerKey): string {
   const layer = layerOf(key);
@@ -30,14 +31,40 @@ export function saidInterval(row: Row, write: (value: number) => string, low = '
   return ends.some(Number.isNaN) ? t('atlasNoInterval') : t('atlasFromTo', ...(ends.map(write) as [string, string]));
 }
 
-export function saidLift(lift: number): string {
-  return lift === -Infinity ? t('atlasNever') : signed(lift);
+/** At least so many decimals, and as many as it takes not to round a number to a bound that it only comes near. */
+function decimals(value: number, bound: number, least: number): number {
+  let digits = least;
+  while (digits < 6 && value !== bound && Number(value.toFixed(digits)) === bound) digits++;
+  return digits;
 }
 
-/** A lift as a factor. */
-export const saidTimes = (lift: number): string => fixed(2 ** lift, 1);
+export function saidLift(lift: number): string {
+  return lift === -Infinity ? t('atlasNever') : signed(lift, decimals(Math.abs(lift), asked.lift, 2));
+}
 
-export const saidQ = (q: number): string => (q < 0.001 ? `<${fixed(0.001, 3)}` : fixed(q, 3));
+const askedTimes = 2 ** asked.lift;
+
+/** A lift as a factor. */
+export const saidTimes = (lift: number): string => fixed(2 ** lift, decimals(2 ** lift, askedTimes, 1));
+
+export const saidQ = (q: number): string => (q < 0.001 ? `<${fixed(0.001, 3)}` : fixed(q, decimals(q, asked.q, 3)));
+
+/** What the test says of a label, or what it lacks. */
+export function saidFound(unit: Unit, row: Row): string {
+  if (Number.isNaN(number(row, 'q'))) return t('atlasNotTested');
+  if (isSpecialised(row)) return t(liftOf(unit, row) > 0 ? 'atlasSpecialised' : 'atlasAvoids');
+  return failuresIn(unit, row)
+    .map((one) => t(`atlasFails_${one}`))
+    .join(', ');
+}
+
+/** Why a label does not pass the test, in a sentence. */
+export function saidFailures(unit: Unit, row: Row): string {
+  const fails = failuresIn(unit, row);
+  const bounds = { small: whole(askedTimes), chance: fixed(asked.q), halves: '' };
+  if (fails.length === 1 && fails[0] === 'small') return t('atlasVerdictSmall', bounds.small);
+  return t('atlasVerdictFails', fails.map((one) => t(`atlasVerdictFails_${one}`, bounds[one])).join(', '));
+}
 
 /** `4.23 (4.80)`: with what chance would give. */
 export function besideChance(row: Row | undefined, name: string, digits = 2): string {

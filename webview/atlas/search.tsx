@@ -21,6 +21,7 @@ import { AtlasPart, SheetTable } from './part.js';
 import { saidInterval, saidLift, saidQ, saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
 import { type AtlasStore, useAtlas } from './store.js';
+import { type Term, Terms } from './terms.js';
 
 /** From this lift on, a unit takes something: twice as often as it would otherwise. */
 const leastLift = 1;
@@ -129,16 +130,21 @@ export function Found({ atlas }: { readonly atlas: Atlas }) {
         >
           <p>{said}</p>
           {count > 0 && (
-            <SheetTable
-              sheet={foundSheet(atlas, found)}
-              first={(row) => <UnitLink unit={atlas.unit(unitKeyIn(row))!} />}
-            />
+            <>
+              <SheetTable
+                sheet={foundSheet(atlas, found)}
+                first={(row) => <UnitLink unit={atlas.unit(unitKeyIn(row))!} />}
+              />
+              <Terms of={termsOf[found.kind]} />
+            </>
           )}
         </AtlasPart>
       )}
     </>
   );
 }
+
+const termsOf: Readonly<Record<SearchKind, readonly Term[]>> = { label: ['lift', 'q'], token: ['lift'], text: [] };
 
 function foundSheet(atlas: Atlas, { kind, text, rows }: FoundUnits): Sheet {
   const named = (row: Row) => saidUnit(atlas.unit(unitKeyIn(row))!);

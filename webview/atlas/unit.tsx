@@ -11,7 +11,7 @@ import { useName } from './links.js';
 import { Naming } from './naming.js';
 import { Pairs } from './pairs.js';
 import { AtlasPart } from './part.js';
-import { besideChance, saidInterval, saidQ, saidTimes, saidUnit } from './said.js';
+import { besideChance, saidFailures, saidInterval, saidQ, saidTimes, saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
 import { Similar } from './similar.js';
 import { useAtlas } from './store.js';
@@ -75,21 +75,21 @@ function verdict(unit: Unit): string {
   const [best] = byLift(unit);
   const [lift, q] = [liftOf(unit, best), number(best, 'q')];
   if (Number.isNaN(q)) return t('atlasVerdictUnknown');
-  return t('atlasVerdictNone', String(best!['label']), saidTimes(lift), saidQ(q));
+  return t('atlasVerdictNone', String(best!['label']), saidTimes(lift), saidQ(q), saidFailures(unit, best!));
 }
 
 function Load({ unit }: { readonly unit: Unit }) {
   const { row } = unit;
   const title = t('inNumbers');
-  const facts: readonly (readonly [string, string])[] = [
-    [t('usage'), `${percent(number(row, 'load'))} (${saidInterval(row, percent)})`],
-    [t('chance'), percent(number(row, 'chance'))],
-    [t('atlasChoices'), whole(number(row, 'tokens'))],
-    [t('atlasDocuments'), whole(number(row, 'documents'))],
-    [t('atlasWeight'), fixed(number(row, 'weight'))],
-    [t('atlasScore'), fixed(number(row, 'score'))],
-    [t('atlasFirst'), percent(number(row, 'first'))],
-    [t('atlasBy_specialisation'), besideChance(row, 'specialisation')],
+  const facts: readonly (readonly [name: string, value: string, plain: string])[] = [
+    [t('usage'), `${percent(number(row, 'load'))} (${saidInterval(row, percent)})`, t('atlasFactLoad')],
+    [t('chance'), percent(number(row, 'chance')), t('atlasFactChance')],
+    [t('atlasChoices'), whole(number(row, 'tokens')), t('atlasFactChoices')],
+    [t('atlasDocuments'), whole(number(row, 'documents')), t('atlasFactDocuments')],
+    [t('atlasWeight'), fixed(number(row, 'weight')), t('atlasFactWeight')],
+    [t('atlasScore'), fixed(number(row, 'score')), t('atlasFactScore')],
+    [t('atlasFirst'), percent(number(row, 'first')), t('atlasFactFirst')],
+    [t('atlasBy_specialisation'), besideChance(row, 'specialisation'), t('atlasFactSpecialisation')],
   ];
   const sheet: Sheet = {
     name: `${saidUnit(unit)} numbers`,
@@ -101,7 +101,12 @@ function Load({ unit }: { readonly unit: Unit }) {
   return (
     <AtlasPart name="atlasUnit" title={title} sheet={sheet}>
       <dl class="numbers">
-        {facts.map(([name, value]) => [<dt key={name}>{name}</dt>, <dd key={`${name} value`}>{value}</dd>])}
+        {facts.map(([name, value, plain]) => [
+          <dt key={name}>{name}</dt>,
+          <dd key={`${name} value`}>
+            {value} <span class="faint">· {plain}</span>
+          </dd>,
+        ])}
       </dl>
     </AtlasPart>
   );

@@ -1,6 +1,7 @@
 /** The experts by colour, pattern, short label and name; pressing one shows only its choices. */
 import { sort, sum } from 'd3-array';
 import { useSignal } from '@preact/signals';
+import { says } from '../../src/look/names.js';
 import { quiet } from '../../src/look/palette.js';
 import { layersOf } from '../../src/trace/model/access.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
@@ -15,7 +16,7 @@ import {
 import type { ShownExperts } from '../../src/trace/model/shownExperts.js';
 import { layerOf } from '../../src/trace/model/shownExperts.js';
 import type { AtlasUnit } from '../../src/protocol/atlas.js';
-import { calledOf, unitOf } from '../store/atlas.js';
+import { bothNames, calledOf, unitOf } from '../store/atlas.js';
 import type { Store } from '../store/store.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -289,7 +290,8 @@ function Chip({
   const { id } = set.experts[expert]!;
   const isOn = chosen.includes(id);
   const own = plainName(set, expert);
-  const name = called === undefined ? own : t('atlasNamed', own, called);
+  const isSaid = called !== undefined && says(called, own);
+  const isOnBadge = set.scope === 'layer' || own === shortLabelOf(set, expert);
   return (
     <Button
       press={() => {
@@ -298,13 +300,13 @@ function Chip({
       }}
       class={classes('chip', chosen.length > 0 && !isOn && 'off')}
       aria-pressed={isOn}
-      title={t('legendShare', name, percent(share))}
+      title={t('legendShare', bothNames(own, called), percent(share))}
       data-focus={`legend-${id}`}
     >
       <span class="expert">
         <Badge looks={store.main.looks.value(set)} expert={expert} />
         {/* What its badge says already, is only read out. */}
-        <span class={set.scope === 'pool' && own !== shortLabelOf(set, expert) ? 'name' : 'unseen'}>{own}</span>
+        {!isSaid && <span class={isOnBadge ? 'unseen' : 'name'}>{own}</span>}
         {called !== undefined && <span class="called">{called}</span>}
         <span class="share">{percent(share)}</span>
       </span>

@@ -1,5 +1,6 @@
 /** What the atlas of the model in use knows of a trace's experts. */
 import type { AtlasUnit } from '../../src/protocol/atlas.js';
+import { says } from '../../src/look/names.js';
 import { isSameModel } from '../../src/requests/description.js';
 import type { Layer } from '../../src/trace/model/access.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
@@ -18,10 +19,16 @@ export function unitOf(store: Store, trace: Trace, layer: Layer | undefined, id:
   return atlasOf(store, trace)?.find.of(layer, id);
 }
 
-/** What the atlas calls an expert, if that is something else than the expert's own name. */
+/** What the atlas calls an expert, unless the expert's own name says that. */
 export function calledOf(unit: AtlasUnit | undefined, own: string): string | undefined {
   const name = unit?.name === undefined ? undefined : plain(unit.name);
-  return name?.toLowerCase() === own.toLowerCase() ? undefined : name;
+  return name === undefined || says(own, name) ? undefined : name;
+}
+
+/** Both names, or only what the atlas calls it if that has the other in it. */
+export function bothNames(own: string, called: string | undefined): string {
+  if (called === undefined) return own;
+  return says(called, own) ? called : t('atlasNamed', own, called);
 }
 
 interface Placed {
@@ -33,7 +40,7 @@ interface Placed {
 export function fullName(store: Store, trace: Trace, { set, layer }: Placed, expert: number): string {
   const own = plainName(set, expert);
   const called = calledOf(unitOf(store, trace, layer, set.experts[expert]!.id), own);
-  return called === undefined ? own : t('atlasNamed', own, called);
+  return bothNames(own, called);
 }
 
 /** For a bar, whose badge has the number of an expert of a layer already. */

@@ -1,9 +1,7 @@
 import { falseDiscovery } from '../../statistics/falseDiscovery.js';
 import { chosenOf, liftOf } from '../lift.js';
-import { type Counted, level, type Table, unitCells, unitColumns, units } from './table.js';
-
-/** In size, of a lift: twice or half as often. */
-const leastLift = 1;
+import { failuresOf } from '../specialised.js';
+import { type Counted, type Table, unitCells, unitColumns, units } from './table.js';
 
 export const labels = {
   name: 'labels',
@@ -43,15 +41,6 @@ function rowOf({ layout, total, labels: all, chance }: Counted, q: Float64Array,
     q: q[at]!,
     firstHalf: halves[0],
     secondHalf: halves[1],
-    specialised: isSpecialised(value, halves, q[at]!),
+    specialised: failuresOf({ lift: value, q: q[at]!, halves }).length === 0,
   };
-}
-
-function isSpecialised(lift: number, [first, second]: readonly [number, number], q: number): boolean {
-  return (
-    Math.abs(lift) >= leastLift &&
-    q <= level &&
-    Math.sign(first) === Math.sign(lift) &&
-    Math.sign(second) === Math.sign(lift)
-  );
 }

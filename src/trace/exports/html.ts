@@ -1,7 +1,7 @@
 /** A trace as one self-contained HTML file: the text coloured by leading expert, tables, no script. */
 import { escapeHtml } from '../../formats/html.js';
 import { type Colour, expertStyle, quiet } from '../../look/palette.js';
-import { shortLabelsOf } from '../../look/shortLabels.js';
+import { labelledName, shortLabelsOf } from '../../look/shortLabels.js';
 import { decimal, interventionText, layerText, percent, routerText, shown, visible } from '../text/label.js';
 import {
   type ExpertsSummary,
@@ -167,7 +167,7 @@ function text({ sequence, tokens, shared }: Summary): string {
 function marked(shared: ExpertsSummary | undefined, { experts }: TokenSummary, own: string): string {
   const lead = experts?.[0];
   if (!own || !shared || !lead) return safe(own);
-  const tip = `${shortLabelsOf(shared.experts)[lead.index]!} ${shared.experts[lead.index]!.name} ${percent(lead.share)}`;
+  const tip = `${labelledName(shared.experts, lead.index)} ${percent(lead.share)}`;
   return `<span class="e${nameOf(shared.slots[lead.index]!)}" title="${safe(tip)}">${safe(own)}</span>`;
 }
 

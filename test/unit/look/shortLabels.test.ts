@@ -38,9 +38,16 @@ describe('short labels of experts', () => {
     expect(alike).not.toContain('');
   });
 
-  it('come before the name, unless they are the name', () => {
-    const experts = [{ name: 'C' }, { name: 'Python' }];
-    expect([labelledName(experts, 0), labelledName(experts, 1)]).toEqual(['C', 'Py Python']);
+  it('come before the name, unless the name has them in it', () => {
+    const experts = ['C', 'Python', 'HTML', 'TypeScript', 'Technical prose', 'JSON'].map((name) => ({ name }));
+    expect(experts.map((_, e) => labelledName(experts, e))).toEqual([
+      'C',
+      'Python',
+      'HTML',
+      'TS TypeScript',
+      'TP Technical prose',
+      'JSN JSON',
+    ]);
   });
 
   it('are made only once per list', () => {

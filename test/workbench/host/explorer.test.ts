@@ -23,7 +23,7 @@ describe('the expert tree', () => {
     assert.equal(item(pool!).label, 'Tiny pool with random weights');
     const experts = await children(pool);
     assert.equal(experts.length, 4);
-    assert.equal(item(experts[0]!).label, 'Ze Zeta');
+    assert.equal(item(experts[0]!).label, 'Zeta');
     assert.match(item(experts[0]!).tooltip as string, /Rank \d/);
   });
 

@@ -88,10 +88,14 @@ describe('similar experts, and experts on trial', () => {
     assert.match(said[0]!.text, /No text editor has the focus/);
   });
 
-  it('refuses both for a mixture of experts, with a reason', async () => {
+  it('says for a mixture of experts what there is instead of a comparison, and refuses a trial', async () => {
     await set('pool', 'gosling-moe');
     await show('a text');
-    assert.match((await hearing(() => run('gander.compareExperts')))[0]!.text, /are not compared/);
+    const said = await hearing(() => run('gander.compareExperts'));
+    assert.equal(said.length, 1);
+    assert.equal(said[0]!.level, 'information');
+    assert.match(said[0]!.text, /are not compared\. An atlas shows/);
+    assert.deepEqual(said[0]!.actions, ['Open Atlas', 'Choose Model']);
     assert.match((await tryAlpha())[0]!.text, /takes no more experts/);
   });
 });

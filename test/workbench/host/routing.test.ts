@@ -323,6 +323,6 @@ describe('the bundled pool', () => {
     const editor = await show('def total(rows):\n    return sum(row["price"] for row in rows)\n');
     const { main } = await routed(api, editor);
     assert.equal(main.trace!.expertSets[0]!.experts.length, 12);
-    assert.match(await hover(editor.document, 20), /^Py Python +█/m);
+    assert.match(await hover(editor.document, 20), /^Python +█/m);
   });
 });

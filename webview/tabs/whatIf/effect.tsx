@@ -39,7 +39,6 @@ function EffectNumbers({
 }) {
   const { all, byLayer, layers, predictions } = found;
   const wanted = useStore().view.selection.value.sequence;
-  const tokens = after.sequences[wanted]!.tokens.count;
   const first = layers.find((_, i) => byLayer[i]!.flipped > 0);
   const kl = meanOf(predictions);
   const { direct, downstream } = consequences(before, after, found);
@@ -51,7 +50,7 @@ function EffectNumbers({
         <dt>{t('effectChoices')}</dt>
         <dd>
           {percent(all.flipped)}
-          <span class="faint"> {t('effectHere', all.cells, tokens)}</span>
+          <span class="faint"> {t('effectHere', all.cells)}</span>
         </dd>
         <dt>{t('effectFirst')}</dt>
         <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>

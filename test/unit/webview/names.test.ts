@@ -1,0 +1,19 @@
+/** What an atlas calls an expert, beside the expert's own name. */
+import { expect, it } from 'vitest';
+import { bothNames, calledOf } from '../../../webview/store/atlas.js';
+
+const named = (own: string, name: string) => {
+  const key = { stack: null, layer: null, router: null, expert: 0 };
+  return bothNames(own, calledOf({ key, id: 'own', name, load: 0.1, low: 0.1, high: 0.1, chance: 0.1 }, own));
+};
+
+it.each([
+  ['Technical prose', 'prose', 'Technical prose'],
+  ['HTML', 'html', 'HTML'],
+  ['HTML', 'html-inline', 'html-inline'],
+  ['Python', 'sql-in-python', 'sql-in-python'],
+  ['expert 7', 'closing brackets', 'expert 7 “closing brackets”'],
+  ['CSS', 'c', 'CSS “c”'],
+])('%s, called %s, is %s', (own, called, said) => {
+  expect(named(own, called)).toBe(said);
+});
