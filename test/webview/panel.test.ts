@@ -422,7 +422,9 @@ describe('the tabs', () => {
     const after = fabricate({ interventions: [everywhere] });
     await panel.show(after, { before });
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
-    await expect.poll(() => text('.tabBody')).toMatch(/Choices changed\s+[\d.]+%/);
+    await expect
+      .poll(() => text('.tabBody'))
+      .toMatch(/Choices changed\s+[\d.]+% of [\d,]+ choices, one for each token in each routed module/);
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(
