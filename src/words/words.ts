@@ -530,7 +530,7 @@ export const words = {
   effectFirst: 'First changed layer',
   effectKl: 'Predictions moved by',
   effectKlOf: '{0} nats per token; 0 is not at all (mean KL divergence)',
-  effectHere: 'of {0}, one for each token in each module: at least one expert differs',
+  effectHere: 'of {0} choices (one for each token in each module) have another expert in them',
   effectByLayer: 'Changed choices by layer',
   effectByLayerCaption: 'Blue: the what-if itself changed the choice. Grey: it changed because earlier choices did.',
   effectDirect: 'Direct effect',
