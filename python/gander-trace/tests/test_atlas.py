@@ -57,28 +57,34 @@ def test_parts_are_those_that_the_extension_merges(tmp_path: Path) -> None:
         assert {**Atlas.open(committed).about, "gander": ""} == {**atlas.about, "gander": ""}
 
 
-def alike(a: Any, b: Any) -> bool:
+def alike(a: Any, b: Any, tolerance: float) -> bool:
     if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-6)
+        return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
     return bool(a == b)
+
+
+def check_alike(own: Any, other: Any, tolerance: float) -> None:
+    assert sorted(own.column_names) == sorted(other.column_names)
+    assert own.num_rows == other.num_rows
+    for column in own.column_names:
+        pairs = zip(own[column].to_pylist(), other[column].to_pylist(), strict=True)
+        assert [pair for pair in pairs if not alike(*pair, tolerance)] == [], column
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_those_of_the_extension(made: Atlas, name: Any) -> None:
-    own, theirs = made.table(name), THEIRS.table(name)
+    own = made.table(name)
     assert own.column_names == list(COLUMNS[name])
-    assert sorted(own.column_names) == sorted(theirs.column_names)
-    assert own.num_rows == theirs.num_rows
-    for column in own.column_names:
-        pairs = zip(own[column].to_pylist(), theirs[column].to_pylist(), strict=True)
-        assert [pair for pair in pairs if not alike(*pair)] == [], column
+    check_alike(own, THEIRS.table(name), 1e-6)
 
 
-def test_what_is_written_is_what_the_extension_reads(made: Atlas) -> None:
+@pytest.mark.parametrize("name", TABLES)
+def test_what_is_written_is_what_the_extension_reads(made: Atlas, name: Any) -> None:
     committed = Atlas.open(FIXTURE / "python.gander-atlas")
     assert {**committed.about, "gander": ""} == {**made.about, "gander": ""}
-    for name in TABLES:
-        assert made.table(name).equals(committed.table(name)), name
+    assert made.table(name).schema.equals(committed.table(name).schema)
+    # Processors take logarithms with other last digits.
+    check_alike(made.table(name), committed.table(name), 1e-12)
 
 
 def test_an_atlas_is_five_lines_from_a_table() -> None:
