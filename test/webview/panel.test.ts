@@ -424,7 +424,7 @@ describe('the tabs', () => {
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
     await expect
       .poll(() => text('.tabBody'))
-      .toMatch(/Choices changed\s+[\d.]+% of [\d,]+ choices, one for each token in each routed module/);
+      .toMatch(/Choices changed\s+[\d.]+% of [\d,]+ choices \(one for each token in each module\) have another expert/);
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(
