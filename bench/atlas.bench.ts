@@ -18,7 +18,7 @@ const threads = Number(process.env['GANDER_BENCH_THREADS'] ?? 2);
 
 /** Characters of a document, and how many of them. The text is this project's documentation. */
 const corpora = [
-  { name: 'documents of 1,500 characters', characters: 1500, count: 8 },
+  { name: 'documents of 1,000 characters', characters: 1000, count: 8 },
   { name: 'documents of 60 characters', characters: 60, count: 40 },
 ] as const;
 
