@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Random } from '../random.js';
+import { asText } from './json.js';
 
 /** Absolute paths of all files in a folder, in the same order on every machine. */
 export function filesIn(folder: string, ending = ''): string[] {
@@ -24,7 +25,7 @@ export function rewriteJson(file: string, change: (json: unknown) => string): st
   return rewrite(file, (bytes) => {
     const json: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
     const how = change(json);
-    return { bytes: JSON.stringify(json), how };
+    return { bytes: asText(json), how };
   });
 }
 

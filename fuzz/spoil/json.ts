@@ -43,6 +43,15 @@ function place(value: Container, random: Random): { parent: Container; key: stri
   }
 }
 
+/** As text. What was nested in what is nested may be too deep to be written; the text is then as deep. */
+export function asText(json: unknown): string {
+  try {
+    return JSON.stringify(json);
+  } catch {
+    return '['.repeat(6000);
+  }
+}
+
 /** Changes one to three places in the value, in place. */
 export function spoilJson(value: unknown, random: Random): string {
   const done: string[] = [];

@@ -1,7 +1,7 @@
 /** Experts as one file, which come from strangers. */
 import { spoiltBytes } from '../spoil/bytes.js';
 import { filesIn, rewrite } from '../spoil/files.js';
-import { spoilJson } from '../spoil/json.js';
+import { asText, spoilJson } from '../spoil/json.js';
 import { otherHeaders, otherText } from '../spoil/tar.js';
 import type { Target } from './target.js';
 
@@ -32,12 +32,3 @@ export const packed: Target = {
     });
   },
 };
-
-/** What was nested in what is nested may be too deep to be written. */
-function asText(json: unknown): string {
-  try {
-    return JSON.stringify(json);
-  } catch {
-    return '['.repeat(6000);
-  }
-}
