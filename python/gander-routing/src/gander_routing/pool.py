@@ -18,6 +18,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from gander_routing.cards import split_card
 from gander_routing.errors import UserError
 from gander_routing.files import read_json, read_tensors, stored_tensors
 
@@ -181,8 +182,8 @@ def without_general(folder: Path, lora: dict[str, Lora], general: Sequence[dict[
 def card_name(folder: Path) -> str:
     """The name in a model card's front matter, or the folder's own."""
     card = folder / "README.md"
-    match = re.match(r"---\r?\n(.*?)\r?\n---\r?\n", card.read_text(encoding="utf-8"), re.S) if card.exists() else None
-    front = yaml.safe_load(match[1]) if match else None
+    written, _ = split_card(card.read_text(encoding="utf-8") if card.exists() else "")
+    front = yaml.safe_load(written) if written is not None else None
     return str(front.get("name", folder.name)) if isinstance(front, dict) else folder.name
 
 

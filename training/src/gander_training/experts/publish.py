@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from gander_routing.cards import split_card
 from gander_routing.errors import UserError
 
 PROVENANCE = "provenance.json"
@@ -163,16 +164,14 @@ def _card(expert: Path, files: Mapping[str, bytes], repository: str, said: Said)
 
 
 def _split(expert: Path, card: str) -> tuple[dict[str, Any], str]:
-    found = re.match(r"---\r?\n(.*?)\r?\n---(?:\r?\n|$)(.*)", card, re.DOTALL)
-    if not found:
-        return {}, card
+    written, text = split_card(card)
     try:
-        front = yaml.safe_load(found[1]) or {}
+        front = yaml.safe_load(written or "") or {}
     except yaml.YAMLError as error:
         raise UserError(f"{expert}: the front matter of {CARD} is not YAML: {error}") from error
     if not isinstance(front, dict):
         raise UserError(f"{expert}: the front matter of {CARD} is not a mapping")
-    return front, found[2]
+    return front, text
 
 
 def _use(repository: str, has_gate: bool) -> str:
