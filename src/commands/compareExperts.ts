@@ -10,11 +10,7 @@ export const compareExperts: Command = {
     const { engines, service, similarity } = services;
     const { name, can } = translated(await service.describe());
     if (can.similarity !== true) {
-      offerAtlas(
-        engines.address === undefined
-          ? can.similarity.reason
-          : vscode.l10n.t('The model runs on a server, and its experts are not on this machine to be compared.'),
-      );
+      offerAtlas(can.similarity.reason);
       return;
     }
     const { engine } = engines;

@@ -9,7 +9,7 @@ import { traceOf } from '../import/trace.js';
 import { importLimits } from '../checks/limits.js';
 import { NpyError, readNpy } from '../formats/npy.js';
 import { tensorArray } from '../formats/safetensors.js';
-import { abilities, type Warning } from '../requests/description.js';
+import { abilities, expertsElsewhere, type Warning } from '../requests/description.js';
 import { layerExperts } from '../trace/model/layerExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 import { blank, sequenceColumns } from '../trace/model/columns.js';
@@ -160,6 +160,7 @@ export function choicesInfo(
         generate: true,
         whatIf: unchanged,
         attribute: unchanged,
+        similarity: expertsElsewhere,
       }),
       strategies: [],
     },

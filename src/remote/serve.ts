@@ -13,7 +13,7 @@ import { GanderError } from '../errors/errors.js';
 import { importLimits, serverLimits, traceLimits } from '../checks/limits.js';
 import { isObject } from '../checks/plain.js';
 import { schemaProblem } from '../checks/schemaWords.js';
-import { type Ability, abilities } from '../requests/description.js';
+import { type Ability, abilities, expertsElsewhere } from '../requests/description.js';
 import { offersOf } from '../strategies/index.js';
 import { expertSetSchema, writtenIntervention } from '../trace/file/container.js';
 import { decodeTrace } from '../trace/file/file.js';
@@ -103,6 +103,7 @@ function infoOf(said: Said, { http: { faults } }: Reach): ServerInfo {
           whatIf: able(can.whatIf),
           attribute: able(can.attribute),
           score: can.score === undefined ? older : able(can.score),
+          similarity: expertsElsewhere,
         },
         no,
       ),

@@ -102,6 +102,11 @@ export function abilities(given: Partial<Abilities>, others?: Ability): Abilitie
   };
 }
 
+/** Of a server's model. */
+export const expertsElsewhere: Ability = {
+  reason: 'The experts are on the server, not on this machine, so they cannot be compared here.',
+};
+
 /** The error when a request cannot be answered. @param ability the source's own; absent: the table's words are used */
 export function unable(name: RequestName, ability?: Ability): GanderError {
   const { reason, remedy } = rowOf(name).absent ?? { reason: 'This cannot be asked here.', remedy: 'Choose a pool.' };

@@ -32,6 +32,7 @@ describe('gander-serve', () => {
     expect(said.can).toMatchObject({ route: true, stream: true, generate: true, whatIf: true, attribute: true });
     expect(said.can.score).toBe(true);
     expect(said.can.target).toBeUndefined();
+    expect(said.can.similarity).toMatchObject({ reason: expect.stringContaining('on the server') as string });
     expect(said.experts).toHaveLength(16);
     expect(said.modules).toHaveLength(2);
   });
