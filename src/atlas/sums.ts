@@ -54,11 +54,6 @@ export class Sums {
     }
   }
 
-  /** Adds a piece of a document at once. */
-  add(piece: Piece): void {
-    for (const _figure of this.adding(piece));
-  }
-
   /** Completes the document; the sums can then be merged into others. */
   close(document: AtlasDocument): void {
     for (const figure of this.#all) figure.close?.(document);

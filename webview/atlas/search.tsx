@@ -1,6 +1,7 @@
 /** Finds the units that take a label, a token or a text. */
 import { useSignal } from '@preact/signals';
 import { useRef, useState } from 'preact/hooks';
+import { asked } from '../../src/atlas/specialised.js';
 import { number, unitKeyIn, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
 import { unitId } from '../../src/protocol/atlas.js';
@@ -22,9 +23,6 @@ import { saidInterval, saidLift, saidQ, saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
 import { type AtlasStore, useAtlas } from './store.js';
 import { type Term, Terms } from './terms.js';
-
-/** From this lift on, a unit takes something: twice as often as it would otherwise. */
-const leastLift = 1;
 
 export function Search({ atlas }: { readonly atlas: Atlas }) {
   const store = useAtlas();
@@ -90,7 +88,7 @@ async function rowsOf(store: AtlasStore, atlas: Atlas, kind: SearchKind, text: s
     }
     case 'token': {
       const answer = await store.ask('find', { token: text });
-      const rows = answer?.result.filter((row) => number(row, 'lift') >= leastLift && atlas.unit(unitKeyIn(row)));
+      const rows = answer?.result.filter((row) => number(row, 'lift') >= asked.lift && atlas.unit(unitKeyIn(row)));
       return rows?.sort((a, b) => number(b, 'lift') - number(a, 'lift'));
     }
     case 'text': {
@@ -101,7 +99,7 @@ async function rowsOf(store: AtlasStore, atlas: Atlas, kind: SearchKind, text: s
           const unit = atlas.unit(row);
           return unit ? [{ ...row, corpus: number(unit.row, 'load') }] : [];
         })
-        .filter((row) => lift(row) >= leastLift)
+        .filter((row) => lift(row) >= asked.lift)
         .sort((a, b) => lift(b) - lift(a));
     }
   }

@@ -10,7 +10,7 @@ import { tokenAt } from '../map/columns.js';
 import type { MapContent } from '../map/content.js';
 import { rowMark } from '../map/gutters.js';
 import { linesOf } from '../map/lines.js';
-import { cellAt, isOnlyChosen, turn, type Raster } from '../map/model.js';
+import { cellAt, isOnlyChosen, shareAt, turn, type Raster } from '../map/model.js';
 import type { Picture } from '../map/picture.js';
 import type { GridScene } from '../map/scene.js';
 import { mapCaption, mapTitle } from '../map/toolbar.js';
@@ -107,7 +107,7 @@ type Ends = Parameters<typeof ends>[0];
 
 /** The number behind the colours, and what their scale is. */
 function numbersOf(raster: Raster, scale: Ends | undefined): Pick<MapPlot, 'value' | 'scale'> {
-  const { shows, measured, change, share, isPale, strength, columns, isTurned } = raster;
+  const { shows, measured, change, isPale, columns, isTurned } = raster;
   const cell = (row: number, column: number) => row * columns.count + column;
   if (isMeasure(shows) && measured && scale) {
     const [weak, strong] = ends(scale);
@@ -122,10 +122,7 @@ function numbersOf(raster: Raster, scale: Ends | undefined): Pick<MapPlot, 'valu
     const value = { title: say('logProbChange'), unit: 'nats', of: (_: number, column: number) => change[column]! };
     return { value, scale: { weak: signed(0), strong: `±${signed(most).replace('+', '')}` } };
   }
-  const of = (row: number, column: number) => {
-    const own = share?.[cell(row, column)] ?? NaN;
-    return Number.isNaN(own) ? strength[cell(row, column)]! : own;
-  };
+  const of = (row: number, column: number) => shareAt(raster, cell(row, column));
   if (shows === 'difference')
     return { value: { ...inPercent(t('scaleChoices')), of }, scale: { weak: percent(0), strong: percent(1) } };
   const isOfLine = isTurned && (isPale === true || isOnlyChosen(raster));

@@ -2,7 +2,7 @@
 import { colourCount, quiet } from '../../src/look/palette.js';
 import type { SharedModules } from '../../src/trace/model/access.js';
 import type { Place } from './geometry.js';
-import { cellAt, hidden, type Raster, type Row } from './model.js';
+import { cellAt, hidden, shareAt, type Raster, type Row } from './model.js';
 
 /** How each cell is drawn. R rows, C columns, row-major. */
 export interface Cells {
@@ -162,7 +162,7 @@ export function windowAt(raster: Raster, at: Place, step: Step): Window {
 
 /** The cells from one place to another. */
 export function within(raster: Raster, from: Place, to: Place): Window {
-  const { rows, columns, expert, strength, measured, change, share } = raster;
+  const { rows, columns, expert, measured, change } = raster;
   const counts = new Map<string, Share>();
   let known = 0;
   let sum = 0;
@@ -172,7 +172,7 @@ export function within(raster: Raster, from: Place, to: Place): Window {
       const part = expert[i]! < 0 ? undefined : cellAt(raster, column, row)?.part;
       if (!part) continue;
       known++;
-      sum += measured?.[i] ?? change?.[column] ?? share?.[i] ?? strength[i]!;
+      sum += measured?.[i] ?? change?.[column] ?? shareAt(raster, i);
       if (raster.shows !== 'experts') continue;
       const key = `${part.set.scope === 'layer' ? row : ''} ${expert[i]!}`;
       const former = counts.get(key);

@@ -141,6 +141,12 @@ export function rasterOf(
   return raster;
 }
 
+/** What a cell says: an expert's share, or else how strong its colour is. */
+export function shareAt({ share, strength }: Raster, cell: number): number {
+  const own = share?.[cell] ?? NaN;
+  return Number.isNaN(own) ? strength[cell]! : own;
+}
+
 /**
  * Where one expert alone is shown, its cells would all look alike: their shares of the weight are close to each other, and far from
  * 1. So the usual range of these has all strengths, as if it were a number that colours them.

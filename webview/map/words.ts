@@ -8,7 +8,18 @@ import { spoken } from '../look/tokens.js';
 import { sequencesOf, tokenAt } from './columns.js';
 import type { MapContent } from './content.js';
 import type { Place } from './geometry.js';
-import { cellAt, choicesAt, hidden, nothing, turn, unknown, type Choice, type Raster, type Row } from './model.js';
+import {
+  cellAt,
+  choicesAt,
+  hidden,
+  nothing,
+  shareAt,
+  turn,
+  unknown,
+  type Choice,
+  type Raster,
+  type Row,
+} from './model.js';
 
 export function rowName(trace: Trace, row: Row): string {
   const set = row.parts.find((part) => part !== undefined)?.set;
@@ -72,10 +83,9 @@ export function lineCell(raster: Raster, at: Place, row: Row, part: SharedModule
   if (raster.measured && isMeasure(raster.shows))
     return t('windowMean', t(`colour_${raster.shows}`), fixed(raster.measured[cell]!));
   const name = plainName(part.set, e);
-  const share = raster.share?.[cell] ?? NaN;
-  if (raster.isFiltered?.[at.row])
-    return t('lineHas', name, percent(Number.isNaN(share) ? raster.strength[cell]! : share));
-  return Number.isNaN(share) ? t('lineLeads', name, percent(raster.strength[cell]!)) : t('lineShare', percent(share));
+  const share = percent(shareAt(raster, cell));
+  if (row.expert !== undefined) return t('lineShare', share);
+  return t(raster.isFiltered?.[at.row] ? 'lineHas' : 'lineLeads', name, share);
 }
 
 /** Empty if no token begins in the line. */

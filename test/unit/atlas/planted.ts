@@ -62,7 +62,7 @@ export function documentOf(id: string, label: string | null): AtlasDocument {
 export function sumsOf({ document, trace }: Drawn): Sums {
   const placed = placedIn(trace);
   const sums = new Sums(placed.layout);
-  sums.add({ ...placed, document, trace, before: [{ tokens: 0, text: 0 }] });
+  for (const _figure of sums.adding({ ...placed, document, trace, before: [{ tokens: 0, text: 0 }] }));
   sums.close(document);
   return sums;
 }
