@@ -28,6 +28,8 @@ interface Click {
   readonly name: string;
   readonly on: string;
   readonly answers: string;
+  /** From the upper left of what is clicked, in CSS pixels; its middle if this is not given. */
+  readonly at?: { readonly x: number; readonly y: number };
 }
 
 const file = 'README.md';
@@ -36,7 +38,8 @@ const file = 'README.md';
 const clicks: readonly Click[] = [
   { name: 'the tab Summary', on: '#tab-summary', answers: '#tab-body' },
   { name: 'the tab Detail', on: '#tab-cell', answers: '#tab-body' },
-  { name: 'the map', on: 'canvas.base', answers: '#tab-body' },
+  { name: 'a cell of the map', on: 'canvas.base', answers: '#tab-body', at: { x: 100, y: 20 } },
+  { name: 'another cell', on: 'canvas.base', answers: '#tab-body', at: { x: 200, y: 40 } },
   { name: 'an expert in the legend', on: '.legend .expert', answers: '.legend' },
   { name: 'the same expert again', on: '.legend .expert', answers: '.legend' },
   { name: 'the tab What if', on: '#tab-whatIf', answers: '#tab-body' },
@@ -135,7 +138,7 @@ async function painted(panel: FrameLocator): Promise<number> {
 }
 
 /** Milliseconds from the press of the mouse until what answers has changed and two frames are drawn. */
-async function answered(panel: FrameLocator, { on, answers }: Click): Promise<number> {
+async function answered(panel: FrameLocator, { on, answers, at }: Click): Promise<number> {
   const target = panel.locator(on).first();
   const waiting = await target.evaluateHandle((_, part) => {
     const look = () => document.querySelector(part)?.outerHTML;
@@ -160,6 +163,6 @@ async function answered(panel: FrameLocator, { on, answers }: Click): Promise<nu
       }),
     };
   }, answers);
-  await target.click();
+  await target.click({ position: at });
   return waiting.evaluate(({ took }) => took);
 }
