@@ -102,8 +102,9 @@ export default async function workbench(bench: Bench): Promise<void> {
     while (rounds.length < (bench.quick ? 1 : 5)) {
       const round: number[] = [];
       for (const click of clicks) {
-        // What ran for the click before is over.
+        // What ran for the click before is over, and drawn: nobody clicks again within a few frames.
         await panel.locator('[data-focus=stop]').waitFor({ state: 'detached' });
+        await panel.locator('body').evaluate(quiet);
         round.push(await answered(panel, click));
       }
       rounds.push(round);
@@ -137,6 +138,24 @@ async function painted(panel: FrameLocator): Promise<number> {
   });
 }
 
+/** Resolves once nothing has changed for ten frames. */
+function quiet(): Promise<void> {
+  return new Promise((resolve) => {
+    let still = 0;
+    const changes = new MutationObserver(() => (still = 0));
+    changes.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    const frame = () => {
+      if (still++ < 10) {
+        requestAnimationFrame(frame);
+        return;
+      }
+      changes.disconnect();
+      resolve();
+    };
+    requestAnimationFrame(frame);
+  });
+}
+
 /** Milliseconds from the press of the mouse until what answers has changed and two frames are drawn. */
 async function answered(panel: FrameLocator, { on, answers, at }: Click): Promise<number> {
   const target = panel.locator(on).first();
@@ -163,6 +182,6 @@ async function answered(panel: FrameLocator, { on, answers, at }: Click): Promis
       }),
     };
   }, answers);
-  await target.click({ position: at });
+  await target.click({ ...(at && { position: at }) });
   return waiting.evaluate(({ took }) => took);
 }

@@ -96,7 +96,7 @@ function register(services: ActiveServices, features: () => Promise<Features>): 
     new RoutingDecorations(store, colours),
     followSource(services),
     followRuns(store),
-    registerCommands(context, log, features),
+    registerCommands(context, log, features, { 'gander.routeSelection': () => readModel(services) }),
     registerTools(context, features),
     offerMcpServer(context, services.engines),
     vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours, services.atlases)),
@@ -107,6 +107,13 @@ function register(services: ActiveServices, features: () => Promise<Features>): 
     ...[traceType, importType].map((viewType) => vscode.window.registerCustomEditorProvider(viewType, traces, several)),
     vscode.window.registerCustomEditorProvider(atlasType, atlases, several),
   );
+}
+
+/** To read a model takes as long as to load what shows it, and goes on beside it. A server is only asked once there is a text. */
+function readModel({ engines, service }: ActiveServices): void {
+  if (engines.address !== undefined || !vscode.window.activeTextEditor) return;
+  // Whoever asks next is told what is wrong.
+  service.describe().catch(() => undefined);
 }
 
 const several = { supportsMultipleEditorsPerDocument: true };

@@ -64,7 +64,7 @@ export class Atlases implements vscode.Disposable {
 
   constructor(
     private readonly context: vscode.ExtensionContext,
-    service: RoutingService,
+    private readonly service: RoutingService,
     private readonly log: vscode.LogOutputChannel,
   ) {
     this.#unlisten = service.onDescribed((source) => {
@@ -143,6 +143,8 @@ export class Atlases implements vscode.Disposable {
 
   async #follow(source: SourceDescription | undefined): Promise<void> {
     this.#set(undefined);
+    // Another process beside a model that is being loaded would make the person wait longer.
+    await this.service.idle();
     const found = source && (await this.find(source));
     if (found && this.#source === source && !this.#present) this.#use(found.folder, found.opened);
   }

@@ -90,6 +90,14 @@ export class RoutingService extends Askable {
     }
   }
 
+  /** Resolves once no run is under way, nor one that was about to begin with what is known now. */
+  async idle(): Promise<void> {
+    do {
+      await Promise.allSettled([...this.#flights.values()].map(({ promise }) => promise));
+      await new Promise(setImmediate);
+    } while (this.#flights.size > 0);
+  }
+
   /** The source was replaced: forgets all results and ends all runs. */
   forget(): void {
     this.#replacements++;

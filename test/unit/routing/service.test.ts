@@ -16,6 +16,34 @@ beforeEach(() => {
   service = new RoutingService(() => source);
 });
 
+describe('idle', () => {
+  it('is a service once every run has ended, one way or the other', async () => {
+    const heard = vi.fn();
+    const runs = [service.route({ text: 'ab', strategy }), service.route({ text: 'abc', strategy })];
+    void service.idle().then(heard);
+    await settle();
+    engine.asked[0]!.answer();
+    await runs[0];
+    await settle();
+    expect(heard).not.toHaveBeenCalled();
+    engine.asked[1]!.fail(new GanderError('internal', 'It broke.', 'Report it.'));
+    await expect(runs[1]).rejects.toThrow('It broke.');
+    await vi.waitFor(() => expect(heard).toHaveBeenCalled());
+  });
+
+  it('is not a service that was only asked what it is by someone who then routes', async () => {
+    const heard = vi.fn();
+    const routed = service.describe().then(() => service.route({ text: 'ab', strategy }));
+    await service.describe();
+    void service.idle().then(heard);
+    await settle();
+    expect(heard).not.toHaveBeenCalled();
+    engine.asked[0]!.answer();
+    await routed;
+    await vi.waitFor(() => expect(heard).toHaveBeenCalled());
+  });
+});
+
 describe('sharing', () => {
   it('runs once for callers that ask the same at the same time', async () => {
     const both = [service.route({ text: 'ab', strategy }), service.route({ text: 'ab', strategy, interventions: [] })];

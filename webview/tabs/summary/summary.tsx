@@ -6,6 +6,7 @@ import type { Trace } from '../../../src/trace/model/trace.js';
 import { isSmallSample } from '../../../src/trace/figures/usage.js';
 import { chanceLoad, load } from '../../../src/statistics/load.js';
 import { pairsOf, type Pair } from '../../../src/statistics/pairs.js';
+import { AFrameLater } from '../../components/aFrameLater.js';
 import { Button, Select } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Badge } from '../../components/expert.js';
@@ -66,20 +67,22 @@ export function Summary() {
           <UsageFigure trace={trace} modules={own} />
           <CorpusFigure trace={trace} sequence={sequence} layer={undefined} />
           <LoadNumbers trace={trace} modules={own} />
-          <LayersFigure trace={trace} modules={own} sequence={sequence} />
         </>
       )}
-      {entropy ? (
-        <EntropyFigure trace={trace} sequence={sequence} entropy={entropy} />
-      ) : (
-        !store.main.scoresFollow.value && shownExperts.layer && <p class="hint">{t('entropyNone')}</p>
-      )}
-      {trace.blocks.some(({ k }) => k > 1) ? (
-        <TogetherFigure trace={trace} modules={own} />
-      ) : (
-        <p class="hint">{t('coactivationOne')}</p>
-      )}
-      <AttractedFigure trace={trace} modules={own} sequence={sequence} />
+      <AFrameLater>
+        {!shownExperts.layer && <LayersFigure trace={trace} modules={own} sequence={sequence} />}
+        {entropy ? (
+          <EntropyFigure trace={trace} sequence={sequence} entropy={entropy} />
+        ) : (
+          !store.main.scoresFollow.value && shownExperts.layer && <p class="hint">{t('entropyNone')}</p>
+        )}
+        {trace.blocks.some(({ k }) => k > 1) ? (
+          <TogetherFigure trace={trace} modules={own} />
+        ) : (
+          <p class="hint">{t('coactivationOne')}</p>
+        )}
+        <AttractedFigure trace={trace} modules={own} sequence={sequence} />
+      </AFrameLater>
     </>
   );
 }
