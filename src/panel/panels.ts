@@ -51,11 +51,10 @@ export class Panels implements vscode.Disposable {
   #create(preserveFocus: boolean): vscode.WebviewPanel {
     // Their group is locked (the package's defaults say so), so "beside" would be yet another group.
     const [pinned] = this.#open;
-    const beside = vscode.window.activeTextEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
     return vscode.window.createWebviewPanel(
       panelType,
       vscode.l10n.t('Routing'),
-      { viewColumn: pinned?.panel.viewColumn ?? beside, preserveFocus },
+      { viewColumn: pinned?.panel.viewColumn ?? columnBeside(), preserveFocus },
       { ...pageOptions(this.extension), enableFindWidget: true },
     );
   }
@@ -215,4 +214,14 @@ export class Panels implements vscode.Disposable {
   #forget(panel: vscode.WebviewPanel): void {
     if (panel === this.#restoring) this.#restoring = undefined;
   }
+}
+
+/** Beside the editor, in the walkthrough's or the settings' group if that is open there: three columns would leave room for none. */
+function columnBeside(): vscode.ViewColumn {
+  if (!vscode.window.activeTextEditor) return vscode.ViewColumn.Active;
+  // VS Code tells nothing of what is in such a tab.
+  const page = vscode.window.tabGroups.all.find(
+    ({ isActive, activeTab }) => !isActive && activeTab !== undefined && activeTab.input === undefined,
+  );
+  return page?.viewColumn ?? vscode.ViewColumn.Beside;
 }

@@ -395,6 +395,35 @@ describe('a result that appears elsewhere', () => {
   });
 });
 
+describe('the tabs', () => {
+  test.each([
+    { where: 'beside an editor at 1440×900', width: 580, height: 780, most: 2 },
+    // Where the map is as low as it gets, the lines in the header take their room from what is below.
+    { where: 'beside an editor at 1280×720', width: 460, height: 600, most: 60 },
+  ])('stay where they are while a run is asked for, comes and is undone: $where', async ({ width, height, most }) => {
+    await open({ width, height });
+    await panel.show(main);
+    await panel.post({ type: 'textVisible', is: true });
+    await panel.page.locator('#tab-summary').click();
+    await panel.page.locator('#tab-whatIf').click();
+    const tops: number[] = [];
+    const look = async () => {
+      await panel.settled();
+      tops.push((await panel.page.locator('.tabs').boundingBox())!.y);
+    };
+    await look();
+    await panel.page.locator('[data-focus=whatif-apply]').click();
+    await panel.show(main, { interventions, running: { what: 'route', done: 10, total: 266 } });
+    await look();
+    await panel.show(changed, { before: main });
+    await look();
+    await panel.show(main);
+    await look();
+    expect(Math.max(...tops) - tops[0]!, tops.join(', ')).toBeLessThanOrEqual(most);
+    expect(tops.at(-1)!, tops.join(', ')).toBeLessThanOrEqual(tops[0]!);
+  });
+});
+
 /** The matching texts that have too little room, or are not shown at all. */
 const cut = (selector: string) =>
   panel.page.locator(selector).evaluateAll((all) =>

@@ -38,8 +38,8 @@ export function useResultInView(): void {
         result = undefined;
         work.style.removeProperty('--map');
       }
-      const now = `${page.offsetWidth} ${page.clientHeight}`;
-      // The map does not become higher again with each tab: that would be restless.
+      const now = `${innerWidth} ${innerHeight}`;
+      // The map does not become higher again with each tab or line of news: that would be restless.
       most = Math.max(now === size ? most : 0, bottomOf(body, result, below) - side.getBoundingClientRect().top);
       size = now;
       const wanted = (1 - share) * innerHeight;

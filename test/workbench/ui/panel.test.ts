@@ -317,6 +317,9 @@ describe('the walkthrough', () => {
     await window.page.locator('.view-line', { hasText: 'SELECT' }).waitFor();
     await press('Route a text', 'Route Selection');
     await window.showText();
+    // Beside the sample, in the walkthrough's group: three would be too narrow.
+    expect(await window.page.locator('.editor-group-container').count()).toBe(2);
+    await window.shot('walkthrough-routed');
   });
 
   step('opens the panel', async () => {
