@@ -424,7 +424,9 @@ describe('the tabs', () => {
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
     await expect
       .poll(() => text('.tabBody'))
-      .toMatch(/Choices changed\s+[\d.]+% of [\d,]+ choices \(one for each token in each module\) have another expert/);
+      .toMatch(
+        /Choices changed\s+[\d.]+% of 55,650 choices \(265 tokens without the special first one, in each of 210 modules\) have another expert/,
+      );
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(
