@@ -604,6 +604,10 @@ describe('two runs', () => {
     await showTab('compare');
     await panel.press('compare-with-single');
     await panel.settled();
+    // What the strategy does is said without opening the list.
+    const hint = (await panel.page.locator('.tabBody .form > .caption').innerText()).trim();
+    expect(hint).toBe(description.can.strategies.find(({ name }) => name === 'single')!.hint);
+    await picture(panel.page, 'dark-compare-hint');
     const expert = panel.page.locator('[data-focus=compare-expert]');
     await expect.poll(() => expert.inputValue()).toBe('css');
     await expert.selectOption('go');
