@@ -522,6 +522,7 @@ export const words = {
   apply: 'Apply',
   saidKnockOut: '{0} knocked out {1}',
   saidForce: '{0} forced {1}',
+  onlyTokenFirst: 'Only for the first of the selected tokens, {0}',
   saidFavour: '{0} favoured (logit bias {1}) {2}',
   saidHinder: '{0} hindered (logit bias {1}) {2}',
   saidToken: '{0}, for token {1}',

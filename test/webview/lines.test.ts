@@ -122,6 +122,12 @@ describe('a line', () => {
     const trace = fabricate();
     await besideEditor(trace);
     await press('Lines');
+    // A what-if can be about one token, so it says which of these.
+    await panel.press('tab-whatIf');
+    const only = panel.page.locator('label:has([data-focus=whatif-token])');
+    await expect.poll(() => only.innerText()).toContain('Only for the first of the selected tokens, A');
+    await picture(panel.page, 'dark-only-first');
+    await panel.press('tab-cell');
     const { expert } = tokenLeaders(trace, sharedModules(trace, { layer: 0 })!);
     const ties = [...Array(12).keys()].map((line) => ({
       line,
