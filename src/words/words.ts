@@ -295,7 +295,11 @@ export const words = {
   howTitle: 'How to read this',
   howText: {
     other:
-      'In the text, each token is underlined by the expert that leads over all {0} modules. A short label names it where it changes; a stronger shade means a larger share.',
+      'In the text, each token is underlined by the expert that leads over all {0} modules. Where that changes, a short label names it, if there is room; a stronger shade means a larger share.',
+  },
+  howTextEditor: {
+    other:
+      'In the editor, each token is underlined in the colour of the expert that leads over all {0} modules; point at a token to read its name. “Show the text here” draws it with short labels, too.',
   },
   howTexts:
     'In the texts, each token is underlined by the expert that leads over the modules that see it: the encoder and the keys and values of the cross-attention see the input, the rest of the decoder the output.',
@@ -518,11 +522,11 @@ export const words = {
   inKind: 'in all modules of the kind “{0}”',
   inModule: 'in {0} only',
   onlyToken: 'Only for the selected token, {0}',
+  onlyTokenFirst: 'Only for the first of the selected tokens, {0}',
   onlyTokenNone: 'Only for the selected token (none selected)',
   apply: 'Apply',
   saidKnockOut: '{0} knocked out {1}',
   saidForce: '{0} forced {1}',
-  onlyTokenFirst: 'Only for the first of the selected tokens, {0}',
   saidFavour: '{0} favoured (logit bias {1}) {2}',
   saidHinder: '{0} hindered (logit bias {1}) {2}',
   saidToken: '{0}, for token {1}',

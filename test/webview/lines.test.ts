@@ -75,6 +75,17 @@ describe('a line', () => {
       );
   });
 
+  test('before it is selected, is told how the editor shows who leads, which has no short labels', async () => {
+    await open();
+    await besideEditor(fabricate());
+    const told = () => panel.page.locator('.tabBody .how').innerText();
+    await expect.poll(told).toContain('In the editor, each token is underlined in the colour of the expert');
+    await picture(panel.page, 'dark-how-editor');
+    await panel.press('text-show');
+    await expect.poll(told).toContain('In the text, each token is underlined by the expert that leads');
+    await picture(panel.page, 'dark-how-text');
+  });
+
   test('is selected as a whole by a click, here and in the editor, and described in the detail', async () => {
     await open();
     const trace = fabricate();
@@ -111,6 +122,12 @@ describe('a line', () => {
     await panel.settled();
     await expect.poll(() => detail.locator('.detailTitle').innerText()).not.toContain('layer');
     await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(tokens.length);
+    // A what-if can be about one token, so it says which of these.
+    await panel.press('tab-whatIf');
+    const only = panel.page.locator('label:has([data-focus=whatif-token])');
+    await expect.poll(() => only.innerText()).toContain('Only for the first of the selected tokens, A');
+    await picture(panel.page, 'dark-only-first');
+    await panel.press('tab-cell');
     // A token selected in the editor is a single token again, and its line is marked.
     await panel.post({ type: 'select', token: first + 1 });
     await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(1);
@@ -122,12 +139,6 @@ describe('a line', () => {
     const trace = fabricate();
     await besideEditor(trace);
     await press('Lines');
-    // A what-if can be about one token, so it says which of these.
-    await panel.press('tab-whatIf');
-    const only = panel.page.locator('label:has([data-focus=whatif-token])');
-    await expect.poll(() => only.innerText()).toContain('Only for the first of the selected tokens, A');
-    await picture(panel.page, 'dark-only-first');
-    await panel.press('tab-cell');
     const { expert } = tokenLeaders(trace, sharedModules(trace, { layer: 0 })!);
     const ties = [...Array(12).keys()].map((line) => ({
       line,

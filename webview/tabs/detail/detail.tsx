@@ -97,7 +97,10 @@ function onlyRouter(trace: Trace, layer: Layer): number | undefined {
 
 /** Shown before anything is selected: what to do, and what there is to see. */
 function HowTo({ trace }: { readonly trace: Trace }) {
-  const shownExperts = useStore().main.shownExperts.value;
+  const store = useStore();
+  const shownExperts = store.main.shownExperts.value;
+  // Only the panel's own text has short labels and shades.
+  const isInEditor = store.isTextFolded.value && store.isTextVisible.value;
   return (
     <>
       <p class="sentence">{t('howSelect')}</p>
@@ -108,7 +111,7 @@ function HowTo({ trace }: { readonly trace: Trace }) {
             ? t('howTextLayer', layerName(shownExperts.layer))
             : trace.sequences.length > 1
               ? t('howTexts')
-              : t('howText', trace.modules.length)}
+              : t(isInEditor ? 'howTextEditor' : 'howText', trace.modules.length)}
         </li>
         <li>{t(shownExperts?.layer ? 'howGridOwn' : 'howGrid')}</li>
         <li>{t('howKeys')}</li>
