@@ -129,7 +129,6 @@ function experts(trace: Trace, shared: SharedModules, token: number, atlases: At
   const percents = leading.map((e) => numbers.percent(shares[e]!));
   const widest = Math.max(...percents.map((text) => text.length));
   const heads = leading.map((e, i) => `${names[i]!} ${bar(shares[e]!, barWidth)} ${percents[i]!.padStart(widest)}  `);
-  const width = heads[0]!.length;
   const lead = (by: Measure) => {
     const layers = overLayers(trace, shared, token, by);
     return leading.map((e) =>
@@ -143,12 +142,16 @@ function experts(trace: Trace, shared: SharedModules, token: number, atlases: At
   const contributions =
     measureOf(trace, shared.modules, 'contribution') === 'contribution' ? lead('contribution') : undefined;
   const most = contributions && Math.max(...contributions.flat());
-  const label = `${vscode.l10n.t('contribution')}  `.padStart(width);
+  // Each says its own highest block, which is the scale of all: a weight's is 100 %.
+  const labels = contributions?.map(
+    (values) => `${vscode.l10n.t('contribution up to {0}', numbers.percent(Math.max(...values)))}  `,
+  );
+  const width = Math.max(heads[0]!.length, ...(labels ?? []).map(({ length }) => length));
   const lines = leading.flatMap((e, i) => {
-    const first = `${heads[i]!}${spark(weights[i]!, 1)}`;
+    const first = `${heads[i]!.padEnd(width)}${spark(weights[i]!, 1)}`;
     const name = nameOf(atlases.unit(undefined, shared.experts[e]!.id));
     const called = name === undefined || says(shared.experts[e]!.name, name) ? [] : [`  · ${name}`];
-    const more = contributions && most ? [`${label}${spark(contributions[i]!, most)}`] : [];
+    const more = contributions && most ? [`${labels![i]!.padStart(width)}${spark(contributions[i]!, most)}`] : [];
     return [first, ...called, ...more];
   });
   const above = layersText(trace);
@@ -160,7 +163,7 @@ function layersText(trace: Trace): string {
   const layers = layersOf(trace, { sequence: 0 });
   const each = Math.ceil(layers.length / sparkWidth);
   const span = vscode.l10n.t('layers {0} to {1}', layerText(layers[0]!), layerText(layers.at(-1)!));
-  return each === 1 ? span : vscode.l10n.t('{0}, {1} to a block', span, each);
+  return each === 1 ? span : vscode.l10n.t('{0}, each block is {1} layers', span, each);
 }
 
 /** [L][N]: by weight, the share in the layer; by contribution, the mean over the layer's modules, which need not add up to 1. */
@@ -248,7 +251,10 @@ function certainty(trace: Trace, token: number, choice: ColourChoice): string {
   if (!isSaid && logProb !== undefined && !Number.isNaN(logProb))
     parts.push(vscode.l10n.t('Probability {0}', numbers.percent(Math.exp(logProb))));
   const { margin } = certaintyOfToken(trace, token, { sequence: 0 });
-  if (!Number.isNaN(margin)) parts.push(vscode.l10n.t('mean margin to another choice {0}', numbers.fixed(margin, 3)));
+  if (!Number.isNaN(margin))
+    parts.push(
+      vscode.l10n.t('the best expert left out is {0} behind on average (mean margin)', numbers.fixed(margin, 3)),
+    );
   return parts.join(' · ');
 }
 

@@ -211,13 +211,13 @@ export const lessonWords = {
     'A cell is selected: one token at one routed module. Here it says who was chosen there, and how close it was.',
   tourExperts: 'Every expert, compared',
   tourAffinity:
-    'The gates gave each expert an affinity; the best have a tick and their weight. “?” beside any heading says what its numbers are.',
+    'Each expert has a gate, a pattern that tokens are compared with: how well this token fits it is the expert’s affinity. The best have a tick and their weight. “?” beside any heading says what its numbers are.',
   tourAffinityNone:
-    'Here would stand each expert’s affinity, but there are none. “?” beside any heading says what its numbers are.',
+    'Here would stand each expert’s affinity, how well the token fits it, but there are none. “?” beside any heading says what its numbers are.',
   tourRouterLogit:
-    'The router gave each expert a router logit; the best have a tick and their weight. “?” beside any heading says what its numbers are.',
+    'The router gave each expert a score for this token, its router logit. The best have a tick and their weight. “?” beside any heading says what its numbers are.',
   tourRouterLogitNone:
-    'Here would stand each expert’s router logit, but there are none. “?” beside any heading says what its numbers are.',
+    'Here would stand each expert’s router logit, its score for the token, but there are none. “?” beside any heading says what its numbers are.',
   tourUsage: 'The whole text, beside chance',
   tourUsageText:
     'How often each expert was chosen. The line on each bar is what chance would give. The whiskers show how certain the share is: if they cross the line, chance alone could explain it.',
@@ -226,7 +226,7 @@ export const lessonWords = {
   tourPredictionsNone: 'How likely the model found each token would be shown here, but this run does not say.',
   tourWhatIf: 'Ask what if',
   tourWhatIfText:
-    'Knock an expert out, force one, or give it a logit bias. The text is routed again, and what changed is told here. The header undoes it. A text can do without most experts: the button tries one after the other, and keeps the knock-out that costs this text most, which may still be little.',
+    'Knock an expert out, force one, or favour it by an amount that is added to its scores (logit bias). The text is routed again, and what changed is told here. The header undoes it. A text can do without most experts: the button tries one after the other, and keeps the knock-out that costs this text most, which may still be little.',
   tourWhatIfTold:
     'What changed is told here, and the header undoes it. Even the costliest knock-out may cost little: less than 1 % per token is hardly noticed, because the next best expert takes over.',
   tourWhatIfFind: 'Find the Costliest Knock-Out',

@@ -192,6 +192,9 @@ export const words = {
   lineOf: 'line {0}',
   lineHas: '{0} has {1} of the weight',
   lineLeads: '{0} leads at {1} of the tokens',
+  lineLead: '{0} lead equally often: at {1} of the tokens each',
+  namesAnd: '{0} and {1}',
+  namesMore: { other: '{0} and {1} more', by: 1 },
   lineShare: '{0} of the line',
   lineHead: 'Line',
   lineTable: 'Lines',
@@ -292,7 +295,11 @@ export const words = {
   howTitle: 'How to read this',
   howText: {
     other:
-      'In the text, each token is underlined by the expert that leads over all {0} modules. A short label names it where it changes; a stronger shade means a larger share.',
+      'In the text, each token is underlined by the expert that leads over all {0} modules. Where that changes, a short label names it, if there is room; a stronger shade means a larger share.',
+  },
+  howTextEditor: {
+    other:
+      'In the editor, each token is underlined in the colour of the expert that leads over all {0} modules; point at a token to read its name. “Show the text here” draws it with short labels, too.',
   },
   howTexts:
     'In the texts, each token is underlined by the expert that leads over the modules that see it: the encoder and the keys and values of the cross-attention see the input, the rest of the decoder the output.',
@@ -308,6 +315,7 @@ export const words = {
   detailTokens: 'tokens {0} to {1} of {2}',
   detailLine: { other: 'Of the weight of these {0} tokens, {1} has the largest share: {2}.' },
   detailLineLeader: 'Token by token, {0} leads most often: at {1} of them.',
+  detailLineLeaders: 'Token by token, {0} lead equally often: at {1} of them each.',
   detailTokenNone: 'No expert is applied to this token.',
   detailLayer: { other: 'Over the {0} modules of layer {1}, {2} leads with {3} of the weight.' },
   detailUnweighed: 'Chosen: {0}. The source gives no weights.',
@@ -514,6 +522,7 @@ export const words = {
   inKind: 'in all modules of the kind “{0}”',
   inModule: 'in {0} only',
   onlyToken: 'Only for the selected token, {0}',
+  onlyTokenFirst: 'Only for the first of the selected tokens, {0}',
   onlyTokenNone: 'Only for the selected token (none selected)',
   apply: 'Apply',
   saidKnockOut: '{0} knocked out {1}',
@@ -530,7 +539,15 @@ export const words = {
   effectFirst: 'First changed layer',
   effectKl: 'Predictions moved by',
   effectKlOf: '{0} nats per token; 0 is not at all (mean KL divergence)',
-  effectHere: 'of {0} choices (one for each token in each module) have another expert in them',
+  effectHere: 'of {0} choices ({1}) have another expert in them',
+  effectCells: '{0} tokens in each of {1} modules',
+  effectCellsFirst: '{0} tokens without the special first one, in each of {1} modules',
+  effectCellsSpecial: {
+    one: '{0} tokens without {2} special one, in each of {1} modules',
+    other: '{0} tokens without {2} special ones, in each of {1} modules',
+    by: 2,
+  },
+  effectCellsAny: 'one for each token in each module that it is known of, without special tokens',
   effectByLayer: 'Changed choices by layer',
   effectByLayerCaption: 'Blue: the what-if itself changed the choice. Grey: it changed because earlier choices did.',
   effectDirect: 'Direct effect',

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { measured } from '../../src/trace/figures/colouring.js';
 import { sharedModules } from '../../src/trace/model/access.js';
-import { allTokenShares, tokenLeaders } from '../../src/trace/figures/leaders.js';
+import { allTokenShares, leadMost, tokenLeaders } from '../../src/trace/figures/leaders.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { fabricate, fabricateIds, fabricateAttribution, names } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';
@@ -75,6 +75,17 @@ describe('a line', () => {
       );
   });
 
+  test('before it is selected, is told how the editor shows who leads, which has no short labels', async () => {
+    await open();
+    await besideEditor(fabricate());
+    const told = () => panel.page.locator('.tabBody .how').innerText();
+    await expect.poll(told).toContain('In the editor, each token is underlined in the colour of the expert');
+    await picture(panel.page, 'dark-how-editor');
+    await panel.press('text-show');
+    await expect.poll(told).toContain('In the text, each token is underlined by the expert that leads');
+    await picture(panel.page, 'dark-how-text');
+  });
+
   test('is selected as a whole by a click, here and in the editor, and described in the detail', async () => {
     await open();
     const trace = fabricate();
@@ -111,10 +122,43 @@ describe('a line', () => {
     await panel.settled();
     await expect.poll(() => detail.locator('.detailTitle').innerText()).not.toContain('layer');
     await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(tokens.length);
+    // A what-if can be about one token, so it says which of these.
+    await panel.press('tab-whatIf');
+    const only = panel.page.locator('label:has([data-focus=whatif-token])');
+    await expect.poll(() => only.innerText()).toContain('Only for the first of the selected tokens, A');
+    await picture(panel.page, 'dark-only-first');
+    await panel.press('tab-cell');
     // A token selected in the editor is a single token again, and its line is marked.
     await panel.post({ type: 'select', token: first + 1 });
     await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(1);
     await expect.poll(() => detail.locator('.detailTitle').innerText()).toContain(`token ${first + 2} of`);
+  });
+
+  test('that several experts lead equally often has no winner, on the map and in the detail', async () => {
+    await open();
+    const trace = fabricate();
+    await besideEditor(trace);
+    await press('Lines');
+    const { expert } = tokenLeaders(trace, sharedModules(trace, { layer: 0 })!);
+    const ties = [...Array(12).keys()].map((line) => ({
+      line,
+      ...leadMost(tokensOf(trace, line).map((token) => expert[token]!)),
+    }));
+    const tie = ties.find(({ experts }) => experts.length > 1)!;
+    const share = `${Math.round(100 * tie.share)}%`;
+    const leading = tie.experts.map((e) => names[e]!);
+    const more = leading.length > 3 ? `${leading.length - 3} more` : leading.pop()!;
+    const all = `${leading.slice(0, 3).join(', ')} and ${more} lead equally often: at ${share} of`;
+    const box = (await panel.page.locator('.scroller').boundingBox())!;
+    await panel.page.mouse.click(box.x + 62 + 5, box.y + 18 + 20 * tie.line + 10);
+    await panel.settled();
+    await expect.poll(() => said()).toContain(`layer 0, ${all} the tokens each`);
+    await expect
+      .poll(() => panel.page.locator('.tabBody .sentence').innerText())
+      .toContain(`Token by token, ${all} them each.`);
+    const told = await panel.page.locator('.tip .name').allInnerTexts();
+    expect(told.slice(0, tie.experts.length)).toEqual(tie.experts.slice(0, told.length).map((e) => names[e]!));
+    await picture(panel.page, 'dark-tie');
   });
 
   test('is reached with arrow keys, which skip lines without a token; a layer opens, and experts have columns', async () => {
@@ -393,7 +437,9 @@ describe('two texts', () => {
     await panel.goTo(0, 0);
     await expect
       .poll(() => said())
-      .toMatch(/^input, line 10, 5 tokens, encoder layer 2, expert \d+ leads at \d+% of the tokens$/);
+      .toMatch(
+        /^input, line 10, 5 tokens, encoder layer 2, expert \d+.* and 2 more lead equally often: at 20% of the tokens each$/,
+      );
     await panel.page.keyboard.press('Control+End');
     await panel.settled();
     await expect.poll(() => said()).toMatch(/^output, line 8, 5 tokens, decoder layer 7, /);

@@ -424,7 +424,9 @@ describe('the tabs', () => {
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
     await expect
       .poll(() => text('.tabBody'))
-      .toMatch(/Choices changed\s+[\d.]+% of [\d,]+ choices \(one for each token in each module\) have another expert/);
+      .toMatch(
+        /Choices changed\s+[\d.]+% of 55,650 choices \(265 tokens without the special first one, in each of 210 modules\) have another expert/,
+      );
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(
@@ -602,6 +604,10 @@ describe('two runs', () => {
     await showTab('compare');
     await panel.press('compare-with-single');
     await panel.settled();
+    // What the strategy does is said without opening the list.
+    const hint = (await panel.page.locator('.tabBody .form > .caption').innerText()).trim();
+    expect(hint).toBe(description.can.strategies.find(({ name }) => name === 'single')!.hint);
+    await picture(panel.page, 'dark-compare-hint');
     const expert = panel.page.locator('[data-focus=compare-expert]');
     await expect.poll(() => expert.inputValue()).toBe('css');
     await expert.selectOption('go');

@@ -1,6 +1,5 @@
 /** The choice of a strategy: each says in a line what it does. */
-import { t } from '../look/strings.js';
-import { offers, routesItself, strategyTitle } from '../store/strategies.js';
+import { strategyHint, strategyTitle } from '../store/strategies.js';
 import { useStore } from './context.js';
 import { Icon } from './controls.js';
 import { Menu } from './menu.js';
@@ -17,8 +16,6 @@ interface Props {
 export function StrategyMenu({ label, value, names, change, reason, name }: Props) {
   const store = useStore();
   const title = strategyTitle(store, value);
-  const hintOf = (one: string) =>
-    routesItself(store) ? t('strategyNative') : offers(store).find((offer) => offer.name === one)?.hint;
   return (
     <Menu
       label={`${label}: ${title}`}
@@ -31,7 +28,7 @@ export function StrategyMenu({ label, value, names, change, reason, name }: Prop
       look="list"
       items={names.map((one) => ({
         label: strategyTitle(store, one),
-        detail: hintOf(one),
+        detail: strategyHint(store, one),
         isOn: one === value,
         press: () => change(one),
         name: `${name}-${one}`,

@@ -18,6 +18,14 @@ export function expertName(set: ExpertSet, expert: number, layer: Layer): string
   return set.scope === 'pool' ? plainName(set, expert) : t('expertOfLayer', layerName(layer), plainName(set, expert));
 }
 
+/** At most three names, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  const most = 3;
+  if (names.length > most) return t('namesMore', names.slice(0, most).join(', '), names.length - most);
+  const last = names.at(-1) ?? '';
+  return names.length > 1 ? t('namesAnd', names.slice(0, -1).join(', '), last) : last;
+}
+
 export const layerName = (layer: Layer): string => layerWords(layer, t);
 
 export const moduleName = (module: RoutedModule): string => moduleWords(module, t);

@@ -1,4 +1,5 @@
 /** How each cell of the map is drawn; if cells are too small to be seen, how each window of them is drawn. Pure. */
+import { sort } from 'd3-array';
 import { colourCount, quiet } from '../../src/look/palette.js';
 import type { SharedModules } from '../../src/trace/model/access.js';
 import type { Place } from './geometry.js';
@@ -141,7 +142,7 @@ export interface Window {
   /** First and last column and row. */
   readonly from: Place;
   readonly to: Place;
-  /** Which experts lead how many of its cells, most first. Empty if numbers colour the cells. */
+  /** Which experts lead how many of its cells, most first, those of a tie by their index. Empty if numbers colour the cells. */
   readonly shares: readonly Share[];
   /** Number of cells about which something is known. */
   readonly known: number;
@@ -178,5 +179,12 @@ export function within(raster: Raster, from: Place, to: Place): Window {
       const former = counts.get(key);
       counts.set(key, { part, row: rows[row]!, expert: expert[i]!, count: (former?.count ?? 0) + 1 });
     }
-  return { from, to, known, mean: sum / known, shares: [...counts.values()].sort((a, b) => b.count - a.count) };
+  const placeOf = ({ part, row }: Share): number => (part.set.scope === 'layer' ? rows.indexOf(row) : 0);
+  const shares = sort(
+    counts.values(),
+    ({ count }) => -count,
+    placeOf,
+    ({ expert: e }) => e,
+  );
+  return { from, to, known, mean: sum / known, shares };
 }

@@ -1,8 +1,10 @@
 /** The map in words: its rows, columns and cells. */
+import { range } from 'd3-array';
 import { isMeasure } from '../../src/trace/figures/colouring.js';
+import { leadMost } from '../../src/trace/figures/leaders.js';
 import type { SharedModules } from '../../src/trace/model/access.js';
 import type { Trace } from '../../src/trace/model/trace.js';
-import { expertName, layerName, plainName, moduleName, tokenPlace } from '../look/names.js';
+import { expertName, layerName, listed, plainName, moduleName, tokenPlace } from '../look/names.js';
 import { fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
 import { sequencesOf, tokenAt } from './columns.js';
@@ -85,7 +87,23 @@ export function lineCell(raster: Raster, at: Place, row: Row, part: SharedModule
   const name = plainName(part.set, e);
   const share = percent(shareAt(raster, cell));
   if (row.expert !== undefined) return t('lineShare', share);
-  return t(raster.isFiltered?.[at.row] ? 'lineHas' : 'lineLeads', name, share);
+  if (raster.isFiltered?.[at.row]) return t('lineHas', name, share);
+  const { experts } = leadMost(lineLeaders(raster, at));
+  return experts.length > 1
+    ? t('lineLead', listed(experts.map((one) => plainName(part.set, one))), share)
+    : t('lineLeads', name, share);
+}
+
+/** The leading expert of each token of a line; none if the raster does not know its tokens. */
+function lineLeaders({ tokens, columns }: Raster, { column, row }: Place): number[] {
+  const span = columns.spans.find(({ from, count }) => column >= from && column < from + count);
+  const from = tokens?.columns.spans.find(({ sequence }) => sequence === span?.sequence)?.from;
+  if (!tokens || !span?.lines || from === undefined) return [];
+  const { first, end, of } = span.lines;
+  const line = column - span.from;
+  return range(Math.max(0, first[line]!), end[line]!)
+    .filter((token) => of[token] === line)
+    .map((token) => tokens.expert[row * tokens.columns.count + from + token]!);
 }
 
 /** Empty if no token begins in the line. */

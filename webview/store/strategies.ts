@@ -1,6 +1,6 @@
 /** How experts are chosen: what a source offers, and what a run was asked for. */
 import type { Strategy, StrategyOffer } from '../../src/strategies/strategy.js';
-import { strategyName } from '../look/strings.js';
+import { strategyName, t } from '../look/strings.js';
 import type { Store } from './store.js';
 
 export function offers(store: Store): readonly StrategyOffer[] {
@@ -34,6 +34,11 @@ export function choosing(store: Store): readonly StrategyOffer[] {
 export function routesItself(store: Store): boolean {
   const can = store.description.value?.can;
   return can !== undefined && (can.strategies.length === 0 || can.k !== undefined);
+}
+
+/** A line about what a strategy does. */
+export function strategyHint(store: Store, name: string): string | undefined {
+  return routesItself(store) ? t('strategyNative') : offers(store).find((offer) => offer.name === name)?.hint;
 }
 
 /** What the main run was asked for; if the model routes by its own router, that one. */

@@ -64,6 +64,24 @@ export function shownLeaders(trace: Trace, modules: SharedModules): Leaders {
   return { expert, share: Float32Array.from(expert, (e) => (e < 0 ? 0 : 1)) };
 }
 
+/**
+ * The experts that lead most often, each one of a tie, by index; none if nobody leads.
+ *
+ * @param leaders each token's leading expert; below 0: none, and not counted
+ */
+export function leadMost(leaders: Iterable<number>): { readonly experts: readonly number[]; readonly share: number } {
+  const counts = new Map<number, number>();
+  let known = 0;
+  for (const expert of leaders) {
+    if (expert < 0) continue;
+    known++;
+    counts.set(expert, (counts.get(expert) ?? 0) + 1);
+  }
+  const most = Math.max(0, ...counts.values());
+  const experts = [...counts].flatMap(([expert, count]) => (count === most ? [expert] : [])).sort((a, b) => a - b);
+  return { experts, share: known > 0 ? most / known : NaN };
+}
+
 /** Expert indexes by share, largest first; experts without a share are left out. */
 export function ranked(shares: ArrayLike<number>): number[] {
   return Array.from({ length: shares.length }, (_, e) => e)

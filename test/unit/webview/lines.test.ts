@@ -6,6 +6,7 @@ import { cellsOf, condensed, windowAt } from '../../../webview/map/cells.js';
 import { columnOf, columnsOf, lineColumns, onToken, tokenAt } from '../../../webview/map/columns.js';
 import { byLines, expertRaster, expertRows } from '../../../webview/map/lineRaster.js';
 import { linesOf } from '../../../webview/map/lines.js';
+import { cellWords } from '../../../webview/map/words.js';
 import { blank, hidden, measureRaster, nothing, rasterOf, rowsOf, unknown } from '../../../webview/map/model.js';
 import { fabricate, fabricateIds } from '../trace/fabricate.js';
 
@@ -58,6 +59,19 @@ describe('a line’s cell', () => {
     expect(lines.isTurned).toBe(true);
     expect([...lines.expert.subarray(0, 5)]).toEqual([3, 1, 0, unknown, 2]);
     expect([...lines.strength.subarray(0, 5)].map((x) => Math.round(x * 100))).toEqual([67, 100, 50, 0, 67]);
+  });
+
+  test('names all that lead equally often, by their index, as the tip lists them', () => {
+    const made = raster();
+    const said = (leaders: number[], line: number) => {
+      made.expert.set(leaders);
+      return cellWords(byLines(made, columns), { row: 0, column: line });
+    };
+    expect(said([4, 2, 3, 3], 0)).toBe('Expert 3 leads at 67% of the tokens');
+    expect(said([4, 3, 1, nothing], 0)).toBe('Expert 1 and Expert 3 lead equally often: at 50% of the tokens each');
+    expect(said([4, 3, 1, 2], 0)).toBe('Expert 1, Expert 2 and Expert 3 lead equally often: at 33% of the tokens each');
+    const tip = windowAt(made, { column: 1, row: 0 }, { columns: 3, rows: 1 });
+    expect(tip.shares.map(({ expert }) => expert)).toEqual([1, 3, 4]);
   });
 
   test('of a chosen expert is as strong as its share of the weight of all the line’s tokens', () => {

@@ -1,5 +1,6 @@
-/** What an atlas calls an expert, beside the expert's own name. */
+/** What an atlas calls an expert, beside the expert's own name; names in a row. */
 import { expect, it } from 'vitest';
+import { listed } from '../../../webview/look/names.js';
 import { bothNames, calledOf } from '../../../webview/store/atlas.js';
 
 const named = (own: string, name: string) => {
@@ -16,4 +17,14 @@ it.each([
   ['CSS', 'c', 'CSS “c”'],
 ])('%s, called %s, is %s', (own, called, said) => {
   expect(named(own, called)).toBe(said);
+});
+
+it.each([
+  [[], ''],
+  [['CSS'], 'CSS'],
+  [['CSS', 'Shell'], 'CSS and Shell'],
+  [['CSS', 'Shell', 'SQL'], 'CSS, Shell and SQL'],
+  [['CSS', 'Shell', 'SQL', 'YAML'], 'CSS, Shell, SQL and 1 more'],
+])('%j in a row are “%s”', (names, said) => {
+  expect(listed(names)).toBe(said);
 });

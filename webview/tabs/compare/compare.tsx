@@ -20,7 +20,7 @@ import { fixed, inPercent, percent, signed, t } from '../../look/strings.js';
 import { scopeCode } from '../../scope/load.js';
 import { LogProb } from '../shared/logProb.js';
 import { sideName } from '../../store/sides.js';
-import { choosing, filledIn } from '../../store/strategies.js';
+import { choosing, filledIn, strategyHint } from '../../store/strategies.js';
 
 export function Compare() {
   const store = useStore();
@@ -308,6 +308,7 @@ function Start() {
           </Button>
         </div>
       )}
+      {chosen && <p class="caption">{strategyHint(store, chosen.name)}</p>}
       <div class="formRow">
         <Button press={() => compare('editor', strategy)} reason={reason} data-focus="compare-editor">
           {t('compareEditor')}

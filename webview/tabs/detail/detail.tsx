@@ -1,8 +1,7 @@
 /** The selected cell, layer or token: who leads, by how much, and how close it was, in bars and in words. */
-import { range, rollup, sort } from 'd3-array';
 import { layersOf, sharedModules, modulesOf, type Layer, type SharedModules } from '../../../src/trace/model/access.js';
 import { tokenLabel, visible } from '../../../src/trace/text/label.js';
-import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
+import { leadMost, ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import { measureOf } from '../../../src/trace/figures/measure.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { Bars, barsPlot } from '../../components/bars.js';
@@ -16,9 +15,10 @@ import { choicesAt, type Choice } from '../../map/model.js';
 import { layerKey } from '../../../src/trace/model/shownExperts.js';
 import { layerOf } from '../../../src/trace/model/shownExperts.js';
 import { classOf, named } from '../../look/looks.js';
-import { expertName, layerName, plainName, moduleName, tokenPlace } from '../../look/names.js';
+import { expertName, layerName, listed, plainName, moduleName, tokenPlace } from '../../look/names.js';
 import { fixed, inPercent, kindName, percent, t } from '../../look/strings.js';
 import { barName, fullName } from '../../store/atlas.js';
+import { leadersOf } from '../../store/sums.js';
 import { CellDetail } from './cell.js';
 
 export function Detail() {
@@ -97,7 +97,10 @@ function onlyRouter(trace: Trace, layer: Layer): number | undefined {
 
 /** Shown before anything is selected: what to do, and what there is to see. */
 function HowTo({ trace }: { readonly trace: Trace }) {
-  const shownExperts = useStore().main.shownExperts.value;
+  const store = useStore();
+  const shownExperts = store.main.shownExperts.value;
+  // Only the panel's own text has short labels and shades.
+  const isInEditor = store.isTextFolded.value && store.isTextVisible.value;
   return (
     <>
       <p class="sentence">{t('howSelect')}</p>
@@ -108,7 +111,7 @@ function HowTo({ trace }: { readonly trace: Trace }) {
             ? t('howTextLayer', layerName(shownExperts.layer))
             : trace.sequences.length > 1
               ? t('howTexts')
-              : t('howText', trace.modules.length)}
+              : t(isInEditor ? 'howTextEditor' : 'howText', trace.modules.length)}
         </li>
         <li>{t(shownExperts?.layer ? 'howGridOwn' : 'howGrid')}</li>
         <li>{t('howKeys')}</li>
@@ -132,26 +135,17 @@ function chosenOf({ trace, token, end }: At, part: SharedModules): Choice[] {
   return ranked(shares).map((expert) => ({ expert, weight: shares[expert]! }));
 }
 
-/** Which expert leads at most of these tokens, taken one by one, and at what share of them. */
+/** Which experts lead at most of these tokens, taken one by one as on the map, and at what share of them. */
 function leadsMost(
-  trace: Trace,
+  { trace, token, end }: At,
   modules: SharedModules,
-  token: number,
-  end: number,
-  nameOf: (expert: number) => string,
+  nameOf: (expert: number, isOneOfMany: boolean) => string,
 ): string {
-  const leaders = range(token, end).flatMap((one) => choicesAt(trace, modules, one)[0]?.expert ?? []);
-  const counts = rollup(
-    leaders,
-    ({ length }) => length,
-    (expert) => expert,
-  );
-  const [best] = sort(
-    counts,
-    ([, count]) => -count,
-    ([expert]) => expert,
-  );
-  return best ? t('detailLineLeader', nameOf(best[0]), percent(best[1] / leaders.length)) : '';
+  const { experts, share } = leadMost(leadersOf(trace, modules).expert.subarray(token, end));
+  if (experts.length === 0) return '';
+  const isTie = experts.length > 1;
+  const names = listed(experts.map((e) => nameOf(e, isTie)));
+  return t(isTie ? 'detailLineLeaders' : 'detailLineLeader', names, percent(share));
 }
 
 /** One token over all routed modules of its sequence, or over those of a layer. */
@@ -198,8 +192,8 @@ function Shares({
     ? [
         t('detailLine', end - token, name, percent(shares[first]!)),
         // What a map of lines shows, where another may lead.
-        leadsMost(trace, modules, token, end, (e) =>
-          layer ? expertName(modules.set, e, layer) : plainName(modules.set, e),
+        leadsMost({ trace, sequence, token, end }, modules, (e, isOneOfMany) =>
+          layer && !isOneOfMany ? expertName(modules.set, e, layer) : plainName(modules.set, e),
         ),
       ].join(' ')
     : !isWeighed

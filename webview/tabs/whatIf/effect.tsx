@@ -2,7 +2,8 @@
 import { meanOf } from '../../../src/statistics/mean.js';
 import { consequences } from '../../../src/trace/figures/consequences.js';
 import type { Difference } from '../../../src/trace/figures/difference.js';
-import type { Trace } from '../../../src/trace/model/trace.js';
+import { isSpecial } from '../../../src/trace/model/access.js';
+import type { Sequence, Trace } from '../../../src/trace/model/trace.js';
 import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
@@ -28,6 +29,18 @@ export function Effect({ trace }: { readonly trace: Trace }) {
   );
 }
 
+/** Why there are so many choices: they are fewer than tokens times modules, because special tokens are not counted. */
+function cellsWords({ all, alignment, modules }: Difference, sequence: Sequence): string {
+  const compared = [...alignment.b].filter((token, c) => alignment.same[c] && token < sequence.done);
+  const special = compared.filter((token) => isSpecial(sequence, token));
+  const tokens = compared.length - special.length;
+  if (tokens * modules.length !== all.cells) return t('effectCellsAny');
+  if (special.length === 0) return t('effectCells', tokens, modules.length);
+  return special.length === 1 && special[0] === 0
+    ? t('effectCellsFirst', tokens, modules.length)
+    : t('effectCellsSpecial', tokens, modules.length, special.length);
+}
+
 function EffectNumbers({
   before,
   after,
@@ -50,7 +63,7 @@ function EffectNumbers({
         <dt>{t('effectChoices')}</dt>
         <dd>
           {percent(all.flipped)}
-          <span class="faint"> {t('effectHere', all.cells)}</span>
+          <span class="faint"> {t('effectHere', all.cells, cellsWords(found, after.sequences[wanted]!))}</span>
         </dd>
         <dt>{t('effectFirst')}</dt>
         <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>

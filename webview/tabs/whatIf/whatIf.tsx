@@ -47,6 +47,7 @@ function Form({ trace }: { readonly trace: Trace }) {
   ]);
   const scope = partAt(trace, where, store.scope.value);
   const sequence = trace.sequences[selection.sequence]!;
+  const isRange = (selection.end ?? 0) > selection.token + 1;
   return (
     <div class="form">
       <div class="formRow">
@@ -90,7 +91,9 @@ function Form({ trace }: { readonly trace: Trace }) {
         change={() => set({ tokenOnly: !form.tokenOnly })}
         data-focus="whatif-token"
       >
-        {selection.token >= 0 ? t('onlyToken', tokenLabel(sequence, selection.token)) : t('onlyTokenNone')}
+        {selection.token < 0
+          ? t('onlyTokenNone')
+          : t(isRange ? 'onlyTokenFirst' : 'onlyToken', tokenLabel(sequence, selection.token))}
       </Check>
       {those && (
         <InAtlas

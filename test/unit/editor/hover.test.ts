@@ -1,0 +1,66 @@
+/** What the hover says of a token, in words that a newcomer can read. */
+import { expect, test, vi } from 'vitest';
+import type * as vscode from 'vscode';
+import { RoutingHover } from '../../../src/editor/hover.js';
+import { filled } from '../../../src/words/counted.js';
+import { fabricate } from '../trace/fabricate.js';
+
+vi.mock('vscode', () => ({
+  env: { language: 'en' },
+  l10n: { t: (text: string, ...values: (string | number)[]) => filled(text, values) },
+  Range: class {},
+  Hover: class {
+    constructor(readonly contents: unknown) {}
+  },
+  MarkdownString: class {
+    value = '';
+    appendText(text: string): void {
+      this.value += text;
+    }
+    appendMarkdown(text: string): void {
+      this.value += text;
+    }
+    appendCodeblock(text: string): void {
+      this.value += `\n${text}\n`;
+    }
+  },
+}));
+
+/** @param layers of the pool that routed the text */
+function hovered(layers: number): string {
+  const trace = fabricate({ layers });
+  const store = {
+    at: () => ({ id: 1, main: { trace }, span: { start: 0 }, fresh: 100 }),
+    tokenAt: () => 3,
+    tokenSpans: () => trace.sequences[0]!.tokens,
+  };
+  const hover = new RoutingHover(
+    store as never,
+    { choice: { by: 'experts', layer: '' } } as never,
+    { unit: () => undefined } as never,
+  );
+  const document = { uri: 'x', offsetAt: () => 0, positionAt: () => 0 };
+  return (hover.provideHover(document as never, {} as vscode.Position)!.contents as unknown as vscode.MarkdownString)
+    .value;
+}
+
+test('says how many layers a block stands for, if it is several', () => {
+  expect(hovered(30)).toContain('layers 0 to 29, each block is 2 layers\n');
+  expect(hovered(10)).toMatch(/layers 0 to 9\n/);
+});
+
+test('gives the scale of the contributions, whose bars begin where those of the weights do', () => {
+  const lines = hovered(10).split('\n');
+  const contributions = lines.filter((line) => line.includes('contribution'));
+  expect(contributions).toHaveLength(3);
+  const begin = contributions.map((line) => /^ *contribution up to \d+%  /.exec(line)![0].length);
+  expect(new Set(begin).size).toBe(1);
+  // The highest of all is a whole block.
+  expect(contributions.filter((line) => line.includes('█'))).not.toEqual([]);
+  const weights = lines.filter((line) => /^\S+ \S* +\d+% /.test(line));
+  expect(weights.length).toBe(3);
+});
+
+test('says in words what the margin is', () => {
+  expect(hovered(2)).toMatch(/the best expert left out is \d\.\d{3} behind on average \(mean margin\)$/);
+});
