@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from gander_training.cli import main
 from gander_training.compatibility.engine import ROOT
 from gander_training.experts.train import Card, ExpertOptions, train_expert
 from gander_training.experts.workbench import open_bench
+from gander_training.gates.peft_xlora import modules_of, read_config
 from gander_training.gates.xlora import (
     XLoraOptions,
     XLoraShape,
@@ -35,7 +36,8 @@ from gander_training.gates.xlora import (
     token_loss,
     train_xlora,
 )
-from gander_training.imports.xlora import adapters_of, modules_of, read_config
+from gander_training.imports.xlora import adapters_of
+from gander_training.pools.pool import check_pool
 from gander_training.texts.windows import pack, read_texts
 
 TINY = ROOT / "test" / "fixtures" / "tiny-pool"
@@ -56,6 +58,15 @@ def write_kind(path: Path, seed: int, symbols: str) -> None:
             start, step = rng.randrange(len(row)), rng.choice((1, 3))
             text = "".join(row[(start + step * i) % len(row)] for i in range(60))
             out.write(json.dumps({"text": text}) + "\n")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads would wait for each other longer than products of this size take."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +119,7 @@ def unseen(made: Path, name: str) -> Tensor:
 )
 @torch.no_grad()
 def test_it_learns_which_expert_knows_a_text(made: Path, pool: Path, tmp_path: Path, shape: XLoraShape) -> None:
-    options = XLoraOptions(steps=80, batch=8, length=32, learning_rate=3e-2, part=4, shape=shape)
+    options = XLoraOptions(steps=80, batch=8, length=32, learning_rate=3e-2, part=8, shape=shape)
     with torch.enable_grad():
         told = train_xlora(pool, made / "corpora", options, tmp_path / "runs", dtype=F32)
     assert told["last"] < told["first"]
@@ -123,8 +134,9 @@ def test_it_learns_which_expert_knows_a_text(made: Path, pool: Path, tmp_path: P
         # An even choice of one is always the first.
         if not (shape.top_k and own == 0):
             assert loss < even - 0.1
-        scalings = trained.base_model.get_latest_scalings()[:, 4:].mean((0, 1, 2))
-        assert scalings[own] > scalings[1 - own] + 0.3
+        scalings = trained.base_model.get_latest_scalings()[:, 4:]
+        assert (scalings.argmax(-1) == own).float().mean() > 0.75
+        assert (scalings[..., own] - scalings[..., 1 - own]).mean() > 0.2
     assert not list((tmp_path / "runs").iterdir())
 
 
@@ -214,6 +226,16 @@ def test_a_pool_gets_what_the_importer_takes_and_nothing_else_changes(made: Path
     assert [path.resolve() for path in adapters] == [path.resolve() for path in adapter_folders(pool, read_pool(pool))]
     assert modules_of(pool / "xlora", adapters, load_base(pool)[0]) == entry["modules"]
     assert len(entry["modules"]) == 14
+    assert check_pool(pool)[-1] == "X-LoRA classifier: digits, letters"
+    edit(pool, lambda m: m["xlora"]["modules"].reverse())
+    with pytest.raises(UserError, match="not the modules that PEFT scales"):
+        check_pool(pool)
+    edit(pool, lambda m: m["xlora"].update(modules=entry["modules"], experts=["digits"]))
+    with pytest.raises(UserError, match="has 2 adapters, and pool.json names 1"):
+        check_pool(pool)
+    edit(pool, lambda m: m["xlora"].update(classifier="../xlora"))
+    with pytest.raises(UserError, match=r'"xlora.classifier" leaves the pool'):
+        check_pool(pool)
 
 
 def test_what_fails_while_it_is_written_leaves_the_pool_as_it_was(

@@ -122,3 +122,26 @@ def check_reads_head(where: Path, peft: Any) -> None:
     # In order: what the head reads in the first pass, the classifier, and the head again.
     if seen[0].shape != seen[1].shape or not torch.equal(seen[0], seen[1]):
         raise UserError(f"{where}: in this model the classifier does not read what the head reads")
+
+
+def modules_of(folder: Path, adapters: Sequence[Path], model: nn.Module) -> list[str]:
+    """The modules that PEFT scales, in its order, after the checks that only the model itself allows. Changes ``model``."""
+    from peft import XLoraConfig
+
+    peft = open_xlora(folder, XLoraConfig.from_pretrained(str(folder)), adapters, model)
+    check_classifier(folder, classifier_tensors(peft))
+    modules = scaled_modules(folder, peft)
+    check_reads_head(folder, peft)
+    return modules
+
+
+def check_entry(pool: Path, manifest: Mapping[str, Any], model: nn.Module) -> list[str]:
+    """The ids of a classifier's experts, after checking the classifier that ``pool.json`` names. Changes ``model``."""
+    entry = manifest["xlora"]
+    folder = pool / entry["classifier"]
+    config, ids = read_config(folder), list(entry["experts"])
+    if len(config["adapters"]) != len(ids):
+        raise UserError(f"{folder / CONFIG}: has {len(config['adapters'])} adapters, and pool.json names {len(ids)}")
+    if modules_of(folder, [pool / manifest["experts"] / identifier for identifier in ids], model) != entry["modules"]:
+        raise UserError(f"{pool / 'pool.json'}: xlora.modules are not the modules that PEFT scales, in its order")
+    return ids

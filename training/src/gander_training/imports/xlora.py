@@ -9,22 +9,11 @@ from typing import Any
 
 from gander_routing.errors import UserError
 from gander_routing.files import stored_tensors
-from torch import nn
 
 from gander_training.bases.export import export_base
 from gander_training.bases.source import load_source
 from gander_training.files import whole_folder
-from gander_training.gates.peft_xlora import (
-    CLASSIFIER,
-    CONFIG,
-    WEIGHTS,
-    check_classifier,
-    check_reads_head,
-    classifier_tensors,
-    open_xlora,
-    read_config,
-    scaled_modules,
-)
+from gander_training.gates.peft_xlora import CLASSIFIER, CONFIG, WEIGHTS, modules_of, read_config
 from gander_training.pools.pool import check_expert, create_pool
 
 ADAPTER_FILES = (CONFIG, WEIGHTS, "README.md")
@@ -55,17 +44,6 @@ def ids_of(adapters: Sequence[Path]) -> list[str]:
     """The names of the folders, with the index before them if two are the same."""
     names = [path.resolve().name for path in adapters]
     return names if len(set(names)) == len(names) else [f"{index}-{name}" for index, name in enumerate(names)]
-
-
-def modules_of(folder: Path, adapters: Sequence[Path], model: nn.Module) -> list[str]:
-    """The modules that PEFT scales, in its order, after the checks that only the model itself allows. Changes ``model``."""
-    from peft import XLoraConfig
-
-    peft = open_xlora(folder, XLoraConfig.from_pretrained(str(folder)), adapters, model)
-    check_classifier(folder, classifier_tensors(peft))
-    modules = scaled_modules(folder, peft)
-    check_reads_head(folder, peft)
-    return modules
 
 
 def import_xlora(
