@@ -143,7 +143,11 @@ export function readPool(folder: string): Pool {
     );
     const { router } = manifest;
     const joint = optional('The jointly trained router', router && (() => withRouterRows(experts, folder, router)));
-    const xlora = manifest.xlora && xloraOf(folder, manifest.xlora, base, experts);
+    const { xlora: entry } = manifest;
+    const classifier = entry && (() => xloraOf(folder, entry, base, experts));
+    // With gates, the pool is routed without it, too; without, it would be another model.
+    const isGated = experts.some(({ gates }) => gates.size > 0);
+    const xlora = isGated ? optional('The X-LoRA classifier', classifier) : classifier?.();
     checkSize(folder, manifest, base, { experts, multitask, general, xlora });
     return {
       folder,
@@ -176,7 +180,7 @@ export function isAsRead({ folder, tried, signature }: Pool): boolean {
   return now.map(poolSignature).join('\n') === signature;
 }
 
-/** @throws GanderError `pool-invalid`: without its classifier, or an adapter of it, the pool would be another model */
+/** @throws GanderError `pool-invalid` for a classifier, or an adapter of it, that cannot be used */
 function xloraOf(folder: string, entry: XLoraEntry, base: Pool['base'], experts: readonly PoolExpert[]): XLora {
   if (typeof base.model !== 'string')
     throw new GanderError(
