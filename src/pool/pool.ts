@@ -118,15 +118,7 @@ export function readPool(folder: string): Pool {
       );
     }
     warnings.push(...experts.flatMap(strayVectors), ...ungated(experts));
-    const optional = <T>(what: string, read: (() => T) | undefined): T | undefined => {
-      try {
-        return read?.();
-      } catch (error) {
-        const why = GanderError.from(error);
-        warnings.push(partLeftOut(what, why));
-        return undefined;
-      }
-    };
+    const optional = <T>(what: string, read: (() => T) | undefined) => orLeftOut(what, read, warnings);
     const multitask = optional(
       'The multitask adapter',
       manifest.multitask === undefined
@@ -178,6 +170,16 @@ export function withTried(pool: Pool, folder: string): Pool {
 export function isAsRead({ folder, tried, signature }: Pool): boolean {
   const now = tried === undefined ? [folder] : [folder, tried];
   return now.map(poolSignature).join('\n') === signature;
+}
+
+/** What is read; if it cannot be used, a warning instead. */
+function orLeftOut<T>(what: string, read: (() => T) | undefined, warnings: Warning[]): T | undefined {
+  try {
+    return read?.();
+  } catch (error) {
+    warnings.push(partLeftOut(what, GanderError.from(error)));
+    return undefined;
+  }
 }
 
 /** @throws GanderError `pool-invalid` for a classifier, or an adapter of it, that cannot be used */

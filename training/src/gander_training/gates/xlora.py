@@ -114,7 +114,7 @@ def trainable(peft: Any) -> nn.Module:
 
 
 def skip_zeros(peft: Any) -> None:
-    """In the first pass, leave out adapters that are multiplied by 0, a third of a step's time for the same numbers.
+    """In the first pass, leave out adapters that are multiplied by 0, which changes no number.
 
     PEFT switches the adapters' own layers off there, but X-LoRA's, which compute instead of them, look at another switch.
     """
