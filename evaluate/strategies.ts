@@ -3,6 +3,7 @@ import type { PoolInfo } from '../src/requests/api.js';
 import { GanderError } from '../src/errors/errors.js';
 import { all } from '../src/strategies/all.js';
 import { descriptorOf, readStrategy, type Strategy, strategyText } from '../src/strategies/index.js';
+import { xLora } from '../src/strategies/xLora.js';
 import { presentStrategy } from '../src/trace/file/renamed.js';
 
 /** The strategy that all others are compared with. */
@@ -73,7 +74,8 @@ export function choose(pool: Pick<PoolInfo, 'experts' | 'strategies'>, asked?: r
 /** A strategy's name in tables. */
 export function labelOf(key: string): string {
   const strategy = strategyOfKey(key);
-  const name = strategy.name.replace('-', ' ');
+  // A hyphen is between words, but for the name of a method.
+  const name = strategy.name === xLora.name ? xLora.title : strategy.name.replace('-', ' ');
   if (strategy.k !== undefined) return `${name}, k = ${strategy.k}`;
   return strategy.expert === undefined ? name : `${name}: ${strategy.expert}`;
 }

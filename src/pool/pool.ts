@@ -118,15 +118,7 @@ export function readPool(folder: string): Pool {
       );
     }
     warnings.push(...experts.flatMap(strayVectors), ...ungated(experts));
-    const optional = <T>(what: string, read: (() => T) | undefined): T | undefined => {
-      try {
-        return read?.();
-      } catch (error) {
-        const why = GanderError.from(error);
-        warnings.push(partLeftOut(what, why));
-        return undefined;
-      }
-    };
+    const optional = <T>(what: string, read: (() => T) | undefined) => orLeftOut(what, read, warnings);
     const multitask = optional(
       'The multitask adapter',
       manifest.multitask === undefined
@@ -143,7 +135,11 @@ export function readPool(folder: string): Pool {
     );
     const { router } = manifest;
     const joint = optional('The jointly trained router', router && (() => withRouterRows(experts, folder, router)));
-    const xlora = manifest.xlora && xloraOf(folder, manifest.xlora, base, experts);
+    const { xlora: entry } = manifest;
+    const classifier = entry && (() => xloraOf(folder, entry, base, experts));
+    // With gates, the pool is routed without it, too; without, it would be another model.
+    const isGated = experts.some(({ gates }) => gates.size > 0);
+    const xlora = isGated ? optional('The X-LoRA classifier', classifier) : classifier?.();
     checkSize(folder, manifest, base, { experts, multitask, general, xlora });
     return {
       folder,
@@ -176,7 +172,17 @@ export function isAsRead({ folder, tried, signature }: Pool): boolean {
   return now.map(poolSignature).join('\n') === signature;
 }
 
-/** @throws GanderError `pool-invalid`: without its classifier, or an adapter of it, the pool would be another model */
+/** What is read; if it cannot be used, a warning instead. */
+function orLeftOut<T>(what: string, read: (() => T) | undefined, warnings: Warning[]): T | undefined {
+  try {
+    return read?.();
+  } catch (error) {
+    warnings.push(partLeftOut(what, GanderError.from(error)));
+    return undefined;
+  }
+}
+
+/** @throws GanderError `pool-invalid` for a classifier, or an adapter of it, that cannot be used */
 function xloraOf(folder: string, entry: XLoraEntry, base: Pool['base'], experts: readonly PoolExpert[]): XLora {
   if (typeof base.model !== 'string')
     throw new GanderError(

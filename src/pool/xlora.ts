@@ -207,6 +207,6 @@ function invalid(message: string): GanderError {
   return new GanderError(
     'pool-invalid',
     `The X-LoRA classifier cannot be used: ${message}.`,
-    'Import it again with gander-training import-xlora, or remove "xlora" from pool.json.',
+    'Import it again with gander-training import-xlora, train it again with gander-training xlora, or remove "xlora" from pool.json.',
   );
 }

@@ -1,7 +1,10 @@
 /** X-LoRA, compared with PEFT on classifiers with the files that PEFT writes. */
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../../src/engine/local.js';
+import { encodeSafetensors } from '../../src/formats/safetensors.js';
+import { readAdapter } from '../../src/pool/adapter.js';
 import type { LensColumn } from '../../src/requests/api.js';
 import type { Engine } from '../../src/requests/ask.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
@@ -25,6 +28,17 @@ function poolWith(architecture: string, name: string, also: readonly string[] = 
   const { experts, modules } = caseOf(architecture, name);
   const classifier = `xlora/${name}`;
   return poolOf(architecture, [...experts, ...also], { xlora: { classifier, experts, modules } }, [classifier]);
+}
+
+/** A gate, another one for each expert, at each module that the expert adapts. */
+function writeGate(pool: string, id: string, e: number): void {
+  const tensors = [...readAdapter(path.join(pool, 'experts', id)).modules].map(([name, { dIn }], m) => ({
+    name,
+    dtype: 'F32' as const,
+    shape: [dIn],
+    data: Float32Array.from({ length: dIn }, (_, i) => Math.sin((e + 2) * (i + 1) + m)),
+  }));
+  writeFileSync(path.join(pool, 'experts', id, 'gate.safetensors'), encodeSafetensors(tensors));
 }
 
 const strategy = { name: 'x-lora' };
@@ -77,6 +91,28 @@ describe('a pool with an X-LoRA classifier', () => {
     const few = experts.findIndex(({ id }) => id === 'few');
     expect(score!.filter((_, i) => i % experts.length === few).every(Number.isNaN)).toBe(true);
     expect(chosen).not.toContain(few);
+  });
+
+  it('offers gates beside the classifier, each as if the other were not there', async () => {
+    const wanted = caseOf('llama', 'layerwise-top2');
+    const gated = poolOf('llama', wanted.experts, {}, []);
+    const both = poolWith('llama', 'layerwise-top2');
+    for (const pool of [gated, both]) wanted.experts.forEach((id, e) => writeGate(pool, id, e));
+    const [alone, beside] = [await open(gated), await open(both)];
+    const info = await beside.info();
+    const offered = info.kind === 'pool' ? info.strategies : [];
+    expect(offered).toEqual(expect.arrayContaining(['phatgoose', 'merged-factors', 'x-lora']));
+    for (const of of [{ name: 'phatgoose', k: 2 }, { name: 'merged-factors' }]) {
+      const [without, having] = [
+        await alone.route({ text, strategy: of }),
+        await beside.route({ text, strategy: of }),
+      ].map(pooled);
+      expect([...having!.chosen]).toEqual([...without!.chosen]);
+      expect(largestDifference(having!.score!, without!.score!)).toBeLessThan(bound);
+      expect(largestDifference(having!.logProb!, without!.logProb!)).toBeLessThan(bound);
+    }
+    // Last, so that the graph has an adapter of the whole pool, too.
+    expectAsPeft(await beside.route({ text: wanted.text, strategy }), wanted, wanted.experts);
   });
 
   const act = async (architecture: string, name: string, ...interventions: Intervention[]) => {

@@ -25,7 +25,7 @@ ROOMS = {
     "gates": {"bases", "experts", "fitting", "texts"},
     "pairs": {"experts", "fitting", "gates", "texts"},
     "pools": {"bases", "experts", "gates", "pairs", "texts"},
-    "imports": {"bases", "pools"},
+    "imports": {"bases", "gates", "pools"},
     "tiny": {"gates", "imports", "texts"},
     "reference": {"texts", "tiny"},
     "compatibility": {"bases", "reference", "texts", "tiny"},

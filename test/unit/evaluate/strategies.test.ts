@@ -27,6 +27,14 @@ describe('strategies', () => {
     expect(missing).toEqual(['retrieval', 'jointly-trained:2', 'multitask', 'x-lora']);
   });
 
+  it('include a classifier beside gates and a jointly trained router, in one run', () => {
+    const strategies = [...pool.strategies, 'jointly-trained', 'x-lora'];
+    const { main, missing } = choose({ ...pool, strategies });
+    expect(main.slice(-2)).toEqual(['jointly-trained:2', 'x-lora']);
+    expect(missing).toEqual(['retrieval', 'multitask']);
+    expect(choose({ ...pool, strategies }, ['x-lora']).main).toEqual(['phatgoose:2', 'x-lora']);
+  });
+
   it('always include the reference', () => {
     expect(choose(pool, ['base'])).toEqual({ main: ['base', 'phatgoose:2'], singles: [], missing: [] });
     expect(choose(pool, ['single', 'base', 'base', 'arrow:1']).main).toEqual(['base', 'phatgoose:2', 'arrow:1']);
@@ -37,5 +45,6 @@ describe('strategies', () => {
     expect(labelOf('average-activation:2')).toBe('average activation, k = 2');
     expect(labelOf('single:sql')).toBe('single: sql');
     expect(labelOf('base')).toBe('base');
+    expect(labelOf('x-lora')).toBe('X-LoRA');
   });
 });

@@ -127,6 +127,21 @@ describe('a pool with an X-LoRA classifier', () => {
     );
   });
 
+  it('that has gates, too, is opened without a classifier that cannot be used, with a warning', () => {
+    const gate = { name: modules[0]!, dtype: 'F32' as const, shape: [32], data: new Float32Array(32).fill(1) };
+    for (const id of experts)
+      writeFileSync(path.join(folder, 'experts', id, 'gate.safetensors'), encodeSafetensors([gate]));
+    expect(readPool(folder)).toMatchObject({ warnings: [], xlora: { experts } });
+    // As docs/pool-format.md removes an expert.
+    rmSync(path.join(folder, 'experts/second'), { recursive: true });
+    const { xlora, warnings, experts: left } = readPool(folder);
+    expect(xlora).toBeUndefined();
+    expect(left.map(({ id }) => id)).toEqual(['first', 'third']);
+    expect(warnings).toEqual([
+      { code: 'part-left-out', text: expect.stringMatching(/adapter "second" is missing/) as string },
+    ]);
+  });
+
   it('that holds a number that is not finite says so when it is read for a run', () => {
     rewrite((tensors) => (tensors.get(first)!.data[3] = NaN));
     expect(() => readPool(folder).xlora!.layers[0]!.weight()).toThrow(

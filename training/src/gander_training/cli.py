@@ -201,6 +201,15 @@ def _parser() -> argparse.ArgumentParser:
     router.add_argument("--threads", type=int, default=os.cpu_count(), help="PyTorch's threads (default: all)")
     router.set_defaults(run=_router)
 
+    _xlora_options(
+        commands.add_parser(
+            "xlora",
+            help="train an X-LoRA classifier for a pool's experts together",
+            description="Train PEFT's X-LoRA classifier on all experts' text at once (strategy `x-lora`), to compare the "
+            "independent gates with.",
+        )
+    )
+
     moe = commands.add_parser(
         "train-moe",
         help="train a small mixture of experts from scratch",
@@ -264,6 +273,43 @@ def _parser() -> argparse.ArgumentParser:
     excerpts.add_argument("--characters", type=int, default=2000, help="of each document (default: %(default)s)")
     excerpts.set_defaults(run=_excerpts)
     return parser
+
+
+def _xlora_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pool", type=Path, help="its base and experts stay as they are")
+    parser.add_argument(
+        "--data", type=Path, default=Path(".corpora"), help="contains <expert>/train.jsonl (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path(".runs"), help="checkpoints to resume from (default: %(default)s)"
+    )
+    parser.add_argument("--steps", type=int, default=600, help="default: %(default)s")
+    parser.add_argument("--batch", type=int, default=4, help="windows per step (default: %(default)s)")
+    parser.add_argument("--length", type=int, default=256, help="tokens per window (default: %(default)s)")
+    parser.add_argument("--part", type=int, default=1, help="windows that run at once (default: %(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="PyTorch's threads (default: all)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the pool's classifier")
+    shape = parser.add_argument_group("the classifier", "Defaults are PEFT's.")
+    shape.add_argument("--layerwise", action="store_true", help="scalings for each module, instead of one set for all")
+    shape.add_argument("--depth", type=int, default=1, help="linear layers (default: %(default)s)")
+    shape.add_argument("--size", type=int, default=2048, help="width between them (default: %(default)s)")
+    shape.add_argument("--dropout", type=float, default=0.2, help="between them (default: %(default)s)")
+    shape.add_argument(
+        "--softmax",
+        choices=("all", "chosen", "none"),
+        default="all",
+        help="over all experts' scalings, over those that --top-k keeps, or none (default: %(default)s)",
+    )
+    shape.add_argument("--temperature", type=float, default=1.0, help="of the softmax over all (default: %(default)s)")
+    shape.add_argument("--top-k", type=int, help="keep only the k largest scalings (default: all)")
+    shape.add_argument(
+        "--pass-value", type=float, default=0.0, help="every scaling in the first pass (default: %(default)s)"
+    )
+    shape.add_argument("--weight", type=float, default=1.0, help="a factor on all scalings (default: %(default)s)")
+    parser.set_defaults(run=_xlora)
 
 
 def _compatibility_options(parser: argparse.ArgumentParser) -> None:
@@ -461,6 +507,31 @@ def _router(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     told = train_router(args.pool, args.data, RouterOptions(steps=args.steps, k=args.k), args.runs)
+    print(f"{args.pool}: loss {told['first']:.4f} at the start, {told['last']:.4f} at the end")
+
+
+def _xlora(args: argparse.Namespace) -> None:
+    import torch
+
+    from gander_training.gates.xlora import XLoraOptions, XLoraShape, train_xlora
+
+    _prepare(args)
+    if args.part < 1:
+        raise UserError("--part must be at least 1")
+    shape = XLoraShape(
+        args.depth,
+        args.size,
+        args.dropout,
+        args.layerwise,
+        args.softmax,
+        args.temperature,
+        args.top_k,
+        args.pass_value,
+        args.weight,
+    )
+    options = XLoraOptions(args.steps, args.batch, args.length, args.learning_rate, args.seed, args.part, shape)
+    dtype = getattr(torch, args.dtype)
+    told = train_xlora(args.pool, args.data, options, args.runs, dtype=dtype, overwrite=args.overwrite)
     print(f"{args.pool}: loss {told['first']:.4f} at the start, {told['last']:.4f} at the end")
 
 

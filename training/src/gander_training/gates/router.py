@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from gander_routing.errors import UserError
@@ -45,6 +46,17 @@ class RouterOptions:
     spread: float = 0.02  # standard deviation of the initial weights
     k: int = 2
     seed: int = 2
+
+
+class Batches(Protocol):
+    """How many windows are drawn, and in which order."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
 
 
 class Scaled:
@@ -119,7 +131,7 @@ def with_routers(model: nn.Module, experts: Sequence[Expert], options: RouterOpt
     return routed
 
 
-def mixed(windows: Sequence[Tensor], options: RouterOptions) -> list[Tensor]:
+def mixed(windows: Sequence[Tensor], options: Batches) -> list[Tensor]:
     """Batches [batch, length] with the same number of windows of each kind, in random order."""
     each = -(-options.steps * options.batch // len(windows))
     rows = torch.cat([part.repeat(-(-each // len(part)), 1)[:each] for part in windows])

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from gander_training.experts.workbench import check_adapter
 from gander_training.files import whole_file, whole_folder
+from gander_training.gates.peft_xlora import check_entry
 
 FORMAT = "gander-pool"
 VERSION = 1
@@ -56,6 +57,8 @@ def manifest_of(pool: Path) -> dict[str, Any]:
             named[key] = manifest[key]
     for key, value in (manifest.get("retriever") or {}).items():
         named[f"retriever.{key}"] = value
+    if "xlora" in manifest:
+        named["xlora.classifier"] = (manifest["xlora"] or {}).get("classifier")
     for key, value in named.items():
         if not isinstance(value, str):
             raise UserError(f'{path}: "{key}" is missing')
@@ -168,6 +171,8 @@ def check_pool(pool: Path) -> list[str]:
             f"general/{folder.name}: subtracted from every expert, {len(check_expert(folder, model).lora)} modules"
         )
     read_pool(pool)
+    if "xlora" in manifest:
+        lines.append(f"X-LoRA classifier: {', '.join(check_entry(pool, manifest, model))}")
     return lines
 
 
