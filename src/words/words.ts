@@ -102,6 +102,7 @@ export const words = {
     'Select text in an editor and run “Gander: Route Selection”. With nothing selected, the whole document is routed.',
   emptyRoute: 'Route the text',
   emptyRunning: 'The first tokens are on their way.',
+  tokenToCome: 'This token has not been routed yet.',
   loading: 'Loading the pool…',
   loadingModel: 'Loading the model…',
   notices: { one: '{0} notice', other: '{0} notices' },

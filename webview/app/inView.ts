@@ -9,6 +9,8 @@ import { initial } from '../store/state.js';
 const margin = 6;
 /** Of the map, with three of its rows: as low as it gets, and only for a result. */
 const lowest = 104;
+/** What was in a tab before takes at most this share of the window from the map. */
+const kept = 0.55;
 /** Of the map: what is above its rows, and a row at its highest before anybody zooms. */
 const [head, row] = [60, 20];
 
@@ -40,7 +42,8 @@ export function useResultInView(): void {
       }
       const now = `${innerWidth} ${innerHeight}`;
       // The map does not become higher again with each tab or line of news: that would be restless.
-      most = Math.max(now === size ? most : 0, bottomOf(body, result, below) - side.getBoundingClientRect().top);
+      const before = now === size ? Math.min(most, kept * innerHeight) : 0;
+      most = Math.max(before, bottomOf(body, result, below) - side.getBoundingClientRect().top);
       size = now;
       const wanted = (1 - share) * innerHeight;
       const room = page.clientHeight - news.offsetHeight - most;

@@ -40,8 +40,9 @@ export function makeRoom(element: Element, below: number): void {
   element.dispatchEvent(new CustomEvent(roomWanted, { bubbles: true, detail: below }));
 }
 
-/** What stands first in a result, below its heading. */
-export const beginningOf = (result: Element): Element => result.querySelector('header + *') ?? result;
+/** What stands first in a result, below its heading and what that means. */
+export const beginningOf = (result: Element): Element =>
+  result.querySelector(':scope > :not(header, .caption)') ?? result.querySelector('header + *') ?? result;
 
 /** Two lines, in CSS pixels: whoever has read them knows that there is more below. */
 export const lines = 40;

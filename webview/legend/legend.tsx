@@ -150,9 +150,12 @@ function WeightScale({
 }
 
 const strengths = ['s0', 's1', 's2', 's3', 's4'];
-const rising = strengths.map((strength) => `measured ${strength}`);
+/** As the map draws numbers. */
+const rising = strengths.map((strength) => `measured shade pale ${strength}`);
 /** From one hue to the other. */
-const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'].map((strength) => `measured ${strength}`);
+const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'].map(
+  (strength) => `measured shade pale ${strength}`,
+);
 
 function ChangeScale() {
   const change = useStore().changes.value?.[0];

@@ -69,7 +69,7 @@ export function Detail() {
         </span>
       </header>
       {token >= own.done ? (
-        <p class="hint">{t('emptyRunning')}</p>
+        <p class="hint">{t('tokenToCome')}</p>
       ) : module >= 0 && !isLine ? (
         <CellDetail trace={trace} module={module} sequence={sequence} token={token} looks={side.looks.value} />
       ) : module >= 0 ? (

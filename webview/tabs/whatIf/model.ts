@@ -65,13 +65,14 @@ function leaderOf(trace: Trace, { sequence, token, layer, module }: Selection, s
 }
 
 /**
- * What the form offers, and what it says: if the trace does not have the form's place, the first place; if the form has no
- * expert or the place does not have it, the leading one.
+ * What the form offers, and what it says: if the trace does not have the form's place, the selected layer, or the first place; if the
+ * form has no expert or the place does not have it, the leading one.
  */
 export function aim(trace: Trace, form: WhatIfForm, selection: Selection, shownExperts: ShownExperts | undefined) {
   const module = selection.module >= 0 ? trace.modules[selection.module] : undefined;
   const places = placesOf(trace, form.where, module?.path, shownExperts?.layer !== undefined);
-  const where = places.some(([value]) => value === form.where) ? form.where : (places[0]?.[0] ?? 'all');
+  const wanted = [form.where, `layer:${selection.layer}`];
+  const where = wanted.find((one) => places.some(([value]) => value === one)) ?? places[0]?.[0] ?? 'all';
   const { set, layer } = expertsAt(trace, where) ?? { set: shownExperts?.set, layer: shownExperts?.layer };
   const experts = set?.experts ?? [];
   const candidates = [form.expert, leaderOf(trace, selection, shownExperts), experts[0]?.id];
