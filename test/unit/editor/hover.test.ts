@@ -8,7 +8,12 @@ import { fabricate } from '../trace/fabricate.js';
 vi.mock('vscode', () => ({
   env: { language: 'en' },
   l10n: { t: (text: string, ...values: (string | number)[]) => filled(text, values) },
-  Range: class {},
+  Range: class {
+    constructor(
+      readonly start: unknown,
+      readonly end: unknown,
+    ) {}
+  },
   Hover: class {
     constructor(readonly contents: unknown) {}
   },
@@ -40,8 +45,7 @@ function hovered(layers: number): string {
     { unit: () => undefined } as never,
   );
   const document = { uri: 'x', offsetAt: () => 0, positionAt: () => 0 };
-  return (hover.provideHover(document as never, {} as vscode.Position)!.contents as unknown as vscode.MarkdownString)
-    .value;
+  return (hover.provideHover(document as never, 0 as never)!.contents as unknown as vscode.MarkdownString).value;
 }
 
 test('says how many layers a block stands for, if it is several', () => {
@@ -53,11 +57,11 @@ test('gives the scale of the contributions, whose bars begin where those of the 
   const lines = hovered(10).split('\n');
   const contributions = lines.filter((line) => line.includes('contribution'));
   expect(contributions).toHaveLength(3);
-  const begin = contributions.map((line) => /^ *contribution up to [\d.]+%  /.exec(line)![0].length);
+  const begin = contributions.map((line) => /^ *contribution up to [\d.]+% {2}/.exec(line)![0].length);
   expect(new Set(begin).size).toBe(1);
   // The highest of all is a whole block.
   expect(contributions.filter((line) => line.includes('█'))).not.toEqual([]);
-  const weights = lines.filter((line) => /[\d.]+%  /.test(line) && !contributions.includes(line));
+  const weights = lines.filter((line) => /[\d.]+% {2}/.test(line) && !contributions.includes(line));
   expect(weights.map((line) => line.slice(0, begin[0]).trimEnd().at(-1))).toEqual(['%', '%', '%']);
   expect(weights.map((line) => line.slice(begin[0]).trimEnd().length <= 10)).toEqual([true, true, true]);
 });

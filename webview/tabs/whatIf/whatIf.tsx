@@ -2,7 +2,7 @@
 import { scoreName, tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
-import type { WhatIfForm } from '../../store/state.js';
+import type { Selection, WhatIfForm } from '../../store/state.js';
 import { expectResult } from '../../components/arrival.js';
 import { Button, Check, NumberField, Select, type Option } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
@@ -35,6 +35,12 @@ const actions = [
 const hintOf = ({ action }: WhatIfForm, trace: Trace) =>
   action === 'knock-out' ? 'knockOutHint' : action === 'force' ? 'forceHint' : (`${scoreName(trace)}BiasHint` as const);
 
+/** Which token a what-if could be limited to: of several that are selected, the first. */
+function onlyWords({ sequences }: Trace, { sequence, token, end = token + 1 }: Selection): string {
+  if (token < 0) return t('onlyTokenNone');
+  return t(end > token + 1 ? 'onlyTokenFirst' : 'onlyToken', tokenLabel(sequences[sequence]!, token));
+}
+
 function Form({ trace }: { readonly trace: Trace }) {
   const store = useStore();
   const form = store.view.whatIf.value;
@@ -46,8 +52,6 @@ function Form({ trace }: { readonly trace: Trace }) {
     fullName(store, trace, { set: those!, layer }, e),
   ]);
   const scope = partAt(trace, where, store.scope.value);
-  const sequence = trace.sequences[selection.sequence]!;
-  const isRange = (selection.end ?? 0) > selection.token + 1;
   return (
     <div class="form">
       <div class="formRow">
@@ -91,9 +95,7 @@ function Form({ trace }: { readonly trace: Trace }) {
         change={() => set({ tokenOnly: !form.tokenOnly })}
         data-focus="whatif-token"
       >
-        {selection.token < 0
-          ? t('onlyTokenNone')
-          : t(isRange ? 'onlyTokenFirst' : 'onlyToken', tokenLabel(sequence, selection.token))}
+        {onlyWords(trace, selection)}
       </Check>
       {those && (
         <InAtlas
