@@ -77,6 +77,8 @@ describe('the explanation of a number', () => {
       const seen = new Set<string>();
       for (const tab of tabs) {
         await goToTab(tab, setup.width < 460);
+        // What lies below comes a frame later.
+        await panel.settled();
         const names = await panel.page
           .locator('[data-focus^=explain-]')
           .evaluateAll((all) => all.map((one) => (one as HTMLElement).dataset['focus']!));

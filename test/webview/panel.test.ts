@@ -424,9 +424,7 @@ describe('the tabs', () => {
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
     await expect
       .poll(() => text('.tabBody'))
-      .toMatch(
-        /Choices changed\s+[\d.]+% of 55,650 choices \(265 tokens without the special first one, in each of 210 modules\) have another expert/,
-      );
+      .toMatch(/Choices changed\s+[\d.]+% of 55,650 choices: 265 tokens \(not the special first one\) × 210 modules/);
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(
