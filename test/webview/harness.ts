@@ -58,13 +58,13 @@ function pageOf({ theme, words, name, visit }: Asked, origin: string): string {
     getState: kept,
     setState: (s) => { sessionStorage.setItem('state', JSON.stringify(s)); return s; },
   });
-  // When a frame has passed in which nothing changed: what was drawn may have something more to draw.
+  // When two frames have passed in which nothing changed: what the page leaves for later comes in the second (AFrameLater).
   window.settled = () => new Promise((done) => {
     let quiet = 0;
     const changes = new MutationObserver(() => { quiet = 0; });
     changes.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
     const frame = () => {
-      if (quiet++ < 1) requestAnimationFrame(frame);
+      if (quiet++ < 2) requestAnimationFrame(frame);
       else { changes.disconnect(); done(); }
     };
     requestAnimationFrame(frame);
