@@ -8,6 +8,8 @@ export interface Walk extends Index {
   readonly products: ReadonlyMap<string, Product>;
 }
 
+type Constants = Pick<Index, 'producers' | 'initializers'>;
+
 export function walkOf(graph: GraphProto): Walk {
   const index = indexOf(graph);
   const users = new Map<string, NodeProto[]>();
@@ -27,7 +29,7 @@ export function usersOf({ users }: Walk, value: string): readonly NodeProto[] {
 }
 
 /** The tensor of a constant value. */
-function constantOf({ initializers, producers }: Walk, value: string | undefined): TensorProto | undefined {
+function constantOf({ initializers, producers }: Constants, value: string | undefined): TensorProto | undefined {
   if (!value) return undefined;
   const n = producers.get(value);
   return initializers.get(value) ?? (n?.opType === 'Constant' ? attributeTensor(n) : undefined);
@@ -43,18 +45,25 @@ export function integerOf(walk: Walk, value: string | undefined): number | undef
   return values?.length === 1 ? values[0] : undefined;
 }
 
+interface Told {
+  readonly values: readonly number[];
+  readonly scalar: boolean;
+}
+
 /** The integers of a constant: one, or a list of them. */
-export function integersOf(
-  walk: Walk,
-  value: string | undefined,
-): { readonly values: readonly number[]; readonly scalar: boolean } | undefined {
-  const told = value ? walk.producers.get(value)?.attribute.find(({ name }) => /^value_ints?$/.test(name)) : undefined;
+export function integersOf(index: Constants, value: string | undefined): Told | undefined {
+  const told = value ? index.producers.get(value)?.attribute.find(({ name }) => /^value_ints?$/.test(name)) : undefined;
   if (told) {
     const scalar = told.name === 'value_int';
     return { values: scalar ? [Number(told.i)] : told.ints.map(Number), scalar };
   }
-  const tensor = constantOf(walk, value);
-  if (tensor?.dataType !== (DataType.INT64 as number) || tensor.dims.length > 1) return undefined;
+  const tensor = constantOf(index, value);
+  return tensor && integersIn(tensor);
+}
+
+/** The same for a tensor. */
+export function integersIn(tensor: TensorProto): Told | undefined {
+  if (tensor.dataType !== (DataType.INT64 as number) || tensor.dims.length > 1) return undefined;
   const count = Number(tensor.dims[0] ?? 1n);
   const { int64Data, rawData } = tensor;
   const scalar = tensor.dims.length === 0;

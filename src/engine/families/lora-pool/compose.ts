@@ -29,7 +29,7 @@ import { type WrittenVectors, writtenNames, writtenVectors } from './routerVecto
 import { ExpertFiles, ExpertNumbers } from './stored.js';
 
 /** Part of every cache key: raise it when the same pool would be composed differently. */
-const composerVersion = 15;
+const composerVersion = 16;
 
 /** Also part of the keys of gathered graphs. */
 const gatheredVersion = 1;
