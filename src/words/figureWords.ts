@@ -40,5 +40,6 @@ export const figureWords = {
   likelier: 'likelier in the other run',
   logProbChange: 'Change of log-probability',
   shareOfLine: 'Share of the line',
+  meanOfLine: '{0}, line mean',
   shareOfTokens: 'Share of the line’s tokens',
 } as const satisfies Record<string, string | Counted>;

@@ -1,7 +1,7 @@
 /** One choice of what colours text and map; what is shown of a map whose cells are too small to be seen. */
 import { describe, expect, test } from 'vitest';
 import { expertStyle, weakest } from '../../src/look/palette.js';
-import { isByLayer, measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { isByLayer, measured, scaled, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
@@ -48,7 +48,7 @@ async function labelAt(token: number, layer: number): Promise<string> {
 const optionOf = (value: string) => panel.page.locator(`[data-focus=colour-by] option[value=${value}]`);
 
 describe('what colours text and map', () => {
-  test('a number: each token’s in the text, each cell’s own in the map, with a legend; the editor is told', async () => {
+  test('a number: each token’s in the text, each cell’s own in the map, each with its scale; the editor is told', async () => {
     await open();
     const trace = fabricate({ tokens: 60 });
     await panel.show(trace);
@@ -59,10 +59,25 @@ describe('what colours text and map', () => {
       await expect.poll(() => dressed('^s\\d'), { message: by }).toEqual(levels);
       await expect
         .poll(() => panel.page.locator('.scale').first().getAttribute('aria-label'), { message: by })
-        .toMatch(/^From [\d.]+, weak/);
-      // Text, map and legend have one scale.
+        .toMatch(/^From [≤≥]?[\d.]+, weak/);
+      // Map and legend have one scale; it is the text's too, unless the cells are of layers and the text's numbers means over them.
       const scale = (await panel.page.locator('.scale').first().getAttribute('aria-label'))!;
-      const [, weak, strong] = /^From ([\d.]+), weak, to ([\d.]+), strong$/.exec(scale)!;
+      const [, weak, strong] = /^From ([≤≥]?[\d.]+), weak, to ([≤≥]?[\d.]+), strong$/.exec(scale)!;
+      const drawn = isByLayer(by)
+        ? Array.from({ length: 30 }, (_, layer) => [...measured(trace, 0, by, { layer }).value]).flat()
+        : [...value];
+      const own = scaled(by, Float32Array.from(drawn));
+      expect(
+        [weak, strong].map((end) => Number(end!.replace(/[≤≥]/, ''))),
+        by,
+      ).toEqual([own.weak, own.strong].map((x): unknown => expect.closeTo(x, 2)));
+      // A value past an end looks like it.
+      const isReversed = own.weak > own.strong;
+      expect(
+        [weak, strong].map((end) => /^[≤≥]/.exec(end!)?.[0]),
+        by,
+      ).toEqual(by === 'probability' ? [undefined, undefined] : isReversed ? ['≥', '≤'] : ['≤', '≥']);
+      expect((await text('.legend')).includes('text: '), by).toBe(isByLayer(by));
       const said = text('#grid-caption');
       expect(await said, by).toMatch(new RegExp(`Pale: .+ ${weak}; strong: ${strong}\\.`));
       const alike = 'all rows are alike';
@@ -70,8 +85,8 @@ describe('what colours text and map', () => {
       else expect(await said, by).toContain(alike);
       const label = await labelAt(20, 3);
       const whole = by === 'surprise' || by === 'probability';
-      const own = whole ? value[20]! : measured(trace, 0, by, { layer: 3 }).value[20]!;
-      expect(label, by).toContain(`${by === 'surprise' ? 'surprisal (−log p)' : by} ${own.toFixed(2)}`);
+      const at = whole ? value[20]! : measured(trace, 0, by, { layer: 3 }).value[20]!;
+      expect(label, by).toContain(`${by === 'surprise' ? 'surprisal (−log p)' : by} ${at.toFixed(2)}`);
     }
     await expect
       .poll(async () => (await panel.sent('colour')).map(({ by }) => by))

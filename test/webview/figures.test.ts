@@ -125,6 +125,32 @@ describe('the map', () => {
     expect(texts.some((text) => text.split(' ').length > 3)).toBe(true);
   });
 
+  test('of lines coloured by a number has its scale, for paper and as seen, and no experts', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 300 }));
+    await press('segment-Lines');
+    await panel.page.locator('[data-focus=colour-by]').selectOption('entropy');
+    await openMap();
+    const caption = await panel.page.locator('.figureCaption').innerText();
+    const [, weak, strong] = /mean entropy of a line’s tokens\. Pale: (≤[\d.]+); strong: (≥[\d.]+)\./.exec(caption)!;
+    // The text, and what is beside the lines, are not in the figure.
+    expect(caption).not.toMatch(/text has|Beside/);
+    const svg = await saved('svg');
+    await print('paper-lines-entropy', svg);
+    const { texts } = await read(svg);
+    expect(texts).toEqual(expect.arrayContaining([`entropy, line mean: ${weak!}`, strong!]));
+    expect(texts).not.toContain('python');
+    expect(svg).toMatch(/entropy: mean [\d.]+</);
+    expect((await saved('csv')).split('\n')[0]).toContain('entropy, line mean');
+    expect(await saved('vega')).toContain('"entropy, line mean"');
+    await press('segment-As seen');
+    const seen = await saved('svg');
+    await print('seen-lines-entropy', seen);
+    const words = (await read(seen)).texts;
+    expect(words).toContain(`entropy, line mean, from ${weak!} to ${strong!}`);
+    expect(words).not.toContain('python');
+  });
+
   test('of a mixture’s lines fills the column, and has the experts’ numbers, which colours alone do not tell apart', async () => {
     await open();
     const trace = fabricateMoe();

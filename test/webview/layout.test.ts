@@ -240,11 +240,12 @@ describe('in view, without scrolling', () => {
       expect(named).toBeGreaterThanOrEqual(2);
       const isLine = window.width! <= 820 && window.height! < 700;
       if (isLine) {
-        expect(shown.length).toBeGreaterThan(0);
+        // Beside an editor on a screen of 1280×720, and in any wider panel, most of twelve experts.
+        expect(shown.length).toBeGreaterThanOrEqual(window.width! >= 440 ? 9 : 3);
         expect(new Set(chips.map(({ y }) => y)).size).toBe(1);
         await expect
           .poll(() => panel.page.locator('[data-focus=legend-more]').innerText())
-          .toBe(`+${12 - shown.length}`);
+          .toBe(shown.length < 12 ? `+${12 - shown.length}` : '…');
       } else expect(shown).toHaveLength(12);
 
       await panel.page.locator('body').evaluate((body) => {
@@ -541,7 +542,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
   });
 
   test('experts that do not fit on the line are behind a button', async () => {
-    await open({ width: 460, height: 600 });
+    await open({ width: 440, height: 600 });
     await panel.show(main);
     const legend = async () => (await panel.page.locator('.legend').boundingBox())!.height;
     const chips = () =>
@@ -579,6 +580,43 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await expect.poll(() => chips()).toBe(12);
     await expect.poll(() => more.count()).toBe(0);
   });
+
+  testMany(
+    ['dark', 'light', 'high-contrast'] as const,
+    'one line of experts leaves out the last names first ($0)',
+    async (theme) => {
+      await open({ width: 640, height: 600, theme });
+      await panel.show(main);
+      const chip = (name: string) => panel.page.locator(`[data-focus=legend-${name}]`);
+      const width = (name: string) =>
+        chip(name)
+          .locator('.name')
+          .evaluate((one) => one.getBoundingClientRect().width);
+      const shown = () => panel.page.locator('.legend .chip:not(.out)').count();
+      // The height is that of one line.
+      await expect.poll(async () => (await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(34);
+      await expect.poll(() => shown()).toBeGreaterThanOrEqual(10);
+      await expect.poll(() => width('typescript')).toBeGreaterThan(40);
+      await expect.poll(() => width('html')).toBeGreaterThan(20);
+      await expect.poll(() => width('shell')).toBeLessThan(2);
+      // Still read out, and named on hovering.
+      await expect.poll(() => chip('shell').getAttribute('title')).toMatch(/^shell: [\d.]+% of all choices$/);
+      await panel.page.getByRole('button', { name: /shell/, pressed: false }).waitFor();
+      await picture(panel.page, `legend-line-${theme}`);
+      // One that is chosen is named, wherever it is.
+      await chip('shell').click();
+      await expect.poll(() => width('shell')).toBeGreaterThan(20);
+      await panel.page.locator('[data-focus=legend-all]').click();
+      // All are in sight, not all names: these are one press away.
+      await panel.resize(760, 600);
+      await expect.poll(() => shown()).toBe(12);
+      const more = panel.page.locator('[data-focus=legend-more]');
+      await expect.poll(() => more.getAttribute('title')).toBe('Show all names');
+      await more.click();
+      await expect.poll(() => width('java')).toBeGreaterThan(20);
+      expect(await panel.serious()).toEqual([]);
+    },
+  );
 
   test('what does not fit in the header is in a menu', async () => {
     await open(beside);

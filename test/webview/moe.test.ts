@@ -175,7 +175,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
       await expect.poll(() => token.getAttribute('title'), { message: by }).toContain(`${by} ${value[40]!.toFixed(2)}`);
       await expect
         .poll(() => panel.page.locator('.scale').first().getAttribute('aria-label'))
-        .toMatch(/From [\d.]+, weak, to [\d.]+, strong/);
+        .toMatch(/From [≤≥]?[\d.]+, weak, to [≤≥]?[\d.]+, strong/);
     }
     await expect.poll(() => panel.page.locator('[data-focus=colour-layer]').count()).toBe(0);
     await choose('colour-by', 'weight');

@@ -32,7 +32,11 @@ export interface MapFigure {
 export function mapFigure(scene: GridScene): MapFigure | undefined {
   const [trace, content] = [scene.trace.peek(), scene.whole()];
   if (!trace || !content) return undefined;
-  return { title: mapTitle(scene), says: mapCaption(scene, trace), plot: mapPlot(scene, trace, content) };
+  return {
+    title: mapTitle(scene),
+    says: mapCaption(scene, trace, content.raster),
+    plot: mapPlot(scene, trace, content),
+  };
 }
 
 /** For a report: the map as wide as a page, and its caption. */
@@ -50,7 +54,16 @@ export function pictureOf(scene: GridScene): Picture | undefined {
   const { title, shownExperts } = scene.store.side(scene.side.peek());
   const parts = [title.peek(), strategyTitle(scene.store, trace.router.name)];
   const frame = { ...seen, ratio: Math.max(2, seen.ratio) };
-  return { title: parts.filter(Boolean).join(' · '), trace, set: shownExperts.peek()?.set, content, frame };
+  const { value, scale } = numbersOf(content.raster);
+  return {
+    title: parts.filter(Boolean).join(' · '),
+    trace,
+    set: shownExperts.peek()?.set,
+    content,
+    frame,
+    // A change has two hues, which no scale of one says.
+    ...(content.hues && !content.raster.change && { scale: t('scaleOf', value.title, scale.weak, scale.strong) }),
+  };
 }
 
 function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
@@ -86,7 +99,7 @@ function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
         ...(!isByExpert && { mark: (level, place) => expertAt(raster, level, place, shortLabelOf) }),
       },
     }),
-    ...numbersOf(raster, scene.ends.peek()),
+    ...numbersOf(raster),
     legend:
       hues || !set
         ? []
@@ -103,16 +116,14 @@ function expertAt(raster: Raster, row: number, column: number, called: typeof sh
   return part && e >= 0 ? called(part.set, e) : '';
 }
 
-type Ends = Parameters<typeof ends>[0];
-
 /** The number behind the colours, and what their scale is. */
-function numbersOf(raster: Raster, scale: Ends | undefined): Pick<MapPlot, 'value' | 'scale'> {
-  const { shows, measured, change, isPale, columns, isTurned } = raster;
+function numbersOf(raster: Raster): Pick<MapPlot, 'value' | 'scale'> {
+  const { shows, measured, scale, change, isPale, columns, isTurned } = raster;
   const cell = (row: number, column: number) => row * columns.count + column;
   if (isMeasure(shows) && measured && scale) {
     const [weak, strong] = ends(scale);
     const value = {
-      title: t(`colour_${shows}`),
+      title: isTurned ? say('meanOfLine', t(`colour_${shows}`)) : t(`colour_${shows}`),
       of: (row: number, column: number) => measured[cell(row, column)]!,
     };
     return { value, scale: { weak, strong } };

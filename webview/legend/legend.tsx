@@ -27,6 +27,7 @@ import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { scoreName } from '../../src/trace/text/label.js';
+import { textScaleOf } from '../map/words.js';
 import { classOf, shortLabelOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { isCompact } from '../look/room.js';
@@ -38,10 +39,10 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
   const [trace, shownExperts] = [store.main.choices.value, store.main.shownExperts.value];
   if (!trace || !shownExperts) return null;
   const by = store.colouredBy.value;
-  // Attribution names experts of all layers, which one layer's legend does not have. With lines, a number colours only the
-  // margin and experts colour the cells.
+  // Attribution names experts of all layers, which one layer's legend does not have. An expert's column has its share, and a number
+  // of the routers only the margin.
   const isLed = by === 'experts' || (by === 'attribution' && !shownExperts.layer);
-  const hasChips = isLed || (scene.isLines.value && by !== 'change' && by !== 'attribution');
+  const hasChips = isLed || scene.isByExpert.value || (scene.isLines.value && by === 'nothing');
   return (
     <Toolbar class="legend" label={t('legend')}>
       <ColourBy shownExperts={shownExperts} />
@@ -50,7 +51,7 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
       {hasChips && <WeightScale scene={scene} shownExperts={shownExperts} />}
       {hasChips && <Chips trace={trace} shownExperts={shownExperts} />}
       {by === 'change' && <ChangeScale />}
-      {by === 'attribution' && <Of what={t('scaleAttribution')} />}
+      {by === 'attribution' && <Of what={t(scene.isLines.value ? 'scaleAttributionLines' : 'scaleAttribution')} />}
     </Toolbar>
   );
 }
@@ -113,15 +114,19 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
 const changeName = ({ other, against }: Store) =>
   other.choices.value || !against.value ? 'colour_change' : 'colour_changed';
 
-/** What the weakest and the strongest colour of text and map mean. */
+/** What the weakest and the strongest colour of the map mean, and of the text if these are others. */
 function MeasureScale({ by, scene }: { readonly by: TextMeasure; readonly scene: GridScene }) {
-  const found = scene.ends.value;
+  const found = scene.scale.value;
   if (!found || Number.isNaN(found.weak)) return null;
-  const isAlike = !isByLayer(by) && !scene.isLines.value;
+  const isBeside = scene.isByExpert.value;
+  const own = textScaleOf(scene);
+  const inText = own && t('scaleText', ...own);
   return (
     <>
-      <Scale ends={ends(found)} steps={rising} />
-      {isAlike && <Of what={t('scaleAlike')} />}
+      <Scale ends={ends(found)} steps={rising} title={inText} />
+      {isBeside && <Of what={t('scaleBeside')} />}
+      {!isBeside && !isByLayer(by) && <Of what={t('scaleAlike')} />}
+      {inText !== undefined && <Of what={inText} />}
     </>
   );
 }
@@ -172,14 +177,17 @@ function Scale({
   ends: [from, to],
   steps,
   of,
+  title,
 }: {
   readonly ends: readonly [from: string, to: string];
   readonly steps: readonly string[];
   readonly of?: string;
+  readonly title?: string | undefined;
 }) {
+  const said = of === undefined ? t('scale', from, to) : t('scaleOf', of, from, to);
   return (
     <>
-      <span class="scale" role="img" aria-label={of === undefined ? t('scale', from, to) : t('scaleOf', of, from, to)}>
+      <span class="scale" role="img" aria-label={said} title={title}>
         {from}
         {steps.map((step) => (
           <span key={step} class={`t ${step}`} />
@@ -222,19 +230,22 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
     <>
       <OneLine
         isOpen={isOpen}
-        more={(fitting) =>
-          (isOpen || fitting < set.experts.length) && (
-            <Button
-              press={() => store.set({ legendOpen: !isOpen })}
-              class="more"
-              aria-expanded={isOpen}
-              title={isOpen ? t('legendLess') : t('legendMore', set.experts.length - fitting)}
-              data-focus="legend-more"
-            >
-              {isOpen ? '−' : `+${set.experts.length - fitting}`}
-            </Button>
-          )
-        }
+        more={({ parts, isBare }) => {
+          const rest = set.experts.length - parts;
+          return (
+            (isOpen || rest > 0 || isBare) && (
+              <Button
+                press={() => store.set({ legendOpen: !isOpen })}
+                class="more"
+                aria-expanded={isOpen}
+                title={isOpen ? t('legendLess') : rest > 0 ? t('legendMore', rest) : t('legendNames')}
+                data-focus="legend-more"
+              >
+                {isOpen ? '−' : rest > 0 ? `+${rest}` : '…'}
+              </Button>
+            )
+          );
+        }}
       >
         {coloured.map((e) => (
           <Chip
