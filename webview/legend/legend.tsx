@@ -1,7 +1,6 @@
 /** The experts by colour, pattern, short label and name; pressing one shows only its choices. */
 import { sort, sum } from 'd3-array';
 import { useSignal } from '@preact/signals';
-import { says } from '../../src/look/names.js';
 import { quiet } from '../../src/look/palette.js';
 import { layersOf } from '../../src/trace/model/access.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
@@ -16,7 +15,7 @@ import {
 import type { ShownExperts } from '../../src/trace/model/shownExperts.js';
 import { layerOf } from '../../src/trace/model/shownExperts.js';
 import type { AtlasUnit } from '../../src/protocol/atlas.js';
-import { bothNames, calledOf, unitOf } from '../store/atlas.js';
+import { bothNames, calledOf, quotedWords, unitOf } from '../store/atlas.js';
 import type { Store } from '../store/store.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -243,6 +242,7 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
             expert={e}
             share={share[e]!}
             called={calledOf(unitOf(store, trace, shownExperts.layer, set.experts[e]!.id), plainName(set, e))}
+            quoted={quotedWords(store, trace, shownExperts, [e])}
           />
         ))}
         {isOpen && rest > 0 && <Rest set={set} share={share} coloured={coloured} />}
@@ -281,19 +281,21 @@ function Chip({
   expert,
   share,
   called,
+  quoted,
 }: {
   readonly set: ExpertSet;
   readonly expert: number;
   readonly share: number;
   /** By the model's atlas. */
   readonly called: string | undefined;
+  /** What that is; empty if the atlas calls it nothing. */
+  readonly quoted: string;
 }) {
   const store = useStore();
   const chosen = store.view.filter.value.experts;
   const { id } = set.experts[expert]!;
   const isOn = chosen.includes(id);
   const own = plainName(set, expert);
-  const isSaid = called !== undefined && says(called, own);
   const isOnBadge = set.scope === 'layer' || own === shortLabelOf(set, expert);
   return (
     <Button
@@ -303,14 +305,14 @@ function Chip({
       }}
       class={classes('chip', chosen.length > 0 && !isOn && 'off')}
       aria-pressed={isOn}
-      title={t('legendShare', bothNames(own, called), percent(share))}
+      title={[t('legendShare', bothNames(own, called), percent(share)), quoted].filter(Boolean).join('\n')}
       data-focus={`legend-${id}`}
     >
       <span class="expert">
         <Badge looks={store.main.looks.value(set)} expert={expert} />
         {/* What its badge says already, is only read out. */}
-        {!isSaid && <span class={isOnBadge ? 'unseen' : 'name'}>{own}</span>}
-        {called !== undefined && <span class="called">{called}</span>}
+        <span class={isOnBadge ? 'unseen' : 'name'}>{own}</span>
+        {called !== undefined && <span class="called">{t('atlasCalled', called)}</span>}
         <span class="share">{percent(share)}</span>
       </span>
     </Button>
