@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { expertStyle, weakest } from '../../src/look/palette.js';
 import { isByLayer, measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
-import { fabricate, fabricateAttribution, names } from './fabricate.js';
+import { cut, fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
 
@@ -146,6 +146,28 @@ describe('what colours text and map', () => {
     await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('change');
     await panel.show(before);
     await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
+  });
+
+  test('a choice is the same after a reload, while the run that it waits for goes on, too', async () => {
+    const chosen = () => panel.page.locator('[data-focus=colour-by]').inputValue();
+    for (const [width, height] of [
+      [1280, 720],
+      [460, 600],
+    ] as const) {
+      await open({ width, height });
+      const trace = fabricate({ tokens: 60 });
+      await panel.show(trace);
+      await colourBy('entropy');
+      await panel.reload();
+      await panel.show(cut(trace, 20), { running: { what: 'route', done: 20, total: 60 } });
+      await expect.poll(chosen).toBe('entropy');
+      await expect.poll(() => text('.legend')).toContain('The affinities come when the run is done.');
+      await picture(panel.page, `colour-awaited-${width}`);
+      await panel.show(trace);
+      await expect.poll(() => text('.legend')).not.toContain('come when the run is done');
+      await expect.poll(chosen).toBe('entropy');
+      await expect.poll(async () => (await dressed('^s\\d')).filter(Boolean).length).toBe(60);
+    }
   });
 
   test('a comparison colours both texts by the change; either run’s experts are one press away', async () => {

@@ -44,6 +44,7 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
   return (
     <Toolbar class="legend" label={t('legend')}>
       <ColourBy shownExperts={shownExperts} />
+      {store.awaitedColour.value && <Of what={t(`${scoreName(trace)}Later`)} />}
       {isCompact.value && <Explain name={`map_${by}`} title={t('colourBy')} />}
       {isMeasure(by) && <MeasureScale by={by} scene={scene} />}
       {hasChips && <WeightScale scene={scene} shownExperts={shownExperts} />}
@@ -60,7 +61,8 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
   // The trace with its scores, once they have arrived.
   const trace = store.main.trace.value!;
   const { measureLayer } = store.view;
-  const by = store.colouredBy.value;
+  const awaited = store.awaitedColour.value;
+  const by = awaited ?? store.colouredBy.value;
   const hasLayerExperts = shownExperts.layer !== undefined;
   const scores = scoreName(trace);
   const options = [
@@ -68,7 +70,9 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
       const title = t(name === 'experts' && !hasLayerExperts ? 'colour_leader' : `colour_${name}`);
       const lack = lackFor(trace, name);
       const isToCome = lack === `${scores}None` && store.main.scoresFollow.value;
-      return lack === undefined ? [name, title] : [name, title, t(isToCome ? `${scores}Later` : lack)];
+      return lack === undefined || name === awaited
+        ? [name, title]
+        : [name, title, t(isToCome ? `${scores}Later` : lack)];
     }),
     ['change', t(changeName(store)), store.against.value ? undefined : t('changeNone')] as const,
     ['attribution', t('colour_attribution'), store.main.attribution.value ? undefined : t('attributionNone')] as const,
