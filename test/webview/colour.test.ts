@@ -45,6 +45,8 @@ async function labelAt(token: number, layer: number): Promise<string> {
   return (await panel.page.locator('.cell').getAttribute('aria-label'))!;
 }
 
+const far = (value: number, wanted: number) => (Number.isNaN(value) ? Infinity : Math.abs(value - wanted));
+
 const optionOf = (value: string) => panel.page.locator(`[data-focus=colour-by] option[value=${value}]`);
 
 describe('what colours text and map', () => {
@@ -81,6 +83,40 @@ describe('what colours text and map', () => {
     await colourBy('experts');
     await expect.poll(async () => (await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
   });
+
+  testMany(
+    ['dark', 'high-contrast', 'light'] as const,
+    'the legend’s scale has the shades that the map has for the weakest, a middling and the strongest number ($0)',
+    async (theme) => {
+      await open({ theme, width: 1280, height: 720 });
+      const trace = fabricate({ tokens: 60 });
+      await panel.show(trace);
+      await colourBy('surprise');
+      const { strength } = measured(trace, 0, 'surprise');
+      const shades = await panel.page.locator('.legend .scale .t').evaluateAll((all) =>
+        all.map((one) => {
+          const drawn = document.createElement('canvas').getContext('2d')!;
+          drawn.fillStyle = getComputedStyle(one).backgroundColor;
+          drawn.fillRect(0, 0, 1, 1);
+          return [...drawn.getImageData(0, 0, 1, 1).data];
+        }),
+      );
+      for (const [i, wanted] of [
+        [0, 0],
+        [2, 0.5],
+        [4, 1],
+      ] as const) {
+        const token = [...strength.keys()].sort((a, b) => far(strength[a]!, wanted) - far(strength[b]!, wanted))[0]!;
+        expect(far(strength[token]!, wanted)).toBeLessThan(0.05);
+        await panel.goTo(token, 3);
+        const cell = await panel.cellColour();
+        const off = cell.map((channel, c) => Math.abs(channel - shades[i]![c]!));
+        expect(Math.max(...off), `${i}: ${String(cell)} in the map, ${String(shades[i])} in the legend`).toBeLessThan(
+          14,
+        );
+      }
+    },
+  );
 
   testMany(
     ['dark', 'high-contrast', 'light'] as const,
@@ -161,8 +197,12 @@ describe('what colours text and map', () => {
       await panel.reload();
       await panel.show(cut(trace, 20), { running: { what: 'route', done: 20, total: 60 } });
       await expect.poll(chosen).toBe('entropy');
-      await expect.poll(() => text('.legend')).toContain('The affinities come when the run is done.');
+      if (width > 600) await expect.poll(() => text('.legend')).toContain('The affinities come when the run is done.');
       await picture(panel.page, `colour-awaited-${width}`);
+      // Where there is no room for that, it is in the tooltip.
+      await expect
+        .poll(() => panel.page.locator('[data-focus=colour-by]').getAttribute('title'))
+        .toBe('The affinities come when the run is done.');
       await panel.show(trace);
       await expect.poll(() => text('.legend')).not.toContain('come when the run is done');
       await expect.poll(chosen).toBe('entropy');

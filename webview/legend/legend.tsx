@@ -92,6 +92,7 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
       <span class="what">{t('colourBy')}</span>
       <Select
         label={t('colourBy')}
+        title={awaited === undefined ? t('colourBy') : t(`${scores}Later`)}
         value={by}
         options={options}
         change={(value) => {
@@ -154,11 +155,9 @@ function WeightScale({
 
 const strengths = ['s0', 's1', 's2', 's3', 's4'];
 /** As the map draws numbers. */
-const rising = strengths.map((strength) => `measured shade pale ${strength}`);
+const rising = strengths.map((strength) => `measured shade ${strength}`);
 /** From one hue to the other. */
-const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'].map(
-  (strength) => `measured shade pale ${strength}`,
-);
+const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'].map((strength) => `measured shade ${strength}`);
 
 function ChangeScale() {
   const change = useStore().changes.value?.[0];
