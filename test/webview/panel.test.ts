@@ -527,7 +527,7 @@ describe('the tabs', () => {
       for (let left = 14; found.size < 14 && left > 0; left--) {
         await columns.locator('button', { hasText: 'More columns' }).click();
         await panel.settled();
-        for (const name of await inBox()) found.add(name!);
+        for (const name of await inBox()) found.add(name);
         expect(await inBox()).toContain('Token');
       }
       expect(found.size).toBe(14);

@@ -10,7 +10,7 @@ interface Seen {
   readonly isLast: boolean;
 }
 
-export function Columns({ box }: { readonly box: RefObject<HTMLDivElement> }) {
+export function Columns({ box }: { readonly box: RefObject<HTMLElement | null> }) {
   const [seen, setSeen] = useState<Seen>();
   useLayoutEffect(() => {
     const own = box.current!;
@@ -52,12 +52,12 @@ function seenIn(box: HTMLElement): Seen | undefined {
   const [, ...columns] = headOf(box);
   const from = left + nameWidth(box);
   // The ends of columns are not whole pixels.
-  const inSight = columns.filter((cell) => {
+  const inView = columns.filter((cell) => {
     const own = cell.getBoundingClientRect();
     return own.left >= from - 2 && own.right <= right + 2;
   });
   return {
-    columns: inSight.length + 1,
+    columns: inView.length + 1,
     of: columns.length + 1,
     isLast: box.scrollLeft + box.clientWidth >= box.scrollWidth - 1,
   };

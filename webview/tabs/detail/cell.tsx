@@ -44,7 +44,6 @@ function Sentences({ trace, module: s, token }: Props) {
   const store = useStore();
   const rows = rowsAt(trace, s);
   const { module, set } = rows;
-  const part = sharedModules(trace, { module: module.path, sequence: module.sequence })!;
   const here = { set, layer: layerAt(trace, module) };
   const named = (list: readonly Choice[]) =>
     list
