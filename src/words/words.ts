@@ -579,6 +579,9 @@ export const words = {
   attributeLimit: 'Tokens {0} to {1} of {2}',
   previous: 'Previous',
   next: 'Next',
+  columnsSeen: '{0} of {1} columns in view',
+  columnsMore: 'More columns',
+  columnsFirst: 'First columns',
 
   // Lens
   lensTitle: 'What each layer would predict',
@@ -678,6 +681,10 @@ export const words = {
   atlasMap: 'Layers down, experts across',
   atlasKeys: 'Arrow keys move from expert to expert, Home and End along the layer. Enter opens the expert’s page.',
   atlasNamed: '{0} “{1}”',
+  atlasCalled: '“{0}”',
+  atlasQuoted:
+    'In quotes: the kind of text, by the atlas’s labels, for which the expert is chosen most above its usual share.',
+  atlasQuotedOwn: 'In quotes: the name that the expert was given in the atlas.',
   atlasUnit: 'Expert',
   atlasLabel: 'Label',
   atlasLift: 'Lift',

@@ -494,6 +494,48 @@ describe('the tabs', () => {
     await panel.settled();
     await expect.poll(() => table.locator('tbody tr').count()).toBe(10);
   });
+
+  test('an attribution’s table says that it has more columns than are in view, and leads to them', async () => {
+    const trace = fabricate({ tokens: 90 });
+    for (const [width, height] of [
+      [1440, 900],
+      [1280, 720],
+      [400, 700],
+    ] as const) {
+      await open({ width, height });
+      await panel.show(trace, { attribution: fabricateAttribution(trace) });
+      const tabs = panel.page.locator('select[data-focus=tabs]');
+      if (await tabs.isVisible()) await tabs.selectOption('whatIf');
+      else await showTab('whatIf');
+      const figure = panel.page.locator('[data-figure=attribution]');
+      const [columns, heads] = [figure.locator('.columns'), figure.locator('thead th')];
+      await expect.poll(() => columns.innerText()).toMatch(/^\d+ of 14 columns in view/);
+      const seen = Number.parseInt(await columns.innerText(), 10);
+      const names = await heads.allInnerTexts();
+      const inBox = () =>
+        figure.locator('.tableBox').evaluate((box) => {
+          const { left, right } = box.getBoundingClientRect();
+          return [...box.querySelectorAll('thead th')]
+            .filter(
+              (one) => one.getBoundingClientRect().left > left - 1 && one.getBoundingClientRect().right < right + 2,
+            )
+            .map((one) => one.textContent);
+        });
+      expect(await inBox()).toEqual(names.slice(0, seen));
+      const found = new Set(names.slice(0, seen));
+      // Each press shows the next columns, beside the tokens' names, which stay.
+      for (let left = 14; found.size < 14 && left > 0; left--) {
+        await columns.locator('button', { hasText: 'More columns' }).click();
+        await panel.settled();
+        for (const name of await inBox()) found.add(name);
+        expect(await inBox()).toContain('Token');
+      }
+      expect(found.size).toBe(14);
+      await picture(panel.page, `attribution-columns-${width}`);
+      await columns.locator('button', { hasText: 'First columns' }).click();
+      await expect.poll(inBox).toEqual(names.slice(0, seen));
+    }
+  });
 });
 
 describe('two runs', () => {

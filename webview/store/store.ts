@@ -25,12 +25,19 @@ import type { SourceDescription } from '../../src/requests/description.js';
 import type { RunRequestName } from '../../src/requests/table.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import { SideReceiver } from '../../src/transport/sides.js';
-import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
+import {
+  lackFor,
+  shownBy,
+  type ColourChoice,
+  type Colouring,
+  type Overlay,
+} from '../../src/trace/figures/colouring.js';
 import { choiceChanges, logProbChanges, type Change } from '../../src/trace/alignment/change.js';
 import { layerAt } from '../../src/trace/model/access.js';
 import { layerKey, layerOf } from '../../src/trace/model/shownExperts.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { rangeOfKey } from '../../src/trace/model/ranges.js';
+import { scoreName } from '../../src/trace/text/label.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
 import type { Partners, Background } from '../background/background.js';
 import type { Plot } from '../../src/paper/plot.js';
@@ -96,6 +103,12 @@ export class Store {
     if (overlay === 'change' && this.against.value) return overlay;
     const [by, trace] = [this.view.colouring.value, this.main.trace.value];
     return trace ? shownBy(trace, { by, layer: '' }).by : by;
+  });
+  /** The person's choice if it waits for the scores of a run, as after a reload: until then, leading experts colour the text. */
+  readonly awaitedColour = computed<Colouring | undefined>(() => {
+    const [by, trace] = [this.view.colouring.value, this.main.trace.value];
+    if (!trace || !this.main.scoresFollow.value || this.colouredBy.value !== 'experts') return undefined;
+    return lackFor(trace, by) === `${scoreName(trace)}None` ? by : undefined;
   });
   /** A tab that was opened from elsewhere, until it has the focus. */
   readonly opened = signal<Tab | undefined>(undefined);
