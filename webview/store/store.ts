@@ -55,7 +55,15 @@ export interface Place {
 }
 
 /** A figure that a person wants to save: the map, or one with a title, what its numbers are, and its data. */
-export type SavedFigure = 'map' | { readonly title: string; readonly says: string; readonly plot: Plot };
+export type SavedFigure =
+  | 'map'
+  | {
+      readonly title: string;
+      readonly says: string;
+      readonly plot: Plot;
+      /** It shows both of two runs, not only the main one. */
+      readonly ofBoth: boolean;
+    };
 
 export const nowhere: Place = { sequence: 0, token: -1 };
 

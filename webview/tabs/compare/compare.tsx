@@ -38,7 +38,7 @@ export function Compare() {
       {!hasChoices && <Fixed />}
       {scope && <p class="caption about">{t('summaryOf', scopeCode.code.value!.scopeName(store, scope))}</p>}
       {main.sequences.length > 1 && <p class="caption">{t('ofSequence', t(main.sequences[wanted]!.role))}</p>}
-      <Part name="agreement" title={t('inNumbers')} result={found}>
+      <Part name="agreement" title={t('inNumbers')} result={found} ofBoth>
         <dl class="numbers">
           {hasChoices && <Agreement found={found} />}
           <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />
@@ -128,6 +128,7 @@ function ByLayer({ found: { all, byLayer, layers } }: { readonly found: Differen
       name="compareByLayer"
       title={t('compareByLayer')}
       caption={t('compareByLayerCaption')}
+      ofBoth
       plot={() => ({
         kind: 'lines',
         x: { title: t('layerHead'), first: layers[0]?.layer ?? 0 },
@@ -167,6 +168,7 @@ function UsageFigure({ usage: { experts, change } }: { readonly usage: NonNullab
     <Figure
       name="compareUsage"
       title={t('compareUsage')}
+      ofBoth
       plot={() => barsPlot(looks, list, { title: t('compareUsage'), unit: t('percentagePoints'), times: 100 })}
       chart={() => <Bars looks={looks} least={0.02} list={list} />}
       table={() =>
@@ -204,7 +206,7 @@ function Most({
     .sort((a, b) => b.size - a.size)
     .slice(0, 12);
   return (
-    <Part name="compareMost" title={title}>
+    <Part name="compareMost" title={title} ofBoth>
       {hasChoices && <p class="caption">{t('compareDifferingPlain')}</p>}
       <table>
         <caption class="unseen">{title}</caption>
