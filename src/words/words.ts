@@ -617,6 +617,16 @@ export const words = {
   compareEditor: 'The editor’s selection',
   compareWith: 'Strategy to compare with',
   compareNow: 'Compare',
+  compareSince: 'This is a run of {0}; {1} has been chosen since.',
+  compareAgain: 'Route again with {0}, then compare.',
+  compareStrangers: '{0} and {1} have no experts in common: their predictions are compared, their choices cannot be.',
+  compareNothing:
+    'Nothing here can be compared: {0} and {1} have no experts in common, and no tokens whose probabilities both know.',
+  compareNoTokens: 'Nothing here can be compared: the two runs have no tokens in common.',
+  compareSome: {
+    other: 'The other run has {0} of this run’s {1} routed modules: only these are compared.',
+    by: 1,
+  },
   compareItself: 'That is this run.',
   compareFixed: '{0} sends all tokens to the same experts: there are no choices to agree with.',
   compareFixedNone: '{0} applies no expert: there are no choices to agree with.',

@@ -10,9 +10,11 @@ import { Chip, Chips } from '../components/chips.js';
 import { Button, classes, Field, Icon, NumberField } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Menu, underHeading, type Item } from '../components/menu.js';
+import { RouteAgain } from '../components/routeAgain.js';
 import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
+import { chosenSince } from '../store/sides.js';
 import type { Store } from '../store/store.js';
 import { isCompact, isShort } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
@@ -423,10 +425,9 @@ function errorsOf(store: Store): Notice[] {
 
 /** Another model than the chosen one made what is on show, with other experts in other colours. */
 function otherModel(store: Store): Notice[] {
-  const ran = store.main.model.value;
-  const chosen = store.description.value?.name;
-  if (ran === undefined || chosen === undefined || ran === chosen) return [];
-  const words = t('otherModel', ran, chosen);
+  const models = chosenSince(store);
+  if (!models) return [];
+  const words = t('otherModel', models.ran, models.chosen);
   return [{ look: 'stale', isPressing: true, words, action: <RouteAgain focus="again-other" /> }];
 }
 
@@ -477,19 +478,5 @@ function Mend({ error: { code } }: { readonly error: ErrorData }) {
         {t(action === 'again' ? 'routeAgain' : 'routeFirstPart')}
       </Button>
     )
-  );
-}
-
-function RouteAgain({ focus, words = t('routeAgain') }: { readonly focus: string; readonly words?: string }) {
-  const store = useStore();
-  return (
-    <Button
-      press={() => store.send({ type: 'again' })}
-      reason={inability(store, 'route')}
-      class="link"
-      data-focus={focus}
-    >
-      {words}
-    </Button>
   );
 }

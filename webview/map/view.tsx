@@ -5,6 +5,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { t } from '../look/strings.js';
+import { incomparable } from '../store/sides.js';
 import { asked, perform, pointerActions, type Pointing } from './actions.js';
 import { Filters } from './filter.js';
 import type { Place } from './geometry.js';
@@ -52,6 +53,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   );
   const asTable = store.view.tables.value.includes('grid');
   const isEmpty = raster?.rows.length === 0;
+  const unlike = scene.isChange.value ? incomparable(store) : undefined;
   return (
     <section class="gridView" aria-label={t('grid')}>
       <MapToolbar scene={scene} />
@@ -91,7 +93,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
         {pointing.cell.value && !pointing.isDragging.value && (
           <Tip scene={scene} at={pointing.cell.value} drawn={() => stage.current?.placeTip()} />
         )}
-        {isEmpty && <p class="empty">{t('nothingLeft')}</p>}
+        {(isEmpty || unlike !== undefined) && <p class="empty">{isEmpty ? t('nothingLeft') : unlike}</p>}
       </div>
       {asTable && (scene.isLines.value ? <LinesTable scene={scene} /> : <GridTable scene={scene} />)}
       <Strip scene={scene} />

@@ -26,7 +26,7 @@ import type { RunRequestName } from '../../src/requests/table.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import { SideReceiver } from '../../src/transport/sides.js';
 import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
-import { choiceChanges, logProbChanges, type Change } from '../../src/trace/alignment/change.js';
+import { choiceChanges, haveChoicesInCommon, logProbChanges, type Change } from '../../src/trace/alignment/change.js';
 import { layerAt } from '../../src/trace/model/access.js';
 import { layerKey, layerOf } from '../../src/trace/model/shownExperts.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
@@ -115,9 +115,16 @@ export class Store {
     const choice = this.view.textPane.value;
     return choice === 'auto' ? this.isTextVisible.value : choice === 'folded';
   });
-  /** How two runs differ: in their choices or, if one of them chooses nothing, in their predictions. */
+  /** No choice of one of two runs can be one of the other: they have no experts in common. */
+  readonly areStrangers = computed(() => {
+    const [main, other] = [this.main.choices.value, this.other.choices.value];
+    return main !== undefined && other !== undefined && !haveChoicesInCommon(main, other);
+  });
+  /** How two runs differ: in their choices or, if one of them chooses nothing, or nothing that the other could, in their predictions. */
   readonly differBy = computed<Change['by']>(() =>
-    this.other.choices.value && (this.main.isFixed.value || this.other.isFixed.value) ? 'logProb' : 'choices',
+    this.other.choices.value && (this.main.isFixed.value || this.other.isFixed.value || this.areStrangers.value)
+      ? 'logProb'
+      : 'choices',
   );
   readonly running = computed(() => this.main.isRunning.value || this.other.isRunning.value);
   /** The selected token of either run. The selection is in the main run, if its token has a partner there. */
