@@ -698,6 +698,42 @@ describe('two runs', () => {
   });
 });
 
+test('a panel says whether it is pinned and to what, and lets itself be pinned and unpinned', async () => {
+  await open({ width: 1280, height: 720 });
+  await panel.show(fabricate({ tokens: 40 }));
+  const pin = panel.page.locator('[data-focus=head-pin]');
+  // A trace file is no panel that could follow an editor.
+  expect(await pin.count()).toBe(0);
+  await panel.post({ type: 'pinned', is: false });
+  const said = () => Promise.all(['aria-pressed', 'title'].map((name) => pin.getAttribute(name)));
+  await expect.poll(said).toEqual(['false', 'Follows the editor; click to pin it to geese.md']);
+  await pin.click();
+  await panel.post({ type: 'pinned', is: true });
+  await expect.poll(said).toEqual(['true', 'Pinned to geese.md; click to let it follow the editor']);
+  await picture(panel.page, 'dark-pinned');
+  expect(await panel.serious()).toEqual([]);
+  await pin.click();
+  await expect
+    .poll(() => panel.sent('pin'))
+    .toEqual([
+      { type: 'pin', is: true },
+      { type: 'pin', is: false },
+    ]);
+});
+
+test('a narrow panel has its pin in its menu', async () => {
+  await open({ width: 400, height: 800 });
+  await panel.show(fabricate({ tokens: 40 }));
+  await panel.post({ type: 'pinned', is: true });
+  await panel.press('head-more');
+  const pin = panel.page.locator('[role=menuitemcheckbox][data-focus=head-pin]');
+  await expect.poll(() => pin.getAttribute('aria-checked')).toBe('true');
+  await expect.poll(() => pin.innerText()).toContain('Pinned to geese.md; click to let it follow the editor');
+  await picture(panel.page, 'dark-pinned-400');
+  await pin.click();
+  await expect.poll(() => panel.sent('pin')).toEqual([{ type: 'pin', is: false }]);
+});
+
 describe('running', () => {
   test('progress, stop, and what must wait', async () => {
     await open();

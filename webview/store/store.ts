@@ -77,6 +77,8 @@ export class Store {
   readonly poolError = signal<ErrorData | undefined>(undefined);
   /** The host has described its source, or has said that there is none. */
   readonly ready = signal(false);
+  /** The panel keeps its run instead of following the editor; undefined: there is no choice. */
+  readonly isPinned = signal<boolean | undefined>(undefined);
   /** All the text that there is to show is visible in an editor. */
   readonly isTextVisible = signal(false);
   /** Where the text's lines are in its document; undefined if there is none. */
@@ -316,6 +318,9 @@ export class Store {
         break;
       case 'colour':
         this.colour(message, 'host');
+        break;
+      case 'pinned':
+        this.isPinned.value = message.is;
         break;
       case 'textVisible':
         this.isTextVisible.value = message.is;
