@@ -466,6 +466,17 @@ export class Store {
     else this.bringOut(layer);
   }
 
+  /** Moves the what-if form to a layer that was clicked, if each has its own experts: until then it stays where it was applied. */
+  aimWhatIf(layer: string): void {
+    const [trace, form] = [this.main.choices.peek(), this.view.whatIf.peek()];
+    if (!trace || !this.main.shownExperts.peek()?.layer) return;
+    const module = trace.modules.find(({ path }) => form.where === `module:${path}`);
+    const at = module ? `layer:${layerKey(layerAt(trace, module))}` : form.where;
+    // The expert of the former layer has nothing in common with that of the same number here.
+    if (at !== `layer:${layer}` && at !== initial.whatIf.where)
+      this.set({ whatIf: { ...form, where: `layer:${layer}`, expert: '' } });
+  }
+
   private bringOut(layer: string): void {
     if (layer === this.view.colourLayer.peek()) return;
     // Pins and filter were about the former layer's experts.
