@@ -250,25 +250,6 @@ describe('panels', () => {
       await other.close();
     }
   });
-
-  step(
-    'say that they are pinned; one that is unpinned takes its turn with the one that followed, which stays',
-    async () => {
-      await show('Routing (pinned): flock.txt:1');
-      const tool = window.panel.locator('[data-focus=head-pin]');
-      const more = window.panel.locator('[data-focus=head-more]');
-      await more.waitFor();
-      if (!(await tool.isVisible())) await more.click();
-      await window.shot('pinned-menu');
-      await tool.click();
-      await tab('Routing: flock.txt:1').waitFor();
-      await tab('Routing (pinned): gaggle.txt:1').waitFor();
-      expect(await tab('Routing').count()).toBe(2);
-      // VS Code's own button for the same changes its icon.
-      await window.page.locator('.editor-actions .codicon-pin').first().waitFor();
-      await window.shot('unpinned');
-    },
-  );
 });
 
 describe('a window in another language', () => {
