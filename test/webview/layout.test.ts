@@ -26,11 +26,13 @@ const changed = fabricate({ interventions });
 const loads = {
   plain: async () => {
     await panel.show(main);
+    await panel.post({ type: 'pinned', is: false });
     await panel.post({ type: 'textVisible', is: true });
     await panel.post({ type: 'select', token: 60, module: 100 });
   },
   full: async () => {
     await panel.show(changed, { before: main, stale: true });
+    await panel.post({ type: 'pinned', is: true });
     await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), { title: 'Arrow' }, 'other');
     await panel.post({ type: 'select', token: 60, module: 100 });
   },
