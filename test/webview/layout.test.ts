@@ -231,7 +231,7 @@ describe('in view, without scrolling', () => {
       await picture(panel.page, `attributed-${window.width}`);
       const bars = '[data-figure=attribution] .bar';
       const inView = async () => (await panel.page.locator(bars).count()) - (await outOfView(bars)).length;
-      await expect.poll(inView).toBeGreaterThanOrEqual(5);
+      await expect.poll(inView).toBeGreaterThanOrEqual(4);
     },
   );
 
