@@ -418,6 +418,8 @@ export const words = {
   usageCaptionOf: 'Share of the choices of {0}. The line is what chance would give, whiskers are 95% intervals.',
   usageCaption: 'Share of all choices. The line is what chance would give, whiskers are 95% intervals.',
   usageRow: 'Choices',
+  knockedOut: 'knocked out',
+  knockedOutPart: 'knocked out in part',
   usageMost: { other: 'The {0} of {1} with the highest load; the table has all.' },
   chance: 'Chance',
   interval: '95% interval',
