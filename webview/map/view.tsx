@@ -4,10 +4,11 @@ import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
+import { isCompact } from '../look/room.js';
 import { t } from '../look/strings.js';
 import { asked, perform, pointerActions, type Pointing } from './actions.js';
 import { Filters } from './filter.js';
-import type { Place } from './geometry.js';
+import { leastHeight, type Place } from './geometry.js';
 import { listenToPointer } from './input.js';
 import { turn } from './model.js';
 import { extentOf } from './paint.js';
@@ -46,10 +47,13 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   const trace = scene.trace.value;
   const raster = scene.raster.value;
   const rows = raster ? extentOf(raster).rows : 0;
-  useLayoutEffect(
-    () => scroller.current!.closest<HTMLElement>('.work')!.style.setProperty('--rows', String(rows)),
-    [rows],
-  );
+  const isLines = scene.isLines.value;
+  useLayoutEffect(() => {
+    const { style } = scroller.current!.closest<HTMLElement>('.work')!;
+    style.setProperty('--rows', String(rows));
+    // Lines are as high as they are, and scroll.
+    style.setProperty('--least', String(isLines ? 0 : leastHeight(rows)));
+  }, [rows, isLines]);
   const asTable = store.view.tables.value.includes('grid');
   const isEmpty = raster?.rows.length === 0;
   return (
@@ -160,13 +164,19 @@ function Strip({ scene }: { readonly scene: GridScene }) {
   const { tab, maximised } = store.view;
   if (!trace || !raster) return null;
   if (column < 0) {
-    return (
-      <p class="strip faint">{t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`)}</p>
-    );
+    const how = t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`);
+    // Where there is no room for the tools, they are in a menu.
+    const read = isCompact.value ? t('stripReadMenu', t('mapGrid'), t('zoomRead')) : t('stripRead');
+    return <p class="strip faint">{scene.isLines.value ? how : `${how} ${read}`}</p>;
   }
   if (tab.value === 'cell' && !maximised.value) return null;
   return (
-    <Button press={() => store.open('cell')} class="strip" title={t('stripHint')} data-focus="grid-strip">
+    <Button
+      press={() => store.open('cell')}
+      class={classes('strip', !scene.isLines.value && 'long')}
+      title={t('stripHint')}
+      data-focus="grid-strip"
+    >
       {row < 0
         ? describeToken(trace, raster, column, scene.labels.value)
         : inBrief(trace, raster, { column, row }, scene.labels.value)}
