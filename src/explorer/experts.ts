@@ -415,9 +415,7 @@ function warningItem(text: string, index: number): vscode.TreeItem {
 /** An expert's share, if there is a run, and what the atlas calls it, unless its own name says that. */
 function withName(share: string | undefined, own: string, unit: AtlasUnit | undefined): string {
   const called = unit?.name === undefined ? '' : plain(unit.name);
-  return [share && vscode.l10n.t('{0} of the choices', share), !says(own, called) && called]
-    .filter(Boolean)
-    .join(' · ');
+  return [share && vscode.l10n.t('load {0}', share), !says(own, called) && called].filter(Boolean).join(' · ');
 }
 
 function atlasLines(unit: AtlasUnit | undefined): string[] {

@@ -494,7 +494,8 @@ export const words = {
   predictionWasUnlisted: { other: 'It had a probability of {0} and was not among the {1} likeliest.', by: 1 },
   predictionAlone: 'It had a probability of {0}.',
   predictionChange: 'Before the what-if it was {0}.',
-  predictionKl: 'The what-if moves this prediction by at least {0} nats (KL divergence); 0 is not at all.',
+  predictionKl:
+    'The what-if moves this prediction by {0} nats (KL divergence, a lower bound from its likeliest tokens).',
   alternatives: 'Likeliest here',
   alternativesNone: 'This trace holds no alternatives.',
   nextToken: 'Next after the end',
@@ -545,7 +546,7 @@ export const words = {
   effectFirst: 'First changed layer',
   effectKl: 'Predictions moved by',
   effectKlOf: '{0} nats per token; 0 is not at all (mean KL divergence)',
-  effectHere: 'of {0} choices: {1}',
+  effectHere: 'of {0} cells: {1}',
   effectCells: '{0} tokens × {1} modules',
   effectCellsFirst: '{0} tokens (not the special first one) × {1} modules',
   effectCellsSpecial: {
@@ -651,6 +652,7 @@ export const words = {
   compareByLayer: 'Top-k overlap by layer',
   compareByLayerCaption: 'Share of the chosen experts that both runs chose. The line is chance.',
   compareUsage: 'Load, the other minus this',
+  compareUsageCaption: 'In percentage points of the choices.',
   compareMost: 'Tokens that differ most',
   compareMostChanged: 'Tokens whose log-probability changes most',
   compareDiffering: 'Flipped choices',
@@ -904,7 +906,7 @@ export const words = {
     other: '{0} documents are left out; the first: {1} {2}.',
   },
   tokensDone: { other: '{0} of {1} tokens', by: 1 },
-  choicesLed: { other: 'Leads {0} of {1} choices', by: 1 },
+  choicesLed: { other: 'Leads {0} of {1} cells (one token in one module)', by: 1 },
   textTooLong: { other: 'The text has {0} characters; the model reads at most {1} tokens.', by: 1 },
 } as const satisfies Record<string, string | Counted>;
 

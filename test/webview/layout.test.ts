@@ -495,6 +495,8 @@ describe('no text is cut off', () => {
     ] as const) {
       await open({ width, height: 780 });
       await panel.show(fabricateMoe());
+      if (width < 1100) await panel.press('head-map');
+      await panel.press('segment-Grid');
       await expect.poll(() => panel.page.locator('.strip').innerText()).toContain(said);
     }
   });

@@ -96,7 +96,14 @@ export function lineCell(
   if (raster.isFiltered?.[at.row]) return t('lineHas', name, share);
   const { experts } = leadMost(lineLeaders(raster, at));
   return experts.length > 1
-    ? t(isBrief ? 'lineLeadBrief' : 'lineLead', listed(experts.map((one) => plainName(part.set, one))), share)
+    ? t(
+        isBrief ? 'lineLeadBrief' : 'lineLead',
+        listed(
+          experts.map((one) => plainName(part.set, one)),
+          isBrief ? 2 : 3,
+        ),
+        share,
+      )
     : t(isBrief ? 'lineLeadsBrief' : 'lineLeads', name, share);
 }
 

@@ -3,7 +3,7 @@ import { shownExpertsOf } from '../../../src/trace/model/shownExperts.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/store/state.js';
 import { cellsOf, condensed, windowAt } from '../../../webview/map/cells.js';
-import { columnOf, columnsOf, lineColumns, onToken, tokenAt } from '../../../webview/map/columns.js';
+import { columnOf, columnsOf, lineColumns, onToken, tokenAt, untilLast } from '../../../webview/map/columns.js';
 import { byLines, expertRaster, expertRows } from '../../../webview/map/lineRaster.js';
 import { linesOf } from '../../../webview/map/lines.js';
 import { cellWords, inBrief } from '../../../webview/map/words.js';
@@ -52,6 +52,15 @@ describe('rows', () => {
   test('do not exist if the text is unknown', () => {
     expect(lineColumns(fabricateIds())).toBeUndefined();
   });
+});
+
+test('the frame around a column ends with the last line that has a token', () => {
+  const count = (tokens: readonly string[]) => {
+    const columns = lineColumns(fabricate({ tokens }))!;
+    return [columns.count, untilLast(columns)];
+  };
+  expect(count(['one', '\n', 'two', '\n'])).toEqual([3, 2]);
+  expect(count(['one', '\n', 'two'])).toEqual([2, 2]);
 });
 
 const trace = fabricate({ tokens: poem, layers: 2 });
