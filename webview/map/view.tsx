@@ -170,16 +170,18 @@ function Strip({ scene }: { readonly scene: GridScene }) {
     return <p class="strip faint">{scene.isLines.value ? how : `${how} ${read}`}</p>;
   }
   if (tab.value === 'cell' && !maximised.value) return null;
+  const said =
+    row < 0
+      ? describeToken(trace, raster, column, scene.labels.value)
+      : inBrief(trace, raster, { column, row }, scene.labels.value);
   return (
     <Button
       press={() => store.open('cell')}
       class={classes('strip', !scene.isLines.value && 'long')}
-      title={t('stripHint')}
+      title={`${said} · ${t('stripHint')}`}
       data-focus="grid-strip"
     >
-      {row < 0
-        ? describeToken(trace, raster, column, scene.labels.value)
-        : inBrief(trace, raster, { column, row }, scene.labels.value)}
+      {said}
     </Button>
   );
 }
