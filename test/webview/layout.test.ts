@@ -478,9 +478,9 @@ describe('no text is cut off', () => {
           await expect.poll(() => cut('.strip')).toEqual([]);
           const [own, all, seen] = await panel.page
             .locator('.strip')
-            .evaluate((one) => [one.getBoundingClientRect().height, one.scrollHeight, one.clientHeight]);
-          expect(all!).toBeLessThanOrEqual(seen! + 1);
-          heights.add(own!);
+            .evaluate((one) => [one.getBoundingClientRect().height, one.scrollHeight, one.clientHeight] as const);
+          expect(all).toBeLessThanOrEqual(seen + 1);
+          heights.add(own);
         }
         expect([...heights]).toHaveLength(1);
         await picture(panel.page, `strip-${map}-${width}`);

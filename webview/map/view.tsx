@@ -46,14 +46,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
 
   const trace = scene.trace.value;
   const raster = scene.raster.value;
-  const rows = raster ? extentOf(raster).rows : 0;
-  const isLines = scene.isLines.value;
-  useLayoutEffect(() => {
-    const { style } = scroller.current!.closest<HTMLElement>('.work')!;
-    style.setProperty('--rows', String(rows));
-    // Lines are as high as they are, and scroll.
-    style.setProperty('--least', String(isLines ? 0 : leastHeight(rows)));
-  }, [rows, isLines]);
+  useHeights(scene, scroller);
   const asTable = store.view.tables.value.includes('grid');
   const isEmpty = raster?.rows.length === 0;
   return (
@@ -104,6 +97,19 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
       </div>
     </section>
   );
+}
+
+/** Tells the styles how high the map may want to be. */
+function useHeights(scene: GridScene, scroller: RefObject<HTMLDivElement | null>): void {
+  const raster = scene.raster.value;
+  const isLines = scene.isLines.value;
+  const rows = raster ? extentOf(raster).rows : 0;
+  useLayoutEffect(() => {
+    const { style } = scroller.current!.closest<HTMLElement>('.work')!;
+    style.setProperty('--rows', String(rows));
+    // Lines are as high as they are, and scroll.
+    style.setProperty('--least', String(isLines ? 0 : leastHeight(rows)));
+  }, [rows, isLines]);
 }
 
 /** The only cell that is an element: it has the focus, and the words for screen readers. */

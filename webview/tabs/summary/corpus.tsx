@@ -81,7 +81,7 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
         ],
         count: found.length,
         row: (i) => {
-          const { expert, share, interval, corpus, times, apart, out } = found[i]!;
+          const { expert, share, interval, corpus, times, out } = found[i]!;
           return [
             <Button key="open" class="link" press={() => open(expert)} data-focus={`corpus-${expert}`}>
               {fullName(store, trace, { set: modules.set, layer }, expert)}
@@ -91,11 +91,7 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
             percent(corpus.load),
             corpus.low === null || corpus.high === null ? t('atlasNoInterval') : range(corpus.low, corpus.high),
             out === 'all' ? '–' : factor(times),
-            out
-              ? t(out === 'all' ? 'knockedOut' : 'knockedOutPart')
-              : apart === undefined
-                ? t('corpusByChance')
-                : t(apart === 'more' ? 'corpusMore' : 'corpusFewer'),
+            verdict(found[i]!),
           ];
         },
       })}
@@ -127,4 +123,9 @@ function marked({ apart, times, out }: BesideCorpus): string {
   if (out === 'all') return '';
   const arrow = apart === undefined ? '' : apart === 'more' ? '↑ ' : '↓ ';
   return `${arrow}${Number.isFinite(times) ? factor(times) : ''}`;
+}
+
+function verdict({ apart, out }: BesideCorpus): string {
+  if (out) return t(out === 'all' ? 'knockedOut' : 'knockedOutPart');
+  return apart === undefined ? t('corpusByChance') : t(apart === 'more' ? 'corpusMore' : 'corpusFewer');
 }
