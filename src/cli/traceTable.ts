@@ -97,10 +97,10 @@ function layerTable(layers: readonly LayerSummary[], paint: Paint): string {
 function footer({ textTokens, meanLogProb, smallSample, shared, absent }: Summary, paint: Paint): string {
   const lines = [`${textTokens} tokens, mean log p ${decimal(meanLogProb)}`];
   if (shared) {
-    const { load, chanceLoad, experts } = shared;
+    const { load, chanceLoad } = shared;
     lines.push(
       `load: CV ${decimal(load.cv)} (chance ${decimal(chanceLoad.cv)}), entropy ${decimal(load.entropyRatio)} (${decimal(chanceLoad.entropyRatio)}), ` +
-        `effective number of experts ${decimal(load.effective, 1)} of ${experts.length}, ${load.dead.length} dead`,
+        `effective number of experts ${decimal(load.effective, 1)} of ${load.experts}, ${load.dead.length} dead`,
     );
   }
   if (absent.length > 0) lines.push(`not given by the source: ${absent.join(', ')}`);

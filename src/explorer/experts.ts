@@ -13,7 +13,7 @@ import { GanderError } from '../errors/errors.js';
 import { colourCount, expertStyle, quiet } from '../look/palette.js';
 import { says } from '../look/names.js';
 import { labelledName } from '../look/shortLabels.js';
-import { chanceLoad, load } from '../statistics/load.js';
+import { chanceLoadOf, load } from '../statistics/load.js';
 import type { Layer, SharedModules } from '../trace/model/access.js';
 import { isKnockedOut } from '../trace/model/whatIf.js';
 import { slotsIn } from '../trace/figures/colours.js';
@@ -204,13 +204,9 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       arguments: [{ kind: 'expert-layer', layer }],
     };
     if (!own) return item;
-    const { effective, dead, cv } = load(own.usage.share);
-    const chance = chanceLoad(own.usage);
-    item.description = vscode.l10n.t(
-      '{0} of {1} in use',
-      own.modules.experts.length - dead.length,
-      own.modules.experts.length,
-    );
+    const { experts, effective, dead, cv } = load(own.usage.share, own.usage.chance);
+    const chance = chanceLoadOf(own.usage);
+    item.description = vscode.l10n.t('{0} of {1} in use', experts - dead.length, experts);
     item.tooltip = lines([
       layerName(layer),
       isInColour && vscode.l10n.t('Its experts colour the text'),
@@ -419,7 +415,7 @@ function warningItem(text: string, index: number): vscode.TreeItem {
 /** An expert's share, if there is a run, and what the atlas calls it, unless its own name says that. */
 function withName(share: string | undefined, own: string, unit: AtlasUnit | undefined): string {
   const called = unit?.name === undefined ? '' : plain(unit.name);
-  return [share && vscode.l10n.t('{0} of the choices', share), !says(own, called) && word('atlasCalled', called)]
+  return [share && vscode.l10n.t('load {0}', share), !says(own, called) && word('atlasCalled', called)]
     .filter(Boolean)
     .join(' · ');
 }

@@ -118,13 +118,13 @@ function leaders({ experts }: Shared, { experts: leading = [] }: Summary['tokens
 }
 
 function usageParts(shared: Shared): string[] {
-  const { load, chanceLoad, experts, measure } = shared;
+  const { load, chanceLoad, measure } = shared;
   return [
     table(
       ['expert', ...usageHead],
       byUse(shared).map((expert) => [code(expert.id), ...usageCells(expert)]),
     ),
-    `How evenly: load CV ${decimal(load.cv)} (chance ${decimal(chanceLoad.cv)}), effective number of experts ${decimal(load.effective, 1)} of ${experts.length} (chance ${decimal(chanceLoad.effective, 1)}), ${load.dead.length} never chosen.`,
+    `How evenly: load CV ${decimal(load.cv)} (chance ${decimal(chanceLoad.cv)}), effective number of experts ${decimal(load.effective, 1)} of ${load.experts} (chance ${decimal(chanceLoad.effective, 1)}), ${load.dead.length} never chosen.`,
     ...(measure === 'weight' ? [] : [`A token’s shares are of its ${measure}s: this source gives no weights.`]),
   ];
 }

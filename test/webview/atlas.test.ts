@@ -499,6 +499,62 @@ test.for([
   expect(await cut()).toEqual([]);
 });
 
+/** How the boxes that scroll begin: what is cut through at their lower end, and whether they have an edge. */
+const boxesThatScroll = ({ page }: Panel) =>
+  page.locator('.fitting .tableBox').evaluateAll((all) =>
+    all
+      .filter((box) => box.scrollHeight > box.clientHeight + 1)
+      .map((box) => {
+        const end = box.getBoundingClientRect().bottom - 1.5;
+        const isCut = [...box.querySelectorAll('tbody tr')].some((row) => {
+          const { top, bottom } = row.getBoundingClientRect();
+          return top + 1 < end && bottom > end + 1.5;
+        });
+        return { of: box.getAttribute('aria-label'), isCut, edge: getComputedStyle(box).borderBottomWidth };
+      }),
+  );
+
+testMany(
+  [
+    [520, 780],
+    [690, 600],
+    [1230, 640],
+  ] as const,
+  'a table that scrolls ends with a whole row and has an edge, at %j',
+  async ([width, height]) => {
+    const panel = await openAtlas(open, madeAtlas({ layers: 40 }), { width, height });
+    await figure(panel, 'atlasLayers').locator('tbody tr').first().waitFor();
+    await panel.settled();
+    await picture(panel.page, `atlas-scrolls-${width}`, { fullPage: true });
+    const found = await boxesThatScroll(panel);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.filter(({ isCut, edge }) => isCut || edge === '0px')).toEqual([]);
+  },
+);
+
+test('beside the panel, what an expert’s labels say is in columns, each value with its head', async () => {
+  const panel = await openAtlas(open, made, { width: 520, height: 780 });
+  await openUnit(panel, planted.law);
+  const labels = figure(panel, 'atlasLabels');
+  await labels.locator('.stacked').waitFor();
+  await panel.settled();
+  await picture(panel.page, 'atlas-labels-narrow', { fullPage: true });
+  const rows = await labels.locator('tbody tr').evaluateAll((all) =>
+    all.map((row) =>
+      [...row.querySelectorAll('td')].slice(1).map((cell) => {
+        const head = cell.querySelector('.cellHead')!;
+        const { left, top } = cell.getBoundingClientRect();
+        return { left, top: top - row.getBoundingClientRect().top, after: getComputedStyle(head, '::after').content };
+      }),
+    ),
+  );
+  expect(rows.length).toBeGreaterThan(2);
+  // The same value is at the same place in each row, and a line has two at most.
+  for (const row of rows) expect(row.map(({ left }) => left)).toEqual(rows[0]!.map(({ left }) => left));
+  expect(new Set(rows[0]!.map(({ left }) => left)).size).toBe(2);
+  expect(rows.flat().every(({ after }) => after.includes(':'))).toBe(true);
+});
+
 test('the words of the field in the heads of its tables are explained under them', async () => {
   const panel = await openAtlas(open, made);
   const terms = (name: string) => figure(panel, name).locator('.terms').innerText();

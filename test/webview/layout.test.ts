@@ -497,6 +497,51 @@ describe('no text is cut off', () => {
     }
   });
 
+  testMany(
+    [460, 400, 580, 760],
+    'the line under the map at %i px, in lines and in the grid, and it keeps its room',
+    async (width) => {
+      await open({ width, height: 780 });
+      await panel.show(main);
+      await panel.page.locator('#tab-summary, select[data-focus=tabs]').first().waitFor();
+      const tabs = panel.page.locator('select[data-focus=tabs]');
+      if (await tabs.isVisible()) await tabs.selectOption('summary');
+      else await panel.page.locator('#tab-summary').click();
+      for (const map of ['Grid', 'Lines']) {
+        await panel.press('head-map');
+        await panel.page.locator(`[data-focus="segment-${map}"]`).click();
+        const heights = new Set<number>();
+        for (const token of [3, 20, 60, 200]) {
+          await panel.post({ type: 'select', token, module: 7 * token });
+          await expect
+            .poll(() => panel.page.locator('.strip').innerText())
+            .toContain(map === 'Grid' ? `token ${token + 1} of` : 'line');
+          await expect.poll(() => cut('.strip')).toEqual([]);
+          const [own, all, seen] = await panel.page
+            .locator('.strip')
+            .evaluate((one) => [one.getBoundingClientRect().height, one.scrollHeight, one.clientHeight] as const);
+          expect(all).toBeLessThanOrEqual(seen + 1);
+          heights.add(own);
+        }
+        expect([...heights]).toHaveLength(1);
+        await picture(panel.page, `strip-${map}-${width}`);
+      }
+    },
+  );
+
+  test('the hint under a grid beside an editor names what is there, and not a tool that is in a menu', async () => {
+    for (const [width, said] of [
+      [580, 'In the menu “Grid” above: “Zoom until the tokens can be read”.'],
+      [1230, 'A above: larger, with the tokens.'],
+    ] as const) {
+      await open({ width, height: 780 });
+      await panel.show(fabricateMoe());
+      if (width < 1100) await panel.press('head-map');
+      await panel.press('segment-Grid');
+      await expect.poll(() => panel.page.locator('.strip').innerText()).toContain(said);
+    }
+  });
+
   testMany([400, 600, 760], 'the hint under the map of a mixture at %i px', async (width) => {
     await open({ width, height: 780 });
     await panel.show(fabricateMoe());

@@ -64,6 +64,23 @@ describe('the lens', () => {
       .toEqual(['', expect.stringContaining('≠')]);
   });
 
+  test('leaves a grid all its layers and their tokens beside an editor at 1440×900', async () => {
+    await open({ lenses: [lens] }, { width: 690, height: 820 });
+    await panel.press('head-map');
+    await panel.page.locator('[data-focus="segment-Grid"]').click();
+    await panel.show(trace, {});
+    await button().click();
+    await panel.show(trace, { lenses: [lens] });
+    await panel.page.locator('table.lens tbody tr').first().waitFor();
+    await panel.settled();
+    const rows = () =>
+      panel.page.locator('.scroller').evaluate((one) => [one.scrollHeight - one.clientHeight, one.clientHeight]);
+    await picture(panel.page, 'lens-grid');
+    await expect.poll(async () => (await rows())[0]).toBeLessThanOrEqual(0);
+    expect((await rows())[1]).toBeGreaterThanOrEqual(58 + 30 * 4);
+    expect((await panel.page.locator('table.lens').boundingBox())!.y).toBeLessThan(820 - 100);
+  });
+
   test('says before the table from which layer on the model knew what came next, and how often the experts matter', async () => {
     const next = trace.sequences[0]!.tokens.ids![token + 1]!;
     /** With what came next as the likeliest token of these layers alone. */

@@ -346,6 +346,22 @@ describe('the tabs', () => {
     await expect.poll(() => text('.numbers')).toMatch(/Margin\s+\d\.\d\d/);
   });
 
+  test('an expert that is knocked out is said to be that, and chance and evenness are among the others', async () => {
+    await open();
+    const interventions: Intervention[] = [{ action: 'knock-out', expert: 'prose', scope: {} }];
+    await panel.show(fabricate({ interventions }), { before: fabricate() });
+    await showTab('summary');
+    const bar = panel.page.locator('[data-figure=usage] .bar', { hasText: 'knocked out' });
+    await expect.poll(() => bar.locator('.name').allInnerTexts()).toEqual(['prose']);
+    expect(await bar.locator('.whisker, .reference').count()).toBe(0);
+    await expect.poll(() => text('[data-figure=load]')).toMatch(/of 11 +chance 11\.0/);
+    await expect.poll(() => text('[data-figure=load]')).toMatch(/dead experts\)\s+none/);
+    await picture(panel.page, 'summary-knocked-out');
+    await panel.page.locator('[data-focus=table-usage]').click();
+    const row = panel.page.locator('[data-figure=usage] tbody tr', { hasText: 'prose' });
+    await expect.poll(() => row.locator('td').allInnerTexts()).toEqual(['0%', 'knocked out', '–', '0']);
+  });
+
   test('the selection is described in one line under the map, whichever tab is open', async () => {
     await open();
     await panel.show(fabricate());
@@ -424,7 +440,7 @@ describe('the tabs', () => {
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
     await expect
       .poll(() => text('.tabBody'))
-      .toMatch(/Choices changed\s+[\d.]+% of 55,650 choices: 265 tokens \(not the special first one\) × 210 modules/);
+      .toMatch(/Choices changed\s+[\d.]+% of 55,650 cells: 265 tokens \(not the special first one\) × 210 modules/);
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(

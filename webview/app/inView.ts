@@ -7,7 +7,7 @@ import { initial } from '../store/state.js';
 
 /** Below a result, in CSS pixels. */
 const margin = 6;
-/** Of the map, with three of its rows: as low as it gets, and only for a result. */
+/** Of the map, with three of its rows: as low as it gets, and only for a result that has no room beside all of a grid's rows. */
 const lowest = 104;
 /** What was in a tab before takes at most this share of the window from the map. */
 const kept = 0.55;
@@ -64,7 +64,8 @@ export function useResultInView(): void {
         const { top, bottom, height } = beginning.getBoundingClientRect();
         return (below > 0 ? bottom + below : top + Math.min(height, lines)) <= innerHeight;
       };
-      if (below === 0 && !hasRoom()) work.style.setProperty('--map', `${lowest}px`);
+      for (const least of [Number(work.style.getPropertyValue('--least')), lowest])
+        if (below === 0 && least >= lowest && !hasRoom()) work.style.setProperty('--map', `${least}px`);
       const isIn = hasRoom();
       // What is below it will not stay.
       if (below > 0) result = before.result;

@@ -7,18 +7,26 @@ export function FittingTable({ rows, caption }: { readonly rows: TableRows; read
   const box = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const own = box.current!;
-    let known = -1;
+    let known = '';
     const fit = (): void => {
-      // Its height changes with what is done here; only another width asks for it again.
-      if (own.clientWidth === known) return;
-      known = own.clientWidth;
-      own.classList.remove('stacked');
-      const table = own.querySelector('.tableBox')!;
+      // Its height changes with what is done here; only another width or window asks for it again.
+      const now = `${own.clientWidth} ${innerHeight}`;
+      if (now === known) return;
+      known = now;
+      own.classList.remove('stacked', 'scrolling');
+      const table = own.querySelector<HTMLElement>('.tableBox')!;
+      table.style.maxHeight = '';
+      const isLong = (): boolean => table.scrollHeight > table.clientHeight;
+      // The edge takes a little of the width.
+      own.classList.toggle('scrolling', isLong());
       own.classList.toggle('stacked', table.scrollWidth > table.clientWidth);
+      own.classList.toggle('scrolling', isLong());
+      if (isLong()) table.style.maxHeight = `${wholeRows(table)}px`;
     };
     fit();
     const watch = new ResizeObserver(fit);
     watch.observe(own);
+    watch.observe(document.documentElement);
     return () => watch.disconnect();
   });
   return (
@@ -28,13 +36,24 @@ export function FittingTable({ rows, caption }: { readonly rows: TableRows; read
   );
 }
 
+/** The height of a box that scrolls, without the row that it would cut through. */
+function wholeRows(box: HTMLElement): number {
+  const top = box.getBoundingClientRect().top + box.clientTop - box.scrollTop;
+  const ends = Array.from(
+    box.querySelectorAll('tbody tr:not(.gap)'),
+    (row) => row.getBoundingClientRect().bottom - top,
+  );
+  const last = ends.findLast((end) => end <= box.clientHeight) ?? box.clientHeight;
+  return last + box.offsetHeight - box.clientHeight;
+}
+
 /** A cell with its column's head, which is seen where the row is a list. */
 export function headed(head: string, cell: ComponentChildren): ComponentChildren {
   if (cell === '') return cell;
   return (
     <>
       <span class="cellHead" aria-hidden="true">
-        {head}{' '}
+        {head}
       </span>
       {cell}
     </>

@@ -15,6 +15,8 @@ export interface Bar {
   readonly mark?: string;
   /** The value that chance would give. */
   readonly reference?: number;
+  /** Stands instead of a bar where there is nothing to measure. */
+  readonly note?: string | undefined;
   readonly weak?: boolean;
   /** If the bars belong to several sets: how this bar's set looks, and the bar's name among all sets. */
   readonly looks?: Looks;
@@ -31,8 +33,9 @@ export function barsPlot(
   value: Quantity,
   more: Pick<BarsPlot, 'reference' | 'interval'> = {},
 ): BarsPlot {
-  const bars = list.map(({ expert, weak, looks: own, name, ...bar }) => ({
+  const bars = list.map(({ expert, weak, looks: own, name, note, ...bar }) => ({
     ...bar,
+    ...(note !== undefined && { text: note }),
     of: named(own ?? looks, expert, name),
     isWeak: weak,
   }));
@@ -93,7 +96,11 @@ export function Bars({
             <span class="name" title={name}>
               {name}
             </span>
-            <Track {...bar} at={x} hasZero={low < 0} />
+            {bar.note === undefined ? (
+              <Track {...bar} at={x} hasZero={low < 0} />
+            ) : (
+              <span class="note">{bar.note}</span>
+            )}
             <span class="value">{bar.text}</span>
             {isMarked && <span class="mark">{bar.mark ?? ''}</span>}
           </div>

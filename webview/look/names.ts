@@ -19,8 +19,7 @@ export function expertName(set: ExpertSet, expert: number, layer: Layer): string
 }
 
 /** At most three names, and how many more there are. */
-export function listed(names: readonly string[]): string {
-  const most = 3;
+export function listed(names: readonly string[], most = 3): string {
   if (names.length > most) return t('namesMore', names.slice(0, most).join(', '), names.length - most);
   const last = names.at(-1) ?? '';
   return names.length > 1 ? t('namesAnd', names.slice(0, -1).join(', '), last) : last;

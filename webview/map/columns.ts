@@ -42,6 +42,13 @@ function spansOf(parts: readonly ({ readonly count: number } | Lines | undefined
   return { spans, count: Math.max(0, from - gap) };
 }
 
+/** How many columns there are without the lines at the end in which no token begins. */
+export function untilLast(columns: Columns): number {
+  let { count } = columns;
+  while (count > 0 && !tokenAt(columns, count - 1)) count--;
+  return count;
+}
+
 /** A column's first token, and past its last; undefined in a gap, and in a line in which no token begins. */
 export function tokenAt(
   { spans }: Columns,

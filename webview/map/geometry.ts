@@ -49,6 +49,8 @@ export interface Window {
 
 const largest = { width: 30, height: 22 };
 const smallest = 0.05;
+/** Of a row, before the user zooms. */
+const lowestRow = 4;
 /** Cells at least this wide have room for a token's text above them. */
 export const labelFrom = 10;
 
@@ -59,10 +61,14 @@ export const ofTokens: Gutters = { left: 62, top: (width) => (width >= labelFrom
 
 /** Before the user zooms: everything at once, as long as cells can be seen. */
 export function comfortable({ width, height }: Size, { columns, rows, gutters = ofTokens }: Extent): Size {
-  return {
-    width: Math.min(22, Math.max(2.5, (width - gutters.left - 2) / Math.max(1, columns))),
-    height: Math.min(20, Math.max(4, (height - 24) / Math.max(1, rows))),
-  };
+  const wide = Math.min(22, Math.max(2.5, (width - gutters.left - 2) / Math.max(1, columns)));
+  const room = height - gutters.top(wide) - 6;
+  return { width: wide, height: Math.min(20, Math.max(lowestRow, room / Math.max(1, rows))) };
+}
+
+/** A grid's rows can be told apart in this height, with the tokens' labels above; a long one's scroll. */
+export function leastHeight(rows: number): number {
+  return Math.min(180, 60 + lowestRow * rows);
 }
 
 /** The same for lines, which are as high as in the editor. */

@@ -148,7 +148,7 @@ function pointer(context: Drawing, x: number, y: number): void {
 function loadBar(context: Drawing, theme: Theme, head: RowLoad | undefined, y: number, height: number): void {
   if (!head || height < 4) return;
   const [from, width] = [35, 20];
-  const part = (count: number) => (width * count) / head.experts;
+  const part = (count: number) => (width * count) / head.load.experts;
   const bar = (x: number, wide: number, colour: string, share: number) => {
     context.fillStyle = css(mix(theme.background, colour, share));
     context.fillRect(x, Math.round(y) - 1, wide, 3);

@@ -198,6 +198,7 @@ function veil(context: Drawing, theme: Theme, frame: Frame, extent: Extent, beyo
  * Lines through the cell under the pointer and around the selected token and row, on a canvas of their own.
  * @param inEditor the rows that are visible in the editor too
  * @param beyond [columns, or rows where these are the text] 1 for what is outside the scope
+ * @param textRows without the empty rows at the end
  */
 export function paintOver(
   context: CanvasRenderingContext2D,
@@ -208,6 +209,7 @@ export function paintOver(
   pointer: Place | undefined,
   inEditor?: { readonly from: number; readonly to: number },
   beyond?: Uint8Array,
+  textRows = extent.rows,
 ): void {
   context.setTransform(frame.ratio, 0, 0, frame.ratio, 0, 0);
   context.clearRect(0, 0, frame.width, frame.height);
@@ -215,6 +217,7 @@ export function paintOver(
   const { columns, rows } = extent;
   const right = Math.min(frame.width, xOf(frame, columns));
   const bottom = Math.min(frame.height, yOf(frame, rows));
+  const textEnd = Math.min(bottom, yOf(frame, Math.max(textRows, selected.row + 1)));
   context.save();
   context.beginPath();
   context.rect(0, 0, frame.width, frame.height);
@@ -242,7 +245,12 @@ export function paintOver(
   context.rect(left - 1, top - 1, frame.width, frame.height);
   context.clip();
   if (selected.column >= 0)
-    context.strokeRect(xOf(frame, selected.column) - 0.5, top - 2, Math.max(2, frame.cell.width) + 1, bottom - top + 4);
+    context.strokeRect(
+      xOf(frame, selected.column) - 0.5,
+      top - 2,
+      Math.max(2, frame.cell.width) + 1,
+      textEnd - top + 4,
+    );
   if (selected.row >= 0)
     context.strokeRect(left - 2, yOf(frame, selected.row) - 0.5, right - left + 4, Math.max(2, frame.cell.height) + 1);
   context.restore();

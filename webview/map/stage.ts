@@ -19,6 +19,7 @@ import {
   type Point,
   type Size,
 } from './geometry.js';
+import { untilLast } from './columns.js';
 import { Following } from './following.js';
 import { turn } from './model.js';
 import { extentOf, paint, paintOver } from './paint.js';
@@ -226,6 +227,7 @@ export class Stage {
       pointer && turn(raster, pointer),
       this.#following.inEditor(),
       this.scene.beyond.peek(),
+      raster.isTurned ? untilLast(raster.columns) : undefined,
     );
     const { column, row } = at.column >= 0 && at.row >= 0 ? at : { column: 0, row: 0 };
     this.#focus.style.transform = `translate(${xOf(frame, column)}px, ${yOf(frame, row)}px)`;

@@ -110,7 +110,7 @@ function RowTip({
         <>
           <div class="tipRow">
             <span class="name">{t('loadEffective')}</span>
-            <span class="value">{t('of', fixed(found.load.effective, 1), found.experts)}</span>
+            <span class="value">{t('of', fixed(found.load.effective, 1), found.load.experts)}</span>
           </div>
           <div class="tipRow faint">
             <span class="name">{t('chance')}</span>

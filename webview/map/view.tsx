@@ -4,11 +4,12 @@ import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
+import { isCompact } from '../look/room.js';
 import { t } from '../look/strings.js';
 import { incomparable } from '../store/sides.js';
 import { asked, perform, pointerActions, type Pointing } from './actions.js';
 import { Filters } from './filter.js';
-import type { Place } from './geometry.js';
+import { leastHeight, type Place } from './geometry.js';
 import { listenToPointer } from './input.js';
 import { turn } from './model.js';
 import { extentOf } from './paint.js';
@@ -45,12 +46,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   }, [scene]);
 
   const trace = scene.trace.value;
-  const raster = scene.raster.value;
-  const rows = raster ? extentOf(raster).rows : 0;
-  useLayoutEffect(
-    () => scroller.current!.closest<HTMLElement>('.work')!.style.setProperty('--rows', String(rows)),
-    [rows],
-  );
+  useHeights(scene, scroller);
   const asTable = store.view.tables.value.includes('grid');
   const empty = emptiness(scene);
   return (
@@ -107,6 +103,19 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
 function emptiness({ store, raster, isChange }: GridScene): string | undefined {
   if (raster.value?.rows.length === 0) return t('nothingLeft');
   return isChange.value ? incomparable(store) : undefined;
+}
+
+/** Tells the styles how high the map may want to be. */
+function useHeights(scene: GridScene, scroller: RefObject<HTMLDivElement | null>): void {
+  const raster = scene.raster.value;
+  const isLines = scene.isLines.value;
+  const rows = raster ? extentOf(raster).rows : 0;
+  useLayoutEffect(() => {
+    const { style } = scroller.current!.closest<HTMLElement>('.work')!;
+    style.setProperty('--rows', String(rows));
+    // Lines are as high as they are, and scroll.
+    style.setProperty('--least', String(isLines ? 0 : leastHeight(rows)));
+  }, [rows, isLines]);
 }
 
 /** The only cell that is an element: it has the focus, and the words for screen readers. */
@@ -167,16 +176,24 @@ function Strip({ scene }: { readonly scene: GridScene }) {
   const { tab, maximised } = store.view;
   if (!trace || !raster) return null;
   if (column < 0) {
-    return (
-      <p class="strip faint">{t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`)}</p>
-    );
+    const how = t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`);
+    // Where there is no room for the tools, they are in a menu.
+    const read = isCompact.value ? t('stripReadMenu', t('mapGrid'), t('zoomRead')) : t('stripRead');
+    return <p class="strip faint">{scene.isLines.value ? how : `${how} ${read}`}</p>;
   }
   if (tab.value === 'cell' && !maximised.value) return null;
+  const said =
+    row < 0
+      ? describeToken(trace, raster, column, scene.labels.value)
+      : inBrief(trace, raster, { column, row }, scene.labels.value);
   return (
-    <Button press={() => store.open('cell')} class="strip" title={t('stripHint')} data-focus="grid-strip">
-      {row < 0
-        ? describeToken(trace, raster, column, scene.labels.value)
-        : inBrief(trace, raster, { column, row }, scene.labels.value)}
+    <Button
+      press={() => store.open('cell')}
+      class={classes('strip', !scene.isLines.value && 'long')}
+      title={`${said} · ${t('stripHint')}`}
+      data-focus="grid-strip"
+    >
+      {said}
     </Button>
   );
 }

@@ -86,7 +86,13 @@ export function columnName({ columns, isTurned }: Raster, column: number, labels
 }
 
 /** The expert that leads most of a line's tokens, or their mean. */
-export function lineCell(raster: Raster, at: Place, row: Row, part: SharedModules | undefined): string {
+export function lineCell(
+  raster: Raster,
+  at: Place,
+  row: Row,
+  part: SharedModules | undefined,
+  isBrief = false,
+): string {
   const cell = at.row * raster.columns.count + at.column;
   const e = raster.expert[cell]!;
   if (!part || e < 0) return remarks(raster, at, row, part !== undefined).join(', ');
@@ -99,8 +105,15 @@ export function lineCell(raster: Raster, at: Place, row: Row, part: SharedModule
   if (raster.isFiltered?.[at.row]) return t('lineHas', name, share);
   const { experts } = leadMost(lineLeaders(raster, at));
   return experts.length > 1
-    ? t('lineLead', listed(experts.map((one) => plainName(part.set, one))), share)
-    : t('lineLeads', name, share);
+    ? t(
+        isBrief ? 'lineLeadBrief' : 'lineLead',
+        listed(
+          experts.map((one) => plainName(part.set, one)),
+          isBrief ? 2 : 3,
+        ),
+        share,
+      )
+    : t(isBrief ? 'lineLeadsBrief' : 'lineLeads', name, share);
 }
 
 /** The leading expert of each token of a line; none if the raster does not know its tokens. */
@@ -160,13 +173,27 @@ export function describe(trace: Trace, raster: Raster, at: Place, labels: readon
   return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
 }
 
-/** Where there may be room for the beginning alone: of a line, who leads comes first. */
+/** For one line or two: where, what colours the cell, and the first of its experts. */
 export function inBrief(trace: Trace, raster: Raster, at: Place, labels: readonly string[]): string {
   const cell = cellAt(raster, at.column, at.row);
-  if (!raster.isTurned || !cell) return describe(trace, raster, at, labels);
-  const where = [rowName(trace, cell.row), describeToken(trace, raster, at.column, labels)];
-  return [cellWords(raster, at), ...where].join(' · ');
+  if (!cell) return t('gridRole');
+  const { row, part, token } = cell;
+  const where = describeToken(trace, raster, at.column, labels);
+  if (raster.isTurned) return [where, rowName(trace, row), lineCell(raster, at, row, part, true)].join(' · ');
+  if (isChange(raster)) return [where, rowName(trace, row), differs(raster, at)].join(', ');
+  const all = part ? choicesAt(trace, part, token) : [];
+  const names = all
+    .slice(0, mostInBrief)
+    .map(({ expert, weight }) =>
+      [plainName(part!.set, expert), weight === undefined ? '' : fixed(weight)].join(' ').trim(),
+    );
+  const more = all.length > mostInBrief ? ` ${t('chosenMore', all.length - mostInBrief)}` : '';
+  return [where, rowName(trace, row), ...remarks(raster, at, row, part !== undefined), names.join(', ') + more]
+    .filter(Boolean)
+    .join(', ');
 }
+
+const mostInBrief = 3;
 
 export function describeToken(trace: Trace, raster: Raster, column: number, labels: readonly string[]): string {
   const at = tokenAt(raster.columns, column);

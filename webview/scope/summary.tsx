@@ -4,9 +4,9 @@ import type { SharedModules } from '../../src/trace/model/access.js';
 import { contrast, type Contrast } from '../../src/trace/figures/contrast.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
 import type { Trace } from '../../src/trace/model/trace.js';
-import { isSmallSample } from '../../src/trace/figures/usage.js';
+import { isSmallSample, knockedOut } from '../../src/trace/figures/usage.js';
 import type { Interval } from '../../src/statistics/bootstrap.js';
-import { chanceLoad, load } from '../../src/statistics/load.js';
+import { chanceLoadOf, load } from '../../src/statistics/load.js';
 import { Bars, barsPlot } from '../components/bars.js';
 import { useStore } from '../components/context.js';
 import { Figure, Part } from '../components/figure.js';
@@ -38,9 +38,9 @@ export function ScopeSummary({ trace, modules, scope }: Props) {
       <p class="caption about">{t('scopeAbout', name, inside.tokens, outside.tokens)}</p>
       {isSmallSample(inside.tokens) && <Small text={t('small', inside.tokens)} />}
       {outside.tokens > 0 && isSmallSample(outside.tokens) && <Small text={t('scopeSmallRest', outside.tokens)} />}
-      <Inside modules={modules} found={found} name={name} />
+      <Inside trace={trace} modules={modules} found={found} name={name} />
       {outside.choices > 0 && <Change modules={modules} found={found} name={name} />}
-      <Loads modules={modules} found={found} name={name} />
+      <Loads found={found} name={name} />
       <p class="hint">{t('scopeOnly')}</p>
     </>
   );
@@ -55,6 +55,7 @@ function Small({ text }: { readonly text: string }) {
 }
 
 interface Told {
+  readonly trace: Trace;
   readonly modules: SharedModules;
   readonly found: Contrast;
   readonly name: string;
@@ -66,8 +67,10 @@ const points = (x: number) => signed(x * 100, 1);
 /** Experts by the size of their value, largest first. */
 const largest = (values: Float64Array) => sort(values.keys(), (e) => -Math.abs(values[e]!));
 
-function Inside({ modules, found: { inside, outside, intervals }, name }: Told) {
+function Inside({ trace, modules, found: { inside, outside, intervals }, name }: Told) {
   const store = useStore();
+  const out = knockedOut(trace, modules, inside);
+  const isOut = (e: number) => out[e] === 'all';
   const order = largest(inside.share);
   const looks = store.main.looks.value(modules.set);
   const isContrast = outside.choices > 0;
@@ -75,8 +78,11 @@ function Inside({ modules, found: { inside, outside, intervals }, name }: Told) 
     expert: e,
     value: inside.share[e]!,
     text: percent(inside.share[e]!),
-    reference: isContrast ? outside.share[e]! : inside.chance[e]!,
-    ...intervals[e],
+    ...(isOut(e) && { note: t('knockedOut') }),
+    ...(inside.chance[e]! > 0 && {
+      reference: isContrast ? outside.share[e]! : inside.chance[e]!,
+      ...intervals[e],
+    }),
   }));
   const compared = t(isContrast ? 'scopeRest' : 'chance');
   return (
@@ -99,9 +105,9 @@ function Inside({ modules, found: { inside, outside, intervals }, name }: Told) 
           order.map((e) => [
             plainName(modules.set, e),
             percent(inside.share[e]!),
-            range(intervals[e]!, percent),
+            isOut(e) ? t('knockedOut') : range(intervals[e]!, percent),
             isContrast ? percent(outside.share[e]!) : '–',
-            percent(inside.chance[e]!),
+            isOut(e) ? '–' : percent(inside.chance[e]!),
           ]),
         )
       }
@@ -109,7 +115,7 @@ function Inside({ modules, found: { inside, outside, intervals }, name }: Told) 
   );
 }
 
-function Change({ modules, found: { change, changeIntervals }, name }: Told) {
+function Change({ modules, found: { change, changeIntervals }, name }: Omit<Told, 'trace'>) {
   const store = useStore();
   const order = largest(change);
   const looks = store.main.looks.value(modules.set);
@@ -135,8 +141,9 @@ function Change({ modules, found: { change, changeIntervals }, name }: Told) {
   );
 }
 
-function Loads({ modules, found: { inside, outside }, name }: Told) {
-  const [here, there, chance] = [load(inside.share), load(outside.share), chanceLoad(inside)];
+function Loads({ found: { inside, outside }, name }: Pick<Told, 'found' | 'name'>) {
+  const [here, there] = [load(inside.share, inside.chance), load(outside.share, outside.chance)];
+  const chance = chanceLoadOf(inside);
   const row = (title: string, text: (x: typeof here) => string, even: string) => [
     title,
     text(here),
@@ -154,7 +161,7 @@ function Loads({ modules, found: { inside, outside }, name }: Told) {
             row(t('loadCv'), (x) => fixed(x.cv, 2), fixed(chance.cv, 2)),
             row(t('loadMaxVio'), (x) => fixed(x.maxVio, 2), '–'),
             row(t('loadEntropy'), (x) => fixed(x.entropyRatio, 2), fixed(chance.entropyRatio, 2)),
-            row(t('loadDead'), (x) => t('of', x.dead.length, modules.experts.length), '–'),
+            row(t('loadDead'), (x) => t('of', x.dead.length, x.experts), '–'),
           ],
         )}
       />

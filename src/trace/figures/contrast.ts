@@ -3,7 +3,7 @@ import { bootstrapContrast, type BootstrapOptions, type Interval } from '../../s
 import type { SharedModules } from '../model/access.js';
 import { parted } from '../text/scopes.js';
 import type { TokenRange, Trace } from '../model/trace.js';
-import { choicesByToken, usage, type Usage } from './usage.js';
+import { choicesByToken, openIntervals, usage, type Usage } from './usage.js';
 
 export interface Contrast {
   readonly inside: Usage;
@@ -34,7 +34,7 @@ export function contrast(
   return {
     inside: here,
     outside: there,
-    intervals: drawn.a,
+    intervals: openIntervals(here, drawn.a),
     change: here.share.map((share, e) => (isKnown ? share - there.share[e]! : NaN)),
     changeIntervals: drawn.difference,
   };

@@ -9,7 +9,7 @@ import {
   textTokens,
 } from '../model/access.js';
 import type { Interval } from '../../statistics/bootstrap.js';
-import { type ChanceLoad, chanceLoad, load, type Load } from '../../statistics/load.js';
+import { type ChanceLoad, chanceLoadOf, load, type Load } from '../../statistics/load.js';
 import { meanOf } from '../../statistics/mean.js';
 import { slotsIn } from './colours.js';
 import { certaintyByLayer, certaintyByToken } from './distribution.js';
@@ -158,8 +158,8 @@ function expertsSummary(trace: Trace, modules: SharedModules): ExpertsSummary {
     })),
     slots: slotsIn(trace, modules.set),
     choices: u.choices,
-    load: load(u.share),
-    chanceLoad: chanceLoad(u),
+    load: load(u.share, u.chance),
+    chanceLoad: chanceLoadOf(u),
     measure: measureOf(trace, modules.modules, 'weight'),
   };
 }
@@ -173,7 +173,7 @@ function layerSummaries(trace: Trace, filter: ModuleFilter): LayerSummary[] {
       ...layer,
       entropy: entropy[i]!,
       margin: margin[i]!,
-      ...(u && { load: load(u.share), chanceLoad: chanceLoad(u) }),
+      ...(u && { load: load(u.share, u.chance), chanceLoad: chanceLoadOf(u) }),
     };
   });
 }

@@ -3,29 +3,31 @@ import {
   isKnown,
   type Layer,
   layersOf,
+  type Rows,
   rowsAt,
   type SharedModules,
   sharedModules,
   type ModuleFilter,
   textTokens,
 } from '../model/access.js';
+import { type EvenDraws } from '../../statistics/load.js';
 import { sum } from '../../statistics/mean.js';
 import { bootstrapRatios, type BootstrapOptions, type Interval, type Units } from '../../statistics/bootstrap.js';
 import { type Coactivation, Pairs } from '../../statistics/pairs.js';
 import { measureOf } from './measure.js';
 import { takingPart } from '../model/selection.js';
 import type { Trace } from '../model/trace.js';
+import { isKnockedOut } from '../model/whatIf.js';
 
 /** Token indexes. */
 export type Indexes = Int32Array | readonly number[];
 
-export interface Usage {
+/** Chance: even draws from the E experts that have a gate at a module and are not knocked out at the cell: 1/E of its choices. */
+export interface Usage extends EvenDraws {
   /** [N] cells (token × module) that chose the expert. */
   readonly counts: Float64Array;
   /** [N] f_e: counts ÷ all choices made (k per cell, or fewer if fewer experts took part). */
   readonly share: Float64Array;
-  /** [N] what `share` would be for even draws from the experts that have a gate at each module: 1/E. */
-  readonly chance: Float64Array;
   /** [N] share of the routing weight; absent if the source gave none. */
   readonly weightShare?: Float64Array;
   /** How many tokens, cells that the source says something about, and choices were counted. */
@@ -38,16 +40,17 @@ export interface Usage {
 export function usage(trace: Trace, modules: SharedModules, tokens: Indexes = textTokens(modules.sequence)): Usage {
   const n = modules.experts.length;
   const counts = new Float64Array(n);
-  const chance = new Float64Array(n);
+  const draws = new Draws(n);
   const weights = measureOf(trace, modules.modules, 'weight') === 'weight' ? new Float64Array(n) : undefined;
   let cells = 0;
   for (const s of modules.modules) {
     const rows = rowsAt(trace, s);
     const { chosen, k, weight } = rows;
-    let choices = 0;
+    draws.enter(rows);
     for (const t of tokens) {
       if (!isKnown(rows, t)) continue;
       cells++;
+      let choices = 0;
       for (let i = t * k; i < (t + 1) * k; i++) {
         const e = chosen[i]!;
         if (e < 0) continue;
@@ -55,16 +58,14 @@ export function usage(trace: Trace, modules: SharedModules, tokens: Indexes = te
         if (weights) weights[e]! += weight![i]!;
         choices++;
       }
+      draws.add(t, choices);
     }
-    const part = takingPart(rows);
-    const E = sum(part);
-    for (let e = 0; e < n; e++) if (part[e]) chance[e]! += choices / E;
   }
   const choices = sum(counts);
   return {
     counts,
     share: over(counts, choices),
-    chance: over(chance, choices),
+    ...draws.over(choices),
     ...(weights && { weightShare: over(weights, sum(weights)) }),
     tokens: tokens.length,
     cells,
@@ -72,7 +73,10 @@ export function usage(trace: Trace, modules: SharedModules, tokens: Indexes = te
   };
 }
 
-/** An interval for each expert's usage. Whole tokens are resampled: the modules of one token are not independent. */
+/**
+ * An interval for each expert's usage. Whole tokens are resampled: the modules of one token are not independent. NaN for an expert
+ * that could not be chosen.
+ */
 export function usageIntervals(
   trace: Trace,
   modules: SharedModules,
@@ -80,7 +84,76 @@ export function usageIntervals(
   options?: BootstrapOptions,
 ): Interval[] {
   const { parts, wholes } = choicesByToken(trace, modules, tokens);
-  return bootstrapRatios(parts, wholes, modules.experts.length, options);
+  const drawn = bootstrapRatios(parts, wholes, modules.experts.length, options);
+  return openIntervals(usage(trace, modules, tokens), drawn);
+}
+
+/**
+ * Resampling tokens that never chose an expert would always give 0. Instead, the largest share with which, once in 40, none of so
+ * many tokens would choose it (Clopper & Pearson 1934).
+ */
+export function openIntervals({ counts, chance, tokens, choices }: Usage, drawn: readonly Interval[]): Interval[] {
+  return drawn.map((found, e) => {
+    if (choices === 0 || counts[e]! > 0) return found;
+    return chance[e] === 0 ? { low: NaN, high: NaN } : { low: 0, high: 1 - 0.025 ** (1 / tokens) };
+  });
+}
+
+/** Sums up what even draws would give, cell by cell. */
+class Draws {
+  readonly #expected: Float64Array;
+  readonly #variance: Float64Array;
+  /** [N] logarithms. */
+  readonly #never: Float64Array;
+  #rows: Rows | undefined;
+  #part: Uint8Array = new Uint8Array();
+  /** [N] the experts that could be chosen at the last cell, and whom it was made for. */
+  #open: Uint8Array = new Uint8Array();
+  #openFor: Float32Array | undefined;
+  #count = 0;
+
+  constructor(private readonly n: number) {
+    [this.#expected, this.#variance, this.#never] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
+  }
+
+  enter(rows: Rows): void {
+    this.#rows = rows;
+    this.#openFor = undefined;
+    this.#open = this.#part = takingPart(rows);
+    this.#count = sum(this.#part);
+  }
+
+  /** @param choices how many were made at the cell */
+  add(t: number, choices: number): void {
+    const { bias, forced } = this.#rows!.whatIf?.at(t) ?? {};
+    if (bias && bias !== this.#openFor) {
+      this.#open = this.#part.map((has, e) => (has && bias[e] !== -Infinity ? 1 : 0));
+      this.#count = sum(this.#open);
+      this.#openFor = bias;
+    }
+    // A forced expert is there whatever the others do.
+    const isForced = forced !== undefined && forced >= 0 && choices > 0;
+    const left = isForced ? choices - 1 : choices;
+    const q = left > 0 ? Math.min(1, left / (this.#count - (isForced ? 1 : 0))) : 0;
+    for (let e = 0; e < this.n; e++) {
+      if (isForced && e === forced) this.#put(e, 1);
+      else if (this.#open[e]) this.#put(e, q);
+    }
+  }
+
+  #put(e: number, q: number): void {
+    this.#expected[e]! += q;
+    this.#variance[e]! += q * (1 - q);
+    this.#never[e]! += Math.log1p(-q);
+  }
+
+  over(choices: number): EvenDraws {
+    return {
+      chance: over(this.#expected, choices),
+      variance: over(this.#variance, choices ** 2),
+      never: this.#never.map(Math.exp),
+    };
+  }
 }
 
 /** How often each token chose each expert, and how often it chose at all. */
@@ -99,6 +172,18 @@ export function choicesByToken(trace: Trace, modules: SharedModules, tokens: Ind
     });
   }
   return { parts: counts, wholes: choices };
+}
+
+/** [N] whether an expert is knocked out at all cells, or at some. */
+export function knockedOut(
+  trace: Trace,
+  { modules, experts }: SharedModules,
+  { chance, choices }: Usage,
+): ('all' | 'part' | undefined)[] {
+  return experts.map(({ id }, e) => {
+    if (!isKnockedOut(trace, modules, id)) return undefined;
+    return choices > 0 && chance[e] === 0 ? 'all' : 'part';
+  });
 }
 
 /** With fewer tokens, a statistic is shown with a warning: its interval is as wide as most differences of interest. */

@@ -5,8 +5,15 @@ import { rowsAt, sharedModules, type ModuleFilter } from '../../../src/trace/mod
 import { ranked, tokenLeaders, tokenShares } from '../../../src/trace/figures/leaders.js';
 import { leaderAt, type Measure, measureOf } from '../../../src/trace/figures/measure.js';
 import { mostAttracted, vocabularySpecialisation } from '../../../src/trace/figures/specialisation.js';
-import type { Trace } from '../../../src/trace/model/trace.js';
-import { coactivation, isSmallSample, usage, usageByLayer, usageIntervals } from '../../../src/trace/figures/usage.js';
+import type { Scope, Trace } from '../../../src/trace/model/trace.js';
+import {
+  coactivation,
+  isSmallSample,
+  knockedOut,
+  usage,
+  usageByLayer,
+  usageIntervals,
+} from '../../../src/trace/figures/usage.js';
 import { blockOf, fabricate, sharedOf, without, withText } from './fabricate.js';
 
 const usageOf = (trace: Trace, filter: ModuleFilter = {}, tokens?: readonly number[]) =>
@@ -52,6 +59,38 @@ describe('usage', () => {
     for (let t = 0; t < 4; t++) blockOf(trace).score![t * 3 + 2] = NaN; // expert 2 has no gate at module 0
     expect([...usageOf(trace, { layer: 0 }).chance]).toEqual([0.5, 0.5, 0]);
     expect(usageOf(trace).chance[2]).toBeCloseTo(5 / 3 / 11);
+  });
+
+  it('leaves a knocked-out expert out of chance at the cells where it is out', () => {
+    const knockedOut = (scope: Scope) =>
+      usageOf({ ...small(), interventions: [{ action: 'knock-out', expert: 'expert-2', scope }] });
+    // 11 choices; expert 2 was chosen once, so a scope without it must not count that cell.
+    expect([...knockedOut({}).chance]).toEqual([0.5, 0.5, 0]);
+    expect([...knockedOut({ layer: 0 }).chance]).toEqual(
+      [6 / 2 + 5 / 3, 6 / 2 + 5 / 3, 5 / 3].map((x) => expect.closeTo(x / 11) as number),
+    );
+    expect([...knockedOut({ layer: 0, tokens: [[1, 3]] }).chance]).toEqual(
+      [4 / 2 + 7 / 3, 4 / 2 + 7 / 3, 7 / 3].map((x) => expect.closeTo(x / 11) as number),
+    );
+    // A forced expert is drawn for certain.
+    const forced = usageOf({
+      ...small(),
+      interventions: [{ action: 'force', expert: 'expert-0', scope: { layer: 0 } }],
+    });
+    expect(forced.chance[0]).toBeCloseTo((3 + 5 / 3) / 11);
+    expect(forced.chance[1]).toBeCloseTo((1.5 + 5 / 3) / 11);
+  });
+
+  it('gives an expert that could not be chosen no interval, and one never chosen as wide a one as so many tokens leave', () => {
+    const trace = small();
+    blockOf(trace).chosen.forEach((e, i, all) => e === 2 && (all[i] = 0));
+    expect(intervalsOf(trace)[2]).toEqual({ low: 0, high: expect.closeTo(1 - 0.025 ** (1 / 3)) as number });
+    const out = { ...trace, interventions: [{ action: 'knock-out', expert: 'expert-2', scope: {} } as const] };
+    expect(intervalsOf(out)[2]).toEqual({ low: NaN, high: NaN });
+    expect(intervalsOf(out)[0]).toEqual(intervalsOf(trace)[0]);
+    expect(knockedOut(out, sharedOf(out), usageOf(out))).toEqual([undefined, undefined, 'all']);
+    const inLayer = { ...out, interventions: [{ ...out.interventions[0]!, scope: { layer: 1 } }] };
+    expect(knockedOut(inLayer, sharedOf(inLayer), usageOf(inLayer))[2]).toBe('part');
   });
 
   it('splits by layer', () => {

@@ -3,11 +3,20 @@ import { shownExpertsOf } from '../../../src/trace/model/shownExperts.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/store/state.js';
 import { cellsOf, condensed, windowAt } from '../../../webview/map/cells.js';
-import { columnOf, columnsOf, lineColumns, onToken, tokenAt } from '../../../webview/map/columns.js';
+import { columnOf, columnsOf, lineColumns, onToken, tokenAt, untilLast } from '../../../webview/map/columns.js';
 import { byLines, expertRaster, expertRows } from '../../../webview/map/lineRaster.js';
 import { linesOf } from '../../../webview/map/lines.js';
-import { cellWords } from '../../../webview/map/words.js';
-import { blank, hidden, measureRaster, nothing, rasterOf, rowsOf, unknown } from '../../../webview/map/model.js';
+import { cellWords, inBrief } from '../../../webview/map/words.js';
+import {
+  blank,
+  hidden,
+  measureRaster,
+  nothing,
+  rasterOf,
+  rowsOf,
+  unknown,
+  type Raster,
+} from '../../../webview/map/model.js';
 import { fabricate, fabricateIds } from '../trace/fabricate.js';
 
 const poem = ['<|start|>', 'one', ' two', '\n', '\n', 'three', '\n\n', 'four', ' five', ' six'];
@@ -45,6 +54,15 @@ describe('rows', () => {
   });
 });
 
+test('the frame around a column ends with the last line that has a token', () => {
+  const count = (tokens: readonly string[]) => {
+    const columns = lineColumns(fabricate({ tokens }))!;
+    return [columns.count, untilLast(columns)];
+  };
+  expect(count(['one', '\n', 'two', '\n'])).toEqual([3, 2]);
+  expect(count(['one', '\n', 'two'])).toEqual([2, 2]);
+});
+
 const trace = fabricate({ tokens: poem, layers: 2 });
 const rows = rowsOf(trace, initial.filter, []);
 const tokens = columnsOf(trace);
@@ -72,6 +90,14 @@ describe('a line’s cell', () => {
     expect(said([4, 3, 1, 2], 0)).toBe('Expert 1, Expert 2 and Expert 3 lead equally often: at 33% of the tokens each');
     const tip = windowAt(made, { column: 1, row: 0 }, { columns: 3, rows: 1 });
     expect(tip.shares.map(({ expert }) => expert)).toEqual([1, 3, 4]);
+  });
+
+  test('in brief has its line and number of tokens first, where nothing cuts them off', () => {
+    const made = raster();
+    made.expert.set([4, 2, 3, 3]);
+    const labels = ['1', '2', '3', '4', '5'];
+    const brief = (down: Raster, row: number) => inBrief(trace, down, { column: 0, row }, labels);
+    expect(brief(byLines(made, columns), 0)).toBe('line 1, 3 tokens · layer 0 · Expert 3 leads at 67%');
   });
 
   test('of a chosen expert is as strong as its share of the weight of all the line’s tokens', () => {

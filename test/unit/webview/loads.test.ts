@@ -12,7 +12,7 @@ describe('the load beside a row', () => {
     const loads = loadsOf(trace, rowsOf(trace, initial.filter, []));
     expect(loads).toHaveLength(8);
     const used = usage(trace, sharedOf(trace, { stack: 'decoder', layer: 3 }));
-    expect(loads[5]).toMatchObject({ experts: 256, load: load(used.share) });
+    expect(loads[5]).toMatchObject({ load: load(used.share, used.chance) });
   });
 
   test('is not given for a pool, or before anything is routed', () => {

@@ -408,7 +408,7 @@ describe('an atlas', function () {
       assert.ok(node?.kind === 'layer-expert');
       const unit = { stack: null, layer: 1, router: null, expert: node.expert };
       await atlases.name(atlas, { ...unit, name: 'geese', note: '' });
-      assert.match(tree.getTreeItem(node).description as string, /% of the choices · “geese”$/);
+      assert.match(tree.getTreeItem(node).description as string, /^load [\d.]+% · “geese”$/);
       const all = await Promise.all(Array.from({ length: 20 }, (_, offset) => hover(editor.document, offset)));
       assert.ok(all.some((text) => text.includes(`expert ${node.expert} “geese”`)));
       const page = await open('mixture');

@@ -206,11 +206,12 @@ function UsageFigure({ usage: { experts, change } }: { readonly usage: NonNullab
       name="compareUsage"
       title={t('compareUsage')}
       ofBoth
+      caption={t('compareUsageCaption')}
       plot={() => barsPlot(looks, list, { title: t('compareUsage'), unit: t('percentagePoints'), times: 100 })}
       chart={() => <Bars looks={looks} least={0.02} list={list} />}
       table={() =>
         rowsOf(
-          [t('expert'), t('compareUsage')],
+          [t('expert'), `${t('compareUsage')} (${t('percentagePoints')})`],
           experts.map(({ name }, e) => [name, signed(change[e]! * 100, 1)]),
         )
       }

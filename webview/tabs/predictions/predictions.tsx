@@ -7,7 +7,7 @@ import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
 import { tokenPlace } from '../../look/names.js';
-import { fixed, percent, small, t } from '../../look/strings.js';
+import { percent, small, t } from '../../look/strings.js';
 
 interface Alternative {
   readonly id: number;
@@ -74,7 +74,8 @@ function One({ now, before, token, place }: Runs & { readonly token: number; rea
   ];
   if (before?.logProb) {
     said.push(t('predictionChange', percent(Math.exp(before.logProb[token]!))));
-    said.push(t('predictionKl', fixed(predictionDivergence(before, token - 1, now, token - 1), 3)));
+    const moved = predictionDivergence(before, token - 1, now, token - 1);
+    if (moved > 0) said.push(t('predictionKl', small(moved)));
   }
   return (
     <>

@@ -3,7 +3,7 @@ import { layerKeyOf } from '../../../src/protocol/atlas.js';
 import { layerAt, sharedModules, type Layer, type SharedModules } from '../../../src/trace/model/access.js';
 import { besideCorpus, type BesideCorpus } from '../../../src/trace/figures/corpus.js';
 import type { Stack, Trace } from '../../../src/trace/model/trace.js';
-import { isSmallSample, smallSample } from '../../../src/trace/figures/usage.js';
+import { isSmallSample, knockedOut, smallSample } from '../../../src/trace/figures/usage.js';
 import { Bars, barsPlot } from '../../components/bars.js';
 import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
@@ -38,15 +38,14 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
       </Part>
     );
   const usage = usageOf(trace, modules);
-  const found = besideCorpus(usage, intervalsOf(trace, modules), units);
+  const found = besideCorpus(usage, intervalsOf(trace, modules), units, knockedOut(trace, modules, usage));
   const looks = store.main.looks.value(modules.set);
   const list = found.slice(0, most).map((one) => ({
     expert: one.expert,
     name: fullName(store, trace, { set: modules.set, layer }, one.expert),
     value: one.share,
     text: percent(one.share),
-    low: one.interval.low,
-    high: one.interval.high,
+    ...(one.out === 'all' ? { note: t('knockedOut') } : { low: one.interval.low, high: one.interval.high }),
     reference: one.corpus.load,
     mark: marked(one),
     weak: one.apart === undefined,
@@ -82,17 +81,17 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
         ],
         count: found.length,
         row: (i) => {
-          const { expert, share, interval, corpus, times, apart } = found[i]!;
+          const { expert, share, interval, corpus, times, out } = found[i]!;
           return [
             <Button key="open" class="link" press={() => open(expert)} data-focus={`corpus-${expert}`}>
               {fullName(store, trace, { set: modules.set, layer }, expert)}
             </Button>,
             percent(share),
-            range(interval.low, interval.high),
+            out === 'all' ? '–' : range(interval.low, interval.high),
             percent(corpus.load),
             corpus.low === null || corpus.high === null ? t('atlasNoInterval') : range(corpus.low, corpus.high),
-            factor(times),
-            apart === undefined ? t('corpusByChance') : t(apart === 'more' ? 'corpusMore' : 'corpusFewer'),
+            out === 'all' ? '–' : factor(times),
+            verdict(found[i]!),
           ];
         },
       })}
@@ -120,7 +119,13 @@ function factor(times: number): string {
   return Number.isFinite(times) ? t('corpusFactor', fixed(times, times < 10 ? 1 : 0)) : t('corpusNever');
 }
 
-function marked({ apart, times }: BesideCorpus): string {
+function marked({ apart, times, out }: BesideCorpus): string {
+  if (out === 'all') return '';
   const arrow = apart === undefined ? '' : apart === 'more' ? '↑ ' : '↓ ';
   return `${arrow}${Number.isFinite(times) ? factor(times) : ''}`;
+}
+
+function verdict({ apart, out }: BesideCorpus): string {
+  if (out) return t(out === 'all' ? 'knockedOut' : 'knockedOutPart');
+  return apart === undefined ? t('corpusByChance') : t(apart === 'more' ? 'corpusMore' : 'corpusFewer');
 }

@@ -24,9 +24,7 @@ export function LayersLoad({
   const store = useStore();
   const layers = layersOf(trace, { sequence });
   const keys = layers.map(layerKey);
-  const loads = usageByLayerOf(trace, sequence).map(
-    (usage) => usage && { ...load(usage.share), of: usage.share.length },
-  );
+  const loads = usageByLayerOf(trace, sequence).map((usage) => usage && load(usage.share, usage.chance));
   const first = layers[0]?.layer ?? 0;
   const values = loads.map((one) => one?.entropyRatio ?? NaN);
   return (
@@ -58,7 +56,7 @@ export function LayersLoad({
             <Button key="go" press={() => store.lookAtLayer(keys[i]!)} class="link" data-focus={`load-${keys[i]!}`}>
               {layerName(layers[i]!)}
             </Button>,
-            one ? t('of', fixed(one.effective, 1), one.of) : '–',
+            one ? t('of', fixed(one.effective, 1), one.experts) : '–',
             one ? String(one.dead.length) : '–',
             fixed(one?.cv ?? NaN),
             fixed(one?.entropyRatio ?? NaN),

@@ -4,7 +4,7 @@ import { visible } from '../../../src/trace/text/label.js';
 import { leastOccurrences, mostAttracted } from '../../../src/trace/figures/specialisation.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { isSmallSample } from '../../../src/trace/figures/usage.js';
-import { chanceLoad, load } from '../../../src/statistics/load.js';
+import { chanceLoadOf, load } from '../../../src/statistics/load.js';
 import { pairsOf, type Pair } from '../../../src/statistics/pairs.js';
 import { AFrameLater } from '../../components/aFrameLater.js';
 import { Button, Select } from '../../components/controls.js';
@@ -89,8 +89,8 @@ export function Summary() {
 
 function LoadNumbers({ trace, modules }: Props) {
   const usage = usageOf(trace, modules);
-  const now = load(usage.share);
-  const chance = chanceLoad(usage);
+  const now = load(usage.share, usage.chance);
+  const chance = chanceLoadOf(usage);
   const dead = now.dead.map((e) => plainName(modules.set, e));
   const said = dead.length > most ? t('expertCount', dead.length) : dead.join(', ');
   return (
@@ -98,7 +98,7 @@ function LoadNumbers({ trace, modules }: Props) {
       <dl class="numbers">
         <dt title={t('loadEffectiveHint')}>{t('loadEffective')}</dt>
         <dd>
-          {t('of', fixed(now.effective, 1), modules.experts.length)}
+          {t('of', fixed(now.effective, 1), now.experts)}
           <span class="faint"> {t('loadChance', fixed(chance.effective, 1))}</span>
         </dd>
         <dt>{t('loadCv')}</dt>

@@ -2,6 +2,7 @@
 import { sort } from 'd3-array';
 import { layerAt, type SharedModules } from '../../../src/trace/model/access.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
+import { knockedOut } from '../../../src/trace/figures/usage.js';
 import type { Interval } from '../../../src/statistics/bootstrap.js';
 import { Bars, barsPlot } from '../../components/bars.js';
 import { useStore } from '../../components/context.js';
@@ -22,6 +23,8 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
   const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, modules);
   const order = sort(usage.share.keys(), (e) => -usage.share[e]!);
   const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
+  const out = knockedOut(trace, modules, usage);
+  const isOut = (e: number) => out[e] === 'all';
   // If each layer has its own experts, people want to see the next layer rather than all of this one.
   const some = modules.set.scope === 'pool' ? most : mostOfLayer;
   const shown = order.length > most ? order.slice(0, some) : order;
@@ -29,8 +32,9 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
     expert: e,
     value: usage.share[e]!,
     text: percent(usage.share[e]!),
-    reference: usage.chance[e]!,
-    ...intervals?.[e],
+    ...(isOut(e) && { note: t('knockedOut') }),
+    // Of an expert that could not be chosen, neither chance nor an interval says anything.
+    ...(usage.chance[e]! > 0 && { reference: usage.chance[e]!, ...intervals?.[e] }),
   }));
   const isOfLayer = modules.set.scope === 'layer';
   const caption = isOfLayer
@@ -58,8 +62,8 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
           return [
             plainName(modules.set, e),
             percent(usage.share[e]!),
-            intervals ? range(intervals[e]!) : '–',
-            percent(usage.chance[e]!),
+            isOut(e) ? t('knockedOut') : intervals ? range(intervals[e]!) : '–',
+            isOut(e) ? '–' : percent(usage.chance[e]!),
             whole(usage.counts[e]!),
           ];
         },
