@@ -45,6 +45,17 @@ const fills: readonly (readonly [string, string])[] = [
   ['#e76c00', '#db667c'],
 ];
 
+/**
+ * The colour of a number, and of what got worse. VS Code's own orange is translucent, and missing in high contrast: text, map, scale
+ * and editor would each make another colour of it. At least 3 : 1 to the editor's background.
+ */
+export const numberColours = {
+  dark: '#ea5c00',
+  light: '#ea5c00',
+  highContrast: '#ffa348',
+  highContrastLight: '#b35c00',
+} as const;
+
 /** How much of its colour the weakest choice has: with less, experts could no longer be told apart. */
 export const weakest = 0.65;
 

@@ -1,11 +1,20 @@
 /** One choice of what colours text and map; what is shown of a map whose cells are too small to be seen. */
 import { describe, expect, test } from 'vitest';
-import { expertStyle, weakest } from '../../src/look/palette.js';
+import { expertStyle, numberColours, weakest } from '../../src/look/palette.js';
 import { isByLayer, measured, scaled, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
+import { themeNames } from './themes.js';
+
+/** As the manifest names them. */
+const kinds = {
+  dark: 'dark',
+  light: 'light',
+  'high-contrast': 'highContrast',
+  'high-contrast-light': 'highContrastLight',
+} as const;
 
 const openPage = pages();
 let panel: Panel;
@@ -182,6 +191,46 @@ describe('what colours text and map', () => {
     await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
     expect(await panel.serious()).toEqual([]);
   });
+
+  testMany(
+    themeNames,
+    'the scale, the text and the map have one colour for a number, in the variables of VS Code itself ($0)',
+    async (theme) => {
+      await open({ theme });
+      const main = fabricate({ tokens: 60 });
+      await panel.show(main);
+      await panel.press('segment-Grid');
+      const own = [1, 3, 5].map((at) => parseInt(numberColours[kinds[theme]].slice(at, at + 2), 16));
+      const shade = (at: 'first' | 'last') => panel.colourOf(panel.page.locator('.scale .shade')[at]());
+      await colourBy('entropy');
+      const values = Array.from({ length: 30 }, (_, layer) => measured(main, 0, 'entropy', { layer }).value);
+      const { strong } = scaled('entropy', Float32Array.from(values.flatMap((value) => [...value])));
+      const layer = values.findIndex((value) => value.some((x) => x >= strong));
+      await panel.goTo(
+        values[layer]!.findIndex((x) => x >= strong),
+        layer,
+      );
+      await picture(panel.page, `scale-${theme}`);
+      await expect.poll(() => shade('last')).toEqual(own);
+      await expect.poll(async () => (await panel.cellColour()).slice(0, 3)).toEqual(own);
+      const inText = panel.page.locator('.text .t.measured').first();
+      await expect
+        .poll(() => inText.evaluate((one) => getComputedStyle(one).getPropertyValue('--x')))
+        .toBe(numberColours[kinds[theme]]);
+      const logProb = main.sequences[0]!.logProb!.map((x, i) => x + (i % 2 === 0 ? 0.4 : -0.4));
+      const made = fabricate({ tokens: 60, strategy: { name: 'base' } });
+      await panel.show({ ...made, sequences: [{ ...made.sequences[0]!, logProb }] }, { title: 'other' }, 'other');
+      await panel.goTo(21, 3);
+      await picture(panel.page, `scale-change-${theme}`);
+      await expect.poll(() => shade('first')).toEqual(own);
+      await expect.poll(async () => (await panel.cellColour()).slice(0, 3)).toEqual(own);
+      await panel.goTo(20, 3);
+      const likelier = await panel.cellColour();
+      expect(likelier.slice(0, 3)).not.toEqual(own);
+      await expect.poll(() => shade('last')).toEqual(likelier.slice(0, 3));
+    },
+    { quick: 4 },
+  );
 
   test('attribution, while its tab is open; an attribution that was stopped says how much is known', async () => {
     await open({ width: 700, height: 780 });

@@ -1,6 +1,6 @@
 /** Colours for canvas and charts, read from the editor's theme, and one style class for each of the experts' colours. */
 import { effect, signal } from '@preact/signals';
-import { colourCount, expertStyle, inkOn, quiet, type Colour } from '../../src/look/palette.js';
+import { colourCount, expertStyle, inkOn, numberColours, quiet, type Colour } from '../../src/look/palette.js';
 import { classOf } from './looks.js';
 
 export interface Theme {
@@ -37,18 +37,20 @@ function readTheme(): Theme {
   const light =
     document.body.classList.contains('vscode-light') || document.body.classList.contains('vscode-high-contrast-light');
   const foreground = of('--vscode-editor-foreground', light ? '#3b3b3b' : '#cccccc');
+  const highContrast =
+    document.body.classList.contains('vscode-high-contrast') ||
+    document.body.classList.contains('vscode-high-contrast-light');
+  const kind = highContrast ? (light ? 'highContrastLight' : 'highContrast') : light ? 'light' : 'dark';
   return {
     light,
-    highContrast:
-      document.body.classList.contains('vscode-high-contrast') ||
-      document.body.classList.contains('vscode-high-contrast-light'),
+    highContrast,
     background: of('--vscode-editor-background', light ? '#ffffff' : '#1f1f1f'),
     foreground,
     faint: of('--vscode-descriptionForeground', foreground),
     line: of('--vscode-editorIndentGuide-background1', of('--vscode-panel-border', light ? '#d3d3d3' : '#404040')),
     focus: of('--vscode-focusBorder', '#0078d4'),
-    difference: of('--vscode-charts-orange', light ? '#b35c00' : '#ffa348'),
-    gain: of('--vscode-charts-blue', light ? '#1a85ff' : '#3794ff'),
+    difference: opaque(of('--vscode-gander-number', numberColours[kind])),
+    gain: opaque(of('--vscode-charts-blue', light ? '#1a85ff' : '#3794ff')),
     font: of('--vscode-font-family', 'sans-serif'),
     mono: of('--vscode-editor-font-family', 'monospace'),
   };
@@ -75,8 +77,8 @@ function forcedTheme(): Theme {
     faint,
     line,
     focus,
-    difference: focus,
-    gain: foreground,
+    difference: opaque(focus),
+    gain: opaque(foreground),
     font: style.getPropertyValue('--vscode-font-family').trim() || 'sans-serif',
     mono: style.getPropertyValue('--vscode-editor-font-family').trim() || 'monospace',
   };
@@ -104,14 +106,18 @@ export function colourOf(slot: number, { light, background, foreground }: Theme)
 const sheet = new CSSStyleSheet();
 document.adoptedStyleSheets.push(sheet);
 
-/** `.x3` sets the colour, ink and pattern of slot 3 as custom properties, `.xo` those of all experts without one. */
+/**
+ * `.x3` sets the colour, ink and pattern of slot 3 as custom properties, `.xo` those of all experts without one. `--number` and
+ * `--gain` are what a canvas is painted with, for elements.
+ */
 effect(() => {
+  const { difference, gain } = theme.value;
   const rules = [quiet, ...Array(colourCount).keys()].map((slot) => {
     const { fill, ink } = colourOf(slot, theme.value);
     const band = bands[slot === quiet ? 'solid' : expertStyle(slot).pattern];
     return `.${classOf(slot)}{--x:${fill};--ink:${ink};--band:${band}}`;
   });
-  sheet.replaceSync(rules.join('\n'));
+  sheet.replaceSync([`body{--number:${difference};--gain:${gain}}`, ...rules].join('\n'));
 });
 
 /** sRGB channels of a CSS colour (hex, rgb() or a name), computed with a canvas. */
@@ -125,6 +131,11 @@ export function channels(colour: string): [number, number, number] {
   const out: [number, number, number] = [r, g, b];
   parsed.set(colour, out);
   return out;
+}
+
+/** As a canvas is painted: a translucent colour over text, map and scale would be three colours. */
+function opaque(colour: string): string {
+  return hexOf(channels(colour));
 }
 
 export function mix(from: string, to: string, share: number): [number, number, number] {

@@ -6,6 +6,7 @@ import {
   inkOn,
   letters,
   luminance,
+  numberColours,
   quiet,
   slotsOf,
   weakest,
@@ -78,6 +79,13 @@ const apart = (a: Rgb, b: Rgb) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[
 function closest(points: readonly Rgb[]): number {
   return Math.min(...points.flatMap((a, i) => points.slice(i + 1).map((b) => apart(a, b))));
 }
+
+it('the colour of numbers stands out from the editor background at 3 : 1 or more, without transparency', () => {
+  for (const [kind, fill] of Object.entries(numberColours)) {
+    expect(fill).toMatch(/^#[0-9a-f]{6}$/);
+    expect(contrast(fill, { dark: '#1f1f1f', highContrast: '#000000' }[kind] ?? '#ffffff')).toBeGreaterThanOrEqual(3);
+  }
+});
 
 describe('expert colours', () => {
   it('stand out from the editor background at 3 : 1 or more', () => {
