@@ -127,7 +127,7 @@ export const words = {
   allLayers: 'all layers',
   scaleChoices: 'share of the chosen experts that differ',
   scaleWeight: 'share of the weight',
-  scaleLikelier: 'less likely to likelier, in nats',
+  scaleLikelier: 'change of log-probability in nats, whole model: all layers alike',
   scaleAlike: 'of the whole model: all layers are alike',
   scaleText: 'text: {0} to {1}',
   scaleBeside: 'beside the lines',

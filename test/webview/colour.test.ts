@@ -232,6 +232,39 @@ describe('what colours text and map', () => {
     { quick: 4 },
   );
 
+  testMany(
+    [
+      ['high-contrast', 460, 640],
+      ['light', 400, 640],
+      ['dark', 400, 900],
+      ['light', 700, 640],
+    ] as const,
+    'the scale of a change says in view of what it is and in what unit ($0, $1 × $2)',
+    async ([theme, width, height]) => {
+      await open({ theme, width, height });
+      const main = fabricate({ tokens: 60 });
+      await panel.show(main);
+      const logProb = main.sequences[0]!.logProb!.map((x, i) => x + (i % 2 === 0 ? 1.18 : -1.18));
+      const made = fabricate({ tokens: 60, strategy: { name: 'base' } });
+      await panel.show({ ...made, sequences: [{ ...made.sequences[0]!, logProb }] }, { title: 'other' }, 'other');
+      const said = panel.page.locator('.legend .scale.of');
+      await expect
+        .poll(() => said.innerText())
+        .toBe('change of log-probability in nats, whole model: all layers alike');
+      await picture(panel.page, `scale-said-${theme}-${width}-${height}`);
+      await expect.poll(() => said.isVisible()).toBe(true);
+      const room = await said.evaluate((one) => {
+        const [own, legend] = [one.getBoundingClientRect(), one.closest('.legend')!.getBoundingClientRect()];
+        return [one.scrollWidth - one.clientWidth, own.right - legend.right, own.bottom - legend.bottom];
+      });
+      for (const over of room) expect(over).toBeLessThanOrEqual(0);
+      await panel.show(fabricate({ tokens: 60, seed: 3 }), { title: 'other' }, 'other');
+      await expect.poll(() => said.innerText()).toBe('share of the chosen experts that differ');
+      await expect.poll(() => said.isVisible()).toBe(true);
+    },
+    { quick: 2 },
+  );
+
   test('attribution, while its tab is open; an attribution that was stopped says how much is known', async () => {
     await open({ width: 700, height: 780 });
     const trace = fabricate({ tokens: 90 });
