@@ -900,6 +900,7 @@ export const words = {
   warnings: { one: '{0} warning', other: '{0} warnings' },
   expertCount: { one: '{0} expert', other: '{0} experts' },
   expertsPerToken: { one: '{0}, {1} expert per token', other: '{0}, {1} experts per token', by: 1 },
+  withWhatIfs: { one: 'with {0} what-if', other: 'with {0} what-ifs' },
   moreLayers: { one: '{0} more layer in the panel', other: '{0} more layers in the panel' },
   documentCount: { one: '{0} document', other: '{0} documents' },
   labelCount: { one: '{0} label: {1}', other: '{0} labels: {1}' },
