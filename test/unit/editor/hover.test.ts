@@ -81,5 +81,5 @@ test('says in its first line that the run has what-ifs, and then which', () => {
   const asked: Intervention[] = [{ action: 'knock-out', expert: 'e1', scope: {} }];
   const [first, ...rest] = hovered(2, asked).split('\n');
   expect(first).toMatch(/ · with 1 what-if$/);
-  expect(rest.filter(Boolean)[0]).toMatch(/ knocked out everywhere$/);
+  expect(rest.find(Boolean)).toMatch(/ knocked out everywhere$/);
 });
