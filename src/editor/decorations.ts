@@ -114,6 +114,6 @@ function ofExpert(slot: number): vscode.TextEditorDecorationType {
 /** Not by colour alone: dotted for what became likelier, as on the page. */
 function ofLevel(level: number): vscode.TextEditorDecorationType {
   return level > 0
-    ? underline(new vscode.ThemeColor('gander.number'), 'solid', `${level}px`)
+    ? underline(new vscode.ThemeColor('gander.measure'), 'solid', `${level}px`)
     : underline(new vscode.ThemeColor('charts.blue'), 'dotted', `${-level}px`);
 }

@@ -46,14 +46,14 @@ const fills: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * The colour of a number, and of what got worse. VS Code's own orange is translucent, and missing in high contrast: text, map, scale
- * and editor would each make another colour of it. At least 3 : 1 to the editor's background.
+ * A measure, a change, or where a run does worse (`gander.measure`). VS Code's own orange is translucent since 1.139, and nothing at
+ * all in high contrast themes, which ask for 7 : 1.
  */
-export const numberColours = {
-  dark: '#ea5c00',
-  light: '#ea5c00',
+export const measureColours = {
+  dark: '#d18616',
+  light: '#b35c00',
   highContrast: '#ffa348',
-  highContrastLight: '#b35c00',
+  highContrastLight: '#8a3c00',
 } as const;
 
 /** How much of its colour the weakest choice has: with less, experts could no longer be told apart. */

@@ -32,6 +32,7 @@ export const figureWords = {
   // In figures and captions
   ofModel: 'model: {0}',
   byStrategy: 'strategy: {0}',
+  byExpert: 'expert: {0}',
   withWhatIf: 'what if: {0}',
   cosine: 'Cosine',
   smaller: 'smaller',

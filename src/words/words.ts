@@ -45,6 +45,9 @@ export const words = {
   expertOf: 'Expert',
   experts: 'Experts per token',
   expertsShort: 'per token',
+  pin: 'Pin to this run',
+  pinned: 'Pinned to {0}; click to let it follow the editor',
+  pinHint: 'Follows the editor; click to pin it to {0}',
   compare: 'Compare',
   compareHint: 'Compare this run with one of another strategy',
   compareStop: 'End comparison',
@@ -579,6 +582,9 @@ export const words = {
   attributeLimit: 'Tokens {0} to {1} of {2}',
   previous: 'Previous',
   next: 'Next',
+  columnsSeen: '{0} of {1} columns in view',
+  columnsMore: 'More columns',
+  columnsFirst: 'First columns',
 
   // Lens
   lensTitle: 'What each layer would predict',
@@ -626,6 +632,16 @@ export const words = {
   compareEditor: 'The editor’s selection',
   compareWith: 'Strategy to compare with',
   compareNow: 'Compare',
+  compareSince: 'This is a run of {0}; {1} has been chosen since.',
+  compareAgain: 'Route again with {0}, then compare.',
+  compareStrangers: '{0} and {1} have no experts in common: their predictions are compared, their choices cannot be.',
+  compareNothing:
+    'Nothing here can be compared: {0} and {1} have no experts in common, and no tokens whose probabilities both know.',
+  compareNoTokens: 'Nothing here can be compared: the two runs have no tokens in common.',
+  compareSome: {
+    other: 'The other run has {0} of this run’s {1} routed modules: only these are compared.',
+    by: 1,
+  },
   compareItself: 'That is this run.',
   compareFixed: '{0} sends all tokens to the same experts: there are no choices to agree with.',
   compareFixedNone: '{0} applies no expert: there are no choices to agree with.',
@@ -678,6 +694,10 @@ export const words = {
   atlasMap: 'Layers down, experts across',
   atlasKeys: 'Arrow keys move from expert to expert, Home and End along the layer. Enter opens the expert’s page.',
   atlasNamed: '{0} “{1}”',
+  atlasCalled: '“{0}”',
+  atlasQuoted:
+    'In quotes: the kind of text, by the atlas’s labels, for which the expert is chosen most above its usual share.',
+  atlasQuotedOwn: 'In quotes: the name that the expert was given in the atlas.',
   atlasUnit: 'Expert',
   atlasLabel: 'Label',
   atlasLift: 'Lift',

@@ -1,9 +1,9 @@
 /** One choice of what colours text and map; what is shown of a map whose cells are too small to be seen. */
 import { describe, expect, test } from 'vitest';
-import { expertStyle, numberColours, weakest } from '../../src/look/palette.js';
+import { expertStyle, measureColours, weakest } from '../../src/look/palette.js';
 import { isByLayer, measured, scaled, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
-import { fabricate, fabricateAttribution, names } from './fabricate.js';
+import { cut, fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
 import { themeNames } from './themes.js';
@@ -53,6 +53,8 @@ async function labelAt(token: number, layer: number): Promise<string> {
   await panel.goTo(token, layer);
   return (await panel.page.locator('.cell').getAttribute('aria-label'))!;
 }
+
+const far = (value: number, wanted: number) => (Number.isNaN(value) ? Infinity : Math.abs(value - wanted));
 
 const optionOf = (value: string) => panel.page.locator(`[data-focus=colour-by] option[value=${value}]`);
 
@@ -105,6 +107,40 @@ describe('what colours text and map', () => {
     await colourBy('experts');
     await expect.poll(async () => (await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
   });
+
+  testMany(
+    ['dark', 'high-contrast', 'light'] as const,
+    'the legend’s scale has the shades that the map has for the weakest, a middling and the strongest number ($0)',
+    async (theme) => {
+      await open({ theme, width: 1280, height: 720 });
+      const trace = fabricate({ tokens: 60 });
+      await panel.show(trace);
+      await colourBy('surprise');
+      const { strength } = measured(trace, 0, 'surprise');
+      const shades = await panel.page.locator('.legend .scale .t').evaluateAll((all) =>
+        all.map((one) => {
+          const drawn = document.createElement('canvas').getContext('2d')!;
+          drawn.fillStyle = getComputedStyle(one).backgroundColor;
+          drawn.fillRect(0, 0, 1, 1);
+          return [...drawn.getImageData(0, 0, 1, 1).data];
+        }),
+      );
+      for (const [i, wanted] of [
+        [0, 0],
+        [2, 0.5],
+        [4, 1],
+      ] as const) {
+        const token = [...strength.keys()].sort((a, b) => far(strength[a]!, wanted) - far(strength[b]!, wanted))[0]!;
+        expect(far(strength[token]!, wanted)).toBeLessThan(0.05);
+        await panel.goTo(token, 3);
+        const cell = await panel.cellColour();
+        const off = cell.map((channel, c) => Math.abs(channel - shades[i]![c]!));
+        expect(Math.max(...off), `${i}: ${String(cell)} in the map, ${String(shades[i])} in the legend`).toBeLessThan(
+          14,
+        );
+      }
+    },
+  );
 
   testMany(
     ['dark', 'high-contrast', 'light'] as const,
@@ -172,6 +208,32 @@ describe('what colours text and map', () => {
     await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
   });
 
+  test('a choice is the same after a reload, while the run that it waits for goes on, too', async () => {
+    const chosen = () => panel.page.locator('[data-focus=colour-by]').inputValue();
+    for (const [width, height] of [
+      [1280, 720],
+      [460, 600],
+    ] as const) {
+      await open({ width, height });
+      const trace = fabricate({ tokens: 60 });
+      await panel.show(trace);
+      await colourBy('entropy');
+      await panel.reload();
+      await panel.show(cut(trace, 20), { running: { what: 'route', done: 20, total: 60 } });
+      await expect.poll(chosen).toBe('entropy');
+      if (width > 600) await expect.poll(() => text('.legend')).toContain('The affinities come when the run is done.');
+      await picture(panel.page, `colour-awaited-${width}`);
+      // Where there is no room for that, it is in the tooltip.
+      await expect
+        .poll(() => panel.page.locator('[data-focus=colour-by]').getAttribute('title'))
+        .toBe('The affinities come when the run is done.');
+      await panel.show(trace);
+      await expect.poll(() => text('.legend')).not.toContain('come when the run is done');
+      await expect.poll(chosen).toBe('entropy');
+      await expect.poll(async () => (await dressed('^s\\d')).filter(Boolean).length).toBe(60);
+    }
+  });
+
   test('a comparison colours both texts by the change; either run’s experts are one press away', async () => {
     await open();
     const main = fabricate({ tokens: 60 });
@@ -200,7 +262,7 @@ describe('what colours text and map', () => {
       const main = fabricate({ tokens: 60 });
       await panel.show(main);
       await panel.press('segment-Grid');
-      const own = [1, 3, 5].map((at) => parseInt(numberColours[kinds[theme]].slice(at, at + 2), 16));
+      const own = [1, 3, 5].map((at) => parseInt(measureColours[kinds[theme]].slice(at, at + 2), 16));
       const shade = (at: 'first' | 'last') => panel.colourOf(panel.page.locator('.scale .shade')[at]());
       await colourBy('entropy');
       const values = Array.from({ length: 30 }, (_, layer) => measured(main, 0, 'entropy', { layer }).value);
@@ -216,7 +278,7 @@ describe('what colours text and map', () => {
       const inText = panel.page.locator('.text .t.measured').first();
       await expect
         .poll(() => inText.evaluate((one) => getComputedStyle(one).getPropertyValue('--x')))
-        .toBe(numberColours[kinds[theme]]);
+        .toBe(measureColours[kinds[theme]]);
       const logProb = main.sequences[0]!.logProb!.map((x, i) => x + (i % 2 === 0 ? 0.4 : -0.4));
       const made = fabricate({ tokens: 60, strategy: { name: 'base' } });
       await panel.show({ ...made, sequences: [{ ...made.sequences[0]!, logProb }] }, { title: 'other' }, 'other');

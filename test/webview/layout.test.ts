@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { boxes, overlaps, unreachable } from './boxes.js';
-import { description, fabricate } from './fabricate.js';
+import { description, fabricate, fabricateAttribution, widen } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
@@ -26,11 +26,13 @@ const changed = fabricate({ interventions });
 const loads = {
   plain: async () => {
     await panel.show(main);
+    await panel.post({ type: 'pinned', is: false });
     await panel.post({ type: 'textVisible', is: true });
     await panel.post({ type: 'select', token: 60, module: 100 });
   },
   full: async () => {
     await panel.show(changed, { before: main, stale: true });
+    await panel.post({ type: 'pinned', is: true });
     await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), { title: 'Arrow' }, 'other');
     await panel.post({ type: 'select', token: 60, module: 100 });
   },
@@ -214,6 +216,44 @@ describe('in view, without scrolling', () => {
     },
     { quick: 2 },
   );
+
+  testMany(
+    windows.filter(({ width }) => width! > 306),
+    '$name: after Knock Out Each Expert in Turn, the chart of the attribution',
+    async (window) => {
+      await show(window);
+      await choose('whatIf');
+      await panel.page.locator('[data-focus=attribute]').click();
+      await panel.show(main, { running: { what: 'attribute', done: 10, total: 266 } });
+      await panel.show(main, { attribution: fabricateAttribution(main) });
+      await panel.page.locator('[data-figure=attribution] .bars').waitFor();
+      await panel.settled();
+      await picture(panel.page, `attributed-${window.width}`);
+      const bars = '[data-figure=attribution] .bar';
+      const inView = async () => (await panel.page.locator(bars).count()) - (await outOfView(bars)).length;
+      await expect.poll(inView).toBeGreaterThanOrEqual(4);
+    },
+  );
+
+  test('beside an editor at 1920×1080: a long chart in one tab does not leave a low map above the blank of the next', async () => {
+    await show(windows.find(({ name }) => name.includes('1920'))!);
+    const wide = widen(main, 24);
+    await panel.show(wide);
+    const height = async () => (await panel.page.locator('.plot').boundingBox())!.height;
+    await choose('whatIf');
+    await panel.page.locator('[data-focus=attribute]').click();
+    const { experts } = wide.expertSets[0]!;
+    const change = Float32Array.from(
+      { length: experts.length * wide.sequences[0]!.tokens.count },
+      (_, i) => -(i % 24) / 24,
+    );
+    await panel.show(wide, { attribution: { experts, logProb: wide.sequences[0]!.logProb!, change } });
+    await expect.poll(() => panel.page.locator('[data-figure=attribution] .bar').count()).toBe(24);
+    await expect.poll(height).toBeLessThan(200);
+    await choose('lens');
+    await picture(panel.page, 'kept-lens');
+    await expect.poll(height).toBeGreaterThanOrEqual(280);
+  });
 
   testMany(
     windows,

@@ -1,4 +1,4 @@
-import { numberColours } from '../../src/look/palette.js';
+import { measureColours } from '../../src/look/palette.js';
 
 /** The variables that VS Code sets on a webview's root in its own themes, as far as the page uses them. */
 export const themeNames = ['dark', 'light', 'high-contrast', 'high-contrast-light'] as const;
@@ -65,7 +65,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-activeBorder': '#0078d4',
     'charts-blue': '#3794ff',
     'charts-orange': 'rgba(234, 92, 0, 0.33)',
-    'gander-number': numberColours.dark,
+    'gander-measure': measureColours.dark,
     'scrollbarSlider-background': '#79797966',
   },
   light: {
@@ -116,7 +116,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-activeBorder': '#005fb8',
     'charts-blue': '#1a85ff',
     'charts-orange': 'rgba(234, 92, 0, 0.33)',
-    'gander-number': numberColours.light,
+    'gander-measure': measureColours.light,
     'scrollbarSlider-background': '#64646466',
   },
   'high-contrast': {
@@ -165,7 +165,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#ffffff',
     'panelTitle-activeBorder': '#6fc3df',
     'charts-blue': '#3794ff',
-    'gander-number': numberColours.highContrast,
+    'gander-measure': measureColours.highContrast,
     'scrollbarSlider-background': '#6fc3df99',
   },
   'high-contrast-light': {
@@ -216,7 +216,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#292929',
     'panelTitle-activeBorder': '#0f4a85',
     'charts-blue': '#1a85ff',
-    'gander-number': numberColours.highContrastLight,
+    'gander-measure': measureColours.highContrastLight,
     'scrollbarSlider-background': '#0f4a8566',
   },
 };

@@ -18,8 +18,9 @@ import { columnName, rowName, sayings } from '../map/words.js';
 import { named, shortLabelOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { ends, inPercent, percent, signed, t } from '../look/strings.js';
+import { sideName } from '../store/sides.js';
 import { strategyTitle } from '../store/strategies.js';
-import { captionOf } from './caption.js';
+import { captionOf, type Shown } from './caption.js';
 import { say } from '../saving/strings.js';
 
 export interface MapFigure {
@@ -39,11 +40,16 @@ export function mapFigure(scene: GridScene): MapFigure | undefined {
   };
 }
 
+/** The runs that the map shows. */
+export function shownIn({ store, side, isChange }: GridScene): Shown {
+  return isChange.peek() && store.other.choices.peek() ? 'both' : side.peek();
+}
+
 /** For a report: the map as wide as a page, and its caption. */
 export function reportFigure(scene: GridScene): { readonly svg: string; readonly caption: string } {
   const figure = mapFigure(scene);
   if (!figure) return { svg: '', caption: '' };
-  const caption = captionOf(scene.store, scene.side.peek(), figure);
+  const caption = captionOf(scene.store, shownIn(scene), figure);
   return { svg: svgOf(draw(figure.plot, paper, 174, figure.title)), caption };
 }
 
@@ -51,8 +57,12 @@ export function reportFigure(scene: GridScene): { readonly svg: string; readonly
 export function pictureOf(scene: GridScene): Picture | undefined {
   const [content, seen, trace] = [scene.content.peek(), scene.frame(), scene.trace.peek()];
   if (!content || !seen || !trace) return undefined;
-  const { title, shownExperts } = scene.store.side(scene.side.peek());
-  const parts = [title.peek(), strategyTitle(scene.store, trace.router.name)];
+  const { store } = scene;
+  const { title, shownExperts } = store.side(scene.side.peek());
+  const parts =
+    shownIn(scene) === 'both'
+      ? [t('namesAnd', sideName(store, 'main'), sideName(store, 'other'))]
+      : [title.peek(), strategyTitle(store, trace.router.name)];
   const frame = { ...seen, ratio: Math.max(2, seen.ratio) };
   const { value, scale } = numbersOf(content.raster);
   return {

@@ -7,12 +7,14 @@ import type { SideState } from '../../src/protocol/panel.js';
 import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
 import { expectResult } from '../components/arrival.js';
 import { Chip, Chips } from '../components/chips.js';
-import { Button, classes, Field, Icon, NumberField } from '../components/controls.js';
+import { Button, classes, Field, Icon, NumberField, Tool } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Menu, underHeading, type Item } from '../components/menu.js';
+import { RouteAgain } from '../components/routeAgain.js';
 import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
+import { chosenSince } from '../store/sides.js';
 import type { Store } from '../store/store.js';
 import { isCompact, isShort } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
@@ -106,6 +108,7 @@ function Actions({ saver }: { readonly saver: Saver }) {
       ) : (
         <>
           <Menu label={t('save')} items={save} name="head-save" />
+          <Pin />
           <Menu label={t('more')} face={<Icon name="more" />} items={more} name="head-more" />
         </>
       )}
@@ -159,8 +162,37 @@ function saving(store: Store, saver: Saver): Item[] {
   return items.map(([word, press]) => ({ label: t(word), press, reason }));
 }
 
+/** The same button in the title of VS Code's tab cannot say what the panel is pinned to. */
+function Pin() {
+  const store = useStore();
+  const { isPinned, main } = store;
+  if (isPinned.value === undefined || !main.isThere.value) return null;
+  return (
+    <Tool
+      label={t('pin')}
+      icon="pin"
+      title={t(isPinned.value ? 'pinned' : 'pinHint', main.title.value)}
+      press={() => store.send({ type: 'pin', is: !isPinned.peek() })}
+      aria-pressed={isPinned.value}
+      data-focus="head-pin"
+    />
+  );
+}
+
 function others(store: Store): Item[] {
+  const isPinned = store.isPinned.value;
   return [
+    ...(isPinned !== undefined && isCompact.value
+      ? [
+          {
+            label: t('pin'),
+            detail: t(isPinned ? 'pinned' : 'pinHint', store.main.title.value),
+            isChecked: isPinned,
+            press: () => store.send({ type: 'pin', is: !isPinned }),
+            name: 'head-pin',
+          },
+        ]
+      : []),
     {
       label: t('history'),
       press: () => store.send({ type: 'history' }),
@@ -423,10 +455,9 @@ function errorsOf(store: Store): Notice[] {
 
 /** Another model than the chosen one made what is on show, with other experts in other colours. */
 function otherModel(store: Store): Notice[] {
-  const ran = store.main.model.value;
-  const chosen = store.description.value?.name;
-  if (ran === undefined || chosen === undefined || ran === chosen) return [];
-  const words = t('otherModel', ran, chosen);
+  const models = chosenSince(store);
+  if (!models) return [];
+  const words = t('otherModel', models.ran, models.chosen);
   return [{ look: 'stale', isPressing: true, words, action: <RouteAgain focus="again-other" /> }];
 }
 
@@ -477,19 +508,5 @@ function Mend({ error: { code } }: { readonly error: ErrorData }) {
         {t(action === 'again' ? 'routeAgain' : 'routeFirstPart')}
       </Button>
     )
-  );
-}
-
-function RouteAgain({ focus, words = t('routeAgain') }: { readonly focus: string; readonly words?: string }) {
-  const store = useStore();
-  return (
-    <Button
-      press={() => store.send({ type: 'again' })}
-      reason={inability(store, 'route')}
-      class="link"
-      data-focus={focus}
-    >
-      {words}
-    </Button>
   );
 }

@@ -1,6 +1,6 @@
 /** Colours for canvas and charts, read from the editor's theme, and one style class for each of the experts' colours. */
 import { effect, signal } from '@preact/signals';
-import { colourCount, expertStyle, inkOn, numberColours, quiet, type Colour } from '../../src/look/palette.js';
+import { colourCount, expertStyle, inkOn, measureColours, quiet, type Colour } from '../../src/look/palette.js';
 import { classOf } from './looks.js';
 
 export interface Theme {
@@ -49,7 +49,7 @@ function readTheme(): Theme {
     faint: of('--vscode-descriptionForeground', foreground),
     line: of('--vscode-editorIndentGuide-background1', of('--vscode-panel-border', light ? '#d3d3d3' : '#404040')),
     focus: of('--vscode-focusBorder', '#0078d4'),
-    difference: opaque(of('--vscode-gander-number', numberColours[kind])),
+    difference: opaque(of('--vscode-gander-measure', measureColours[kind])),
     gain: opaque(of('--vscode-charts-blue', light ? '#1a85ff' : '#3794ff')),
     font: of('--vscode-font-family', 'sans-serif'),
     mono: of('--vscode-editor-font-family', 'monospace'),
@@ -107,7 +107,7 @@ const sheet = new CSSStyleSheet();
 document.adoptedStyleSheets.push(sheet);
 
 /**
- * `.x3` sets the colour, ink and pattern of slot 3 as custom properties, `.xo` those of all experts without one. `--number` and
+ * `.x3` sets the colour, ink and pattern of slot 3 as custom properties, `.xo` those of all experts without one. `--measure` and
  * `--gain` are what a canvas is painted with, for elements.
  */
 effect(() => {
@@ -117,7 +117,7 @@ effect(() => {
     const band = bands[slot === quiet ? 'solid' : expertStyle(slot).pattern];
     return `.${classOf(slot)}{--x:${fill};--ink:${ink};--band:${band}}`;
   });
-  sheet.replaceSync([`body{--number:${difference};--gain:${gain}}`, ...rules].join('\n'));
+  sheet.replaceSync([`body{--measure:${difference};--gain:${gain}}`, ...rules].join('\n'));
 });
 
 /** sRGB channels of a CSS colour (hex, rgb() or a name), computed with a canvas. */
