@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
 import { strategyLabel } from '../host/strategies.js';
-import { counted, word } from '../host/words.js';
+import { whatIfsOf } from '../host/whatIfs.js';
+import { counted } from '../host/words.js';
 import { writtenIn } from '../panel/routedScene.js';
 import type { FinishedRun } from '../routing/history.js';
 import { isSameResult } from '../routing/runs.js';
@@ -10,7 +11,6 @@ import { GanderError } from '../errors/errors.js';
 import { plain } from '../trace/text/label.js';
 import { meanLogProbOf } from '../trace/figures/summary.js';
 import type { Trace } from '../trace/model/trace.js';
-import { whatIfWords } from '../trace/text/whatIfWords.js';
 import { type Ask, asking, type Item } from './asking.js';
 import type { Command, Services } from './services.js';
 
@@ -81,7 +81,7 @@ function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed):
         isShown && vscode.l10n.t('on show'),
       ]),
       detail: join([
-        ...whatIfs(result),
+        ...whatIfsOf(result),
         !result.output && writtenIn(result) !== '' && vscode.l10n.t('generated'),
         ...numbersOf(trace),
         store.get(range)?.stale && vscode.l10n.t('the text has changed since'),
@@ -95,14 +95,7 @@ function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed):
 function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace | undefined): string {
   const { source } = result.trace;
   const elsewhere = beside && beside.source.name !== source.name ? [plain(source.name)] : [];
-  return [...elsewhere, strategyLabel(result.strategy), ...whatIfs(result)].join(', ');
-}
-
-function whatIfs({ trace, interventions }: SideResult): string[] {
-  const experts = trace?.expertSets.flatMap((set) => set.experts) ?? [];
-  const name = (id: string) => plain(experts.find((expert) => expert.id === id)?.name ?? id);
-  const writer = { word, signed: (value: number, digits: number) => numbers.signed(value, digits) };
-  return interventions.map((one) => whatIfWords(one, trace, name, writer));
+  return [...elsewhere, strategyLabel(result.strategy), ...whatIfsOf(result)].join(', ');
 }
 
 /** The number of tokens, as the panel counts them, and the mean log-probability if it is known. */

@@ -25,7 +25,7 @@ function expertColour(slot: number): vscode.ThemeColor {
 export class RoutingDecorations implements vscode.Disposable {
   /** By palette slot; `quiet` is for all experts without a colour of their own. */
   readonly #bySlot = new Map<number, vscode.TextEditorDecorationType>();
-  /** By strength of a measure: the stronger, the thicker the line. */
+  /** By strength of a measure or a change: the stronger, the thicker the line. */
   readonly #byLevel = new Map<number, vscode.TextEditorDecorationType>();
   readonly #stale = underline(new vscode.ThemeColor('disabledForeground'), 'dotted', '1px');
   readonly #subscriptions: vscode.Disposable[];
@@ -111,4 +111,9 @@ function ofExpert(slot: number): vscode.TextEditorDecorationType {
   return underline(expertColour(slot), style, width);
 }
 
-const ofLevel = (level: number) => underline(new vscode.ThemeColor('gander.measure'), 'solid', `${level}px`);
+/** Not by colour alone: dotted for what became likelier, as on the page. */
+function ofLevel(level: number): vscode.TextEditorDecorationType {
+  return level > 0
+    ? underline(new vscode.ThemeColor('gander.measure'), 'solid', `${level}px`)
+    : underline(new vscode.ThemeColor('charts.blue'), 'dotted', `${-level}px`);
+}

@@ -5,6 +5,7 @@ import { type Colours, colourWords, expertName, layerName } from '../host/colour
 import { numbers } from '../host/numbers.js';
 import { routerLabel, strategyTitle } from '../host/strategies.js';
 import { rangeOf } from '../host/texts.js';
+import { whatIfsOf } from '../host/whatIfs.js';
 import { counted, word } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { bar } from '../look/bar.js';
@@ -70,9 +71,8 @@ export class RoutingHover implements vscode.HoverProvider {
     const out = new vscode.MarkdownString();
     out.isTrusted = { enabledCommands: [open, openUnit] };
     const { router } = trace;
-    out.appendText(
-      vscode.l10n.t('Gander: {0}', router.k === undefined ? strategyTitle(router.name) : routerLabel(router)),
-    );
+    const label = router.k === undefined ? strategyTitle(router.name) : routerLabel(router);
+    appendWords(out, vscode.l10n.t('Gander: {0}', label));
     const where = encodeURIComponent(JSON.stringify([routed.id, token]));
     // Before anything that may be long, because a hover shows only a few lines without scrolling.
     out.appendMarkdown(` · [${vscode.l10n.t('Show in the routing panel')}](command:${open}?${where})`);
@@ -85,24 +85,31 @@ export class RoutingHover implements vscode.HoverProvider {
       const key = encodeURIComponent(JSON.stringify([unit.key]));
       out.appendMarkdown(` · [${vscode.l10n.t('Show in the atlas')}](command:${openUnit}?${key})`);
     }
-    if (trace.sequences.length > 1) {
-      out.appendText(' · ');
-      out.appendText(word('ofSequence', word(trace.sequences[0]!.role)));
-    }
-    if (!isFresh) {
-      out.appendText(' · ');
-      out.appendText(vscode.l10n.t('the text has changed since it was routed'));
-    }
+    const { interventions } = routed.main;
+    if (interventions.length > 0) appendWords(out, ` · ${counted('withWhatIfs', interventions.length)}`);
+    if (trace.sequences.length > 1) appendWords(out, ` · ${word('ofSequence', word(trace.sequences[0]!.role))}`);
+    if (!isFresh) appendWords(out, ` · ${vscode.l10n.t('the text has changed since it was routed')}`);
     out.appendMarkdown('\n\n');
+    // They name experts.
+    const asked = whatIfsOf(routed.main).map(oneLine);
+    if (asked.length > 0) out.appendCodeblock(asked.join('\n'), 'text');
     const table = shared
       ? experts(trace, shared, token, this.atlases)
       : layerExpertLines(trace, token, choice, this.atlases);
     if (table) out.appendCodeblock(table, 'text');
-    else out.appendText(vscode.l10n.t('No expert takes part.'));
+    else appendWords(out, vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
-    out.appendText(certainty(trace, token, choice));
+    appendWords(out, certainty(trace, token, choice));
     return out;
   }
+}
+
+/** With spaces at which a line can be broken: `appendText` makes every space one at which it cannot, so a long text would be cut off. */
+function appendWords(out: vscode.MarkdownString, text: string): void {
+  text.split(' ').forEach((part, i) => {
+    if (i > 0) out.appendMarkdown(' ');
+    out.appendText(part);
+  });
 }
 
 function leadingUnit(trace: Trace, shared: SharedModules, token: number, atlases: Atlases): AtlasUnit | undefined {

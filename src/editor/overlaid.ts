@@ -2,7 +2,7 @@
 import type { Attribution } from '../requests/api.js';
 import type { Routed } from '../routing/store.js';
 import { attributionOf } from '../trace/figures/attributed.js';
-import { besideItself, choiceChanges } from '../trace/alignment/change.js';
+import { besideItself, choiceChanges, logProbChanges } from '../trace/alignment/change.js';
 import type { Overlay } from '../trace/figures/colouring.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { isFixed } from '../trace/figures/overlap.js';
@@ -20,7 +20,7 @@ export function overlaid({ main, other }: Pick<Routed, 'main' | 'other'>, overla
       return attribution && once(trace, attribution, () => byAttribution(trace, attribution));
     case 'change': {
       const against = other?.trace ?? before;
-      return against && once(trace, against, () => byChange(trace, against));
+      return against && once(trace, against, () => byChange(trace, against, other?.trace !== undefined));
     }
   }
 }
@@ -49,10 +49,15 @@ function slotOf(trace: Trace, expert: string): number | undefined {
   return undefined;
 }
 
-/** By choices only. For runs that choose nothing, predictions change in both directions, and underlines have only one hue. */
-function byChange(trace: Trace, against: Trace): Tones | undefined {
-  if (isFixed(trace) || isFixed(against)) return undefined;
+/** As the panel does: by choices or, against another run if one of the two chooses nothing, by predictions. */
+function byChange(trace: Trace, against: Trace, isOther: boolean): Tones | undefined {
   const beside = besideItself(trace, against);
-  const change = beside && choiceChanges(trace, against, beside)[0];
-  return change && { levels: levelsOf(change.value) };
+  if (!beside) return undefined;
+  if (!isOther || !(isFixed(trace) || isFixed(against)))
+    return { levels: levelsOf(choiceChanges(trace, against, beside)[0]!.value) };
+  const partners = beside.map(({ of }) => ({ alignment: { a: of, b: of, same: new Uint8Array(of.length).fill(1) } }));
+  const { value, most } = logProbChanges(trace, against, partners)[0]!;
+  if (value.every(Number.isNaN)) return undefined;
+  const levels = levelsOf(value.map((x) => Math.min(1, Math.abs(x) / most)));
+  return { levels: levels.map((level, t) => (level !== undefined && value[t]! > 0 ? -level : level)) };
 }

@@ -11,7 +11,10 @@ export interface Tones {
   readonly layer?: Layer;
   /** [T] palette slot of each token's leading expert, or of the one with the largest attribution; undefined if there is none. */
   readonly slots?: readonly (number | undefined)[];
-  /** [T] 1 to `strongest` by a measure or a change; undefined if unknown or too weak to draw. */
+  /**
+   * [T] 1 to `strongest` by a measure or a change, −1 to −`strongest` of what became likelier; undefined if unknown or too weak to
+   * draw.
+   */
   readonly levels?: readonly (number | undefined)[];
   readonly measured?: Measured;
 }

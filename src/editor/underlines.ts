@@ -13,7 +13,7 @@ type DrawnBy = Pick<Colours, 'choice' | 'overlayOf'>;
 interface Ranges {
   /** By palette slot; neighbouring tokens with the same leader form one range. */
   readonly bySlot: Map<number, vscode.Range[]>;
-  /** By strength of a measure, if a measure colours the text. */
+  /** By strength of a measure or a change, if one colours the text; below 0: likelier. */
   readonly byLevel: Map<number, vscode.Range[]>;
 }
 

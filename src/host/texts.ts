@@ -109,10 +109,14 @@ export function firstPart(text: string, characters: number): string {
   return text.slice(0, /[\uD800-\uDBFF]/.test(text[end - 1] ?? '') ? end - 1 : end);
 }
 
-/** A range's title: the document's name, and the lines unless the range is the whole document. */
+/**
+ * A range's title: the document's name, and the lines unless the range is the whole document. A range that ends with a line break has
+ * nothing of the line after it.
+ */
 export function titleOf(document: vscode.TextDocument, span: Span): string {
   const name = document.uri.path.split('/').at(-1) ?? document.uri.toString();
   if (span.start === 0 && span.end === document.getText().length) return name;
   const { start, end } = rangeOf(document, span);
-  return start.line === end.line ? `${name}:${start.line + 1}` : `${name}:${start.line + 1}–${end.line + 1}`;
+  const last = end.character === 0 && end.line > start.line ? end.line - 1 : end.line;
+  return start.line === last ? `${name}:${start.line + 1}` : `${name}:${start.line + 1}–${last + 1}`;
 }

@@ -1,11 +1,20 @@
 /** One choice of what colours text and map; what is shown of a map whose cells are too small to be seen. */
 import { describe, expect, test } from 'vitest';
-import { expertStyle, weakest } from '../../src/look/palette.js';
+import { expertStyle, measureColours, weakest } from '../../src/look/palette.js';
 import { isByLayer, measured, scaled, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { cut, fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
+import { themeNames } from './themes.js';
+
+/** As the manifest names them. */
+const kinds = {
+  dark: 'dark',
+  light: 'light',
+  'high-contrast': 'highContrast',
+  'high-contrast-light': 'highContrastLight',
+} as const;
 
 const openPage = pages();
 let panel: Panel;
@@ -244,6 +253,79 @@ describe('what colours text and map', () => {
     await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
     expect(await panel.serious()).toEqual([]);
   });
+
+  testMany(
+    themeNames,
+    'the scale, the text and the map have one colour for a number, in the variables of VS Code itself ($0)',
+    async (theme) => {
+      await open({ theme });
+      const main = fabricate({ tokens: 60 });
+      await panel.show(main);
+      await panel.press('segment-Grid');
+      const own = [1, 3, 5].map((at) => parseInt(measureColours[kinds[theme]].slice(at, at + 2), 16));
+      const shade = (at: 'first' | 'last') => panel.colourOf(panel.page.locator('.scale .shade')[at]());
+      await colourBy('entropy');
+      const values = Array.from({ length: 30 }, (_, layer) => measured(main, 0, 'entropy', { layer }).value);
+      const { strong } = scaled('entropy', Float32Array.from(values.flatMap((value) => [...value])));
+      const layer = values.findIndex((value) => value.some((x) => x >= strong));
+      await panel.goTo(
+        values[layer]!.findIndex((x) => x >= strong),
+        layer,
+      );
+      await picture(panel.page, `scale-${theme}`);
+      await expect.poll(() => shade('last')).toEqual(own);
+      await expect.poll(async () => (await panel.cellColour()).slice(0, 3)).toEqual(own);
+      const inText = panel.page.locator('.text .t.measured').first();
+      await expect
+        .poll(() => inText.evaluate((one) => getComputedStyle(one).getPropertyValue('--x')))
+        .toBe(measureColours[kinds[theme]]);
+      const logProb = main.sequences[0]!.logProb!.map((x, i) => x + (i % 2 === 0 ? 0.4 : -0.4));
+      const made = fabricate({ tokens: 60, strategy: { name: 'base' } });
+      await panel.show({ ...made, sequences: [{ ...made.sequences[0]!, logProb }] }, { title: 'other' }, 'other');
+      await panel.goTo(21, 3);
+      await picture(panel.page, `scale-change-${theme}`);
+      await expect.poll(() => shade('first')).toEqual(own);
+      await expect.poll(async () => (await panel.cellColour()).slice(0, 3)).toEqual(own);
+      await panel.goTo(20, 3);
+      const likelier = await panel.cellColour();
+      expect(likelier.slice(0, 3)).not.toEqual(own);
+      await expect.poll(() => shade('last')).toEqual(likelier.slice(0, 3));
+    },
+    { quick: 4 },
+  );
+
+  testMany(
+    [
+      ['high-contrast', 460, 640],
+      ['light', 400, 640],
+      ['dark', 400, 900],
+      ['light', 700, 640],
+    ] as const,
+    'the scale of a change says in view of what it is and in what unit ($0, $1 × $2)',
+    async ([theme, width, height]) => {
+      await open({ theme, width, height });
+      const main = fabricate({ tokens: 60 });
+      await panel.show(main);
+      const logProb = main.sequences[0]!.logProb!.map((x, i) => x + (i % 2 === 0 ? 1.18 : -1.18));
+      const made = fabricate({ tokens: 60, strategy: { name: 'base' } });
+      await panel.show({ ...made, sequences: [{ ...made.sequences[0]!, logProb }] }, { title: 'other' }, 'other');
+      const said = panel.page.locator('.legend .scale.of');
+      await expect
+        .poll(() => said.innerText())
+        .toBe('change of log-probability in nats, whole model: all layers alike');
+      await picture(panel.page, `scale-said-${theme}-${width}-${height}`);
+      await expect.poll(() => said.isVisible()).toBe(true);
+      const room = await said.evaluate((one) => {
+        const [own, legend] = [one.getBoundingClientRect(), one.closest('.legend')!.getBoundingClientRect()];
+        return [one.scrollWidth - one.clientWidth, own.right - legend.right, own.bottom - legend.bottom];
+      });
+      for (const over of room) expect(over).toBeLessThanOrEqual(0);
+      await panel.show(fabricate({ tokens: 60, seed: 3 }), { title: 'other' }, 'other');
+      await expect.poll(() => said.innerText()).toBe('share of the chosen experts that differ');
+      await expect.poll(() => said.isVisible()).toBe(true);
+    },
+    { quick: 2 },
+  );
 
   test('attribution, while its tab is open; an attribution that was stopped says how much is known', async () => {
     await open({ width: 700, height: 780 });

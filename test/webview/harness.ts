@@ -4,7 +4,14 @@ import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
-import { chromium, type Browser, type ConsoleMessage, type LaunchOptions, type Page } from 'playwright-core';
+import {
+  chromium,
+  type Browser,
+  type ConsoleMessage,
+  type LaunchOptions,
+  type Locator,
+  type Page,
+} from 'playwright-core';
 import type { AtlasHostPost } from '../../src/atlas/protocol.js';
 import type { HostPost, PageMessage, PagePost, Side, SideState } from '../../src/protocol/panel.js';
 import type { SimilarityMessage } from '../../src/protocol/similarity.js';
@@ -320,6 +327,16 @@ export class Panel {
       // Not in the middle, where a short label may be.
       const [x, y] = [cell.left - box.left + cell.width * 0.2, cell.top - box.top + cell.height * 0.8];
       return [...canvas.getContext('2d')!.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data];
+    });
+  }
+
+  /** What an element's background is painted with: red, green and blue. */
+  colourOf(element: Locator): Promise<number[]> {
+    return element.evaluate((one) => {
+      const context = new OffscreenCanvas(1, 1).getContext('2d')!;
+      context.fillStyle = getComputedStyle(one).backgroundColor;
+      context.fillRect(0, 0, 1, 1);
+      return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
     });
   }
 

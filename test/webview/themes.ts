@@ -1,3 +1,5 @@
+import { measureColours } from '../../src/look/palette.js';
+
 /** The variables that VS Code sets on a webview's root in its own themes, as far as the page uses them. */
 export const themeNames = ['dark', 'light', 'high-contrast', 'high-contrast-light'] as const;
 export type ThemeName = (typeof themeNames)[number];
@@ -10,7 +12,10 @@ const font = {
   'editor-font-size': '13px',
 };
 
-/** Dark Modern, Light Modern, Dark High Contrast, Light High Contrast. */
+/**
+ * `charts-orange` as VS Code 1.139 computes it, from the highlight of what a search finds: translucent, and absent in high contrast.
+ * Dark Modern, Light Modern, Dark High Contrast, Light High Contrast.
+ */
 const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
   dark: {
     foreground: '#cccccc',
@@ -59,7 +64,8 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#9d9d9d',
     'panelTitle-activeBorder': '#0078d4',
     'charts-blue': '#3794ff',
-    'gander-measure': '#d18616',
+    'charts-orange': 'rgba(234, 92, 0, 0.33)',
+    'gander-measure': measureColours.dark,
     'scrollbarSlider-background': '#79797966',
   },
   light: {
@@ -109,7 +115,8 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#3b3b3b',
     'panelTitle-activeBorder': '#005fb8',
     'charts-blue': '#1a85ff',
-    'gander-measure': '#b35c00',
+    'charts-orange': 'rgba(234, 92, 0, 0.33)',
+    'gander-measure': measureColours.light,
     'scrollbarSlider-background': '#64646466',
   },
   'high-contrast': {
@@ -158,7 +165,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#ffffff',
     'panelTitle-activeBorder': '#6fc3df',
     'charts-blue': '#3794ff',
-    'gander-measure': '#ffa348',
+    'gander-measure': measureColours.highContrast,
     'scrollbarSlider-background': '#6fc3df99',
   },
   'high-contrast-light': {
@@ -209,7 +216,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#292929',
     'panelTitle-activeBorder': '#0f4a85',
     'charts-blue': '#1a85ff',
-    'gander-measure': '#8a3c00',
+    'gander-measure': measureColours.highContrastLight,
     'scrollbarSlider-background': '#0f4a8566',
   },
 };

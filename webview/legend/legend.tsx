@@ -129,7 +129,7 @@ function MeasureScale({ by, scene }: { readonly by: TextMeasure; readonly scene:
     <>
       <Scale ends={ends(found)} steps={rising} title={inText} />
       {isBeside && <Of what={t('scaleBeside')} />}
-      {!isBeside && !isByLayer(by) && <Of what={t('scaleAlike')} />}
+      {!isBeside && !isByLayer(by) && <Of what={t('scaleAlike')} isNeeded />}
       {inText !== undefined && <Of what={inText} />}
     </>
   );
@@ -169,9 +169,9 @@ function ChangeScale() {
   if (!change) return null;
   const { by, most } = change;
   return by === 'choices' ? (
-    <Scale ends={[percent(0), percent(1)]} steps={rising} of={t('scaleChoices')} />
+    <Scale ends={[percent(0), percent(1)]} steps={rising} of={t('scaleChoices')} isNeeded />
   ) : (
-    <Scale ends={[signed(-most), signed(most)]} steps={twoSided} of={t('scaleLikelier')} />
+    <Scale ends={[signed(-most), signed(most)]} steps={twoSided} of={t('scaleLikelier')} isNeeded />
   );
 }
 
@@ -180,11 +180,13 @@ function Scale({
   steps,
   of,
   title,
+  isNeeded,
 }: {
   readonly ends: readonly [from: string, to: string];
   readonly steps: readonly string[];
   readonly of?: string;
   readonly title?: string | undefined;
+  readonly isNeeded?: boolean | undefined;
 }) {
   const said = of === undefined ? t('scale', from, to) : t('scaleOf', of, from, to);
   return (
@@ -196,15 +198,15 @@ function Scale({
         ))}
         {to}
       </span>
-      {of !== undefined && <Of what={of} />}
+      {of !== undefined && <Of what={of} isNeeded={isNeeded} />}
     </>
   );
 }
 
-/** What the colours show. */
-function Of({ what }: { readonly what: string }) {
+/** What the colours show. @param isNeeded nothing else in view says it, so it has a line of its own where there is no room beside */
+function Of({ what, isNeeded }: { readonly what: string; readonly isNeeded?: boolean | undefined }) {
   return (
-    <span class="scale of" title={what}>
+    <span class={classes('scale of', isNeeded && 'needed')} title={what}>
       {what}
     </span>
   );

@@ -36,10 +36,10 @@ function readTheme(): Theme {
   const of = (name: string, fallback: string) => style.getPropertyValue(name).trim() || fallback;
   const light =
     document.body.classList.contains('vscode-light') || document.body.classList.contains('vscode-high-contrast-light');
+  const foreground = of('--vscode-editor-foreground', light ? '#3b3b3b' : '#cccccc');
   const highContrast =
     document.body.classList.contains('vscode-high-contrast') ||
     document.body.classList.contains('vscode-high-contrast-light');
-  const foreground = of('--vscode-editor-foreground', light ? '#3b3b3b' : '#cccccc');
   const kind = highContrast ? (light ? 'highContrastLight' : 'highContrast') : light ? 'light' : 'dark';
   return {
     light,
@@ -49,8 +49,8 @@ function readTheme(): Theme {
     faint: of('--vscode-descriptionForeground', foreground),
     line: of('--vscode-editorIndentGuide-background1', of('--vscode-panel-border', light ? '#d3d3d3' : '#404040')),
     focus: of('--vscode-focusBorder', '#0078d4'),
-    difference: of('--vscode-gander-measure', measureColours[kind]),
-    gain: of('--vscode-charts-blue', light ? '#1a85ff' : '#3794ff'),
+    difference: opaque(of('--vscode-gander-measure', measureColours[kind])),
+    gain: opaque(of('--vscode-charts-blue', light ? '#1a85ff' : '#3794ff')),
     font: of('--vscode-font-family', 'sans-serif'),
     mono: of('--vscode-editor-font-family', 'monospace'),
   };
@@ -77,8 +77,8 @@ function forcedTheme(): Theme {
     faint,
     line,
     focus,
-    difference: focus,
-    gain: foreground,
+    difference: opaque(focus),
+    gain: opaque(foreground),
     font: style.getPropertyValue('--vscode-font-family').trim() || 'sans-serif',
     mono: style.getPropertyValue('--vscode-editor-font-family').trim() || 'monospace',
   };
@@ -106,14 +106,18 @@ export function colourOf(slot: number, { light, background, foreground }: Theme)
 const sheet = new CSSStyleSheet();
 document.adoptedStyleSheets.push(sheet);
 
-/** `.x3` sets the colour, ink and pattern of slot 3 as custom properties, `.xo` those of all experts without one. */
+/**
+ * `.x3` sets the colour, ink and pattern of slot 3 as custom properties, `.xo` those of all experts without one. `--measure` and
+ * `--gain` are what a canvas is painted with, for elements.
+ */
 effect(() => {
+  const { difference, gain } = theme.value;
   const rules = [quiet, ...Array(colourCount).keys()].map((slot) => {
     const { fill, ink } = colourOf(slot, theme.value);
     const band = bands[slot === quiet ? 'solid' : expertStyle(slot).pattern];
     return `.${classOf(slot)}{--x:${fill};--ink:${ink};--band:${band}}`;
   });
-  sheet.replaceSync(rules.join('\n'));
+  sheet.replaceSync([`body{--measure:${difference};--gain:${gain}}`, ...rules].join('\n'));
 });
 
 /** sRGB channels of a CSS colour (hex, rgb() or a name), computed with a canvas. */
@@ -127,6 +131,11 @@ export function channels(colour: string): [number, number, number] {
   const out: [number, number, number] = [r, g, b];
   parsed.set(colour, out);
   return out;
+}
+
+/** As a canvas is painted: a translucent colour over text, map and scale would be three colours. */
+function opaque(colour: string): string {
+  return hexOf(channels(colour));
 }
 
 export function mix(from: string, to: string, share: number): [number, number, number] {

@@ -28,6 +28,8 @@ export function linesOf(sequence: Sequence): Lines | undefined {
   const begins = lineStarts(text);
   const [line, start]: [number[], number[]] = [[], []];
   begins.forEach((from, n) => {
+    // No text is behind the last line break. Of a selection that ends there, the line is one of which nothing is selected.
+    if (n > 0 && from === text.length) return;
     const to = begins[n + 1] ?? text.length;
     for (let at = from; at === from || at < to; at += longest) {
       line.push(n);

@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest';
 import type * as vscode from 'vscode';
 import { RoutingHover } from '../../../src/editor/hover.js';
 import { filled } from '../../../src/words/counted.js';
+import type { Intervention } from '../../../src/trace/model/trace.js';
 import { fabricate } from '../trace/fabricate.js';
 
 vi.mock('vscode', () => ({
@@ -19,8 +20,9 @@ vi.mock('vscode', () => ({
   },
   MarkdownString: class {
     value = '';
+    /** As VS Code does it. */
     appendText(text: string): void {
-      this.value += text;
+      this.value += text.replace(/[ \t]/g, '&nbsp;');
     }
     appendMarkdown(text: string): void {
       this.value += text;
@@ -32,10 +34,10 @@ vi.mock('vscode', () => ({
 }));
 
 /** @param layers of the pool that routed the text */
-function hovered(layers: number): string {
+function hovered(layers: number, interventions: readonly Intervention[] = []): string {
   const trace = fabricate({ layers });
   const store = {
-    at: () => ({ id: 1, main: { trace }, span: { start: 0 }, fresh: 100 }),
+    at: () => ({ id: 1, main: { trace, interventions }, span: { start: 0 }, fresh: 100 }),
     tokenAt: () => 3,
     tokenSpans: () => trace.sequences[0]!.tokens,
   };
@@ -68,4 +70,16 @@ test('gives the scale of the contributions, whose bars begin where those of the 
 
 test('says in words what the margin is', () => {
   expect(hovered(2)).toMatch(/the best expert left out is \d\.\d{3} behind on average \(mean margin\)$/);
+});
+
+test('breaks its sentences into lines where there is no room for one', () => {
+  expect(hovered(2)).not.toContain('&nbsp;');
+});
+
+test('says in its first line that the run has what-ifs, and then which', () => {
+  expect(hovered(2)).not.toContain('what-if');
+  const asked: Intervention[] = [{ action: 'knock-out', expert: 'e1', scope: {} }];
+  const [first, ...rest] = hovered(2, asked).split('\n');
+  expect(first).toMatch(/ · with 1 what-if$/);
+  expect(rest.find(Boolean)).toMatch(/ knocked out everywhere$/);
 });

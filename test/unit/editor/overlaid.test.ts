@@ -43,11 +43,23 @@ describe('while the panel shows an overlay, a range is underlined', () => {
     expect(levels!.every((level) => level === undefined)).toBe(true);
   });
 
-  it('by the chosen colouring if tokens would have to be aligned, or if a run chooses nothing', () => {
+  it('by the change of log-probability against a run that chooses nothing, likelier below 0', () => {
+    const fixed = fabricate({ experts: 2, k: 2 });
+    const [sequence] = trace.sequences;
+    const shift = [NaN, -0.4, 0.4, 0.2, 0];
+    const logProb = sequence!.logProb!.map((x, t) => x + (shift[t] ?? 0.01));
+    const other = { ...main, trace: { ...fixed, sequences: [{ ...sequence!, logProb }] } };
+    const { slots, levels } = overlaid({ main, other }, 'change')!;
+    expect(slots).toBeUndefined();
+    expect(levels!.slice(0, 5)).toEqual([undefined, 4, -4, -2, undefined]);
+  });
+
+  it('by the chosen colouring if tokens would have to be aligned, or if no change is known', () => {
     const other = { ...main, trace: spelled(['a', ' b']) };
     expect(overlaid({ main, other }, 'change')).toBeUndefined();
     const fixed = fabricate({ experts: 2, k: 2 });
-    expect(overlaid({ main: { ...main, trace: fixed, before: fixed } }, 'change')).toBeUndefined();
+    const unpredicted = { ...fixed, sequences: fixed.sequences.map(({ logProb: _, ...sequence }) => sequence) };
+    expect(overlaid({ main, other: { ...main, trace: unpredicted } }, 'change')).toBeUndefined();
   });
 
   it('not by attribution for an input, which is not predicted', () => {

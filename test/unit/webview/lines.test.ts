@@ -30,6 +30,13 @@ describe('rows', () => {
     expect([...lines.of]).toEqual([-1, 0, 0, 0, 1, 2, 2, 4, 4, 4]);
   });
 
+  test('do not include one behind the last line break, of which there is no text', () => {
+    const lines = linesOf(fabricate({ tokens: ['one', '\n', 'two', '\n'] }).sequences[0]!)!;
+    expect([...lines.line]).toEqual([0, 1]);
+    expect([...lines.of]).toEqual([0, 0, 1, 1]);
+    expect([...linesOf(fabricate({ tokens: ['\n\n'] }).sequences[0]!)!.line]).toEqual([0, 1]);
+  });
+
   test('are pieces of long lines', () => {
     const tokens = [...Array.from({ length: 100 }, () => 'word '), '\n', 'end'];
     const lines = linesOf(fabricate({ tokens }).sequences[0]!)!;
@@ -39,7 +46,7 @@ describe('rows', () => {
   });
 
   test('are skipped by keys if they have no token; after the last one, keys turn back', () => {
-    const columns = lineColumns(fabricate({ tokens: [...poem, '\n'] }))!;
+    const columns = lineColumns(fabricate({ tokens: [...poem, '\n\n'] }))!;
     expect(columns.count).toBe(6);
     expect(onToken(columns, 3, 2)).toBe(4);
     expect(onToken(columns, 3, 4)).toBe(2);
@@ -243,7 +250,7 @@ test('two texts are below one another, with a gap', () => {
   });
   const both = lineColumns({ ...ids, sequences });
   expect(both?.spans.map(({ sequence, from, count }) => [sequence, from, count])).toEqual([
-    [0, 0, 7],
-    [1, 9, 5],
+    [0, 0, 6],
+    [1, 8, 4],
   ]);
 });

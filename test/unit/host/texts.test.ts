@@ -1,0 +1,32 @@
+import { expect, it, vi } from 'vitest';
+import { titleOf } from '../../../src/host/texts.js';
+
+vi.mock('vscode', () => ({
+  l10n: { t: (text: string) => text },
+  env: { language: 'en' },
+  Range: class {
+    constructor(
+      readonly start: unknown,
+      readonly end: unknown,
+    ) {}
+  },
+}));
+
+it('the title of a range names its lines, without one of which nothing is selected', () => {
+  const text = 'one\ntwo\nthree\n';
+  const document = {
+    uri: { path: '/work/README.md' },
+    getText: () => text,
+    positionAt: (offset: number) => {
+      const before = text.slice(0, offset).split('\n');
+      return { line: before.length - 1, character: before.at(-1)!.length };
+    },
+  };
+  const titled = (start: number, end: number) => titleOf(document as never, { start, end });
+  expect(titled(0, text.length)).toBe('README.md');
+  expect(titled(0, 8)).toBe('README.md:1–2');
+  expect(titled(4, 8)).toBe('README.md:2');
+  expect(titled(3, 4)).toBe('README.md:1');
+  expect(titled(4, 9)).toBe('README.md:2–3');
+  expect(titled(8, 8)).toBe('README.md:3');
+});
