@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
-import { strategyLabel } from '../host/strategies.js';
+import { expertsIn, strategyLabel } from '../host/strategies.js';
 import { counted, word } from '../host/words.js';
 import { writtenIn } from '../panel/routedScene.js';
 import type { FinishedRun } from '../routing/history.js';
@@ -73,7 +73,7 @@ function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed):
     const { trace, title, strategy } = result;
     const isShown = range === shown.id && isSameResult(shown.main, result);
     return {
-      label: strategyLabel(strategy),
+      label: strategyLabel(strategy, expertsIn(trace)),
       description: join([
         ended.toLocaleTimeString(vscode.env.language),
         title,
@@ -95,11 +95,11 @@ function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed):
 function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace | undefined): string {
   const { source } = result.trace;
   const elsewhere = beside && beside.source.name !== source.name ? [plain(source.name)] : [];
-  return [...elsewhere, strategyLabel(result.strategy), ...whatIfs(result)].join(', ');
+  return [...elsewhere, strategyLabel(result.strategy, expertsIn(result.trace)), ...whatIfs(result)].join(', ');
 }
 
 function whatIfs({ trace, interventions }: SideResult): string[] {
-  const experts = trace?.expertSets.flatMap((set) => set.experts) ?? [];
+  const experts = trace ? expertsIn(trace) : [];
   const name = (id: string) => plain(experts.find((expert) => expert.id === id)?.name ?? id);
   const writer = { word, signed: (value: number, digits: number) => numbers.signed(value, digits) };
   return interventions.map((one) => whatIfWords(one, trace, name, writer));

@@ -280,10 +280,11 @@ export class RoutedScene implements Scene {
   async #compare({ strategy, interventions, selection }: Extract<PageMessage, { type: 'compare' }>): Promise<void> {
     const main = this.routed?.main;
     if (!main) return;
+    const { experts, limits } = await this.services.service.describe();
     const { text, title } =
       selection === 'same'
-        ? { text: main.text, title: strategyLabel(strategy) }
-        : await presentSelection((await this.services.service.describe()).limits.tokens);
+        ? { text: main.text, title: strategyLabel(strategy, experts) }
+        : await presentSelection(limits.tokens);
     await this.services.runs.compare(this.#id, { text, title, output: main.output, strategy, interventions });
   }
 

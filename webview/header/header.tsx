@@ -14,6 +14,7 @@ import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
 import type { Store } from '../store/store.js';
+import { isOfAnother } from '../store/strategies.js';
 import { isCompact, isShort } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
 import { ScopeChip } from '../scope/menu.js';
@@ -55,6 +56,7 @@ function Bar({ saver, scene }: Props) {
   const description = store.description.value;
   const title = store.main.title.value || t('page');
   const count = sum(store.main.choices.value?.sequences ?? [], ({ tokens }) => tokens.count);
+  const model = isOfAnother(store) ? store.main.model.value : description?.name;
   return (
     <div class="headBar">
       <div class="title">
@@ -66,9 +68,9 @@ function Bar({ saver, scene }: Props) {
         {description?.can.route === true && (
           <span
             class="faint pool"
-            title={[description.name, ...description.warnings.map(({ text }) => text)].join('\n')}
+            title={[model, ...(isOfAnother(store) ? [] : description.warnings.map(({ text }) => text))].join('\n')}
           >
-            {description.name}
+            {model}
           </span>
         )}
       </div>

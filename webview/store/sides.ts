@@ -9,7 +9,12 @@ export function sideName(store: Store, name: Side): string {
   const trace = side.choices.value;
   const strategy = trace?.router.name ?? side.strategy.value?.name;
   const interventions = trace?.interventions ?? side.interventions.value;
-  const parts = [side.title.value, strategyTitle(store, strategy), interventions.length > 0 ? t('tab_whatIf') : ''];
-  // A run with another strategy has the strategy as its title.
-  return [...new Set(parts)].filter(Boolean).join(' · ');
+  const [title, how] = [side.title.value, strategyTitle(store, strategy)];
+  return [title, isTitle(title, how) ? '' : how, interventions.length > 0 ? t('tab_whatIf') : '']
+    .filter(Boolean)
+    .join(' · ');
 }
+
+/** Whether a run is called by its strategy, as one with another strategy is: `Arrow, 2 experts per token`, `One expert: Python`. */
+const isTitle = (title: string, strategy: string): boolean =>
+  title.split(', ').some((part) => part === strategy || part.startsWith(`${strategy}: `));
