@@ -7,7 +7,8 @@ const ofLayer = (layer: number) => ({
   experts: [0, 1].map((e) => ({ id: `${layer}.${e}`, name: `Layer ${layer} expert ${e}` })),
 });
 const pool = { scope: 'pool' as const, experts: [{ id: 'py', name: 'Python' }] };
-const traceOf = (...expertSets: Trace['expertSets']) => ({ expertSets, modules: [], sequences: [] }) as unknown as Trace;
+const traceOf = (...expertSets: Trace['expertSets']) =>
+  ({ expertSets, modules: [], sequences: [] }) as unknown as Trace;
 
 function say(trace: Trace | undefined, intervention: Intervention): string {
   const experts = trace?.expertSets.flatMap((set) => set.experts) ?? [];
