@@ -19,9 +19,9 @@ import { target } from './target.js';
 export const compareWith: Command = {
   id: 'gander.compareWith',
   async run(services, arg) {
-    const routed = target(services);
-    const { id, main } = routed;
     const node = asNode(arg);
+    const routed = target(services, node);
+    const { id, main } = routed;
     const other =
       node?.kind === 'expert' ? alone(main, node.expert) : await asking((ask) => choose(ask, services, routed));
     if (other === undefined) return;

@@ -19,6 +19,10 @@ export class Panels implements vscode.Disposable {
   /** What the following panel was before a reload; it shows something once a range has been routed. */
   #restoring: vscode.WebviewPanel | undefined;
   readonly #subscriptions: vscode.Disposable[];
+  readonly #changed = new vscode.EventEmitter<void>();
+
+  /** Another range, or another run of it, may be in sight. */
+  readonly onDidChangeShown = this.#changed.event;
 
   constructor(
     private readonly services: SceneServices,
@@ -91,6 +95,13 @@ export class Panels implements vscode.Disposable {
     this.#entitle(open);
   }
 
+  /** The range in the panel that has the focus, or else in one that is in sight, first of all the one that follows the editor. */
+  get shown(): Routed | undefined {
+    const visible = [...this.#open].filter(({ panel }) => panel.visible);
+    const open = this.active ?? visible.find(({ scene }) => !scene.pinned) ?? visible[0];
+    return open?.scene.routed;
+  }
+
   /** Selects a token in the panels that show the range. */
   select(id: number, token: number, sequence = 0): void {
     for (const { scene, page } of this.#open) if (scene.id === id) page.select(token, sequence);
@@ -105,7 +116,7 @@ export class Panels implements vscode.Disposable {
   }
 
   dispose(): void {
-    vscode.Disposable.from(...this.#subscriptions).dispose();
+    vscode.Disposable.from(this.#changed, ...this.#subscriptions).dispose();
     for (const { panel } of [...this.#open]) panel.dispose();
   }
 
@@ -118,15 +129,21 @@ export class Panels implements vscode.Disposable {
     const unlisten = scene.onChange(() => {
       if (scene.routed) this.#entitle(open);
       else panel.dispose();
+      this.#changed.fire();
     });
-    panel.onDidChangeViewState(() => !panel.visible && page.forget());
+    panel.onDidChangeViewState(() => {
+      if (!panel.visible) page.forget();
+      this.#changed.fire();
+    });
     panel.onDidDispose(() => {
       unlisten();
       this.#open.delete(open);
       page.dispose();
       scene.dispose();
+      this.#changed.fire();
     });
     this.#entitle(open);
+    this.#changed.fire();
     return open;
   }
 
