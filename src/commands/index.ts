@@ -16,7 +16,7 @@ import { continueAtlas, discardAtlas, makeAtlas, stopAtlas } from './makeAtlas.j
 import { openAtlas } from './openAtlas.js';
 import { openGlossary } from './openGlossary.js';
 import { openModel } from './openModel.js';
-import { openPanel, pinPanel, stop } from './panel.js';
+import { openPanel, pinPanel, stop, unpinPanel } from './panel.js';
 import type { Command } from './services.js';
 import { removeExpert } from './removeExpert.js';
 import { revealToken } from './revealToken.js';
@@ -79,4 +79,5 @@ export const commands: readonly Command[] = [
   takeTour,
   toggleDecorations,
   tryExpert,
+  unpinPanel,
 ];

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { GanderError } from '../errors/errors.js';
 import type { Command } from './services.js';
 import { target } from './target.js';
 
@@ -28,7 +29,22 @@ export const pinPanel: Command = {
   id: 'gander.pinPanel',
   run(services) {
     const { panels } = services;
-    panels.togglePin(panels.active ?? panels.following ?? panels.show(target(services)));
+    panels.pin(panels.active ?? panels.following ?? panels.show(target(services)), true);
+  },
+};
+
+/** Of the panel that has the focus, or else of the pinned one that was opened last. */
+export const unpinPanel: Command = {
+  id: 'gander.unpinPanel',
+  run({ panels }) {
+    const open = panels.active ?? panels.pinned.at(-1);
+    if (open) panels.pin(open, false);
+    else
+      throw new GanderError(
+        'request-invalid',
+        vscode.l10n.t('No routing panel is pinned.'),
+        vscode.l10n.t('The open one follows the editor already.'),
+      );
   },
 };
 

@@ -111,4 +111,4 @@ function ofExpert(slot: number): vscode.TextEditorDecorationType {
   return underline(expertColour(slot), style, width);
 }
 
-const ofLevel = (level: number) => underline(new vscode.ThemeColor('charts.orange'), 'solid', `${level}px`);
+const ofLevel = (level: number) => underline(new vscode.ThemeColor('gander.measure'), 'solid', `${level}px`);

@@ -150,7 +150,8 @@ function experts(trace: Trace, shared: SharedModules, token: number, atlases: At
   const lines = leading.flatMap((e, i) => {
     const first = `${heads[i]!.padEnd(width)}${spark(weights[i]!, 1)}`;
     const name = nameOf(atlases.unit(undefined, shared.experts[e]!.id));
-    const called = name === undefined || says(shared.experts[e]!.name, name) ? [] : [`  · ${name}`];
+    const called =
+      name === undefined || says(shared.experts[e]!.name, name) ? [] : [`  · ${word('atlasCalled', name)}`];
     const more = contributions && most ? [`${labels![i]!.padStart(width)}${spark(contributions[i]!, most)}`] : [];
     return [first, ...called, ...more];
   });
@@ -220,7 +221,7 @@ function layerChoices(trace: Trace, token: number, layer: Layer, atlases: Atlase
       .map(({ e, weight }) => {
         const unit = atlases.unit(layer, rows.set.experts[e]!.id);
         const [name, called] = [expertName(rows.set, e), nameOf(unit)];
-        return { name: called === undefined ? name : `${name} · ${called}`, unit, weight };
+        return { name: called === undefined ? name : word('atlasNamed', name, called), unit, weight };
       });
   });
 }

@@ -285,7 +285,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     item.tooltip = lines([
       word('expertOfLayer', layerName(layer), name),
       vscode.l10n.t('Load in the last trace: {0} (chance {1})', share, numbers.percent(own.usage.chance[expert]!)),
-      ...atlasLines(unit),
+      ...atlasLines(name, unit),
     ]);
     item.iconPath = expertIcon(slotsIn(trace, own.modules.set)[expert]!);
     item.accessibilityInformation = {
@@ -316,7 +316,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       expert.datasets?.length && vscode.l10n.t('Data: {0}', expert.datasets.join(', ')),
       expert.license && vscode.l10n.t('Licence: {0}', expert.license),
       vscode.l10n.t('Rank {0}, {1}', expert.rank, megabytes(expert.bytes)),
-      ...atlasLines(unit),
+      ...atlasLines(expert.name, unit),
     ]);
     item.iconPath = expertIcon(slot);
     item.contextValue = expert.card ? 'gander.expert.card' : 'gander.expert';
@@ -465,15 +465,22 @@ function warningItem(text: string, index: number): vscode.TreeItem {
 /** An expert's share, if there is a run, and what the atlas calls it, unless its own name says that. */
 function withName(share: string | undefined, own: string, unit: AtlasUnit | undefined): string {
   const called = unit?.name === undefined ? '' : plain(unit.name);
-  return [share && vscode.l10n.t('{0} of the choices', share), !says(own, called) && called]
+  return [share && vscode.l10n.t('{0} of the choices', share), !says(own, called) && word('atlasCalled', called)]
     .filter(Boolean)
     .join(' · ');
 }
 
-function atlasLines(unit: AtlasUnit | undefined): string[] {
+function atlasLines(own: string, unit: AtlasUnit | undefined): string[] {
   if (!unit) return [];
   const [load, chance] = [numbers.percent(unit.load), numbers.percent(unit.chance)];
-  const name = unit.name === undefined ? [] : [vscode.l10n.t('In the atlas: {0}', plain(unit.name))];
+  const called = unit.name === undefined ? '' : plain(unit.name);
+  const name =
+    called === '' || says(own, called)
+      ? []
+      : [
+          vscode.l10n.t('In the atlas: {0}', word('atlasNamed', own, called)),
+          word(unit.isOwn ? 'atlasQuotedOwn' : 'atlasQuoted'),
+        ];
   return [...name, vscode.l10n.t('Load in the atlas: {0} (chance {1})', load, chance)];
 }
 

@@ -209,13 +209,15 @@ function unitsOf(experts: readonly Row[], names: readonly OwnName[]): AtlasUnit[
   const own = new Map(names.filter(({ name }) => name !== '').map((one) => [unitId(one), one.name]));
   return experts.map((row) => {
     const key = unitKeyIn(row);
-    const name = own.get(unitId(key)) ?? textIn(row, 'label');
+    const given = own.get(unitId(key));
+    const name = given ?? textIn(row, 'label');
     const [low, high] = [numberIn(row, 'low'), numberIn(row, 'high')];
     const { load, chance } = row;
     return {
       key,
       id: textIn(row, 'name') ?? '',
       ...(name !== undefined && { name }),
+      ...(given !== undefined && { isOwn: true as const }),
       load: Number(load),
       low,
       high,

@@ -45,6 +45,17 @@ const fills: readonly (readonly [string, string])[] = [
   ['#e76c00', '#db667c'],
 ];
 
+/**
+ * A measure, a change, or where a run does worse (`gander.measure`). VS Code's own orange is translucent since 1.139, and nothing at
+ * all in high contrast themes, which ask for 7 : 1.
+ */
+export const measureColours = {
+  dark: '#d18616',
+  light: '#b35c00',
+  highContrast: '#ffa348',
+  highContrastLight: '#8a3c00',
+} as const;
+
 /** How much of its colour the weakest choice has: with less, experts could no longer be told apart. */
 export const weakest = 0.65;
 

@@ -102,6 +102,7 @@ const message = z.union([
   z.strictObject({ type: z.literal('copy'), text: drawn }),
   z.strictObject({ type: z.literal('colour'), by: z.enum(colourings), layer: z.string().max(100) }),
   z.strictObject({ type: z.literal('overlay'), by: z.enum(overlays) }),
+  z.strictObject({ type: z.literal('pin'), is: z.boolean() }),
   z.strictObject({ type: z.literal('history') }),
   z.strictObject({ type: z.literal('openCard'), expert: name }),
   // `more` is checked where the request is answered.

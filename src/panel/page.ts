@@ -26,6 +26,8 @@ export class Page implements vscode.Disposable {
   #sending = false;
   /** Whether the text is in sight, as last sent to the page; undefined: not sent yet. */
   #toldTextVisible: boolean | undefined;
+  /** Whether it is pinned, as last sent to the page; undefined: not sent yet. */
+  #toldPinned: boolean | undefined;
   /** What was last sent about lines, by type of message. */
   readonly #toldLines = new Map<string, string>();
   /** The last memory sent, because VS Code saves the page's state each time that one is sent. */
@@ -111,12 +113,19 @@ export class Page implements vscode.Disposable {
   }
 
   async #sendScene(): Promise<void> {
+    this.#sendPinned();
     this.#sendTextVisible();
     this.sendLines();
     for (const side of sides) await this.#sendSide(side);
     const memory = this.scene.memory();
     if (memory && memory !== this.#remembered) this.#post({ type: 'remember', memory });
     this.#remembered = memory;
+  }
+
+  #sendPinned(): void {
+    const is = this.scene.pinned;
+    if (is !== undefined && is !== this.#toldPinned) this.#post({ type: 'pinned', is });
+    this.#toldPinned = is;
   }
 
   /** Sent before the text itself, which the page then need not draw. */
@@ -173,6 +182,7 @@ export class Page implements vscode.Disposable {
     );
     this.#remembered = undefined;
     this.#toldTextVisible = undefined;
+    this.#toldPinned = undefined;
     this.#toldLines.clear();
     void this.sendPool();
     this.#sendAtlas();

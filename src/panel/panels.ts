@@ -18,6 +18,7 @@ export class Panels implements vscode.Disposable {
   readonly #open = new Set<RoutingPanel>();
   /** What the following panel was before a reload; it shows something once a range has been routed. */
   #restoring: vscode.WebviewPanel | undefined;
+  #toldPinned = false;
   readonly #subscriptions: vscode.Disposable[];
   readonly #changed = new vscode.EventEmitter<void>();
 
@@ -68,6 +69,11 @@ export class Panels implements vscode.Disposable {
     return [...this.#open].find(({ scene }) => !scene.pinned);
   }
 
+  /** Those that keep their run, in the order in which they were opened. */
+  get pinned(): RoutingPanel[] {
+    return [...this.#open].filter(({ scene }) => scene.pinned);
+  }
+
   /** The panel that has the focus, or the one that shows the range. */
   find(id?: number): RoutingPanel | undefined {
     const open = [...this.#open];
@@ -88,10 +94,24 @@ export class Panels implements vscode.Disposable {
     return [...this.#open].find(({ panel }) => panel.active);
   }
 
-  /** A pinned panel keeps its range; what is routed next opens in another. One that is no longer pinned takes that one's place. */
-  togglePin(open: RoutingPanel): void {
-    if (open.scene.pinned) this.following?.panel.dispose();
-    open.scene.pin(!open.scene.pinned);
+  /**
+   * A pinned panel keeps its range; what is routed next opens in another. One panel follows the editor: when a pinned one does so
+   * again, the one that did is pinned, because closing it would lose what it shows.
+   */
+  pin(open: RoutingPanel, pinned: boolean): void {
+    if (open.scene.pinned === pinned) return;
+    const former = pinned ? undefined : this.following;
+    this.#setPinned(open, pinned);
+    if (former) {
+      this.#setPinned(former, true);
+      const words = vscode.l10n.t('{0} follows the editor now; {1} is pinned', nameOf(open), nameOf(former));
+      vscode.window.setStatusBarMessage(words, 8000);
+    }
+    this.#tellPinned();
+  }
+
+  #setPinned(open: RoutingPanel, pinned: boolean): void {
+    open.scene.pin(pinned);
     this.#entitle(open);
   }
 
@@ -100,6 +120,14 @@ export class Panels implements vscode.Disposable {
     const visible = [...this.#open].filter(({ panel }) => panel.visible);
     const open = this.active ?? visible.find(({ scene }) => !scene.pinned) ?? visible[0];
     return open?.scene.routed;
+  }
+
+  /** The button in the title of the panel that has the focus shows it. */
+  #tellPinned(): void {
+    const is = this.active?.scene.pinned ?? false;
+    if (is === this.#toldPinned) return;
+    this.#toldPinned = is;
+    void vscode.commands.executeCommand('setContext', 'gander.pinned', is);
   }
 
   /** Selects a token in the panels that show the range. */
@@ -131,8 +159,10 @@ export class Panels implements vscode.Disposable {
       else panel.dispose();
       this.#changed.fire();
     });
+    scene.toPin = (pinned) => this.pin(open, pinned);
     panel.onDidChangeViewState(() => {
       if (!panel.visible) page.forget();
+      this.#tellPinned();
       this.#changed.fire();
     });
     panel.onDidDispose(() => {
@@ -140,6 +170,7 @@ export class Panels implements vscode.Disposable {
       this.#open.delete(open);
       page.dispose();
       scene.dispose();
+      this.#tellPinned();
       this.#changed.fire();
     });
     this.#entitle(open);
@@ -147,8 +178,9 @@ export class Panels implements vscode.Disposable {
     return open;
   }
 
-  #entitle({ panel, scene }: RoutingPanel): void {
-    const name = scene.routed?.main.title ?? '';
+  #entitle(open: RoutingPanel): void {
+    const { panel, scene } = open;
+    const name = nameOf(open);
     const title = scene.pinned ? vscode.l10n.t('Routing (pinned): {0}', name) : vscode.l10n.t('Routing: {0}', name);
     if (panel.title !== title) panel.title = title;
   }
@@ -217,7 +249,7 @@ export class Panels implements vscode.Disposable {
         // What was routed meanwhile is shown in it already.
         if (!disposed() && (pinned || panel === this.#restoring)) {
           const open = this.#adopt(panel, new RoutedScene(this.services, routed.id));
-          if (pinned) this.togglePin(open);
+          if (pinned) this.pin(open, true);
         }
         adopted();
       };
@@ -232,6 +264,8 @@ export class Panels implements vscode.Disposable {
     if (panel === this.#restoring) this.#restoring = undefined;
   }
 }
+
+const nameOf = ({ scene }: RoutingPanel): string => scene.routed?.main.title ?? '';
 
 /** Beside the editor, in the walkthrough's or the settings' group if that is open there: three columns would leave room for none. */
 function columnBeside(): vscode.ViewColumn {

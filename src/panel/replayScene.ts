@@ -103,6 +103,7 @@ export class ReplayScene implements Scene {
       case 'generate':
       case 'insert':
       case 'compare':
+      case 'pin':
       case 'history':
       case 'openCard':
       case 'ask':

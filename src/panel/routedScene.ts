@@ -36,6 +36,8 @@ export interface SceneServices {
 /** A routed range of a document, live. */
 export class RoutedScene implements Scene {
   pinned = false;
+  /** Pins the panel, or lets it follow the editor; the panels set it. */
+  toPin: (pinned: boolean) => void = () => undefined;
   #id: number;
   #release: () => void;
   readonly #listeners = new Set<() => void>();
@@ -200,6 +202,9 @@ export class RoutedScene implements Scene {
         return;
       case 'overlay':
         this.services.colours.overlay(this.#id, message.by);
+        return;
+      case 'pin':
+        this.toPin(message.is);
         return;
       case 'history':
         await vscode.commands.executeCommand('gander.history');

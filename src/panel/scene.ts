@@ -12,6 +12,8 @@ export interface Scene {
   /** The source behind it, and what that can do. Rejects with a GanderError. */
   describe(): Promise<SourceDescription>;
   side(side: Side): SideState | undefined;
+  /** Whether its panel keeps its run instead of following the editor; undefined: it has no choice. */
+  readonly pinned?: boolean;
   /** The pieces that its traces came in; undefined if they were made in this process. */
   readonly received: Received | undefined;
   /** What the page keeps for a restart of the window; undefined if the panel is restored in another way. */

@@ -19,7 +19,23 @@ function inUnit({ times = 1 }: Quantity, value: number | undefined): number | nu
   return value === undefined || !Number.isFinite(value) ? null : Number((value * times).toPrecision(7));
 }
 
-export function dataOf(plot: Plot): Data {
+/** A run that a figure shows: what it is called there, and its name. */
+export interface DataRun {
+  readonly title: string;
+  readonly name: string;
+}
+
+/** @param runs if two are compared: each has a column, because titles say only “this run” and “the other” */
+export function dataOf(plot: Plot, runs: readonly DataRun[] = []): Data {
+  const { columns, rows } = bareData(plot);
+  const names = runs.map(({ name }) => name);
+  return {
+    columns: [...columns, ...runs.map(({ title }) => title)],
+    rows: names.length === 0 ? rows : rows.map((row) => [...row, ...names]),
+  };
+}
+
+function bareData(plot: Plot): Data {
   switch (plot.kind) {
     case 'bars': {
       const { of, value, bars, reference, interval } = plot;
@@ -74,8 +90,8 @@ export function dataOf(plot: Plot): Data {
 }
 
 /** RFC 4180. */
-export function csvOf(plot: Plot): string {
-  const { columns, rows } = dataOf(plot);
+export function csvOf(plot: Plot, runs?: readonly DataRun[]): string {
+  const { columns, rows } = dataOf(plot, runs);
   const cell = (value: Value) => (value === null ? '' : typeof value === 'number' ? String(value) : csvText(value));
   return [columns, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }
@@ -83,11 +99,12 @@ export function csvOf(plot: Plot): string {
 const schema = 'https://vega.github.io/schema/vega-lite/v5.json';
 
 /** A chart of Vega-Lite with its data; undefined for a table, which is none. */
-export function vegaOf(plot: Plot, caption: string): string | undefined {
+export function vegaOf(plot: Plot, caption: string, runs?: readonly DataRun[]): string | undefined {
   if (plot.kind === 'table') return undefined;
-  const { columns, rows } = dataOf(plot);
+  const { columns, rows } = dataOf(plot, runs);
   const values = rows.map((row) => Object.fromEntries(row.map((value, c) => [columns[c]!, value])));
-  return `${JSON.stringify({ $schema: schema, description: caption, data: { values }, ...chartOf(plot, columns) }, null, 1)}\n`;
+  const chart = chartOf(plot, bareData(plot).columns);
+  return `${JSON.stringify({ $schema: schema, description: caption, data: { values }, ...chart }, null, 1)}\n`;
 }
 
 /** A column as a channel. A dot or a bracket in a name would be taken for a path. */

@@ -35,6 +35,8 @@ export interface AtlasUnit {
   readonly id: string;
   /** The person's own, or the label in which the unit is specialised; absent if it has neither. */
   readonly name?: string;
+  /** The name is the person's own. */
+  readonly isOwn?: true;
   /** Its share of the choices over the corpus, and the ends of the interval; null with too few documents. */
   readonly load: number;
   readonly low: number | null;

@@ -94,6 +94,8 @@ export type HostMessage =
   | ({ readonly type: 'colour' } & ColourChoice)
   /** Whether all the text that the panel shows is in an editor that is in sight. */
   | { readonly type: 'textVisible'; readonly is: boolean }
+  /** Whether the panel keeps its run instead of following the editor; never sent where there is no choice. */
+  | { readonly type: 'pinned'; readonly is: boolean }
   | { readonly type: 'lines'; readonly lines: DocumentLines | undefined }
   /** Undefined: no editor shows the document. */
   | { readonly type: 'visible'; readonly lines: VisibleLines | undefined }
@@ -162,6 +164,8 @@ export type PageRequest =
   | { readonly type: 'save'; readonly kind: 'png'; readonly data: ArrayBuffer; readonly name?: string }
   /** The host makes the file: what writes a PDF is too large for the page. */
   | { readonly type: 'save'; readonly kind: 'pdf'; readonly data: Drawing; readonly name?: string }
+  /** Keep this run in the panel, or let it follow the editor. */
+  | { readonly type: 'pin'; readonly is: boolean }
   /** The last runs of the text, to choose from. */
   | { readonly type: 'history' }
   | { readonly type: 'openCard'; readonly expert: string }

@@ -196,19 +196,25 @@ export class Runs {
     this.store.setSide(id, 'other', finished);
   }
 
-  /** Runs another side beside the main one: the same text in another way, or another text. */
-  compare(
+  /**
+   * Runs another side beside the main one: the same text in another way, or another text.
+   * @throws GanderError `request-invalid` if that is the main side itself, or if another model than the one in use ran it
+   */
+  async compare(
     id: number,
     { text, title, output, strategy, interventions }: OtherSide,
     waiting: Waiting = {},
   ): Promise<void> {
     const main = this.store.get(id)?.main;
-    if (main && isSameRun(main, { text, output, strategy, interventions })) {
-      return Promise.reject(withItself());
+    if (main?.model !== undefined) {
+      // A model that cannot be described cannot run either, which the other side then says.
+      const chosen = await this.service.describe().catch(() => undefined);
+      if (chosen && chosen.name !== main.model) throw anotherModel(main.model, chosen.name);
     }
+    if (main && isSameRun(main, { text, output, strategy, interventions })) throw withItself();
     // Only these fields: otherwise another run's trace would be shown under this title until the first tokens are there.
     this.store.setSide(id, 'other', { text, title, output, strategy, interventions });
-    return this.route(id, 'other', strategy, interventions, waiting);
+    await this.route(id, 'other', strategy, interventions, waiting);
   }
 
   /** Runs the main side's text on another model, beside it. */
@@ -403,6 +409,14 @@ export function isSameResult(a: SideResult, b: SideResult): boolean {
   const from = ({ trace }: SideResult) =>
     JSON.stringify([trace?.source.name, trace?.source.hash, trace?.sequences.at(-1)?.text]);
   return isSameRun(a, b) && from(a) === from(b);
+}
+
+function anotherModel(ran: string, chosen: string): GanderError {
+  return new GanderError(
+    'request-invalid',
+    `This is a run of ${ran}; ${chosen} has been chosen since.`,
+    `Route again with ${chosen}, then compare.`,
+  );
 }
 
 function withItself(): GanderError {

@@ -32,6 +32,7 @@ export const figureWords = {
   // In figures and captions
   ofModel: 'model: {0}',
   byStrategy: 'strategy: {0}',
+  byExpert: 'expert: {0}',
   withWhatIf: 'what if: {0}',
   cosine: 'Cosine',
   smaller: 'smaller',
@@ -40,5 +41,6 @@ export const figureWords = {
   likelier: 'likelier in the other run',
   logProbChange: 'Change of log-probability',
   shareOfLine: 'Share of the line',
+  meanOfLine: '{0}, line mean',
   shareOfTokens: 'Share of the line’s tokens',
 } as const satisfies Record<string, string | Counted>;

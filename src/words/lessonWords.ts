@@ -204,6 +204,8 @@ export const lessonWords = {
     'Tokens across, layers down. A cell has the colour of the expert that leads there: the stronger, the larger its weight. Arrow keys go from cell to cell, Enter opens a layer.',
   tourMapLines:
     'The lines of the text down, layers across. A cell has the colour of the expert that leads most tokens of the line. Arrow keys go from cell to cell.',
+  tourMapMeasure:
+    'Here a number colours each cell: {0}, of a token or as the mean of a line. The legend says which is pale and which strong. “Colour by” goes back to the experts.',
   tourMapChange:
     'Here the map shows what changes between two runs: the stronger a cell, the more. “Colour by” goes back to the experts.',
   tourCell: 'One choice, in words',

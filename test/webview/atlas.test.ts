@@ -5,7 +5,7 @@ import type { UnitKey } from '../../src/atlas/protocol.js';
 import type { TableName } from '../../src/atlas/tables/index.js';
 import { number } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
-import { asked, madeAtlas, openAtlas, planted, show } from './atlasHost.js';
+import { asked, madeAtlas, openAtlas, planted, refuse, show } from './atlasHost.js';
 import type { Panel } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
 
@@ -303,6 +303,38 @@ describe('a unit’s page', () => {
     const { document, start, end } = row;
     await expect.poll(() => asked(panel, 'open')).toEqual([{ document, sequence: 0, start, end }]);
   });
+
+  testMany(
+    [400, 1280],
+    'says beside the context that was pressed, in view and once, that its document is not here ($0 pixels)',
+    async (width) => {
+      const panel = await openAtlas(open, made, { width, height: 720 });
+      await openUnit(panel, planted.law);
+      const context = panel.page.locator('[data-focus=context-top-7]');
+      await context.scrollIntoViewIfNeeded();
+      const error = {
+        code: 'io' as const,
+        message: 'law/1.txt is not here.',
+        remedy: 'Open the folder that the corpus is in, then try again.',
+      };
+      await refuse(panel, 'open', error);
+      await context.click();
+      const alert = panel.page.getByRole('alert');
+      await expect.poll(() => alert.innerText()).toBe(`${error.message} ${error.remedy}`);
+      expect(await alert.count()).toBe(1);
+      const [said, pressed] = [(await alert.boundingBox())!, (await context.boundingBox())!];
+      expect(said.y).toBeCloseTo(pressed.y + pressed.height, -1);
+      expect(pressed.y).toBeGreaterThanOrEqual(0);
+      expect(said.y + said.height).toBeLessThanOrEqual(720);
+      await picture(panel.page, `atlas-context-gone-${width}`);
+      expect(await panel.serious()).toEqual([]);
+      // Another press takes it away from here.
+      await panel.page.locator('[data-focus=context-top-6]').click();
+      await expect.poll(() => panel.page.locator('li:has([data-focus=context-top-6]) [role=alert]').count()).toBe(1);
+      expect(await alert.count()).toBe(1);
+    },
+    { quick: 2 },
+  );
 
   test('keeps a name and a note, and offers the label that was found', async () => {
     const panel = await openAtlas(open, made);

@@ -4,6 +4,7 @@ import { formatFields, type About, runOf } from '../../src/atlas/about.js';
 import type { AtlasCalls, AtlasPagePost, OwnName } from '../../src/atlas/protocol.js';
 import { tablesOf, type Tables } from '../../src/atlas/tables/index.js';
 import { random } from '../../src/statistics/random.js';
+import type { ErrorData } from '../../src/errors/errors.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { corpusOf, documentOf, type Drawn, drawn, traceOf } from '../unit/atlas/planted.js';
 import type { Panel } from './harness.js';
@@ -140,6 +141,19 @@ export async function show(panel: Panel, { about, tables }: Made, names: readonl
 
 interface Spied {
   readonly sent: AtlasPagePost[];
+  /** By name of the call: why the host refuses it. */
+  refused?: Partial<Record<string, ErrorData>>;
+}
+
+/** From now on, the host refuses calls of one kind. */
+export async function refuse(panel: Panel, name: keyof AtlasCalls, error: ErrorData): Promise<void> {
+  await panel.page.evaluate(
+    ([name, error]) => {
+      const page = window as unknown as Spied;
+      page.refused = { ...page.refused, [name]: error };
+    },
+    [name, error] as const,
+  );
 }
 
 /** Runs on the page: answers each call in a later task, as a host would. */
@@ -171,7 +185,10 @@ function answering(json: string): void {
   sent.push = (...messages) => {
     for (const message of messages as { type: string; id: number; name: string; request: never }[]) {
       if (message.type !== 'call') continue;
-      const data = { type: 'result', id: message.id, result: answers[message.name]?.(message.request) };
+      const error = (window as unknown as Spied).refused?.[message.name];
+      const data = error
+        ? { type: 'error', id: message.id, error }
+        : { type: 'result', id: message.id, result: answers[message.name]?.(message.request) };
       setTimeout(() => window.dispatchEvent(new MessageEvent('message', { data })));
     }
     return push(...messages);

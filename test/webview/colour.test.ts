@@ -1,9 +1,9 @@
 /** One choice of what colours text and map; what is shown of a map whose cells are too small to be seen. */
 import { describe, expect, test } from 'vitest';
 import { expertStyle, weakest } from '../../src/look/palette.js';
-import { isByLayer, measured, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { isByLayer, measured, scaled, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
-import { fabricate, fabricateAttribution, names } from './fabricate.js';
+import { cut, fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
 
@@ -45,10 +45,12 @@ async function labelAt(token: number, layer: number): Promise<string> {
   return (await panel.page.locator('.cell').getAttribute('aria-label'))!;
 }
 
+const far = (value: number, wanted: number) => (Number.isNaN(value) ? Infinity : Math.abs(value - wanted));
+
 const optionOf = (value: string) => panel.page.locator(`[data-focus=colour-by] option[value=${value}]`);
 
 describe('what colours text and map', () => {
-  test('a number: each token’s in the text, each cell’s own in the map, with a legend; the editor is told', async () => {
+  test('a number: each token’s in the text, each cell’s own in the map, each with its scale; the editor is told', async () => {
     await open();
     const trace = fabricate({ tokens: 60 });
     await panel.show(trace);
@@ -59,10 +61,25 @@ describe('what colours text and map', () => {
       await expect.poll(() => dressed('^s\\d'), { message: by }).toEqual(levels);
       await expect
         .poll(() => panel.page.locator('.scale').first().getAttribute('aria-label'), { message: by })
-        .toMatch(/^From [\d.]+, weak/);
-      // Text, map and legend have one scale.
+        .toMatch(/^From [≤≥]?[\d.]+, weak/);
+      // Map and legend have one scale; it is the text's too, unless the cells are of layers and the text's numbers means over them.
       const scale = (await panel.page.locator('.scale').first().getAttribute('aria-label'))!;
-      const [, weak, strong] = /^From ([\d.]+), weak, to ([\d.]+), strong$/.exec(scale)!;
+      const [, weak, strong] = /^From ([≤≥]?[\d.]+), weak, to ([≤≥]?[\d.]+), strong$/.exec(scale)!;
+      const drawn = isByLayer(by)
+        ? Array.from({ length: 30 }, (_, layer) => [...measured(trace, 0, by, { layer }).value]).flat()
+        : [...value];
+      const own = scaled(by, Float32Array.from(drawn));
+      expect(
+        [weak, strong].map((end) => Number(end!.replace(/[≤≥]/, ''))),
+        by,
+      ).toEqual([own.weak, own.strong].map((x): unknown => expect.closeTo(x, 2)));
+      // A value past an end looks like it.
+      const isReversed = own.weak > own.strong;
+      expect(
+        [weak, strong].map((end) => /^[≤≥]/.exec(end!)?.[0]),
+        by,
+      ).toEqual(by === 'probability' ? [undefined, undefined] : isReversed ? ['≥', '≤'] : ['≤', '≥']);
+      expect((await text('.legend')).includes('text: '), by).toBe(isByLayer(by));
       const said = text('#grid-caption');
       expect(await said, by).toMatch(new RegExp(`Pale: .+ ${weak}; strong: ${strong}\\.`));
       const alike = 'all rows are alike';
@@ -70,8 +87,8 @@ describe('what colours text and map', () => {
       else expect(await said, by).toContain(alike);
       const label = await labelAt(20, 3);
       const whole = by === 'surprise' || by === 'probability';
-      const own = whole ? value[20]! : measured(trace, 0, by, { layer: 3 }).value[20]!;
-      expect(label, by).toContain(`${by === 'surprise' ? 'surprisal (−log p)' : by} ${own.toFixed(2)}`);
+      const at = whole ? value[20]! : measured(trace, 0, by, { layer: 3 }).value[20]!;
+      expect(label, by).toContain(`${by === 'surprise' ? 'surprisal (−log p)' : by} ${at.toFixed(2)}`);
     }
     await expect
       .poll(async () => (await panel.sent('colour')).map(({ by }) => by))
@@ -81,6 +98,40 @@ describe('what colours text and map', () => {
     await colourBy('experts');
     await expect.poll(async () => (await dressed('^x')).filter(Boolean).length).toBeGreaterThan(50);
   });
+
+  testMany(
+    ['dark', 'high-contrast', 'light'] as const,
+    'the legend’s scale has the shades that the map has for the weakest, a middling and the strongest number ($0)',
+    async (theme) => {
+      await open({ theme, width: 1280, height: 720 });
+      const trace = fabricate({ tokens: 60 });
+      await panel.show(trace);
+      await colourBy('surprise');
+      const { strength } = measured(trace, 0, 'surprise');
+      const shades = await panel.page.locator('.legend .scale .t').evaluateAll((all) =>
+        all.map((one) => {
+          const drawn = document.createElement('canvas').getContext('2d')!;
+          drawn.fillStyle = getComputedStyle(one).backgroundColor;
+          drawn.fillRect(0, 0, 1, 1);
+          return [...drawn.getImageData(0, 0, 1, 1).data];
+        }),
+      );
+      for (const [i, wanted] of [
+        [0, 0],
+        [2, 0.5],
+        [4, 1],
+      ] as const) {
+        const token = [...strength.keys()].sort((a, b) => far(strength[a]!, wanted) - far(strength[b]!, wanted))[0]!;
+        expect(far(strength[token]!, wanted)).toBeLessThan(0.05);
+        await panel.goTo(token, 3);
+        const cell = await panel.cellColour();
+        const off = cell.map((channel, c) => Math.abs(channel - shades[i]![c]!));
+        expect(Math.max(...off), `${i}: ${String(cell)} in the map, ${String(shades[i])} in the legend`).toBeLessThan(
+          14,
+        );
+      }
+    },
+  );
 
   testMany(
     ['dark', 'high-contrast', 'light'] as const,
@@ -146,6 +197,32 @@ describe('what colours text and map', () => {
     await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('change');
     await panel.show(before);
     await expect.poll(() => panel.page.locator('[data-focus=colour-by]').inputValue()).toBe('experts');
+  });
+
+  test('a choice is the same after a reload, while the run that it waits for goes on, too', async () => {
+    const chosen = () => panel.page.locator('[data-focus=colour-by]').inputValue();
+    for (const [width, height] of [
+      [1280, 720],
+      [460, 600],
+    ] as const) {
+      await open({ width, height });
+      const trace = fabricate({ tokens: 60 });
+      await panel.show(trace);
+      await colourBy('entropy');
+      await panel.reload();
+      await panel.show(cut(trace, 20), { running: { what: 'route', done: 20, total: 60 } });
+      await expect.poll(chosen).toBe('entropy');
+      if (width > 600) await expect.poll(() => text('.legend')).toContain('The affinities come when the run is done.');
+      await picture(panel.page, `colour-awaited-${width}`);
+      // Where there is no room for that, it is in the tooltip.
+      await expect
+        .poll(() => panel.page.locator('[data-focus=colour-by]').getAttribute('title'))
+        .toBe('The affinities come when the run is done.');
+      await panel.show(trace);
+      await expect.poll(() => text('.legend')).not.toContain('come when the run is done');
+      await expect.poll(chosen).toBe('entropy');
+      await expect.poll(async () => (await dressed('^s\\d')).filter(Boolean).length).toBe(60);
+    }
   });
 
   test('a comparison colours both texts by the change; either run’s experts are one press away', async () => {

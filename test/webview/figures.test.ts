@@ -125,6 +125,32 @@ describe('the map', () => {
     expect(texts.some((text) => text.split(' ').length > 3)).toBe(true);
   });
 
+  test('of lines coloured by a number has its scale, for paper and as seen, and no experts', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 300 }));
+    await press('segment-Lines');
+    await panel.page.locator('[data-focus=colour-by]').selectOption('entropy');
+    await openMap();
+    const caption = await panel.page.locator('.figureCaption').innerText();
+    const [, weak, strong] = /mean entropy of a line’s tokens\. Pale: (≤[\d.]+); strong: (≥[\d.]+)\./.exec(caption)!;
+    // The text, and what is beside the lines, are not in the figure.
+    expect(caption).not.toMatch(/text has|Beside/);
+    const svg = await saved('svg');
+    await print('paper-lines-entropy', svg);
+    const { texts } = await read(svg);
+    expect(texts).toEqual(expect.arrayContaining([`entropy, line mean: ${weak!}`, strong!]));
+    expect(texts).not.toContain('python');
+    expect(svg).toMatch(/entropy: mean [\d.]+</);
+    expect((await saved('csv')).split('\n')[0]).toContain('entropy, line mean');
+    expect(await saved('vega')).toContain('"entropy, line mean"');
+    await press('segment-As seen');
+    const seen = await saved('svg');
+    await print('seen-lines-entropy', seen);
+    const words = (await read(seen)).texts;
+    expect(words).toContain(`entropy, line mean, from ${weak!} to ${strong!}`);
+    expect(words).not.toContain('python');
+  });
+
   test('of a mixture’s lines fills the column, and has the experts’ numbers, which colours alone do not tell apart', async () => {
     await open();
     const trace = fabricateMoe();
@@ -223,6 +249,66 @@ describe('the map', () => {
     const label = (await panel.page.locator('.cell').getAttribute('aria-label'))!;
     const cell = vega.data.values.find((one) => one['Token'] === 21 && one['Layer'] === 'layer 3')!;
     expect(label).toContain(String(cell['Expert']));
+  });
+});
+
+describe('two runs that are compared', () => {
+  const [this_, other] = [
+    'model: tiny pool; strategy: PHATGOOSE; k = 2; what if: css knocked out everywhere',
+    'model: larger pool; strategy: Arrow; k = 3',
+  ];
+
+  async function compare(setup: Setup = {}): Promise<void> {
+    await open(setup);
+    const interventions = [{ action: 'knock-out', expert: 'css', scope: {} } as const];
+    const main = fabricate({ tokens: 40, interventions });
+    await panel.show(main, { model: 'tiny pool', ...requestOf(main) });
+    const second = fabricate({ tokens: 40, strategy: { name: 'arrow', k: 3 } });
+    await panel.show(second, { title: 'Arrow', model: 'larger pool', ...requestOf(second) }, 'other');
+  }
+  const caption = () => panel.page.locator('.figureCaption').innerText();
+  const title = (svg: string) => /<title>(.*?)<\/title>/.exec(svg)?.[1];
+
+  test('are both named in the caption, the title and the data of their map', async () => {
+    await compare();
+    await openMap();
+    await picture(panel.page, 'save-figure-compared');
+    expect(await caption()).toContain(
+      `This run: geese.md; 40 tokens; ${this_}. The other: Arrow; 40 tokens; ${other}.`,
+    );
+    const svg = await saved('svg');
+    expect(title(svg)).toBe(`Experts by token and module. This run: ${this_}. The other: ${other}`);
+    const [head, first] = (await saved('csv')).split('\r\n');
+    expect(head).toMatch(/,"This run","The other"$/);
+    expect(first).toMatch(new RegExp(`,"${this_}","${other}"$`));
+    const { data } = JSON.parse(await saved('vega')) as { data: { values: Record<string, unknown>[] } };
+    expect(data.values[0]).toMatchObject({ 'This run': this_, 'The other': other });
+  });
+
+  test('are both named in what is saved of the Compare tab, and a run alone in what shows it alone', async () => {
+    await compare();
+    await openFigure('compareByLayer');
+    expect(await caption()).toContain(`The other: Arrow; 40 tokens; ${other}.`);
+    expect((await saved('csv')).split('\r\n')[1]).toContain(`"${this_}","${other}"`);
+    await press('figure-close');
+    await press('segment-The other');
+    await openMap();
+    await expect.poll(caption).toMatch(/The other: Arrow; 40 tokens; .+k = 3\.$/);
+    expect(await caption()).not.toContain('This run');
+    expect((await saved('csv')).split('\r\n')[0]).toMatch(/,"Share of the weight \(%\)","The other"$/);
+  });
+
+  testMany([400, 1280] as const, 'fit into the dialog in $0 pixels', async (width) => {
+    await compare({ width, height: 720, theme: 'light' });
+    if (width === 400) await press('head-more');
+    else await press('head-save');
+    await panel.page.getByRole('menuitem', { name: 'Save Figure…' }).click();
+    await panel.page.locator('dialog[open]').waitFor();
+    await picture(panel.page, `save-figure-compared-${width}`);
+    expect(await panel.page.locator('dialog').evaluate((one) => one.scrollWidth - one.clientWidth)).toBeLessThanOrEqual(
+      0,
+    );
+    expect(await panel.serious()).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { boxes, overlaps, unreachable } from './boxes.js';
-import { description, fabricate } from './fabricate.js';
+import { description, fabricate, fabricateAttribution, widen } from './fabricate.js';
 import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
@@ -26,11 +26,13 @@ const changed = fabricate({ interventions });
 const loads = {
   plain: async () => {
     await panel.show(main);
+    await panel.post({ type: 'pinned', is: false });
     await panel.post({ type: 'textVisible', is: true });
     await panel.post({ type: 'select', token: 60, module: 100 });
   },
   full: async () => {
     await panel.show(changed, { before: main, stale: true });
+    await panel.post({ type: 'pinned', is: true });
     await panel.show(fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } }), { title: 'Arrow' }, 'other');
     await panel.post({ type: 'select', token: 60, module: 100 });
   },
@@ -216,6 +218,44 @@ describe('in view, without scrolling', () => {
   );
 
   testMany(
+    windows.filter(({ width }) => width! > 306),
+    '$name: after Knock Out Each Expert in Turn, the chart of the attribution',
+    async (window) => {
+      await show(window);
+      await choose('whatIf');
+      await panel.page.locator('[data-focus=attribute]').click();
+      await panel.show(main, { running: { what: 'attribute', done: 10, total: 266 } });
+      await panel.show(main, { attribution: fabricateAttribution(main) });
+      await panel.page.locator('[data-figure=attribution] .bars').waitFor();
+      await panel.settled();
+      await picture(panel.page, `attributed-${window.width}`);
+      const bars = '[data-figure=attribution] .bar';
+      const inView = async () => (await panel.page.locator(bars).count()) - (await outOfView(bars)).length;
+      await expect.poll(inView).toBeGreaterThanOrEqual(4);
+    },
+  );
+
+  test('beside an editor at 1920×1080: a long chart in one tab does not leave a low map above the blank of the next', async () => {
+    await show(windows.find(({ name }) => name.includes('1920'))!);
+    const wide = widen(main, 24);
+    await panel.show(wide);
+    const height = async () => (await panel.page.locator('.plot').boundingBox())!.height;
+    await choose('whatIf');
+    await panel.page.locator('[data-focus=attribute]').click();
+    const { experts } = wide.expertSets[0]!;
+    const change = Float32Array.from(
+      { length: experts.length * wide.sequences[0]!.tokens.count },
+      (_, i) => -(i % 24) / 24,
+    );
+    await panel.show(wide, { attribution: { experts, logProb: wide.sequences[0]!.logProb!, change } });
+    await expect.poll(() => panel.page.locator('[data-figure=attribution] .bar').count()).toBe(24);
+    await expect.poll(height).toBeLessThan(200);
+    await choose('lens');
+    await picture(panel.page, 'kept-lens');
+    await expect.poll(height).toBeGreaterThanOrEqual(280);
+  });
+
+  testMany(
     windows,
     '$name: one row of controls, the legend as one line or whole, at most 8 Tab stops',
     async (window) => {
@@ -240,11 +280,12 @@ describe('in view, without scrolling', () => {
       expect(named).toBeGreaterThanOrEqual(2);
       const isLine = window.width! <= 820 && window.height! < 700;
       if (isLine) {
-        expect(shown.length).toBeGreaterThan(0);
+        // Beside an editor on a screen of 1280×720, and in any wider panel, most of twelve experts.
+        expect(shown.length).toBeGreaterThanOrEqual(window.width! >= 440 ? 9 : 3);
         expect(new Set(chips.map(({ y }) => y)).size).toBe(1);
         await expect
           .poll(() => panel.page.locator('[data-focus=legend-more]').innerText())
-          .toBe(`+${12 - shown.length}`);
+          .toBe(shown.length < 12 ? `+${12 - shown.length}` : '…');
       } else expect(shown).toHaveLength(12);
 
       await panel.page.locator('body').evaluate((body) => {
@@ -541,7 +582,7 @@ describe('beside its editor', { tags: ['slow'] }, () => {
   });
 
   test('experts that do not fit on the line are behind a button', async () => {
-    await open({ width: 460, height: 600 });
+    await open({ width: 440, height: 600 });
     await panel.show(main);
     const legend = async () => (await panel.page.locator('.legend').boundingBox())!.height;
     const chips = () =>
@@ -579,6 +620,43 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     await expect.poll(() => chips()).toBe(12);
     await expect.poll(() => more.count()).toBe(0);
   });
+
+  testMany(
+    ['dark', 'light', 'high-contrast'] as const,
+    'one line of experts leaves out the last names first ($0)',
+    async (theme) => {
+      await open({ width: 640, height: 600, theme });
+      await panel.show(main);
+      const chip = (name: string) => panel.page.locator(`[data-focus=legend-${name}]`);
+      const width = (name: string) =>
+        chip(name)
+          .locator('.name')
+          .evaluate((one) => one.getBoundingClientRect().width);
+      const shown = () => panel.page.locator('.legend .chip:not(.out)').count();
+      // The height is that of one line.
+      await expect.poll(async () => (await panel.page.locator('.legend').boundingBox())!.height).toBeLessThan(34);
+      await expect.poll(() => shown()).toBeGreaterThanOrEqual(10);
+      await expect.poll(() => width('typescript')).toBeGreaterThan(40);
+      await expect.poll(() => width('html')).toBeGreaterThan(20);
+      await expect.poll(() => width('shell')).toBeLessThan(2);
+      // Still read out, and named on hovering.
+      await expect.poll(() => chip('shell').getAttribute('title')).toMatch(/^shell: [\d.]+% of all choices$/);
+      await panel.page.getByRole('button', { name: /shell/, pressed: false }).waitFor();
+      await picture(panel.page, `legend-line-${theme}`);
+      // One that is chosen is named, wherever it is.
+      await chip('shell').click();
+      await expect.poll(() => width('shell')).toBeGreaterThan(20);
+      await panel.page.locator('[data-focus=legend-all]').click();
+      // All are in sight, not all names: these are one press away.
+      await panel.resize(760, 600);
+      await expect.poll(() => shown()).toBe(12);
+      const more = panel.page.locator('[data-focus=legend-more]');
+      await expect.poll(() => more.getAttribute('title')).toBe('Show all names');
+      await more.click();
+      await expect.poll(() => width('java')).toBeGreaterThan(20);
+      expect(await panel.serious()).toEqual([]);
+    },
+  );
 
   test('what does not fit in the header is in a menu', async () => {
     await open(beside);

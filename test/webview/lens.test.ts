@@ -1,6 +1,7 @@
 /** What each layer would predict: computed on request, shown for the token it was computed for, and refused with the reason. */
 import { describe, expect, test } from 'vitest';
 import type { SideState } from '../../src/protocol/panel.js';
+import type { LensColumn } from '../../src/requests/api.js';
 import { fabricate, fabricateLens, fileDescription, requestOf } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
@@ -172,6 +173,49 @@ describe('the lens', () => {
       expect(await body().evaluate((box) => box.scrollWidth - box.clientWidth)).toBeLessThanOrEqual(0);
     },
   );
+
+  test('has all its columns in a narrow panel; longer ones scroll in its own box, beside the layers and below the heads', async () => {
+    const wide = <C extends LensColumn>(column: C): C => ({
+      ...column,
+      logProb: column.logProb!.map((x) => 3 * x),
+      topTokens: column.topTokens.map(() => ' documentation'),
+    });
+    const long = {
+      ...lens,
+      routed: wide(lens.routed),
+      without: wide(fabricateLens(trace, token).without as LensColumn),
+    };
+    const box = () => panel.page.locator('.lensBox');
+    for (const [theme, width, height, shown] of [
+      ['dark', 400, 700, lens],
+      ['light', 400, 700, long],
+      ['dark', 460, 600, long],
+      ['high-contrast', 306, 400, long],
+    ] as const) {
+      await open({ lenses: [shown] }, { theme, width, height });
+      const overflow = await box().evaluate((one) => one.scrollWidth - one.clientWidth);
+      if (shown === lens || width === 460) expect(overflow, `${theme} ${width}`).toBeLessThanOrEqual(0);
+      const row = panel.page.locator('table.lens tbody tr').last();
+      await row.scrollIntoViewIfNeeded();
+      await box().evaluate((one) => (one.scrollLeft = one.scrollWidth));
+      await panel.settled();
+      await picture(panel.page, `lens-narrow-${theme}-${width}`);
+      // Whatever is scrolled to, the row's layer is hit where it is, and so is the head above it.
+      const hits = await row.locator('th').evaluate((name) => {
+        const at = (one: Element) => {
+          const { left, top, width, height } = one.getBoundingClientRect();
+          return document.elementFromPoint(left + width / 2, top + height / 2);
+        };
+        const head = document.querySelector('.lens thead tr:last-child > th')!;
+        return [at(name) === name, at(head) === head];
+      });
+      expect(hits, `${theme} ${width}`).toEqual([true, true]);
+      expect(
+        await body().evaluate((one) => one.scrollWidth - one.clientWidth),
+        `${theme} ${width}`,
+      ).toBeLessThanOrEqual(0);
+    }
+  });
 
   testMany(
     [

@@ -214,6 +214,15 @@ describe('the tour', { tags: ['slow'] }, () => {
     },
   );
 
+  testMany(['entropy', 'surprise'] as const, 'says that a number colours the map: $0', async (by) => {
+    panel = await openPage({ width: 640, height: 600 });
+    await panel.show(main);
+    await panel.page.locator('[data-focus=colour-by]').selectOption(by);
+    await begin();
+    const { text } = (await walk()).find(({ title }) => title === 'The map')!;
+    expect(text).toContain(`a number colours each cell: ${by === 'entropy' ? 'entropy' : 'surprisal (−log p)'}, `);
+  });
+
   testMany(
     [
       { width: 460, height: 600 },

@@ -1,6 +1,6 @@
 /** The map of a text's lines: beside the editor's own, or as an overview of a long file. */
 import { describe, expect, test } from 'vitest';
-import { measured } from '../../src/trace/figures/colouring.js';
+import { measured, scaled } from '../../src/trace/figures/colouring.js';
 import { sharedModules } from '../../src/trace/model/access.js';
 import { allTokenShares, leadMost, tokenLeaders } from '../../src/trace/figures/leaders.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
@@ -39,6 +39,13 @@ function tokensOf(trace: Trace, line: number, sequence = 0): number[] {
   const at = (t: number) => text!.slice(0, tokens.start![t]).split('\n').length - 1;
   return [...Array(tokens.count).keys()].filter((t) => tokens.start![t]! >= 0 && at(t) === line);
 }
+
+/** The mean of a number over the tokens of each line that has some. */
+const lineMeans = (trace: Trace, value: Float32Array): number[] =>
+  trace.sequences[0]!.text!.split('\n').flatMap((_, line) => {
+    const own = tokensOf(trace, line).flatMap((t) => (Number.isNaN(value[t]!) ? [] : [value[t]!]));
+    return own.length > 0 ? [own.reduce((sum, x) => sum + x, 0) / own.length] : [];
+  });
 
 /** The colour in the middle of a cell, from the first visible row and column. */
 function colourAt(row: number, column: number): Promise<number[]> {
@@ -345,7 +352,54 @@ describe('which map is drawn', { tags: ['slow'] }, () => {
 });
 
 describe('what colours it', { tags: ['slow'] }, () => {
-  test('a number colours the margin; experts keep the cells and the legend', async () => {
+  testMany(
+    ['dark', 'light', 'high-contrast'] as const,
+    'a number of the routers: its mean over a line’s tokens at each layer, with its scale and no experts ($0)',
+    async (theme) => {
+      await open({ ...beside, theme });
+      const trace = fabricate();
+      await besideEditor(trace);
+      await press('Lines');
+      const chosen = await colourAt(2, 20);
+      await panel.page.locator('[data-focus=colour-by]').selectOption('entropy');
+      await panel.settled();
+      const means = [...Array(30).keys()].flatMap((layer) => {
+        const { value } = measured(trace, 0, 'entropy', { layer });
+        return lineMeans(trace, value);
+      });
+      const { weak, strong } = scaled('entropy', Float32Array.from(means));
+      const ends = [`≤${weak.toFixed(2)}`, `≥${strong.toFixed(2)}`];
+      await expect
+        .poll(() => caption())
+        .toContain(
+          `Lines down, layers across: mean entropy of a line’s tokens. Pale: ${ends[0]!}; strong: ${ends[1]!}. The text has a scale of its own: `,
+        );
+      await expect
+        .poll(() => panel.page.locator('.scale').first().getAttribute('aria-label'))
+        .toBe(`From ${ends[0]!}, weak, to ${ends[1]!}, strong`);
+      await expect.poll(() => panel.page.locator('.legend').innerText()).toMatch(/text: ≤[\d.]+ to ≥[\d.]+$/);
+      await expect.poll(() => panel.page.locator('.chip').count()).toBe(0);
+      // A cell says what its colour is: here, to the pointer and in the table.
+      const own = lineMeans(trace, measured(trace, 0, 'entropy', { layer: 20 }).value)[2]!;
+      await panel.goTo(20, 2);
+      await expect.poll(() => said()).toMatch(new RegExp(`layer 20, entropy: mean ${own.toFixed(2)}$`));
+      const cell = (await panel.page.locator('.cell').boundingBox())!;
+      await panel.page.mouse.move(cell.x + cell.width / 2, cell.y + cell.height / 2);
+      await expect
+        .poll(() => panel.page.locator('.tip').innerText())
+        .toMatch(new RegExp(`layer 20[^]*entropy: mean ${own.toFixed(2)}`));
+      expect(await colourAt(2, 20)).not.toEqual(chosen);
+      await picture(panel.page, `lines-entropy-${theme}`);
+      expect(await panel.serious()).toEqual([]);
+      await panel.page.locator('[data-focus=head-map]').click();
+      await panel.page.locator('[data-focus=grid-asTable]').click();
+      await expect
+        .poll(() => panel.page.locator('.gridTable tbody tr').nth(2).innerText())
+        .toContain(`entropy: mean ${own.toFixed(2)}`);
+    },
+  );
+
+  test('a number of the model: the same in all columns, and in the margin; experts as columns keep their shares', async () => {
     await open();
     const trace = fabricate();
     await besideEditor(trace);
@@ -354,20 +408,31 @@ describe('what colours it', { tags: ['slow'] }, () => {
     await panel.settled();
     await expect
       .poll(() => caption())
-      .toMatch(/Beside the lines: mean surprisal \(−log p\), pale -?[\d.]+, strong [\d.]+\.$/);
-    await expect.poll(() => panel.page.locator('.chip').count()).toBeGreaterThan(2);
+      .toMatch(
+        /mean surprisal \(−log p\) of a line’s tokens\. Pale: ≤[\d.]+; strong: ≥[\d.]+\. .* all columns are alike\./,
+      );
+    await expect.poll(() => panel.page.locator('.chip').count()).toBe(0);
     const box = (await panel.page.locator('.scroller').boundingBox())!;
     await panel.page.mouse.move(box.x + 30, box.y + 18 + 20 * 2 + 10);
     await panel.settled();
-    const { value } = measured(trace, 0, 'surprise');
-    const own = tokensOf(trace, 2).map((t) => value[t]!);
-    const mean = own.reduce((sum, x) => sum + x, 0) / own.length;
+    const mean = lineMeans(trace, measured(trace, 0, 'surprise').value)[2]!;
     await expect
       .poll(() => panel.page.locator('.tip').innerText())
       .toContain(`surprisal (−log p): mean ${mean.toFixed(2)}`);
+    const seen = await Promise.all([3, 20].map((layer) => colourAt(2, layer)));
+    expect(seen[0]).toEqual(seen[1]);
     await panel.goTo(3, 2);
-    await expect.poll(() => said()).toMatch(/leads at \d+% of the tokens$/);
+    await expect.poll(() => said()).toMatch(new RegExp(`layer 3, surprisal \\(−log p\\): mean ${mean.toFixed(2)}$`));
     await picture(panel.page, 'lines-surprise');
+    await press('Experts');
+    await expect
+      .poll(() => caption())
+      .toMatch(
+        /share of the line\. Beside the lines: mean surprisal \(−log p\), pale ≤[\d.]+, strong ≥[\d.]+\. No expert/,
+      );
+    await expect.poll(() => panel.page.locator('.chip').count()).toBeGreaterThan(2);
+    await expect.poll(() => panel.page.locator('.legend').innerText()).toContain('beside the lines');
+    await picture(panel.page, 'lines-surprise-experts');
   });
 
   test('the change that a what-if made, and attribution', async () => {
@@ -387,6 +452,13 @@ describe('what colours it', { tags: ['slow'] }, () => {
     await panel.page.locator('[data-focus=colour-by]').selectOption('attribution');
     await panel.settled();
     await expect.poll(() => caption()).toContain('who leads');
+    // It is of tokens, not of layers, so the cells stay those of the leading experts, and that is said.
+    await expect.poll(() => caption()).toContain('it colours the text and the strip beside the lines.');
+    await expect
+      .poll(() => panel.page.locator('.legend').innerText())
+      .toContain('in the text and beside the lines: expert with the largest attribution');
+    await press('Grid');
+    await expect.poll(() => caption()).toContain('it colours the text alone.');
   });
 
   test('the mean change of log-probability against another run', async () => {

@@ -15,7 +15,7 @@ const openPage = pages();
 /** An atlas in which all loads are even, but for the names and loads given. */
 function atlasOf(
   trace: Trace,
-  given: readonly { readonly key: UnitKey; readonly name?: string; readonly load?: number }[],
+  given: readonly { readonly key: UnitKey; readonly name?: string; readonly isOwn?: boolean; readonly load?: number }[],
 ) {
   const places = [...layersOf(trace).map(({ layer }) => layer), null].flatMap((layer) => {
     const modules = sharedModules(trace, layer === null ? {} : { layer });
@@ -30,7 +30,7 @@ function atlasOf(
       experts.map(({ id }, expert) => {
         const own = given.find(({ key }) => key.layer === layer && key.expert === expert);
         const load = own?.load ?? 1 / experts.length;
-        const name = own?.name === undefined ? {} : { name: own.name };
+        const name = own?.name === undefined ? {} : { name: own.name, ...(own.isOwn && { isOwn: true as const }) };
         const key = { stack: null, layer, router: null, expert };
         return { key, id, ...name, load, low: 0.95 * load, high: 1.05 * load, chance: 1 / experts.length };
       }),
@@ -90,7 +90,33 @@ test('detail, legend and what-if call an expert of a layer as the atlas does, an
   await picture(page, 'modelAtlas-detail');
 });
 
-test('a chip of the legend says once what the name of an expert and that in the atlas have in common', async () => {
+test('an expert of a layer has one name in Detail, and what is quoted in it is explained beside the way to the atlas', async () => {
+  const called = `expert ${busiest} “closing brackets”`;
+  const token = Array.from({ length: 120 }, (_, t) => t).find((t) =>
+    moe.blocks[0]!.chosen.subarray(t * 2, t * 2 + 2).includes(busiest),
+  )!;
+  for (const isOwn of [false, true]) {
+    const atlas = atlasOf(moe, [{ ...named, ...(isOwn && { isOwn }) }]);
+    const panel = await open(moe, atlas, { width: 1440, height: 900 });
+    const body = panel.page.locator('.tabBody');
+    await panel.post({ type: 'select', token, module: 0 });
+    await expect.poll(() => body.locator('.sentence').first().innerText()).toContain(called);
+    await expect.poll(() => body.locator('.inAtlas button').allInnerTexts()).toContain(called);
+    await expect
+      .poll(() => body.locator('.inAtlas').innerText())
+      .toContain(isOwn ? 'In quotes: the name that the expert was given' : 'In quotes: the kind of text');
+    // In the bars it has room.
+    const bar = body.locator('[data-figure=routerLogits] .bar .name', { hasText: 'closing brackets' });
+    await expect.poll(() => bar.innerText()).toBe(called);
+    expect(await bar.evaluate((one) => one.scrollWidth - one.clientWidth)).toBeLessThanOrEqual(0);
+    await body.locator('[data-focus=detail-token]').click();
+    await expect.poll(() => body.locator('.rung').first().getAttribute('title')).toBeTruthy();
+    const rungs = await body.locator('.rung').evaluateAll((all) => all.map((one) => one.getAttribute('title')!));
+    expect(rungs.filter((title) => title.includes('closing')).every((title) => title.includes(called))).toBe(true);
+  }
+});
+
+test('a chip of the legend says an expert’s own name first, then what the atlas calls it unless that is the same, and what that is', async () => {
   const pool = fabricate({ tokens: 200 });
   const { experts } = sharedModules(pool)!;
   const [first, second] = [experts[0]!, experts[1]!];
@@ -100,8 +126,10 @@ test('a chip of the legend says once what the name of an expert and that in the 
   const chip = (id: string) => panel.page.locator(`[data-focus="legend-${id}"]`);
   await expect.poll(() => chip(first.id).getAttribute('title')).toContain(`${first.name}:`);
   expect(await chip(first.id).locator('.called').count()).toBe(0);
-  await expect.poll(() => chip(second.id).getAttribute('title')).toContain(`${second.name}-inline:`);
-  expect(await chip(second.id).locator('.name, .unseen, .called').allInnerTexts()).toEqual([`${second.name}-inline`]);
+  const quoted = `“${second.name}-inline”`;
+  await expect.poll(() => chip(second.id).getAttribute('title')).toContain(`${second.name} ${quoted}:`);
+  await expect.poll(() => chip(second.id).getAttribute('title')).toMatch(/In quotes: the kind of text/);
+  expect(await chip(second.id).locator('.name, .unseen, .called').allInnerTexts()).toEqual([second.name, quoted]);
 });
 
 test('an atlas of another model says nothing, and one that goes takes its names along', async () => {

@@ -175,7 +175,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
       await expect.poll(() => token.getAttribute('title'), { message: by }).toContain(`${by} ${value[40]!.toFixed(2)}`);
       await expect
         .poll(() => panel.page.locator('.scale').first().getAttribute('aria-label'))
-        .toMatch(/From [\d.]+, weak, to [\d.]+, strong/);
+        .toMatch(/From [≤≥]?[\d.]+, weak, to [≤≥]?[\d.]+, strong/);
     }
     await expect.poll(() => panel.page.locator('[data-focus=colour-layer]').count()).toBe(0);
     await choose('colour-by', 'weight');
@@ -254,6 +254,40 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await expect.poll(() => figure.locator('.bar').count()).toBe(24);
     const row = figure.locator('tbody tr').nth(1).locator('td');
     await expect.poll(() => row.allInnerTexts()).toEqual([expect.stringContaining('layer 40, expert 7'), '−0.50']);
+  });
+
+  test('after a what-if was applied, a click in the map moves the form to the layer that was clicked', async () => {
+    await open({ width: 1280, height: 900 });
+    const can = { ...moeDescription.can, whatIf: true } as const;
+    await panel.post({ type: 'pool', description: { ...moeDescription, can } });
+    await showTab('whatIf');
+    await panel.goTo(20, 2);
+    await expect.poll(() => valueOf('whatif-where')).toBe('layer:2');
+    const applied = await valueOf('whatif-expert');
+    await panel.press('whatif-apply');
+    await expect.poll(() => panel.sent('route')).toHaveLength(1);
+    const [knockOut] = (await panel.sent('route'))[0]!.interventions;
+    expect(knockOut).toEqual({ action: 'knock-out', expert: applied, scope: { layer: 2 } });
+    const strategy = { name: 'mixtral', k: 8 };
+    await panel.side('main', {
+      title: 'geese.md',
+      strategy,
+      interventions: [knockOut!],
+      stale: false,
+      trace: { ...trace, interventions: [knockOut!] },
+      before: trace,
+    });
+    // The form stays what was applied until something else is clicked.
+    await expect.poll(() => valueOf('whatif-where')).toBe('layer:2');
+    await expect.poll(() => valueOf('whatif-expert')).toBe(applied);
+    const { x, y, width, height } = (await panel.page.locator('.cell').boundingBox())!;
+    await panel.page.mouse.click(x + width / 2, y + 3.5 * height);
+    await expect.poll(() => valueOf('whatif-where')).toBe('layer:5');
+    await expect.poll(label).toContain('layer 5');
+    const rows = rowsAt(trace, 5);
+    const leads = rows.set.experts[rows.chosen[20 * rows.k]!]!.id;
+    await expect.poll(() => valueOf('whatif-expert')).toBe(leads);
+    await picture(panel.page, 'dark-moe-what-if-moved');
   });
 
   test('two runs are compared layer by layer', async () => {

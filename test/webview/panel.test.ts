@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SideState } from '../../src/protocol/panel.js';
-import type { Intervention } from '../../src/trace/model/trace.js';
+import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
 import { sharedModules } from '../../src/trace/model/access.js';
 import { coactivation } from '../../src/trace/figures/usage.js';
@@ -494,6 +494,48 @@ describe('the tabs', () => {
     await panel.settled();
     await expect.poll(() => table.locator('tbody tr').count()).toBe(10);
   });
+
+  test('an attribution’s table says that it has more columns than are in view, and leads to them', async () => {
+    const trace = fabricate({ tokens: 90 });
+    for (const [width, height] of [
+      [1440, 900],
+      [1280, 720],
+      [400, 700],
+    ] as const) {
+      await open({ width, height });
+      await panel.show(trace, { attribution: fabricateAttribution(trace) });
+      const tabs = panel.page.locator('select[data-focus=tabs]');
+      if (await tabs.isVisible()) await tabs.selectOption('whatIf');
+      else await showTab('whatIf');
+      const figure = panel.page.locator('[data-figure=attribution]');
+      const [columns, heads] = [figure.locator('.columns'), figure.locator('thead th')];
+      await expect.poll(() => columns.innerText()).toMatch(/^\d+ of 14 columns in view/);
+      const seen = Number.parseInt(await columns.innerText(), 10);
+      const names = await heads.allInnerTexts();
+      const inBox = () =>
+        figure.locator('.tableBox').evaluate((box) => {
+          const { left, right } = box.getBoundingClientRect();
+          return [...box.querySelectorAll('thead th')]
+            .filter(
+              (one) => one.getBoundingClientRect().left > left - 1 && one.getBoundingClientRect().right < right + 2,
+            )
+            .map((one) => one.textContent);
+        });
+      expect(await inBox()).toEqual(names.slice(0, seen));
+      const found = new Set(names.slice(0, seen));
+      // Each press shows the next columns, beside the tokens' names, which stay.
+      for (let left = 14; found.size < 14 && left > 0; left--) {
+        await columns.locator('button', { hasText: 'More columns' }).click();
+        await panel.settled();
+        for (const name of await inBox()) found.add(name);
+        expect(await inBox()).toContain('Token');
+      }
+      expect(found.size).toBe(14);
+      await picture(panel.page, `attribution-columns-${width}`);
+      await columns.locator('button', { hasText: 'First columns' }).click();
+      await expect.poll(inBox).toEqual(names.slice(0, seen));
+    }
+  });
 });
 
 describe('two runs', () => {
@@ -623,6 +665,68 @@ describe('two runs', () => {
     await expect.poll(() => now.getAttribute('title')).toBe('That is this run.');
   });
 
+  test('a run of another model than the chosen one is routed again before it is compared', async () => {
+    await open({ width: 460, height: 900 });
+    await panel.show(fabricate({ tokens: 40 }), { model: 'Goose 7B' });
+    await showTab('compare');
+    await expect
+      .poll(() => text('.tabBody'))
+      .toContain(
+        `This is a run of Goose 7B; ${description.name} has been chosen since. Route again with ${description.name}, then compare.`,
+      );
+    const now = panel.page.locator('[data-focus=compare-now]');
+    await expect.poll(() => now.getAttribute('aria-disabled')).toBe('true');
+    await now.click({ force: true });
+    await picture(panel.page, 'dark-compare-since');
+    await panel.press('compare-again');
+    await expect.poll(() => panel.sent('again')).toHaveLength(1);
+    expect(await panel.sent('compare')).toEqual([]);
+  });
+
+  /** The run of a pool with other experts. */
+  const ofStrangers = (trace: Trace): Trace => ({
+    ...trace,
+    expertSets: trace.expertSets.map((set) => ({
+      ...set,
+      experts: set.experts.map((expert) => ({ ...expert, id: `other-${expert.id}` })),
+    })),
+  });
+
+  test('runs of two models without a common expert are compared by their predictions, and that is said', async () => {
+    await open();
+    const other = ofStrangers(fabricate({ tokens: 40, seed: 9 }));
+    await panel.show(fabricate({ tokens: 40 }), { model: 'Goose 7B' });
+    await panel.show(other, { title: 'Heron 1B', model: 'Heron 1B' }, 'other');
+    await expect
+      .poll(() => text('.tabBody'))
+      .toContain('Goose 7B and Heron 1B have no experts in common: their predictions are compared');
+    expect(await text('.tabBody')).not.toContain('Top-k overlap');
+    await expect.poll(() => text('#grid-caption')).toContain('Blue: the other run finds the token likelier');
+    await expect.poll(() => panel.page.locator('.t.measured').count()).toBeGreaterThan(20);
+    await picture(panel.page, 'dark-compare-strangers');
+  });
+
+  testMany(
+    [400, 1440],
+    'runs without anything in common say so where they would be compared, and what helps ($0 pixels)',
+    async (width) => {
+      await open({ width, height: 900 });
+      await panel.show(fabricate({ words: ['geese', ' fly'] }), { model: 'Goose 7B' });
+      const other = ofStrangers(fabricate({ words: ['SELECT', ' name'] }));
+      await panel.show(other, { title: 'Heron 1B', model: 'Heron 1B' }, 'other');
+      const words =
+        'Nothing here can be compared: Goose 7B and Heron 1B have no experts in common, and no tokens whose probabilities both know. ' +
+        `Route again with ${description.name}, then compare.`;
+      await expect.poll(() => text('.tabBody .notice')).toContain(words);
+      await expect.poll(() => text('.plot .empty')).toBe(words);
+      await picture(panel.page, `dark-compare-nothing-${width}`);
+      expect(await panel.serious()).toEqual([]);
+      await panel.press('compare-again');
+      await expect.poll(() => panel.sent('again')).toHaveLength(1);
+    },
+    { quick: 2 },
+  );
+
   test('another strategy or the editor’s selection can be compared with', async () => {
     await open();
     await panel.show(fabricate({ tokens: 40 }));
@@ -637,6 +741,42 @@ describe('two runs', () => {
         { type: 'compare', strategy: { name: 'phatgoose', k: 2 }, interventions: [], selection: 'editor' },
       ]);
   });
+});
+
+test('a panel says whether it is pinned and to what, and lets itself be pinned and unpinned', async () => {
+  await open({ width: 1280, height: 720 });
+  await panel.show(fabricate({ tokens: 40 }));
+  const pin = panel.page.locator('[data-focus=head-pin]');
+  // A trace file is no panel that could follow an editor.
+  expect(await pin.count()).toBe(0);
+  await panel.post({ type: 'pinned', is: false });
+  const said = () => Promise.all(['aria-pressed', 'title'].map((name) => pin.getAttribute(name)));
+  await expect.poll(said).toEqual(['false', 'Follows the editor; click to pin it to geese.md']);
+  await pin.click();
+  await panel.post({ type: 'pinned', is: true });
+  await expect.poll(said).toEqual(['true', 'Pinned to geese.md; click to let it follow the editor']);
+  await picture(panel.page, 'dark-pinned');
+  expect(await panel.serious()).toEqual([]);
+  await pin.click();
+  await expect
+    .poll(() => panel.sent('pin'))
+    .toEqual([
+      { type: 'pin', is: true },
+      { type: 'pin', is: false },
+    ]);
+});
+
+test('a narrow panel has its pin in its menu', async () => {
+  await open({ width: 400, height: 800 });
+  await panel.show(fabricate({ tokens: 40 }));
+  await panel.post({ type: 'pinned', is: true });
+  await panel.press('head-more');
+  const pin = panel.page.locator('[role=menuitemcheckbox][data-focus=head-pin]');
+  await expect.poll(() => pin.getAttribute('aria-checked')).toBe('true');
+  await expect.poll(() => pin.innerText()).toContain('Pinned to geese.md; click to let it follow the editor');
+  await picture(panel.page, 'dark-pinned-400');
+  await pin.click();
+  await expect.poll(() => panel.sent('pin')).toEqual([{ type: 'pin', is: false }]);
 });
 
 describe('running', () => {

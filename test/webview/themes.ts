@@ -59,7 +59,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#9d9d9d',
     'panelTitle-activeBorder': '#0078d4',
     'charts-blue': '#3794ff',
-    'charts-orange': '#d18616',
+    'gander-measure': '#d18616',
     'scrollbarSlider-background': '#79797966',
   },
   light: {
@@ -109,7 +109,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#3b3b3b',
     'panelTitle-activeBorder': '#005fb8',
     'charts-blue': '#1a85ff',
-    'charts-orange': '#d18616',
+    'gander-measure': '#b35c00',
     'scrollbarSlider-background': '#64646466',
   },
   'high-contrast': {
@@ -158,7 +158,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#ffffff',
     'panelTitle-activeBorder': '#6fc3df',
     'charts-blue': '#3794ff',
-    'charts-orange': '#d18616',
+    'gander-measure': '#ffa348',
     'scrollbarSlider-background': '#6fc3df99',
   },
   'high-contrast-light': {
@@ -209,7 +209,7 @@ const colours: Record<ThemeName, Readonly<Record<string, string>>> = {
     'panelTitle-inactiveForeground': '#292929',
     'panelTitle-activeBorder': '#0f4a85',
     'charts-blue': '#1a85ff',
-    'charts-orange': '#b35c00',
+    'gander-measure': '#8a3c00',
     'scrollbarSlider-background': '#0f4a8566',
   },
 };

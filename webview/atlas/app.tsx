@@ -5,6 +5,7 @@ import { WhenHere } from '../components/lazy.js';
 import { t } from '../look/strings.js';
 import { lazy } from '../store/lazy.js';
 import { Overview } from './overview.js';
+import { Refusal } from './refusal.js';
 import { summaryOf } from './said.js';
 import { useAtlas } from './store.js';
 import { UnitPage } from './unit.js';
@@ -28,11 +29,7 @@ export function App() {
               <h1>{data.title}</h1>
               <p class="faint">{summaryOf(data.about)}</p>
             </header>
-            {refused && (
-              <p class="notice error" role="alert">
-                <strong>{refused.message}</strong> {refused.remedy}
-              </p>
-            )}
+            {refused && refused.at === undefined && <Refusal error={refused.error} />}
             {unit ? <UnitPage unit={unit} /> : <Overview atlas={atlas} />}
             {toSave && <WhenHere of={saving} show={({ SaveFigure }) => <SaveFigure figure={toSave} />} />}
           </>

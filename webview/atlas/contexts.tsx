@@ -6,6 +6,7 @@ import { Button } from '../components/controls.js';
 import { fixed, t } from '../look/strings.js';
 import type { Unit } from './model.js';
 import { AtlasPart } from './part.js';
+import { Refusal } from './refusal.js';
 import { saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
 import { useAtlas } from './store.js';
@@ -54,23 +55,28 @@ function Context({ row }: { readonly row: Row }) {
   const [start, end, document] = [number(row, 'start'), number(row, 'end'), word(row, 'document')];
   const sequence = number(row, 'sequence') > 0 ? 1 : 0;
   const reason = Number.isNaN(start) ? t('atlasNoPlace') : undefined;
+  const name = `context-${word(row, 'kind')}-${number(row, 'rank')}`;
+  const refused = store.refused.value;
   return (
-    <Button
-      class="context"
-      press={() => void store.ask('open', { document, sequence, start, end })}
-      reason={reason}
-      title={t(sequence === 0 ? 'atlasOpenHint' : 'atlasOpenOutputHint', document)}
-      data-focus={`context-${word(row, 'kind')}-${number(row, 'rank')}`}
-    >
-      <code>
-        {inLine(word(row, 'before'))}
-        <mark>{visible(word(row, 'text'))}</mark>
-        {inLine(word(row, 'after'))}
-      </code>
-      <span class="faint">
-        {Number.isNaN(number(row, 'weight')) ? document : t('atlasContextOf', document, fixed(number(row, 'weight')))}
-      </span>
-    </Button>
+    <>
+      <Button
+        class="context"
+        press={() => void store.ask('open', { document, sequence, start, end }, name)}
+        reason={reason}
+        title={t(sequence === 0 ? 'atlasOpenHint' : 'atlasOpenOutputHint', document)}
+        data-focus={name}
+      >
+        <code>
+          {inLine(word(row, 'before'))}
+          <mark>{visible(word(row, 'text'))}</mark>
+          {inLine(word(row, 'after'))}
+        </code>
+        <span class="faint">
+          {Number.isNaN(number(row, 'weight')) ? document : t('atlasContextOf', document, fixed(number(row, 'weight')))}
+        </span>
+      </Button>
+      {refused?.at === name && <Refusal error={refused.error} />}
+    </>
   );
 }
 

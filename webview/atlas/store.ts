@@ -42,6 +42,12 @@ export interface Looking {
   readonly cursor: UnitKey | null;
 }
 
+/** Why the host did not do what was asked, and beside what to say so; undefined: above everything. */
+export interface Refused {
+  readonly error: ErrorData;
+  readonly at: string | undefined;
+}
+
 /** A figure that is being saved. */
 export interface SavedFigure {
   readonly title: string;
@@ -66,7 +72,7 @@ export class AtlasStore {
   /** The units that were searched for. */
   readonly found = signal<FoundUnits | undefined>(undefined);
   /** Why the host did not do what was asked last. */
-  readonly refused = signal<ErrorData | undefined>(undefined);
+  readonly refused = signal<Refused | undefined>(undefined);
   /** The unit whose page is open. */
   readonly unit = computed(() => {
     const key = this.looking.value.path.at(-1);
@@ -159,17 +165,28 @@ export class AtlasStore {
     this.host.postMessage({ type: 'compareExperts' });
   }
 
-  /** If the host refuses, the page says why, and there is no answer. */
-  ask<N extends keyof AtlasCalls>(name: N, request: AtlasCalls[N]['request']): Promise<Answer<N> | undefined> {
+  /**
+   * If the host refuses, the page says why, and there is no answer.
+   * @param at the `data-focus` of what was pressed, if that says why, because the top of the page may be out of sight
+   */
+  ask<N extends keyof AtlasCalls>(
+    name: N,
+    request: AtlasCalls[N]['request'],
+    at?: string,
+  ): Promise<Answer<N> | undefined> {
     this.refused.value = undefined;
-    return this.#call(name, request);
+    return this.#call(name, request, at);
   }
 
-  async #call<N extends keyof AtlasCalls>(name: N, request: AtlasCalls[N]['request']): Promise<Answer<N> | undefined> {
+  async #call<N extends keyof AtlasCalls>(
+    name: N,
+    request: AtlasCalls[N]['request'],
+    at?: string,
+  ): Promise<Answer<N> | undefined> {
     try {
       return { result: await this.#caller.ask(name, request) };
     } catch (thrown) {
-      this.refused.value = GanderError.from(thrown).toData();
+      this.refused.value = { error: GanderError.from(thrown).toData(), at };
       return undefined;
     }
   }

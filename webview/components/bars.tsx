@@ -21,6 +21,9 @@ export interface Bar {
   readonly name?: string;
 }
 
+/** In characters: longer names get more room. */
+const longName = 16;
+
 /** The same as data. @param value what the bars measure */
 export function barsPlot(
   looks: Looks,
@@ -74,8 +77,9 @@ export function Bars({
   const high = Math.max(least, low + 1e-9, ...list.map((bar) => Math.max(bar.high ?? bar.value, bar.reference ?? 0)));
   const x = scaleOf([low, high], [0, 100]).at;
   const isMarked = list.some((bar) => bar.mark !== undefined);
+  const isLong = list.some(({ name = '' }) => name.length > longName);
   return (
-    <div class={classes('bars', isMarked && 'marked', list.length > 40 && 'many')}>
+    <div class={classes('bars', isMarked && 'marked', isLong && 'long', list.length > 40 && 'many')}>
       {list.map((bar) => {
         const own = bar.looks ?? looks;
         const name = bar.name ?? plainName(own.set, bar.expert);

@@ -196,6 +196,7 @@ const icons = {
   scope: 'M6 2H3v12h3M10 2h3v12h-3M5.5 6h5M5.5 10h5',
   maximise: 'M2 2h12v12H2zM2 5h12',
   text: 'M2 3h12M2 6.3h8M2 9.6h12M2 13h8',
+  pin: 'M5.5 2h5M6.5 2v4L4.5 9h7L9.5 6V2M8 9v5',
   more: 'M3 7.5h.8v1H3zM7.6 7.5h.8v1h-.8zM12.2 7.5h.8v1h-.8z',
 } as const;
 

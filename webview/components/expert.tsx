@@ -1,5 +1,4 @@
 /** An expert as all views show it: its short label on its colour, and its name. */
-import { plainName } from '../look/names.js';
 import { classOf, shortLabelOf, type Looks } from '../look/looks.js';
 
 interface Props {
@@ -15,11 +14,11 @@ export function Badge({ looks, expert }: Props) {
   );
 }
 
-export function ExpertLabel({ looks, expert }: Props) {
+export function ExpertLabel({ looks, expert, name }: Props & { readonly name: string }) {
   return (
     <span class="expert">
       <Badge looks={looks} expert={expert} />
-      <span class="name">{plainName(looks.set, expert)}</span>
+      <span class="name">{name}</span>
     </span>
   );
 }

@@ -15,6 +15,8 @@ interface Titled {
   readonly title: string;
   /** Shown beside the title, such as a choice of expert. */
   readonly control?: ComponentChildren;
+  /** It shows both of two runs, so that what is saved of it names both. */
+  readonly ofBoth?: boolean;
 }
 
 interface PartProps extends Titled {
@@ -28,7 +30,7 @@ interface PartProps extends Titled {
 }
 
 /** A part of a view whose numbers can be explained, and saved. */
-export function Part({ name, title, control, result, plot, says = '', children }: PartProps) {
+export function Part({ name, title, control, result, plot, says = '', ofBoth = false, children }: PartProps) {
   const store = useStore();
   const section = useRef<HTMLElement>(null);
   useArrival(name, result, section);
@@ -44,7 +46,7 @@ export function Part({ name, title, control, result, plot, says = '', children }
             label={t('saveFigureOf', title)}
             icon="save"
             press={() => {
-              store.toSave.value = { title, says, plot: plot?.() ?? shownTable(section.current!) };
+              store.toSave.value = { title, says, plot: plot?.() ?? shownTable(section.current!), ofBoth };
             }}
             data-focus={`save-${name}`}
           />
@@ -70,7 +72,7 @@ export interface FigureProps extends Titled {
 /** A chart's table of up to this many cells is always there for screen readers; a larger one is made when it is opened. */
 const small = 120;
 
-export function Figure({ name, title, caption, hint, plot, chart, table, control, foot }: FigureProps) {
+export function Figure({ name, title, caption, hint, plot, chart, table, control, ofBoth, foot }: FigureProps) {
   const store = useStore();
   const tables = store.view.tables.value;
   const isTable = tables.includes(name);
@@ -81,6 +83,7 @@ export function Figure({ name, title, caption, hint, plot, chart, table, control
       title={title}
       plot={isTable ? () => wholeTable(table()) : plot}
       says={caption}
+      {...(ofBoth && { ofBoth })}
       control={
         <>
           {control}

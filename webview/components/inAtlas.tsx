@@ -1,9 +1,8 @@
 /** Where the atlas of the model shows some experts: a link to the page of each, with what the atlas calls it. */
 import { type Layer } from '../../src/trace/model/access.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
-import { expertName, plainName } from '../look/names.js';
 import { percent, t } from '../look/strings.js';
-import { fullName, unitOf } from '../store/atlas.js';
+import { fullName, fullNameAt, quotedWords, unitOf } from '../store/atlas.js';
 import { useStore } from './context.js';
 import { Button } from './controls.js';
 
@@ -23,30 +22,34 @@ export function InAtlas({
   readonly experts: readonly number[];
 }) {
   const store = useStore();
+  const placed = { set, layer };
   const found = experts.flatMap((expert) => {
     const unit = unitOf(store, trace, layer, set.experts[expert]!.id);
     return unit ? [{ expert, unit }] : [];
   });
   if (found.length === 0) return null;
+  const shown = found.slice(0, most);
+  const quoted = quotedWords(
+    store,
+    trace,
+    placed,
+    shown.map(({ expert }) => expert),
+  );
   return (
     <p class="inAtlas">
       <span class="faint">{t('inAtlas')}</span>
-      {found.slice(0, most).map(({ expert, unit }) => (
+      {shown.map(({ expert, unit }) => (
         <Button
           key={unit.id}
           class="link"
           press={() => store.send({ type: 'unit', unit: unit.key })}
-          title={t(
-            'inAtlasHint',
-            layer ? expertName(set, expert, layer) : plainName(set, expert),
-            percent(unit.load),
-            percent(unit.chance),
-          )}
+          title={t('inAtlasHint', fullNameAt(store, trace, placed, expert), percent(unit.load), percent(unit.chance))}
           data-focus={`atlas-${unit.id}`}
         >
-          {fullName(store, trace, { set, layer }, expert)}
+          {fullName(store, trace, placed, expert)}
         </Button>
       ))}
+      {quoted && <span class="faint">{quoted}</span>}
     </p>
   );
 }

@@ -2,6 +2,7 @@
 import { render, type ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { TablePlot } from '../../src/paper/plot.js';
+import { Columns } from './columns.js';
 
 export interface TableRows {
   readonly head: readonly string[];
@@ -51,11 +52,16 @@ interface Box {
   readonly children: ComponentChildren;
 }
 
+/** If columns are out of sight, it says so above the table: the box's own bar may be below the window. */
 export function ScrollBox({ label, class: name = 'tableBox', children }: Box) {
+  const box = useRef<HTMLDivElement>(null);
   return (
-    <div class={name} tabindex={0} role="region" aria-label={label}>
-      {children}
-    </div>
+    <>
+      <Columns box={box} />
+      <div ref={box} class={name} tabindex={0} role="region" aria-label={label}>
+        {children}
+      </div>
+    </>
   );
 }
 

@@ -18,8 +18,9 @@ import { columnName, rowName, sayings } from '../map/words.js';
 import { named, shortLabelOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { ends, inPercent, percent, signed, t } from '../look/strings.js';
+import { sideName } from '../store/sides.js';
 import { strategyTitle } from '../store/strategies.js';
-import { captionOf } from './caption.js';
+import { captionOf, type Shown } from './caption.js';
 import { say } from '../saving/strings.js';
 
 export interface MapFigure {
@@ -32,14 +33,23 @@ export interface MapFigure {
 export function mapFigure(scene: GridScene): MapFigure | undefined {
   const [trace, content] = [scene.trace.peek(), scene.whole()];
   if (!trace || !content) return undefined;
-  return { title: mapTitle(scene), says: mapCaption(scene, trace), plot: mapPlot(scene, trace, content) };
+  return {
+    title: mapTitle(scene),
+    says: mapCaption(scene, trace, content.raster),
+    plot: mapPlot(scene, trace, content),
+  };
+}
+
+/** The runs that the map shows. */
+export function shownIn({ store, side, isChange }: GridScene): Shown {
+  return isChange.peek() && store.other.choices.peek() ? 'both' : side.peek();
 }
 
 /** For a report: the map as wide as a page, and its caption. */
 export function reportFigure(scene: GridScene): { readonly svg: string; readonly caption: string } {
   const figure = mapFigure(scene);
   if (!figure) return { svg: '', caption: '' };
-  const caption = captionOf(scene.store, scene.side.peek(), figure);
+  const caption = captionOf(scene.store, shownIn(scene), figure);
   return { svg: svgOf(draw(figure.plot, paper, 174, figure.title)), caption };
 }
 
@@ -47,10 +57,23 @@ export function reportFigure(scene: GridScene): { readonly svg: string; readonly
 export function pictureOf(scene: GridScene): Picture | undefined {
   const [content, seen, trace] = [scene.content.peek(), scene.frame(), scene.trace.peek()];
   if (!content || !seen || !trace) return undefined;
-  const { title, shownExperts } = scene.store.side(scene.side.peek());
-  const parts = [title.peek(), strategyTitle(scene.store, trace.router.name)];
+  const { store } = scene;
+  const { title, shownExperts } = store.side(scene.side.peek());
+  const parts =
+    shownIn(scene) === 'both'
+      ? [t('namesAnd', sideName(store, 'main'), sideName(store, 'other'))]
+      : [title.peek(), strategyTitle(store, trace.router.name)];
   const frame = { ...seen, ratio: Math.max(2, seen.ratio) };
-  return { title: parts.filter(Boolean).join(' · '), trace, set: shownExperts.peek()?.set, content, frame };
+  const { value, scale } = numbersOf(content.raster);
+  return {
+    title: parts.filter(Boolean).join(' · '),
+    trace,
+    set: shownExperts.peek()?.set,
+    content,
+    frame,
+    // A change has two hues, which no scale of one says.
+    ...(content.hues && !content.raster.change && { scale: t('scaleOf', value.title, scale.weak, scale.strong) }),
+  };
 }
 
 function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
@@ -86,7 +109,7 @@ function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
         ...(!isByExpert && { mark: (level, place) => expertAt(raster, level, place, shortLabelOf) }),
       },
     }),
-    ...numbersOf(raster, scene.ends.peek()),
+    ...numbersOf(raster),
     legend:
       hues || !set
         ? []
@@ -103,16 +126,14 @@ function expertAt(raster: Raster, row: number, column: number, called: typeof sh
   return part && e >= 0 ? called(part.set, e) : '';
 }
 
-type Ends = Parameters<typeof ends>[0];
-
 /** The number behind the colours, and what their scale is. */
-function numbersOf(raster: Raster, scale: Ends | undefined): Pick<MapPlot, 'value' | 'scale'> {
-  const { shows, measured, change, isPale, columns, isTurned } = raster;
+function numbersOf(raster: Raster): Pick<MapPlot, 'value' | 'scale'> {
+  const { shows, measured, scale, change, isPale, columns, isTurned } = raster;
   const cell = (row: number, column: number) => row * columns.count + column;
   if (isMeasure(shows) && measured && scale) {
     const [weak, strong] = ends(scale);
     const value = {
-      title: t(`colour_${shows}`),
+      title: isTurned ? say('meanOfLine', t(`colour_${shows}`)) : t(`colour_${shows}`),
       of: (row: number, column: number) => measured[cell(row, column)]!,
     };
     return { value, scale: { weak, strong } };

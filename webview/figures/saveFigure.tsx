@@ -5,8 +5,8 @@ import { svgOf, pngOf } from '../map/picture.js';
 import type { GridScene } from '../map/scene.js';
 import { type Drawn, FigureDialog } from '../saving/dialog.js';
 import type { SavedFigure } from '../store/store.js';
-import { captionOf } from './caption.js';
-import { mapFigure, pictureOf } from './mapPlot.js';
+import { captionOf, runsOf } from './caption.js';
+import { mapFigure, pictureOf, shownIn } from './mapPlot.js';
 
 interface Props {
   readonly scene: GridScene;
@@ -18,8 +18,10 @@ export function SaveFigure({ scene, asked }: Props) {
   const figure = useMemo(() => {
     const isMap = asked === 'map';
     const found = isMap ? mapFigure(scene) : asked;
-    const caption = found && captionOf(store, isMap ? scene.side.peek() : 'main', found);
-    return found && { ...found, caption: caption!, ...(isMap && { seen: () => seenOf(scene) }) };
+    if (!found) return undefined;
+    const shown = isMap ? shownIn(scene) : asked.ofBoth ? 'both' : 'main';
+    const [caption, runs] = [captionOf(store, shown, found), runsOf(store, shown)];
+    return { ...found, caption, runs, ...(isMap && { seen: () => seenOf(scene) }) };
   }, [asked]);
   return (
     <FigureDialog

@@ -7,14 +7,15 @@ import type { SideState } from '../../src/protocol/panel.js';
 import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
 import { expectResult } from '../components/arrival.js';
 import { Chip, Chips } from '../components/chips.js';
-import { Button, classes, Field, Icon, NumberField } from '../components/controls.js';
+import { Button, classes, Field, Icon, NumberField, Tool } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Menu, underHeading, type Item } from '../components/menu.js';
+import { RouteAgain } from '../components/routeAgain.js';
 import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
 import type { Store } from '../store/store.js';
-import { isOfAnother } from '../store/strategies.js';
+import { chosenSince } from '../store/strategies.js';
 import { isCompact, isShort } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
 import { ScopeChip } from '../scope/menu.js';
@@ -56,7 +57,8 @@ function Bar({ saver, scene }: Props) {
   const description = store.description.value;
   const title = store.main.title.value || t('page');
   const count = sum(store.main.choices.value?.sequences ?? [], ({ tokens }) => tokens.count);
-  const model = isOfAnother(store) ? store.main.model.value : description?.name;
+  const since = chosenSince(store);
+  const model = since?.ran ?? description?.name;
   return (
     <div class="headBar">
       <div class="title">
@@ -68,7 +70,7 @@ function Bar({ saver, scene }: Props) {
         {description?.can.route === true && (
           <span
             class="faint pool"
-            title={[model, ...(isOfAnother(store) ? [] : description.warnings.map(({ text }) => text))].join('\n')}
+            title={[model, ...(since ? [] : description.warnings.map(({ text }) => text))].join('\n')}
           >
             {model}
           </span>
@@ -108,6 +110,7 @@ function Actions({ saver }: { readonly saver: Saver }) {
       ) : (
         <>
           <Menu label={t('save')} items={save} name="head-save" />
+          <Pin />
           <Menu label={t('more')} face={<Icon name="more" />} items={more} name="head-more" />
         </>
       )}
@@ -161,8 +164,37 @@ function saving(store: Store, saver: Saver): Item[] {
   return items.map(([word, press]) => ({ label: t(word), press, reason }));
 }
 
+/** The same button in the title of VS Code's tab cannot say what the panel is pinned to. */
+function Pin() {
+  const store = useStore();
+  const { isPinned, main } = store;
+  if (isPinned.value === undefined || !main.isThere.value) return null;
+  return (
+    <Tool
+      label={t('pin')}
+      icon="pin"
+      title={t(isPinned.value ? 'pinned' : 'pinHint', main.title.value)}
+      press={() => store.send({ type: 'pin', is: !isPinned.peek() })}
+      aria-pressed={isPinned.value}
+      data-focus="head-pin"
+    />
+  );
+}
+
 function others(store: Store): Item[] {
+  const isPinned = store.isPinned.value;
   return [
+    ...(isPinned !== undefined && isCompact.value
+      ? [
+          {
+            label: t('pin'),
+            detail: t(isPinned ? 'pinned' : 'pinHint', store.main.title.value),
+            isChecked: isPinned,
+            press: () => store.send({ type: 'pin', is: !isPinned }),
+            name: 'head-pin',
+          },
+        ]
+      : []),
     {
       label: t('history'),
       press: () => store.send({ type: 'history' }),
@@ -425,10 +457,9 @@ function errorsOf(store: Store): Notice[] {
 
 /** Another model than the chosen one made what is on show, with other experts in other colours. */
 function otherModel(store: Store): Notice[] {
-  const ran = store.main.model.value;
-  const chosen = store.description.value?.name;
-  if (ran === undefined || chosen === undefined || ran === chosen) return [];
-  const words = t('otherModel', ran, chosen);
+  const models = chosenSince(store);
+  if (!models) return [];
+  const words = t('otherModel', models.ran, models.chosen);
   return [{ look: 'stale', isPressing: true, words, action: <RouteAgain focus="again-other" /> }];
 }
 
@@ -479,19 +510,5 @@ function Mend({ error: { code } }: { readonly error: ErrorData }) {
         {t(action === 'again' ? 'routeAgain' : 'routeFirstPart')}
       </Button>
     )
-  );
-}
-
-function RouteAgain({ focus, words = t('routeAgain') }: { readonly focus: string; readonly words?: string }) {
-  const store = useStore();
-  return (
-    <Button
-      press={() => store.send({ type: 'again' })}
-      reason={inability(store, 'route')}
-      class="link"
-      data-focus={focus}
-    >
-      {words}
-    </Button>
   );
 }

@@ -3,7 +3,7 @@ import { NumberField, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { StrategyMenu } from '../components/strategyMenu.js';
 import { reasonAgainst } from '../store/reasons.js';
-import { filledIn, isOfAnother, kReason, offers, present } from '../store/strategies.js';
+import { chosenSince, filledIn, kReason, offers, present } from '../store/strategies.js';
 import { isStacked } from '../look/room.js';
 import { t } from '../look/strings.js';
 
@@ -14,9 +14,8 @@ export function StrategySwitch() {
   const interventions = store.main.interventions.value;
   const offered = offers(store).map(({ name }) => name);
   // What the chosen model offers is nothing that the run of another could be changed to.
-  const reason = isOfAnother(store)
-    ? t('otherModel', store.main.model.value!, store.description.value!.name)
-    : reasonAgainst(store, 'route');
+  const since = chosenSince(store);
+  const reason = since ? t('otherModel', since.ran, since.chosen) : reasonAgainst(store, 'route');
   const fixed = offered.length === 0 ? t('strategyNative') : undefined;
   const experts = store.main.shownExperts.value?.set.experts ?? store.description.value?.experts ?? [];
   const mostK = store.description.value?.limits.mostK ?? experts.length;
@@ -48,7 +47,7 @@ export function StrategySwitch() {
             value={now.k}
             range={{ min: 1, max: Math.max(1, mostK), step: 1 }}
             change={(k) => store.route(interventions, { ...now, k: Math.round(k) })}
-            reason={isOfAnother(store) ? reason : (kReason(store) ?? reason ?? fixed)}
+            reason={since ? reason : (kReason(store) ?? reason ?? fixed)}
             class="k"
             data-focus="strategy-k"
           />

@@ -1,7 +1,6 @@
 /** The experts by colour, pattern, short label and name; pressing one shows only its choices. */
 import { sort, sum } from 'd3-array';
 import { useSignal } from '@preact/signals';
-import { says } from '../../src/look/names.js';
 import { quiet } from '../../src/look/palette.js';
 import { layersOf } from '../../src/trace/model/access.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
@@ -16,7 +15,7 @@ import {
 import type { ShownExperts } from '../../src/trace/model/shownExperts.js';
 import { layerOf } from '../../src/trace/model/shownExperts.js';
 import type { AtlasUnit } from '../../src/protocol/atlas.js';
-import { bothNames, calledOf, unitOf } from '../store/atlas.js';
+import { bothNames, calledOf, quotedWords, unitOf } from '../store/atlas.js';
 import type { Store } from '../store/store.js';
 import { Button, Select, classes, type Option } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -27,6 +26,7 @@ import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { scoreName } from '../../src/trace/text/label.js';
+import { textScaleOf } from '../map/words.js';
 import { classOf, shortLabelOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { isCompact } from '../look/room.js';
@@ -38,19 +38,20 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
   const [trace, shownExperts] = [store.main.choices.value, store.main.shownExperts.value];
   if (!trace || !shownExperts) return null;
   const by = store.colouredBy.value;
-  // Attribution names experts of all layers, which one layer's legend does not have. With lines, a number colours only the
-  // margin and experts colour the cells.
+  // Attribution names experts of all layers, which one layer's legend does not have. An expert's column has its share, and a number
+  // of the routers only the margin.
   const isLed = by === 'experts' || (by === 'attribution' && !shownExperts.layer);
-  const hasChips = isLed || (scene.isLines.value && by !== 'change' && by !== 'attribution');
+  const hasChips = isLed || scene.isByExpert.value || (scene.isLines.value && by === 'nothing');
   return (
     <Toolbar class="legend" label={t('legend')}>
       <ColourBy shownExperts={shownExperts} />
+      {store.awaitedColour.value && <Of what={t(`${scoreName(trace)}Later`)} />}
       {isCompact.value && <Explain name={`map_${by}`} title={t('colourBy')} />}
       {isMeasure(by) && <MeasureScale by={by} scene={scene} />}
       {hasChips && <WeightScale scene={scene} shownExperts={shownExperts} />}
       {hasChips && <Chips trace={trace} shownExperts={shownExperts} />}
       {by === 'change' && <ChangeScale />}
-      {by === 'attribution' && <Of what={t('scaleAttribution')} />}
+      {by === 'attribution' && <Of what={t(scene.isLines.value ? 'scaleAttributionLines' : 'scaleAttribution')} />}
     </Toolbar>
   );
 }
@@ -61,7 +62,8 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
   // The trace with its scores, once they have arrived.
   const trace = store.main.trace.value!;
   const { measureLayer } = store.view;
-  const by = store.colouredBy.value;
+  const awaited = store.awaitedColour.value;
+  const by = awaited ?? store.colouredBy.value;
   const hasLayerExperts = shownExperts.layer !== undefined;
   const scores = scoreName(trace);
   const options = [
@@ -69,7 +71,9 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
       const title = t(name === 'experts' && !hasLayerExperts ? 'colour_leader' : `colour_${name}`);
       const lack = lackFor(trace, name);
       const isToCome = lack === `${scores}None` && store.main.scoresFollow.value;
-      return lack === undefined ? [name, title] : [name, title, t(isToCome ? `${scores}Later` : lack)];
+      return lack === undefined || name === awaited
+        ? [name, title]
+        : [name, title, t(isToCome ? `${scores}Later` : lack)];
     }),
     ['change', t(changeName(store)), store.against.value ? undefined : t('changeNone')] as const,
     ['attribution', t('colour_attribution'), store.main.attribution.value ? undefined : t('attributionNone')] as const,
@@ -89,6 +93,7 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
       <span class="what">{t('colourBy')}</span>
       <Select
         label={t('colourBy')}
+        title={awaited === undefined ? t('colourBy') : t(`${scores}Later`)}
         value={by}
         options={options}
         change={(value) => {
@@ -113,15 +118,19 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
 const changeName = ({ other, against }: Store) =>
   other.choices.value || !against.value ? 'colour_change' : 'colour_changed';
 
-/** What the weakest and the strongest colour of text and map mean. */
+/** What the weakest and the strongest colour of the map mean, and of the text if these are others. */
 function MeasureScale({ by, scene }: { readonly by: TextMeasure; readonly scene: GridScene }) {
-  const found = scene.ends.value;
+  const found = scene.scale.value;
   if (!found || Number.isNaN(found.weak)) return null;
-  const isAlike = !isByLayer(by) && !scene.isLines.value;
+  const isBeside = scene.isByExpert.value;
+  const own = textScaleOf(scene);
+  const inText = own && t('scaleText', ...own);
   return (
     <>
-      <Scale ends={ends(found)} steps={rising} />
-      {isAlike && <Of what={t('scaleAlike')} />}
+      <Scale ends={ends(found)} steps={rising} title={inText} />
+      {isBeside && <Of what={t('scaleBeside')} />}
+      {!isBeside && !isByLayer(by) && <Of what={t('scaleAlike')} />}
+      {inText !== undefined && <Of what={inText} />}
     </>
   );
 }
@@ -151,11 +160,9 @@ function WeightScale({
 
 const strengths = ['s0', 's1', 's2', 's3', 's4'];
 /** As the map draws numbers. */
-const rising = strengths.map((strength) => `measured shade pale ${strength}`);
+const rising = strengths.map((strength) => `measured shade ${strength}`);
 /** From one hue to the other. */
-const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'].map(
-  (strength) => `measured shade pale ${strength}`,
-);
+const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'].map((strength) => `measured shade ${strength}`);
 
 function ChangeScale() {
   const change = useStore().changes.value?.[0];
@@ -172,14 +179,17 @@ function Scale({
   ends: [from, to],
   steps,
   of,
+  title,
 }: {
   readonly ends: readonly [from: string, to: string];
   readonly steps: readonly string[];
   readonly of?: string;
+  readonly title?: string | undefined;
 }) {
+  const said = of === undefined ? t('scale', from, to) : t('scaleOf', of, from, to);
   return (
     <>
-      <span class="scale" role="img" aria-label={of === undefined ? t('scale', from, to) : t('scaleOf', of, from, to)}>
+      <span class="scale" role="img" aria-label={said} title={title}>
         {from}
         {steps.map((step) => (
           <span key={step} class={`t ${step}`} />
@@ -222,19 +232,22 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
     <>
       <OneLine
         isOpen={isOpen}
-        more={(fitting) =>
-          (isOpen || fitting < set.experts.length) && (
-            <Button
-              press={() => store.set({ legendOpen: !isOpen })}
-              class="more"
-              aria-expanded={isOpen}
-              title={isOpen ? t('legendLess') : t('legendMore', set.experts.length - fitting)}
-              data-focus="legend-more"
-            >
-              {isOpen ? '−' : `+${set.experts.length - fitting}`}
-            </Button>
-          )
-        }
+        more={({ parts, isBare }) => {
+          const rest = set.experts.length - parts;
+          return (
+            (isOpen || rest > 0 || isBare) && (
+              <Button
+                press={() => store.set({ legendOpen: !isOpen })}
+                class="more"
+                aria-expanded={isOpen}
+                title={isOpen ? t('legendLess') : rest > 0 ? t('legendMore', rest) : t('legendNames')}
+                data-focus="legend-more"
+              >
+                {isOpen ? '−' : rest > 0 ? `+${rest}` : '…'}
+              </Button>
+            )
+          );
+        }}
       >
         {coloured.map((e) => (
           <Chip
@@ -243,6 +256,7 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
             expert={e}
             share={share[e]!}
             called={calledOf(unitOf(store, trace, shownExperts.layer, set.experts[e]!.id), plainName(set, e))}
+            quoted={quotedWords(store, trace, shownExperts, [e])}
           />
         ))}
         {isOpen && rest > 0 && <Rest set={set} share={share} coloured={coloured} />}
@@ -281,19 +295,21 @@ function Chip({
   expert,
   share,
   called,
+  quoted,
 }: {
   readonly set: ExpertSet;
   readonly expert: number;
   readonly share: number;
   /** By the model's atlas. */
   readonly called: string | undefined;
+  /** What that is; empty if the atlas calls it nothing. */
+  readonly quoted: string;
 }) {
   const store = useStore();
   const chosen = store.view.filter.value.experts;
   const { id } = set.experts[expert]!;
   const isOn = chosen.includes(id);
   const own = plainName(set, expert);
-  const isSaid = called !== undefined && says(called, own);
   const isOnBadge = set.scope === 'layer' || own === shortLabelOf(set, expert);
   return (
     <Button
@@ -303,14 +319,14 @@ function Chip({
       }}
       class={classes('chip', chosen.length > 0 && !isOn && 'off')}
       aria-pressed={isOn}
-      title={t('legendShare', bothNames(own, called), percent(share))}
+      title={[t('legendShare', bothNames(own, called), percent(share)), quoted].filter(Boolean).join('\n')}
       data-focus={`legend-${id}`}
     >
       <span class="expert">
         <Badge looks={store.main.looks.value(set)} expert={expert} />
         {/* What its badge says already, is only read out. */}
-        {!isSaid && <span class={isOnBadge ? 'unseen' : 'name'}>{own}</span>}
-        {called !== undefined && <span class="called">{called}</span>}
+        <span class={isOnBadge ? 'unseen' : 'name'}>{own}</span>
+        {called !== undefined && <span class="called">{t('atlasCalled', called)}</span>}
         <span class="share">{percent(share)}</span>
       </span>
     </Button>

@@ -1,5 +1,6 @@
 /** How words and numbers are written on the page. */
 import type { Quantity } from '../../src/paper/plot.js';
+import type { Scale } from '../../src/trace/figures/colouring.js';
 import { nativeRouter } from '../../src/strategies/native.js';
 import { strategyWords } from '../../src/strategies/words.js';
 import { filled, formOf, type Counted, type Forms } from '../../src/words/counted.js';
@@ -45,10 +46,15 @@ export function small(n: number): string {
   return n > 0 && n < 0.001 ? `<${fixed(0.001, 3)}` : fixed(n, 3);
 }
 
-/** Both ends of a scale, with more decimals if it is narrow. */
-export function ends({ weak, strong }: { readonly weak: number; readonly strong: number }): [string, string] {
+interface Ends extends Pick<Scale, 'weak' | 'strong'> {
+  readonly isPast?: Scale['isPast'];
+}
+
+/** Both ends of a scale, with more decimals if it is narrow; with ≤ or ≥ if there are values past it. */
+export function ends({ weak, strong, isPast }: Ends): [string, string] {
   const digits = Math.abs(strong - weak) < 0.1 ? 3 : 2;
-  return [fixed(weak, digits), fixed(strong, digits)];
+  const [low, high] = strong < weak ? ['≥', '≤'] : ['≤', '≥'];
+  return [(isPast?.[0] ? low : '') + fixed(weak, digits), (isPast?.[1] ? high : '') + fixed(strong, digits)];
 }
 
 const titleOf = sayer(strategyWords);

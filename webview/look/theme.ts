@@ -1,6 +1,6 @@
 /** Colours for canvas and charts, read from the editor's theme, and one style class for each of the experts' colours. */
 import { effect, signal } from '@preact/signals';
-import { colourCount, expertStyle, inkOn, quiet, type Colour } from '../../src/look/palette.js';
+import { colourCount, expertStyle, inkOn, measureColours, quiet, type Colour } from '../../src/look/palette.js';
 import { classOf } from './looks.js';
 
 export interface Theme {
@@ -36,18 +36,20 @@ function readTheme(): Theme {
   const of = (name: string, fallback: string) => style.getPropertyValue(name).trim() || fallback;
   const light =
     document.body.classList.contains('vscode-light') || document.body.classList.contains('vscode-high-contrast-light');
+  const highContrast =
+    document.body.classList.contains('vscode-high-contrast') ||
+    document.body.classList.contains('vscode-high-contrast-light');
   const foreground = of('--vscode-editor-foreground', light ? '#3b3b3b' : '#cccccc');
+  const kind = highContrast ? (light ? 'highContrastLight' : 'highContrast') : light ? 'light' : 'dark';
   return {
     light,
-    highContrast:
-      document.body.classList.contains('vscode-high-contrast') ||
-      document.body.classList.contains('vscode-high-contrast-light'),
+    highContrast,
     background: of('--vscode-editor-background', light ? '#ffffff' : '#1f1f1f'),
     foreground,
     faint: of('--vscode-descriptionForeground', foreground),
     line: of('--vscode-editorIndentGuide-background1', of('--vscode-panel-border', light ? '#d3d3d3' : '#404040')),
     focus: of('--vscode-focusBorder', '#0078d4'),
-    difference: of('--vscode-charts-orange', light ? '#b35c00' : '#ffa348'),
+    difference: of('--vscode-gander-measure', measureColours[kind]),
     gain: of('--vscode-charts-blue', light ? '#1a85ff' : '#3794ff'),
     font: of('--vscode-font-family', 'sans-serif'),
     mono: of('--vscode-editor-font-family', 'monospace'),

@@ -128,6 +128,7 @@ function go(
     expert.value = to.row < 0 ? -1 : (row.expert ?? -1);
     store.selectIn(side.peek(), line, { layer, module: own === row ? row.module : -1 });
     if (layer) store.lookAtLayer(layer);
+    if (layer) store.aimWhatIf(layer);
   });
 }
 

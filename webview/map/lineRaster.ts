@@ -1,20 +1,22 @@
 /** What a map of lines shows: a summary of each line's tokens, or each expert's share of the lines. Pure. */
 import { mean } from 'd3-array';
+import { isMeasure, type Scale } from '../../src/trace/figures/colouring.js';
 import type { SharedModules } from '../../src/trace/model/access.js';
 import { allTokenShares } from '../../src/trace/figures/leaders.js';
 import type { ShownExperts } from '../../src/trace/model/shownExperts.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import type { Columns } from './columns.js';
-import { blank, hidden, nothing, unknown, type Raster, type Row } from './model.js';
+import { blank, hidden, nothing, unknown, withNumbers, type Raster, type Row } from './model.js';
 
 /**
  * Sums up a raster of tokens by line: the expert that leads most of a line's tokens, as strong as their share; of numbers, the
- * mean. Colours are never averaged.
+ * mean, on a scale of the lines' own. Colours are never averaged.
  *
  * @param isFiltered [R] whether only chosen experts are shown: such a one leads wherever it is, and is as strong as its share of
  *   the weight of all the line's tokens
+ * @param scale of a measure; default: that of the lines
  */
-export function byLines(tokens: Raster, columns: Columns, isFiltered: readonly boolean[] = []): Raster {
+export function byLines(tokens: Raster, columns: Columns, isFiltered: readonly boolean[] = [], scale?: Scale): Raster {
   const { rows, shows } = tokens;
   const changed = tokens.changed && new Float32Array(rows.length * columns.count);
   const change = tokens.change && new Float32Array(columns.count).fill(NaN);
@@ -42,7 +44,7 @@ export function byLines(tokens: Raster, columns: Columns, isFiltered: readonly b
       for (let r = 0; r < rows.length; r++) sumUp(tokens, r, range, sums, made, r * columns.count + from + l);
     }
   }
-  return made;
+  return measured && isMeasure(shows) ? withNumbers(made, shows, measured, scale) : made;
 }
 
 interface Range {

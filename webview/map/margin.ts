@@ -7,7 +7,7 @@ import type { Store } from '../store/store.js';
 import { attributionIn } from '../store/attribution.js';
 import { measuredOf } from '../store/sums.js';
 import type { Columns } from './columns.js';
-import { blank, rasterOf, type Raster, type Row } from './model.js';
+import { blank, rasterOf, withNumbers, type Raster, type Row } from './model.js';
 
 /** Undefined if nothing colours the text, or while its colours are being computed. */
 export function marginOf(store: Store, name: Side, trace: Trace, columns: Columns): Raster | undefined {
@@ -23,11 +23,8 @@ export function marginOf(store: Store, name: Side, trace: Trace, columns: Column
     const found = columns.spans.map(({ sequence }) => measuredOf(lazy, sequence, by, layer));
     const made = blank(by, [row], columns);
     const value = new Float32Array(columns.count).fill(NaN);
-    columns.spans.forEach(({ from }, i) => {
-      value.set(found[i]!.value, from);
-      found[i]!.strength.forEach((x, t) => Number.isNaN(x) || mark(made, from + t, 0, x));
-    });
-    return { ...made, measured: value };
+    columns.spans.forEach(({ from }, i) => value.set(found[i]!.value, from));
+    return withNumbers(made, by, value);
   }
   if (by === 'change') {
     const { changes, partners } = store;

@@ -17,9 +17,8 @@ import {
 import { certaintyAt } from '../../src/trace/figures/distribution.js';
 import { disagreement, usualSize } from '../../src/trace/alignment/change.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
-import { isByLayer, scaled, valuesOf, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { isByLayer, scaled, valuesOf, type Scale, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Filter, View } from '../store/state.js';
-import { measuredOf } from '../store/sums.js';
 import { tokenAt, type Columns } from './columns.js';
 import type { Place } from './geometry.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
@@ -59,6 +58,8 @@ export interface Raster {
   readonly change?: Float32Array;
   /** [R, C] of a measure: its values; NaN if unknown. */
   readonly measured?: Float32Array;
+  /** Of a measure: what its colours mean. */
+  readonly scale?: Scale;
   /** Of lines: the raster of the tokens that they sum up. */
   readonly tokens?: Raster;
   /** [R] of lines: whether only chosen experts are shown, as strong as their share of the weight. */
@@ -183,35 +184,39 @@ export function blank(shows: Raster['shows'], rows: readonly Row[], columns: Col
 }
 
 /**
- * One number per cell, on the scale of the text's own colours, so that the same colour means the same.
- * @param layer whose routers are measured for the text; default: the mean over all
+ * One number per cell. Its scale is that of the cells: layers differ more than the tokens' means over them, which colour the text.
  */
-export function measureRaster(
-  trace: Trace,
-  rows: readonly Row[],
-  columns: Columns,
-  by: TextMeasure,
-  layer?: Layer,
-): Raster {
-  const { strength, ...raster } = blank(by, rows, columns);
-  const value = new Float32Array(strength.length).fill(NaN);
-  for (const { sequence, from } of columns.spans) {
-    const text = measuredOf(trace, sequence, by, layer);
+export function measureRaster(trace: Trace, rows: readonly Row[], columns: Columns, by: TextMeasure): Raster {
+  const raster = blank(by, rows, columns);
+  const value = new Float32Array(rows.length * columns.count).fill(NaN);
+  for (const { sequence, from } of columns.spans)
     rows.forEach(({ parts }, r) => {
       const part = parts[sequence];
-      if (!part) return;
       // A token's number for the whole model is the same in all rows.
-      const own = isByLayer(by) ? scaled(by, valuesOf(trace, sequence, by, part.modules), text) : text;
-      value.set(own.value, r * columns.count + from);
-      strength.set(own.strength, r * columns.count + from);
+      if (part) value.set(valuesOf(trace, sequence, by, part.modules), r * columns.count + from);
     });
-  }
+  return withNumbers(raster, by, value);
+}
+
+/** Colours a raster's cells by their numbers. @param value [R, C] NaN if unknown @param scale default: that of these numbers */
+export function withNumbers(raster: Raster, by: TextMeasure, value: Float32Array, scale?: Scale): Raster {
+  const ends = scale ?? scaled(by, isByLayer(by) ? value : onceEach(value, raster.columns.count));
+  const { strength, weak, strong, isPast } = scaled(by, value, ends);
   return {
     ...raster,
     expert: Int16Array.from(value, (x) => (Number.isNaN(x) ? unknown : 0)),
-    strength,
+    strength: strength.map((x) => (Number.isNaN(x) ? 0 : x)),
     measured: value,
+    scale: { weak, strong, isPast },
   };
+}
+
+/** [C] what all rows have, once: as in the text, which has the same scale. */
+function onceEach(value: Float32Array, count: number): Float32Array {
+  return Float32Array.from({ length: count }, (_, column) => {
+    for (let i = column; i < value.length; i += count) if (!Number.isNaN(value[i])) return value[i]!;
+    return NaN;
+  });
 }
 
 /** Fills one row's cells of one sequence, from `start` on. */

@@ -23,17 +23,21 @@ const longest = 40;
 interface Entry {
   readonly x: number;
   readonly y: number;
-  readonly slot: number;
+  readonly fill: string;
+  readonly ink: string;
   readonly letter: string;
   readonly name: string;
 }
 
-/** Where to put the entries of the experts that have a colour, on as many lines as the width requires. */
-function legend(
-  { looks }: MapContent,
-  set: ExpertSet | undefined,
-  width: number,
-): { entries: Entry[]; height: number } {
+interface Legend {
+  readonly entries: readonly Entry[];
+  readonly height: number;
+}
+
+/** Where to put the entries of the experts that have a colour, on as many lines as the width requires; of a number, its scale. */
+function legend({ content, set, scale }: Picture, width: number): Legend {
+  const { looks, theme, hues } = content;
+  if (hues) return { entries: scale === undefined ? [] : steps(content, scale), height: 24 };
   let [x, y] = [pad, 0];
   const slots = set ? looks(set).slots : [];
   const coloured = [...slots.keys()].filter((e) => slots[e] !== quiet);
@@ -41,12 +45,23 @@ function legend(
     const name = plainName(set!, e);
     const wide = 26 + name.length * 7;
     if (x + wide > width - pad && x > pad) [x, y] = [pad, y + 20];
-    const entry = { x, y, slot: slots[e]!, letter: shortLabelOf(set!, e), name };
+    const entry = { x, y, ...colourOf(slots[e]!, theme), letter: shortLabelOf(set!, e), name };
     x += wide;
     return entry;
   });
   return { entries, height: y + 24 };
 }
+
+/** From the weakest colour to the strongest. */
+const steps = (content: MapContent, scale: string): Entry[] =>
+  range(5).map((i) => ({
+    x: pad + 15 * i,
+    y: 0,
+    fill: css(tint(content, 0, i / 4)),
+    ink: content.theme.foreground,
+    letter: '',
+    name: i === 4 ? scale : '',
+  }));
 
 /** A picture's parts: what is written above it, what is drawn, and the set that its colours belong to. */
 export interface Picture {
@@ -55,13 +70,15 @@ export interface Picture {
   readonly set: ExpertSet | undefined;
   readonly content: MapContent;
   readonly frame: Frame;
+  /** If a number colours the cells: what it is, and the ends of its scale. */
+  readonly scale?: string | undefined;
 }
 
 export function svgOf(picture: Picture): string {
-  const { title, set, content, frame } = picture;
+  const { title, content, frame } = picture;
   const { theme, raster } = content;
   const { left, top } = frame.gutter;
-  const { entries, height } = legend(content, set, frame.width);
+  const { entries, height } = legend(picture, frame.width);
   const [width, whole] = [frame.width, frame.height + 28 + height];
   const view = windowOf(frame, extentOf(raster));
   const root = s(
@@ -98,8 +115,7 @@ function text(fill: string, x: number, y: number, words: string, props: Record<s
   return s('text', { x, y, fill, 'font-size': 11, 'font-family': 'sans-serif', ...props }, words);
 }
 
-function entryOf({ x, y, slot, letter, name }: Entry, theme: Theme): SVGElement[] {
-  const { fill, ink } = colourOf(slot, theme);
+function entryOf({ x, y, fill, ink, letter, name }: Entry, theme: Theme): SVGElement[] {
   const middle = { 'dominant-baseline': 'central' };
   return [
     s('rect', { x, y: y + 28, width: 14, height: 14, rx: 2, fill }),
@@ -180,9 +196,10 @@ function colours(content: MapContent): (down: number, across: number) => string 
 
 const round = (n: number): number => Math.round(n * 100) / 100;
 
-export async function pngOf({ title, set, content, frame }: Picture): Promise<ArrayBuffer> {
+export async function pngOf(picture: Picture): Promise<ArrayBuffer> {
+  const { title, content, frame } = picture;
   const { theme } = content;
-  const { entries, height } = legend(content, set, frame.width);
+  const { entries, height } = legend(picture, frame.width);
   const top = 28 + height;
   const { ratio } = frame;
   const grid = new OffscreenCanvas(Math.ceil(frame.width * ratio), Math.ceil(frame.height * ratio));
@@ -196,8 +213,7 @@ export async function pngOf({ title, set, content, frame }: Picture): Promise<Ar
   c.font = `13px ${theme.font}`;
   c.fillText(title, pad, 18);
   c.textBaseline = 'middle';
-  for (const { x, y, slot, letter, name } of entries) {
-    const { fill, ink } = colourOf(slot, theme);
+  for (const { x, y, fill, ink, letter, name } of entries) {
     c.fillStyle = fill;
     c.fillRect(x, y + 28, 14, 14);
     c.fillStyle = ink;

@@ -3,7 +3,7 @@ import { computed, signal } from '@preact/signals';
 import type { Side } from '../../src/protocol/panel.js';
 import { tokenLabel } from '../../src/trace/text/label.js';
 import type { Trace } from '../../src/trace/model/trace.js';
-import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { isMeasure, type Scale, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import { layersOf } from '../../src/trace/model/access.js';
 import { documentLine } from '../../src/trace/text/lines.js';
 import { layerKey, layerOf } from '../../src/trace/model/shownExperts.js';
@@ -33,8 +33,10 @@ export class GridScene {
     const by = this.store.colouredBy.value;
     return isMeasure(by) ? by : undefined;
   });
-  /** The ends of the scale of that number, for the text that was selected in. */
-  readonly ends = computed(() => {
+  /** The scale of that number in the map, or beside it where the cells are experts. */
+  readonly scale = computed<Scale | undefined>(() => this.raster.value?.scale ?? this.margin.value?.scale);
+  /** The scale of that number in the text that was selected in: of means over layers, or of one layer. */
+  readonly textScale = computed<Scale | undefined>(() => {
     const [by, trace] = [this.measure.value, this.store.side(this.side.value).trace.value];
     const { selection, measureLayer } = this.store.view;
     return by && trace && measuredOf(trace, selection.value.sequence, by, layerOf(trace, measureLayer.value));
@@ -88,7 +90,8 @@ export class GridScene {
     const [trace, tokens, lines] = [this.trace.value, this.tokens.value, this.lines.value];
     if (!this.isLines.value || !trace || !tokens || !lines) return undefined;
     const found = marginOf(this.store, this.side.value, trace, tokens);
-    return found && byLines(found, lines);
+    // Beside cells of the same number, on their scale.
+    return found && byLines(found, lines, [], this.raster.value?.scale);
   });
   /** [C] 1 for each column outside the scope; undefined if there is no scope. */
   readonly beyond = computed(() => {
@@ -178,8 +181,7 @@ export class GridScene {
       raster?.shows === 'experts' && isOne ? spread(raster, isFiltered) : raster;
     if (!lines || !this.isLines.value) return seen(this.tokenRaster(trace, rows, tokens, filter, this.measure.value));
     if (this.isByExpert.value) return expertRaster(trace, rows, lines);
-    // With lines, numbers go to the margin.
-    const raster = this.tokenRaster(trace, rows, tokens, filter, undefined);
+    const raster = this.tokenRaster(trace, rows, tokens, filter, this.measure.value);
     return raster && seen(byLines(raster, lines, isFiltered));
   }
 
@@ -190,8 +192,7 @@ export class GridScene {
     filter: Filter,
     measure: TextMeasure | undefined,
   ): Raster | undefined {
-    if (measure)
-      return measureRaster(trace, rows, columns, measure, layerOf(trace, this.store.view.measureLayer.value));
+    if (measure) return measureRaster(trace, rows, columns, measure);
     if (!this.isChange.value)
       return rasterOf(trace, rows, columns, filter, this.shownExperts.value?.set, this.before.value);
     const { against, changes, partners } = this.store;

@@ -1,4 +1,4 @@
-import { isByLayer } from '../../src/trace/figures/colouring.js';
+import { isByLayer, isMeasure } from '../../src/trace/figures/colouring.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { Explain } from '../components/explain.js';
 import { Check, Icon, Segmented, Tool, classes, type Segment } from '../components/controls.js';
@@ -13,8 +13,9 @@ import { layerName, plainName } from '../look/names.js';
 import { isCompact, isNarrow } from '../look/room.js';
 import { ends as endsOf, t } from '../look/strings.js';
 import { zoomStep } from './input.js';
-import { isOnlyChosen } from './model.js';
+import { isOnlyChosen, type Raster } from './model.js';
 import type { GridScene } from './scene.js';
+import { textScaleOf } from './words.js';
 
 const sourceNames = { main: 'gridMain', other: 'gridOther' } as const;
 
@@ -279,20 +280,35 @@ export function GridCaption({ scene }: { readonly scene: GridScene }) {
   return (
     trace && (
       <p class={classes('caption', isCompact.value && 'unseen')} id="grid-caption">
-        {mapCaption(scene, trace)}
+        {[mapCaption(scene, trace), ...besideMap(scene)].join(' ')}
       </p>
     )
   );
 }
 
-/** What a cell of the map is, and what its colour says. */
-export function mapCaption(scene: GridScene, trace: Trace): string {
+/** What the colours beside the map mean, where they are others. */
+function besideMap(scene: GridScene): string[] {
+  const { isByExpert, isLines, measure, scale, store } = scene;
+  const text = textScaleOf(scene);
+  return [
+    ...(isByExpert.value && measure.value && scale.value
+      ? [t('lineMargin', t(`colour_${measure.value}`), ...endsOf(scale.value))]
+      : []),
+    ...(text ? [t('captionText', ...text)] : []),
+    ...(store.colouredBy.value === 'attribution'
+      ? [t(isLines.value ? 'lineCaptionAttribution' : 'gridCaptionAttribution')]
+      : []),
+  ];
+}
+
+/** What a cell of the map is, and what its colour says. @param raster default: what is in sight */
+export function mapCaption(scene: GridScene, trace: Trace, raster = scene.raster.value): string {
   const isAll = scene.store.view.expanded.value === 'all' && !scene.isFlat.value;
   const rows = t(isAll ? 'gridCaptionModules' : 'gridCaptionLayers');
   const isLines = scene.isLines.value;
   const hasLayerExperts = scene.shownExperts.value?.layer && !scene.isChange.value && !scene.isByExpert.value;
-  const caption = isLines ? lineCaption(scene, rows) : captionOf(scene, trace, rows);
-  const isOwn = hasLayerExperts && (isLines || !scene.measure.value);
+  const caption = isLines ? lineCaption(scene, rows, raster) : captionOf(scene, trace, rows, raster);
+  const isOwn = hasLayerExperts && !scene.measure.value;
   const only = isOwn ? chosenNames(scene) : '';
   return [
     caption,
@@ -310,12 +326,17 @@ function chosenNames({ store, shownExperts }: GridScene): string {
   return (set?.experts ?? []).flatMap(({ id }, e) => (chosen.includes(id) ? [plainName(set!, e)] : [])).join(', ');
 }
 
-function lineCaption(scene: GridScene, columns: string): string {
-  const { isByExpert, shownExperts, raster, measure, ends } = scene;
-  const { shows } = raster.value ?? {};
-  const only = raster.value && isOnlyChosen(raster.value) ? chosenNames(scene) : '';
+function lineCaption(scene: GridScene, columns: string, raster: Raster | undefined): string {
+  const { isByExpert, shownExperts } = scene;
+  const { shows } = raster ?? {};
+  if (raster?.scale && shows && isMeasure(shows))
+    return [
+      t('lineMeasure', columns, t(`colour_${shows}`), ...endsOf(raster.scale)),
+      isByLayer(shows) ? '' : t('lineMeasureAlike'),
+    ].join(' ');
+  const only = raster && isOnlyChosen(raster) ? chosenNames(scene) : '';
   const layer = shownExperts.value?.layer;
-  const cells = isByExpert.value
+  return isByExpert.value
     ? layer
       ? t('lineCaptionExpertsOf', layerName(layer))
       : t('lineCaptionExperts')
@@ -326,15 +347,12 @@ function lineCaption(scene: GridScene, columns: string): string {
         : only !== ''
           ? t('lineCaptionOnly', columns, only)
           : t('lineCaption', columns);
-  return measure.value && ends.value
-    ? `${cells} ${t('lineMargin', t(`colour_${measure.value}`), ...endsOf(ends.value))}`
-    : cells;
 }
 
-function captionOf(scene: GridScene, trace: Trace, rows: string): string {
-  const { raster, ends, shownExperts } = scene;
+function captionOf(scene: GridScene, trace: Trace, rows: string, raster: Raster | undefined): string {
+  const { shownExperts } = scene;
   const only = shownExperts.value?.layer ? '' : chosenNames(scene);
-  const shows = raster.value?.shows ?? 'experts';
+  const shows = raster?.shows ?? 'experts';
   switch (shows) {
     case 'difference':
       return t('gridDifference', rows);
@@ -346,7 +364,7 @@ function captionOf(scene: GridScene, trace: Trace, rows: string): string {
       return t(trace.blocks.every(({ weight }) => weight) ? 'gridCaption' : 'gridCaptionChosen', rows);
     default:
       return [
-        t('gridMeasure', rows, t(`colour_${shows}`), ...endsOf(ends.value!)),
+        t('gridMeasure', rows, t(`colour_${shows}`), ...endsOf(raster!.scale!)),
         isByLayer(shows) ? '' : t('gridMeasureAlike'),
       ].join(' ');
   }

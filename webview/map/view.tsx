@@ -5,6 +5,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { t } from '../look/strings.js';
+import { incomparable } from '../store/sides.js';
 import { asked, perform, pointerActions, type Pointing } from './actions.js';
 import { Filters } from './filter.js';
 import type { Place } from './geometry.js';
@@ -51,7 +52,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
     [rows],
   );
   const asTable = store.view.tables.value.includes('grid');
-  const isEmpty = raster?.rows.length === 0;
+  const empty = emptiness(scene);
   return (
     <section class="gridView" aria-label={t('grid')}>
       <MapToolbar scene={scene} />
@@ -91,7 +92,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
         {pointing.cell.value && !pointing.isDragging.value && (
           <Tip scene={scene} at={pointing.cell.value} drawn={() => stage.current?.placeTip()} />
         )}
-        {isEmpty && <p class="empty">{t('nothingLeft')}</p>}
+        {empty !== undefined && <p class="empty">{empty}</p>}
       </div>
       {asTable && (scene.isLines.value ? <LinesTable scene={scene} /> : <GridTable scene={scene} />)}
       <Strip scene={scene} />
@@ -100,6 +101,12 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
       </div>
     </section>
   );
+}
+
+/** Why there is nothing in the map; undefined if there is something. */
+function emptiness({ store, raster, isChange }: GridScene): string | undefined {
+  if (raster.value?.rows.length === 0) return t('nothingLeft');
+  return isChange.value ? incomparable(store) : undefined;
 }
 
 /** The only cell that is an element: it has the focus, and the words for screen readers. */

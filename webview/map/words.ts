@@ -5,11 +5,12 @@ import { leadMost } from '../../src/trace/figures/leaders.js';
 import type { SharedModules } from '../../src/trace/model/access.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { expertName, layerName, listed, plainName, moduleName, tokenPlace } from '../look/names.js';
-import { fixed, percent, signed, t } from '../look/strings.js';
+import { ends, fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
 import { sequencesOf, tokenAt } from './columns.js';
 import type { MapContent } from './content.js';
 import type { Place } from './geometry.js';
+import type { GridScene } from './scene.js';
 import {
   cellAt,
   choicesAt,
@@ -27,6 +28,14 @@ export function rowName(trace: Trace, row: Row): string {
   const set = row.parts.find((part) => part !== undefined)?.set;
   if (row.expert !== undefined && set) return expertName(set, row.expert, row);
   return row.module >= 0 ? moduleName(trace.modules[row.module]!) : layerName(row);
+}
+
+/** What the colours of the text mean, if the same colour is another number in the map. */
+export function textScaleOf({ scale, textScale }: GridScene): ReturnType<typeof ends> | undefined {
+  const [map, text] = [scale.value, textScale.value];
+  if (!map || !text || Number.isNaN(text.weak)) return undefined;
+  const own = ends(text);
+  return ends(map).join() === own.join() ? undefined : own;
 }
 
 /** The number that colours a cell; empty if none does. */

@@ -1,6 +1,6 @@
 /** The dialog that saves a figure: for a paper or as it is seen, its caption, and its data. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { csvOf, vegaOf } from '../../src/paper/data.js';
+import { csvOf, type DataRun, vegaOf } from '../../src/paper/data.js';
 import { draw, paperWidths, type PaperWidth } from '../../src/paper/draw.js';
 import { lostLetters } from '../../src/paper/letters.js';
 import { type Look, paper } from '../../src/paper/look.js';
@@ -29,6 +29,8 @@ export interface Figure {
   readonly title: string;
   readonly caption: string;
   readonly plot: Plot;
+  /** The runs that it shows, if two are compared. */
+  readonly runs?: readonly DataRun[] | undefined;
   /** If it is seen as something else than its drawing in the theme's colours. */
   readonly seen?: () => Drawn | undefined;
 }
@@ -70,6 +72,11 @@ export function FigureDialog({ figure, send, close }: Props) {
         <p class="hint">{say('nothingThere')}</p>
       ) : (
         <>
+          {figure.runs?.map((run) => (
+            <p key={run.title} class="caption">
+              {runWords(run)}
+            </p>
+          ))}
           <div class="formRow">
             <Segmented
               label={say('figureLook')}
@@ -90,8 +97,10 @@ export function FigureDialog({ figure, send, close }: Props) {
   );
 }
 
-function drawnAs({ plot, title }: Figure, look: Look, mm: PaperWidth): Drawn {
-  const drawing = draw(plot, look, mm, title);
+const runWords = ({ title, name }: DataRun): string => `${title}: ${name}`;
+
+function drawnAs({ plot, title, runs = [] }: Figure, look: Look, mm: PaperWidth): Drawn {
+  const drawing = draw(plot, look, mm, [title, ...runs.map(runWords)].join('. '));
   return { svg: () => svgOf(drawing), png: () => pngOf(drawing), drawing };
 }
 
@@ -174,7 +183,7 @@ function Pictures({ send, drawn, title }: { readonly send: Send; readonly drawn:
   );
 }
 
-function Rest({ send, title, plot, caption }: Figure & { readonly send: Send }) {
+function Rest({ send, title, plot, caption, runs }: Figure & { readonly send: Send }) {
   const vega = plot.kind !== 'table';
   return (
     <>
@@ -184,7 +193,7 @@ function Rest({ send, title, plot, caption }: Figure & { readonly send: Send }) 
           {
             name: 'csv',
             children: say('figureCsv'),
-            press: () => send({ type: 'save', kind: 'csv', data: csvOf(plot), name: title }),
+            press: () => send({ type: 'save', kind: 'csv', data: csvOf(plot, runs), name: title }),
           },
           ...(vega
             ? [
@@ -192,7 +201,7 @@ function Rest({ send, title, plot, caption }: Figure & { readonly send: Send }) 
                   name: 'vega',
                   children: say('vega'),
                   title: say('vegaHint'),
-                  press: () => send({ type: 'save', kind: 'json', data: vegaOf(plot, caption)!, name: title }),
+                  press: () => send({ type: 'save', kind: 'json', data: vegaOf(plot, caption, runs)!, name: title }),
                 },
               ]
             : []),

@@ -5,7 +5,7 @@ import { isSameModel } from '../../src/requests/description.js';
 import type { Layer } from '../../src/trace/model/access.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import { plain } from '../../src/trace/text/label.js';
-import { plainName } from '../look/names.js';
+import { layerName, plainName } from '../look/names.js';
 import { t } from '../look/strings.js';
 import type { Store } from './store.js';
 
@@ -25,26 +25,38 @@ export function calledOf(unit: AtlasUnit | undefined, own: string): string | und
   return name === undefined || says(own, name) ? undefined : name;
 }
 
-/** Both names, or only what the atlas calls it if that has the other in it. */
-export function bothNames(own: string, called: string | undefined): string {
-  if (called === undefined) return own;
-  return says(called, own) ? called : t('atlasNamed', own, called);
-}
+export const bothNames = (own: string, called: string | undefined): string =>
+  called === undefined ? own : t('atlasNamed', own, called);
 
 interface Placed {
   readonly set: ExpertSet;
-  readonly layer: Layer | undefined;
+  readonly layer?: Layer | undefined;
 }
 
-/** As plainName, with what the atlas calls it: `expert 7 “closing brackets”`. */
+/** The one name of an expert wherever the atlas is at hand, as plainName, with what that calls it: `expert 7 “closing brackets”`. */
 export function fullName(store: Store, trace: Trace, { set, layer }: Placed, expert: number): string {
   const own = plainName(set, expert);
   const called = calledOf(unitOf(store, trace, layer, set.experts[expert]!.id), own);
   return bothNames(own, called);
 }
 
-/** For a bar, whose badge has the number of an expert of a layer already. */
-export function barName(store: Store, trace: Trace, { set, layer }: Placed, expert: number): string {
-  const called = calledOf(unitOf(store, trace, layer, set.experts[expert]!.id), plainName(set, expert));
-  return set.scope === 'layer' && called !== undefined ? called : fullName(store, trace, { set, layer }, expert);
+/** The same for where its layer is not said, as expertName. */
+export function fullNameAt(store: Store, trace: Trace, placed: Placed, expert: number): string {
+  const name = fullName(store, trace, placed, expert);
+  const { set, layer } = placed;
+  return set.scope === 'pool' || !layer ? name : t('expertOfLayer', layerName(layer), name);
+}
+
+/** What the words in quotes are in the names of some experts; empty if there are none. */
+export function quotedWords(store: Store, trace: Trace, { set, layer }: Placed, experts: readonly number[]): string {
+  const quoted = experts.flatMap((expert) => {
+    const unit = unitOf(store, trace, layer, set.experts[expert]!.id);
+    return unit && calledOf(unit, plainName(set, expert)) !== undefined ? [unit] : [];
+  });
+  return [
+    quoted.some(({ isOwn }) => !isOwn) && t('atlasQuoted'),
+    quoted.some(({ isOwn }) => isOwn) && t('atlasQuotedOwn'),
+  ]
+    .filter(Boolean)
+    .join(' ');
 }

@@ -1,7 +1,29 @@
 import type { Side } from '../../src/protocol/panel.js';
+import type { SideSignals } from './side.js';
 import type { Store } from './store.js';
 import { t } from '../look/strings.js';
-import { strategyTitle } from './strategies.js';
+import { chosenSince, strategyTitle } from './strategies.js';
+
+/** The models of the two runs, for what is said of both. */
+export function modelNames(store: Store): [main: string, other: string] {
+  const of = ({ model, choices }: SideSignals) => model.value ?? choices.value?.source.name ?? '';
+  return [of(store.main), of(store.other)];
+}
+
+/** Why nothing of two runs can be compared, and what helps; undefined if something can. */
+export function incomparable(store: Store): string | undefined {
+  const { other, changes, running, areStrangers } = store;
+  // The first tokens may still be to come.
+  if (!other.trace.value || running.value || !changes.value?.every(({ value }) => value.every(Number.isNaN)))
+    return undefined;
+  const since = chosenSince(store);
+  return [
+    areStrangers.value ? t('compareNothing', ...modelNames(store)) : t('compareNoTokens'),
+    since && t('compareAgain', since.chosen),
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
 
 /** A run's name: its title, strategy and what-if. It is that of the run on show, which stays there while another is being computed. */
 export function sideName(store: Store, name: Side): string {

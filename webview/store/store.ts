@@ -25,12 +25,19 @@ import type { SourceDescription } from '../../src/requests/description.js';
 import type { RunRequestName } from '../../src/requests/table.js';
 import type { Strategy } from '../../src/strategies/strategy.js';
 import { SideReceiver } from '../../src/transport/sides.js';
-import { shownBy, type ColourChoice, type Colouring, type Overlay } from '../../src/trace/figures/colouring.js';
-import { choiceChanges, logProbChanges, type Change } from '../../src/trace/alignment/change.js';
+import {
+  lackFor,
+  shownBy,
+  type ColourChoice,
+  type Colouring,
+  type Overlay,
+} from '../../src/trace/figures/colouring.js';
+import { choiceChanges, haveChoicesInCommon, logProbChanges, type Change } from '../../src/trace/alignment/change.js';
 import { layerAt } from '../../src/trace/model/access.js';
 import { layerKey, layerOf } from '../../src/trace/model/shownExperts.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { rangeOfKey } from '../../src/trace/model/ranges.js';
+import { scoreName } from '../../src/trace/text/label.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
 import type { Partners, Background } from '../background/background.js';
 import type { Plot } from '../../src/paper/plot.js';
@@ -55,7 +62,15 @@ export interface Place {
 }
 
 /** A figure that a person wants to save: the map, or one with a title, what its numbers are, and its data. */
-export type SavedFigure = 'map' | { readonly title: string; readonly says: string; readonly plot: Plot };
+export type SavedFigure =
+  | 'map'
+  | {
+      readonly title: string;
+      readonly says: string;
+      readonly plot: Plot;
+      /** It shows both of two runs, not only the main one. */
+      readonly ofBoth: boolean;
+    };
 
 export const nowhere: Place = { sequence: 0, token: -1 };
 
@@ -69,6 +84,8 @@ export class Store {
   readonly poolError = signal<ErrorData | undefined>(undefined);
   /** The host has described its source, or has said that there is none. */
   readonly ready = signal(false);
+  /** The panel keeps its run instead of following the editor; undefined: there is no choice. */
+  readonly isPinned = signal<boolean | undefined>(undefined);
   /** All the text that there is to show is visible in an editor. */
   readonly isTextVisible = signal(false);
   /** Where the text's lines are in its document; undefined if there is none. */
@@ -97,6 +114,12 @@ export class Store {
     const [by, trace] = [this.view.colouring.value, this.main.trace.value];
     return trace ? shownBy(trace, { by, layer: '' }).by : by;
   });
+  /** The person's choice if it waits for the scores of a run, as after a reload: until then, leading experts colour the text. */
+  readonly awaitedColour = computed<Colouring | undefined>(() => {
+    const [by, trace] = [this.view.colouring.value, this.main.trace.value];
+    if (!trace || !this.main.scoresFollow.value || this.colouredBy.value !== 'experts') return undefined;
+    return lackFor(trace, by) === `${scoreName(trace)}None` ? by : undefined;
+  });
   /** A tab that was opened from elsewhere, until it has the focus. */
   readonly opened = signal<Tab | undefined>(undefined);
   /** The tour is running, or starts once there is something to show. */
@@ -107,9 +130,16 @@ export class Store {
     const choice = this.view.textPane.value;
     return choice === 'auto' ? this.isTextVisible.value : choice === 'folded';
   });
-  /** How two runs differ: in their choices or, if one of them chooses nothing, in their predictions. */
+  /** No choice of one of two runs can be one of the other: they have no experts in common. */
+  readonly areStrangers = computed(() => {
+    const [main, other] = [this.main.choices.value, this.other.choices.value];
+    return main !== undefined && other !== undefined && !haveChoicesInCommon(main, other);
+  });
+  /** How two runs differ: in their choices or, if one of them chooses nothing, or nothing that the other could, in their predictions. */
   readonly differBy = computed<Change['by']>(() =>
-    this.other.choices.value && (this.main.isFixed.value || this.other.isFixed.value) ? 'logProb' : 'choices',
+    this.other.choices.value && (this.main.isFixed.value || this.other.isFixed.value || this.areStrangers.value)
+      ? 'logProb'
+      : 'choices',
   );
   readonly running = computed(() => this.main.isRunning.value || this.other.isRunning.value);
   /** The selected token of either run. The selection is in the main run, if its token has a partner there. */
@@ -301,6 +331,9 @@ export class Store {
       case 'colour':
         this.colour(message, 'host');
         break;
+      case 'pinned':
+        this.isPinned.value = message.is;
+        break;
       case 'textVisible':
         this.isTextVisible.value = message.is;
         break;
@@ -443,6 +476,17 @@ export class Store {
     const [chosen, seen] = [this.view.colouring.peek(), this.colouredBy.peek()];
     if (chosen === 'experts' && seen === 'experts') this.colour({ by: 'experts', layer });
     else this.bringOut(layer);
+  }
+
+  /** Moves the what-if form to a layer that was clicked, if each has its own experts: until then it stays where it was applied. */
+  aimWhatIf(layer: string): void {
+    const [trace, form] = [this.main.choices.peek(), this.view.whatIf.peek()];
+    if (!trace || !this.main.shownExperts.peek()?.layer) return;
+    const module = trace.modules.find(({ path }) => form.where === `module:${path}`);
+    const at = module ? `layer:${layerKey(layerAt(trace, module))}` : form.where;
+    // The expert of the former layer has nothing in common with that of the same number here.
+    if (at !== `layer:${layer}` && at !== initial.whatIf.where)
+      this.set({ whatIf: { ...form, where: `layer:${layer}`, expert: '' } });
   }
 
   private bringOut(layer: string): void {

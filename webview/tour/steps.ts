@@ -2,10 +2,11 @@
 import type { LessonWord } from '../../src/words/lessonWords.js';
 import type { RunRequestName } from '../../src/requests/table.js';
 import { textTokens } from '../../src/trace/model/access.js';
-import { lackFor } from '../../src/trace/figures/colouring.js';
+import { isMeasure, lackFor } from '../../src/trace/figures/colouring.js';
 import { scoreName, visible } from '../../src/trace/text/label.js';
 import { inability } from '../store/reasons.js';
 import { say } from '../lessons/strings.js';
+import { t } from '../look/strings.js';
 import type { Tab } from '../store/state.js';
 import type { Store } from '../store/store.js';
 import { askStrongWhatIf } from './strongWhatIf.js';
@@ -86,8 +87,11 @@ export const steps: readonly Step[] = [
   },
   {
     title: 'tourMap',
-    text: ({ scene }) =>
-      say(scene.isChange.value ? 'tourMapChange' : scene.isLines.value ? 'tourMapLines' : 'tourMapGrid'),
+    text: ({ scene }) => {
+      const shows = scene.raster.value?.shows ?? 'experts';
+      if (isMeasure(shows)) return say('tourMapMeasure', t(`colour_${shows}`));
+      return say(scene.isChange.value ? 'tourMapChange' : scene.isLines.value ? 'tourMapLines' : 'tourMapGrid');
+    },
     at: ['.plot', '.toolbar'],
   },
   {

@@ -2,7 +2,7 @@
 import { topKOverlapOf, shared } from '../../statistics/sets.js';
 import { chosenCount, isKnown, type Rows, rowsAt, modulesOf } from '../model/access.js';
 import { isCutAlike, type Alignment } from './align.js';
-import type { Trace } from '../model/trace.js';
+import type { ExpertSet, Trace } from '../model/trace.js';
 
 /** For each token of a sequence, the token of the other run that it is aligned with; −1: none. */
 export interface Beside {
@@ -51,6 +51,30 @@ export class ChoicePairs {
       return n > 0 ? sum / n : NaN;
     });
   }
+}
+
+/**
+ * Whether choices of two runs can agree at all: in some module that both have, they choose among experts of which one is in both.
+ * Experts of a layer are known by their numbers alone, which say something only if there are as many.
+ */
+export function haveChoicesInCommon(main: Trace, other: Trace): boolean {
+  const there = new Map(other.modules.map(({ path, expertSet }) => [path, other.expertSets[expertSet]!]));
+  const known = new Map<ExpertSet, Map<ExpertSet, boolean>>();
+  return main.modules.some(({ path, expertSet }) => {
+    const [a, b] = [main.expertSets[expertSet]!, there.get(path)];
+    if (!b) return false;
+    const ofA = known.get(a) ?? new Map<ExpertSet, boolean>();
+    known.set(a, ofA);
+    const found = ofA.get(b) ?? haveExpertsInCommon(a, b);
+    ofA.set(b, found);
+    return found;
+  });
+}
+
+function haveExpertsInCommon(a: ExpertSet, b: ExpertSet): boolean {
+  if ((a.scope === 'layer' || b.scope === 'layer') && a.experts.length !== b.experts.length) return false;
+  const ids = new Set(b.experts.map(({ id }) => id));
+  return a.experts.some(({ id }) => ids.has(id));
 }
 
 function pairOf(a: Rows, b: Rows): { a: Rows; b: Rows; toB: Int16Array } {

@@ -68,14 +68,19 @@ export function shownBy(trace: Trace, choice: ColourChoice): ColourChoice {
   return lackFor(trace, choice.by) === undefined ? choice : { by: 'experts', layer: '' };
 }
 
-export interface Measured {
+export interface Scale {
+  /** The values with the weakest and the strongest colour. */
+  readonly weak: number;
+  readonly strong: number;
+  /** Whether some values are past the weak end, and past the strong one: these look like those at it. */
+  readonly isPast: readonly [weak: boolean, strong: boolean];
+}
+
+export interface Measured extends Scale {
   /** [T] NaN if unknown. */
   readonly value: Float32Array;
   /** [T] 0..1, the strength of the colour: stronger for a smaller margin, a larger weight, a less expected token. NaN as in `value`. */
   readonly strength: Float32Array;
-  /** The values with the weakest and the strongest colour. */
-  readonly weak: number;
-  readonly strong: number;
 }
 
 /** For one sequence. @param layer whose routers are measured; default: the mean over all */
@@ -84,7 +89,7 @@ export function measured(trace: Trace, sequence: number, by: TextMeasure, layer?
 }
 
 /** @param ends of the scale; default: the range of the usual values */
-export function scaled(by: TextMeasure, value: Float32Array, ends?: Pick<Measured, 'weak' | 'strong'>): Measured {
+export function scaled(by: TextMeasure, value: Float32Array, ends?: Pick<Scale, 'weak' | 'strong'>): Measured {
   const isReversed = by === 'margin' || by === 'probability';
   const [first, last] = by === 'probability' ? [0, 1] : ends ? [ends.weak, ends.strong] : usual(value);
   const [low, high] = first < last ? [first, last] : [last, first];
@@ -92,7 +97,14 @@ export function scaled(by: TextMeasure, value: Float32Array, ends?: Pick<Measure
     const share = high > low ? Math.min(1, Math.max(0, (x - low) / (high - low))) : 0;
     return Number.isNaN(x) ? NaN : isReversed ? 1 - share : share;
   });
-  return { value, strength, weak: isReversed ? high : low, strong: isReversed ? low : high };
+  const past = [value.some((x) => x < low), value.some((x) => x > high)] as const;
+  return {
+    value,
+    strength,
+    weak: isReversed ? high : low,
+    strong: isReversed ? low : high,
+    isPast: isReversed ? [past[1], past[0]] : past,
+  };
 }
 
 /** [T] the mean over some modules of a sequence; a figure of the whole model ignores them. NaN if unknown. */
@@ -141,6 +153,10 @@ function largestWeight({ weight, chosen, k }: Rows, t: number): number {
 
 /** The 5 % and 95 % quantiles, so that a single outlier does not make all other colours pale. */
 function usual(values: Float32Array): [low: number, high: number] {
-  const sorted = values.filter((x) => !Number.isNaN(x)).sort();
+  // A map has a million of them; `filter` would take as long as the sorting.
+  const known = new Float32Array(values.length);
+  let count = 0;
+  for (const x of values) if (!Number.isNaN(x)) known[count++] = x;
+  const sorted = known.subarray(0, count).sort();
   return [quantile(sorted, 0.05), quantile(sorted, 0.95)];
 }

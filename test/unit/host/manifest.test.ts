@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { bundle, problems } from '../../../scripts/l10n.mjs';
-import { colourCount, expertStyle } from '../../../src/look/palette.js';
+import { colourCount, expertStyle, measureColours } from '../../../src/look/palette.js';
 import { categories, type Counted } from '../../../src/words/counted.js';
 import { lessonWords } from '../../../src/words/lessonWords.js';
 import { words } from '../../../src/words/words.js';
@@ -68,8 +68,14 @@ it('has in each submenu what its menus promise', () => {
 });
 
 it('contributes the colours of the palette', () => {
-  expect(contributes.colors).toHaveLength(colourCount);
-  for (const [i, { id, defaults }] of contributes.colors.entries()) {
+  const [experts, [measure, ...rest]] = [
+    contributes.colors.slice(0, colourCount),
+    contributes.colors.slice(colourCount),
+  ];
+  expect(measure).toMatchObject({ id: 'gander.measure', defaults: measureColours });
+  expect(rest).toEqual([]);
+  expect(experts).toHaveLength(colourCount);
+  for (const [i, { id, defaults }] of experts.entries()) {
     const { letter, dark, light } = expertStyle(i);
     expect(id).toBe(`gander.expert${letter}`);
     expect(defaults).toEqual({

@@ -6,6 +6,7 @@ import {
   inkOn,
   letters,
   luminance,
+  measureColours,
   quiet,
   slotsOf,
   weakest,
@@ -138,6 +139,15 @@ describe('expert colours', () => {
     expect(luminance('#ffffff')).toBeCloseTo(1);
     expect(contrast('#000000', '#ffffff')).toBeCloseTo(21);
   });
+});
+
+it('the colour of measures stands out from the editor background, in high contrast themes at 7 : 1 or more', () => {
+  const { dark, light, highContrast, highContrastLight } = measureColours;
+  for (const background of ['#000000', '#1f1f1f', '#2d2d2d'])
+    expect(contrast(dark, background)).toBeGreaterThanOrEqual(3);
+  for (const background of ['#ffffff', '#f3f3f3']) expect(contrast(light, background)).toBeGreaterThanOrEqual(3);
+  expect(contrast(highContrast, '#000000')).toBeGreaterThanOrEqual(7);
+  expect(contrast(highContrastLight, '#ffffff')).toBeGreaterThanOrEqual(7);
 });
 
 describe('more experts than colours', () => {

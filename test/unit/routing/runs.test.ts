@@ -375,11 +375,24 @@ it('refuses to compare a run with itself', async () => {
   expect(engine.asked).toHaveLength(0);
 });
 
+it('refuses to compare the run of another model than the one in use, and says what helps', async () => {
+  store.patchSide(id, 'main', { model: 'Goose 7B' });
+  const compared = runs.compare(id, { ...main(), title: 'base', strategy: { name: 'base' } });
+  await expect(compared).rejects.toMatchObject({
+    code: 'request-invalid',
+    message: `This is a run of Goose 7B; ${pool.name} has been chosen since.`,
+    remedy: `Route again with ${pool.name}, then compare.`,
+  });
+  expect(store.get(id)!.other).toBeUndefined();
+  expect(engine.asked).toHaveLength(0);
+});
+
 it("does not show another run's trace under the title of the other side", async () => {
   const routed = runs.route(id, 'main', strategy, []);
   await answer(0);
   await routed;
   const compared = runs.compare(id, { ...main(), title: 'base', strategy: { name: 'base' } });
+  await settle();
   expect(store.get(id)!.other).toMatchObject({ title: 'base', strategy: { name: 'base' } });
   expect(store.get(id)!.other!.trace).toBeUndefined();
   await answer(1);

@@ -57,7 +57,14 @@ describe('a measure', () => {
       ['probability', -1],
       ['surprise', 1],
     ] as const) {
-      const { value, strength, weak, strong } = measured(trace, 0, by);
+      const { value, strength, weak, strong, isPast } = measured(trace, 0, by);
+      const isReversed = weak > strong;
+      const past = [
+        value.some((x) => (isReversed ? x > weak : x < weak)),
+        value.some((x) => (isReversed ? x < strong : x > strong)),
+      ];
+      expect(isPast, by).toEqual(past);
+      expect(past, by).toEqual(by === 'probability' ? [false, false] : [true, true]);
       const order = [...value.keys()]
         .filter((t) => !Number.isNaN(value[t]!))
         .sort((a, b) => sign * (value[a]! - value[b]!));

@@ -3,7 +3,7 @@ import { rowsAt } from '../../../src/trace/model/access.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/store/state.js';
 import { partners } from '../../../webview/background/tasks.js';
-import { choiceChanges } from '../../../src/trace/alignment/change.js';
+import { choiceChanges, haveChoicesInCommon } from '../../../src/trace/alignment/change.js';
 import { logProbChanges } from '../../../src/trace/alignment/change.js';
 import { changeRaster, differenceRaster } from '../../../webview/map/change.js';
 import { columnsOf } from '../../../webview/map/columns.js';
@@ -12,6 +12,44 @@ import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock } from '..
 
 const layers = (trace: Trace) => rowsOf(trace, initial.filter, []);
 const modules = (trace: Trace) => rowsOf(trace, initial.filter, 'all');
+
+describe('choices in common', () => {
+  const main = fabricate({ experts: 4 });
+  const named = (trace: Trace, name: (id: string) => string): Trace => ({
+    ...trace,
+    expertSets: trace.expertSets.map((set) => ({
+      ...set,
+      experts: set.experts.map((expert) => ({ ...expert, id: name(expert.id) })),
+    })),
+  });
+  test('need an expert that both runs have, in a module that both have', () => {
+    const { id: first } = main.expertSets[0]!.experts[0]!;
+    expect(haveChoicesInCommon(main, main)).toBe(true);
+    expect(
+      haveChoicesInCommon(
+        main,
+        named(main, (id) => (id === first ? id : `other ${id}`)),
+      ),
+    ).toBe(true);
+    expect(
+      haveChoicesInCommon(
+        main,
+        named(main, (id) => `other ${id}`),
+      ),
+    ).toBe(false);
+    const elsewhere = main.modules.map((module) => ({ ...module, path: `other.${module.path}` }));
+    expect(haveChoicesInCommon(main, { ...main, modules: elsewhere })).toBe(false);
+  });
+
+  test('by number alone need as many experts in the layer', () => {
+    const local = (trace: Trace): Trace => ({
+      ...trace,
+      expertSets: trace.expertSets.map((set) => ({ ...set, scope: 'layer' })),
+    });
+    expect(haveChoicesInCommon(local(main), local(fabricate({ experts: 4, seed: 9 })))).toBe(true);
+    expect(haveChoicesInCommon(local(main), local(fabricate({ experts: 8 })))).toBe(false);
+  });
+});
 
 describe('difference', () => {
   test('is nothing between a run and itself, and 1 − |S ∩ S′| ÷ k with another', () => {

@@ -7,6 +7,9 @@ import { words } from '../../../src/words/words.js';
 import { colourings, overlays } from '../../../src/trace/figures/colouring.js';
 import { colourings as atlasColourings } from '../../../webview/atlas/colouring.js';
 import { figures, lettersOf, numbers, type Explanation } from '../../../webview/lessons/explanations.js';
+import { steps, type Panel } from '../../../webview/tour/steps.js';
+import { fabricateMoe } from '../../webview/fabricateMoe.js';
+import { fabricate } from '../trace/fabricate.js';
 import { apart, beside, type Rect } from '../../../webview/lessons/place.js';
 
 const root = join(import.meta.dirname, '../../../webview');
@@ -48,6 +51,45 @@ test('the letters that are explained are those that occur', () => {
   expect(lettersOf(numbers.margin)).toEqual(['letterK']);
   expect(lettersOf(numbers.surprise)).toEqual(['letterV']);
   expect(lettersOf(numbers.kl)).toEqual([]);
+});
+
+/** The glossary's own terms, with what they mean; a row may have several. */
+const glossary = new Map(
+  readFileSync(join(root, '../docs/glossary.md'), 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      const [, terms, meaning] = /^\| (.+?) \| (.+) \|$/.exec(line) ?? [];
+      return terms && meaning ? terms.split(', ').map((term) => [term, meaning] as const) : [];
+    }),
+);
+
+test.each(['tourRunPool', 'tourRunMixture'] as const)('what the tour says first (%s) is as in the glossary', (word) => {
+  const said = lessonWords[word];
+  for (const term of ['token', 'module', 'router', 'expert']) {
+    expect(glossary.get(term), term).toMatch(/.{20}/);
+    expect(said, term).toMatch(new RegExp(`\\b${term}s?\\b`));
+  }
+  // A token is a word or a part of one, and an expert what a pool or a layer of a mixture has.
+  expect([said, glossary.get('token')]).toEqual([
+    expect.stringMatching(/tokens, words or parts of words/),
+    expect.stringMatching(/a word, a part of one/),
+  ]);
+  const [tour, entry] = word === 'tourRunPool' ? [/addition/, /adapter/] : [/part of its layer/, /one of a layer's/];
+  expect([said, glossary.get('expert')]).toEqual([expect.stringMatching(tour), expect.stringMatching(entry)]);
+});
+
+test('the tour begins with these words, for the text and the model on show', () => {
+  for (const [trace, word] of [
+    [fabricate(), 'tourRunPool'],
+    [fabricateMoe({ tokens: 60 }), 'tourRunMixture'],
+  ] as const) {
+    const panel = { store: { main: { trace: { value: trace } } } } as unknown as Panel;
+    const [first] = steps;
+    const { k, experts } = trace.blocks[0]!;
+    const [before] = lessonWords[word].split('{0}');
+    expect(first!.text(panel)).toContain(`${before}${trace.sequences[0]!.tokens.count}, such as “`);
+    expect(first!.text(panel)).toContain(`a router sends each token to ${k} of ${experts} experts`);
+  }
 });
 
 test('no key is in two tables of words', () => {

@@ -133,7 +133,17 @@ describe('a line’s cell', () => {
     const measured = measureRaster(trace, rows, tokens, 'weight');
     const value = measured.measured!;
     const mean = (value[1]! + value[2]! + value[3]!) / 3;
-    expect(byLines(measured, columns).measured![0]).toBeCloseTo(mean, 6);
+    const lines = byLines(measured, columns);
+    expect(lines.measured![0]).toBeCloseTo(mean, 6);
+    // On the lines' own scale: the strength is that of the mean, not the mean of strengths, and nothing unknown has one.
+    const { weak, strong } = lines.scale!;
+    const known = [...lines.measured!].filter((x) => !Number.isNaN(x));
+    expect([weak, strong].every((end) => end >= Math.min(...known) && end <= Math.max(...known))).toBe(true);
+    expect(lines.strength[0]).toBeCloseTo(Math.min(1, Math.max(0, (mean - weak) / (strong - weak))), 5);
+    expect([lines.expert[3], lines.strength[3]]).toEqual([unknown, 0]);
+    // Beside other cells, on theirs.
+    const other = byLines(measured, columns, [], { weak: 0, strong: 2 * mean, isPast: [false, false] });
+    expect(other.strength[0]).toBeCloseTo(0.5, 5);
   });
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { rowsAt, sharedModules } from '../../../src/trace/model/access.js';
+import { quantile } from '../../../src/statistics/quantile.js';
+import { scaled } from '../../../src/trace/figures/colouring.js';
 import { certaintyAt } from '../../../src/trace/figures/distribution.js';
 import { tokenLeaders } from '../../../src/trace/figures/leaders.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
@@ -265,7 +267,7 @@ describe('a measure', () => {
   test('of a cell is its own router’s; of a layer’s row, the mean over its modules; all on one scale', () => {
     const trace = fabricate({ layers: 2 });
     const columns = columnsOf(trace);
-    const { measured, expert, strength } = measureRaster(trace, modules(trace), columns, 'margin');
+    const { measured, expert, strength, scale } = measureRaster(trace, modules(trace), columns, 'margin');
     const rows = rowsAt(trace, 3);
     expect(measured![3 * columns.count + 5]).toBeCloseTo(certaintyAt(trace, rows, 5).margin, 5);
     expect(new Set(expert)).toEqual(new Set([0]));
@@ -273,7 +275,18 @@ describe('a measure', () => {
     const order = [...strength.keys()].sort((a, b) => measured![a]! - measured![b]!);
     expect(strength[order[0]!]).toBe(1);
     expect(strength[order.at(-1)!]).toBe(0);
-    const byLayer = measureRaster(trace, layers(trace), columns, 'margin').measured!;
+    const layered = measureRaster(trace, layers(trace), columns, 'margin');
+    const byLayer = layered.measured!;
+    // The scale is that of what is drawn, and says that some values are past its ends.
+    expect(layered.scale!.weak).toBeLessThan(scale!.weak);
+    expect(scale!.weak).toBeCloseTo(
+      quantile(
+        [...measured!].sort((a, b) => a - b),
+        0.95,
+      ),
+      5,
+    );
+    expect(scale!.isPast).toEqual([true, true]);
     let sum = 0;
     for (let s = 0; s < 7; s++) sum += measured![s * columns.count + 5]!;
     expect(byLayer[5]).toBeCloseTo(sum / 7, 5);
@@ -281,7 +294,9 @@ describe('a measure', () => {
 
   test('of the whole model is the same in every row, and unknown for the first token', () => {
     const trace = fabricate({ layers: 2 });
-    const { measured, expert } = measureRaster(trace, layers(trace), columnsOf(trace), 'surprise');
+    const { measured, expert, scale } = measureRaster(trace, layers(trace), columnsOf(trace), 'surprise');
+    const { weak, strong, isPast } = scaled('surprise', measured!.subarray(0, 16));
+    expect(scale).toEqual({ weak, strong, isPast });
     expect(measured![16 + 3]).toBe(measured![3]);
     expect(measured![3]).toBeCloseTo(-textOf(trace).logProb![3]!, 5);
     expect(expert[0]).toBe(unknown);

@@ -11,8 +11,8 @@ const named = (own: string, name: string) => {
 it.each([
   ['Technical prose', 'prose', 'Technical prose'],
   ['HTML', 'html', 'HTML'],
-  ['HTML', 'html-inline', 'html-inline'],
-  ['Python', 'sql-in-python', 'sql-in-python'],
+  ['HTML', 'html-inline', 'HTML “html-inline”'],
+  ['Python', 'sql-in-python', 'Python “sql-in-python”'],
   ['expert 7', 'closing brackets', 'expert 7 “closing brackets”'],
   ['CSS', 'c', 'CSS “c”'],
 ])('%s, called %s, is %s', (own, called, said) => {

@@ -5,6 +5,7 @@ import { SideSender } from '../../../src/transport/sides.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { lazy } from '../../../webview/store/lazy.js';
 import { sideName } from '../../../webview/store/sides.js';
+import { initial } from '../../../webview/store/state.js';
 import { Store, type Kept } from '../../../webview/store/store.js';
 import { Background } from '../../../webview/background/background.js';
 import { fabricate, fabricateIds, spelled, textOf, withText, without } from '../trace/fabricate.js';
@@ -253,6 +254,24 @@ describe('sides', () => {
     expect(seen[1]!.blocks[0]!.score).toBeUndefined();
     expect(store.main.trace.value!.blocks[0]!.score).toEqual(whole.blocks[0]!.score);
     expect(store.main.scoresFollow.value).toBe(false);
+  });
+
+  test('what a person chose to colour by stays chosen while the scores for it are to come', () => {
+    const { store, side } = begin({ ...initial, colouring: 'entropy' });
+    const whole = fabricate();
+    side('main', withText(whole, { done: 5 }), { running: { what: 'route', done: 5, total: 16 } });
+    expect([store.colouredBy.value, store.awaitedColour.value]).toEqual(['experts', 'entropy']);
+    side('main', whole);
+    expect([store.colouredBy.value, store.awaitedColour.value]).toEqual(['entropy', undefined]);
+  });
+
+  test('nothing is awaited of a run that has no scores, or if the choice needs none', () => {
+    for (const colouring of ['entropy', 'weight'] as const) {
+      const { store, side } = begin({ ...initial, colouring });
+      const { score: _, ...bare } = fabricate().blocks[0]!;
+      side('main', { ...fabricate(), blocks: [bare] });
+      expect(store.awaitedColour.value).toBeUndefined();
+    }
   });
 
   test('a run that grows is drawn as it grows', () => {

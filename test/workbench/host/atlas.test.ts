@@ -379,8 +379,11 @@ describe('an atlas', function () {
     for (const page of [one, other]) assert.deepEqual(page.of('names').at(-1)?.names, [name]);
     assert.ok(existsSync(path.join(target('small'), 'names.json')));
     const { item } = await expertItem(0);
-    assert.equal(item.description, `${String(before.description).split(' · ')[0]} · closing *brackets*`);
-    assert.match(item.tooltip as string, /In the atlas: closing \*brackets\*\nLoad in the atlas: \d.*% \(chance 25%\)/);
+    assert.equal(item.description, `${String(before.description).split(' · ')[0]} · “closing *brackets*”`);
+    assert.match(
+      item.tooltip as string,
+      /In the atlas: .+ “closing \*brackets\*”\nIn quotes: the name that .+\nLoad in the atlas: \d.*% \(chance 25%\)/,
+    );
     const all = await Promise.all(Array.from({ length: 20 }, (_, offset) => hover(editor.document, offset)));
     const text = all.find((shown) => shown.includes('closing'));
     assert.ok(text, 'the hover of some token says the name');

@@ -194,10 +194,13 @@ describe('routing a text', () => {
     await until('two panels', () => open().length === 2);
     assert.equal(panels.find(part.id)!.scene.pinned, false);
 
-    // Of two panels that both follow the editor, one would be too many.
-    panels.togglePin(panels.find(one.id)!);
-    await until('one panel', () => open().length === 1);
+    // Of two panels that both follow the editor, one would be too many, and closing it would lose what it shows.
+    panels.pin(panels.find(one.id)!, false);
     assert.equal(panels.following!.scene.id, one.id);
+    assert.equal(panels.find(part.id)!.scene.pinned, true);
+    const names = [`Routing: ${one.main.title}`, `Routing (pinned): ${part.main.title}`];
+    await until('their names', () => names.every((name) => open().some(({ label }) => label === name)));
+    assert.equal(open().length, 2);
   });
 
   it('draws no decorations while they are off', async () => {

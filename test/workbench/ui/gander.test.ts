@@ -4,8 +4,18 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { measureColours } from '../../../src/look/palette.js';
 import { words } from '../../../src/words/words.js';
-import { editor, enter, hoverText, openContainer, openFile, runCommand, selectLine } from '../harness/workbench.mjs';
+import {
+  editor,
+  enter,
+  hoverText,
+  leavePage,
+  openContainer,
+  openFile,
+  runCommand,
+  selectLine,
+} from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
 // A copy, because what is typed here is saved.
@@ -210,10 +220,29 @@ describe('Gander in the workbench', () => {
     await window.shot('reloaded');
   });
 
-  for (const [name, theme] of [
-    ['light', 'Light Modern'],
-    ['high-contrast', 'Dark High Contrast'],
-    ['high-contrast-light', 'Light High Contrast'],
+  const inBorders = (hex: string) => `rgb(${[1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)).join(', ')})`;
+  const borders = () =>
+    editor(window.page, 'README.md')
+      .locator('.view-overlays [class*="ced-"]')
+      .evaluateAll((all) => [
+        ...new Set(
+          all
+            .map((one) => getComputedStyle(one))
+            .filter((style) => parseFloat(style.borderBottomWidth) > 0)
+            .map((style) => style.borderBottomColor),
+        ),
+      ]);
+
+  step('underlines by a measure, as chosen', async () => {
+    await leavePage(window.page);
+    await runCommand(window.page, 'Gander: Colour Text By…', words.colour_surprise);
+    await expect.poll(borders).toEqual([inBorders(measureColours.dark)]);
+  });
+
+  for (const [name, theme, underline] of [
+    ['light', 'Light Modern', measureColours.light],
+    ['high-contrast', 'Dark High Contrast', measureColours.highContrast],
+    ['high-contrast-light', 'Light High Contrast', measureColours.highContrastLight],
   ] as const) {
     step(`is shown in ${theme}`, async () => {
       await runCommand(window.page, 'Preferences: Color Theme', theme);
@@ -221,6 +250,7 @@ describe('Gander in the workbench', () => {
       await window.page.locator(`.monaco-workbench.${kind}`).waitFor();
       await window.panel.locator(`body.vscode-${name}`).waitFor();
       await expect.poll(() => window.painted()).toBeGreaterThan(1000);
+      await expect.poll(borders).toEqual([inBorders(underline)]);
       await window.shot(name);
     });
   }

@@ -4,7 +4,8 @@ import { isCutAlike } from '../../../src/trace/alignment/align.js';
 import type { Difference } from '../../../src/trace/figures/difference.js';
 import { tokensWithin } from '../../../src/trace/model/ranges.js';
 import type { TextScope } from '../../../src/trace/text/scopes.js';
-import type { Sequence } from '../../../src/trace/model/trace.js';
+import { modulesOf } from '../../../src/trace/model/access.js';
+import type { Sequence, Trace } from '../../../src/trace/model/trace.js';
 import type { Strategy, StrategyOffer } from '../../../src/strategies/strategy.js';
 import type { Store } from '../../store/store.js';
 import { reasonAgainst } from '../../store/reasons.js';
@@ -14,13 +15,14 @@ import { Button, Select } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
+import { RouteAgain } from '../../components/routeAgain.js';
 import { StrategyMenu } from '../../components/strategyMenu.js';
 import { rowsOf } from '../../components/table.js';
 import { fixed, inPercent, percent, signed, t } from '../../look/strings.js';
 import { scopeCode } from '../../scope/load.js';
 import { LogProb } from '../shared/logProb.js';
-import { sideName } from '../../store/sides.js';
-import { choosing, filledIn, strategyHint } from '../../store/strategies.js';
+import { incomparable, modelNames, sideName } from '../../store/sides.js';
+import { choosing, chosenSince, filledIn, strategyHint } from '../../store/strategies.js';
 
 export function Compare() {
   const store = useStore();
@@ -32,13 +34,27 @@ export function Compare() {
   const found = store.background.differences(main, other, scope)?.[wanted];
   if (!found) return <p class="hint">{t('compareWaiting')}</p>;
   const hasChoices = store.differBy.value === 'choices';
+  const nothing = incomparable(store);
+  if (nothing !== undefined)
+    return (
+      <>
+        <Sides />
+        <p class="notice with stale" role="status">
+          <span>{nothing}</span>
+          {chosenSince(store) && <RouteAgain focus="compare-again" />}
+        </p>
+        <Stop />
+      </>
+    );
   return (
     <>
       <Sides />
       {!hasChoices && <Fixed />}
+      {store.areStrangers.value && <p class="hint">{t('compareStrangers', ...modelNames(store))}</p>}
+      {hasChoices && <Some main={main} sequence={wanted} common={found.modules.length} />}
       {scope && <p class="caption about">{t('summaryOf', scopeCode.code.value!.scopeName(store, scope))}</p>}
       {main.sequences.length > 1 && <p class="caption">{t('ofSequence', t(main.sequences[wanted]!.role))}</p>}
-      <Part name="agreement" title={t('inNumbers')} result={found}>
+      <Part name="agreement" title={t('inNumbers')} result={found} ofBoth>
         <dl class="numbers">
           {hasChoices && <Agreement found={found} />}
           <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />
@@ -58,11 +74,32 @@ export function Compare() {
       {hasChoices && found.usage && <UsageFigure usage={found.usage} />}
       {hasChoices && !found.usage && found.modules.length > 0 && <p class="hint">{t('compareUsageNone')}</p>}
       <Most sequence={main.sequences[wanted]!} index={wanted} found={found} hasChoices={hasChoices} />
-      <Button press={() => store.send({ type: 'closeCompare' })} data-focus="compare-stop">
-        {t('compareStop')}
-      </Button>
+      <Stop />
     </>
   );
+}
+
+function Stop() {
+  const store = useStore();
+  return (
+    <Button press={() => store.send({ type: 'closeCompare' })} data-focus="compare-stop">
+      {t('compareStop')}
+    </Button>
+  );
+}
+
+/** Says so if only a part of the model can be compared. */
+function Some({
+  main,
+  sequence,
+  common,
+}: {
+  readonly main: Trace;
+  readonly sequence: number;
+  readonly common: number;
+}) {
+  const all = modulesOf(main, { sequence }).length;
+  return common < all ? <p class="hint">{t('compareSome', common, all)}</p> : null;
 }
 
 /** How many columns have a token of the scope. */
@@ -128,6 +165,7 @@ function ByLayer({ found: { all, byLayer, layers } }: { readonly found: Differen
       name="compareByLayer"
       title={t('compareByLayer')}
       caption={t('compareByLayerCaption')}
+      ofBoth
       plot={() => ({
         kind: 'lines',
         x: { title: t('layerHead'), first: layers[0]?.layer ?? 0 },
@@ -167,6 +205,7 @@ function UsageFigure({ usage: { experts, change } }: { readonly usage: NonNullab
     <Figure
       name="compareUsage"
       title={t('compareUsage')}
+      ofBoth
       plot={() => barsPlot(looks, list, { title: t('compareUsage'), unit: t('percentagePoints'), times: 100 })}
       chart={() => <Bars looks={looks} least={0.02} list={list} />}
       table={() =>
@@ -204,7 +243,7 @@ function Most({
     .sort((a, b) => b.size - a.size)
     .slice(0, 12);
   return (
-    <Part name="compareMost" title={title}>
+    <Part name="compareMost" title={title} ofBoth>
       {hasChoices && <p class="caption">{t('compareDifferingPlain')}</p>}
       <table>
         <caption class="unseen">{title}</caption>
@@ -258,7 +297,10 @@ const isSame = (a: Strategy, b: Strategy | undefined) => a.name === b?.name && a
 /** The choice of what to compare with; the host runs it and sends the other side. */
 function Start() {
   const store = useStore();
-  const reason = reasonAgainst(store, 'route');
+  const since = chosenSince(store);
+  const reason =
+    reasonAgainst(store, 'route') ??
+    (since && `${t('compareSince', since.ran, since.chosen)} ${t('compareAgain', since.chosen)}`);
   const strategy = store.main.strategy.value;
   const interventions = store.main.interventions.value;
   // With a strategy of one expert, there is another expert to compare with.
@@ -322,6 +364,7 @@ function Start() {
         </div>
       )}
       {reason !== undefined && <p class="faint">{reason}</p>}
+      {since && <RouteAgain focus="compare-again" />}
     </div>
   );
 }

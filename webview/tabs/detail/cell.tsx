@@ -13,8 +13,8 @@ import { Figure, Part } from '../../components/figure.js';
 import { InAtlas } from '../../components/inAtlas.js';
 import { choicesAt, type Choice } from '../../map/model.js';
 import type { Looks } from '../../look/looks.js';
-import { expertName, plainName, moduleName } from '../../look/names.js';
-import { barName, fullName } from '../../store/atlas.js';
+import { moduleName } from '../../look/names.js';
+import { fullName, fullNameAt } from '../../store/atlas.js';
 import { fixed, kindName, percent, small, t } from '../../look/strings.js';
 
 interface Props {
@@ -44,11 +44,11 @@ function Sentences({ trace, module: s, token }: Props) {
   const store = useStore();
   const rows = rowsAt(trace, s);
   const { module, set } = rows;
-  const part = sharedModules(trace, { module: module.path, sequence: module.sequence })!;
-  const named = (list: readonly Choice[], of: ExpertSet) =>
+  const here = { set, layer: layerAt(trace, module) };
+  const named = (list: readonly Choice[]) =>
     list
       .map(({ expert, weight }) => {
-        const name = plainName(of, expert);
+        const name = fullName(store, trace, here, expert);
         return weight === undefined ? name : `${name} (${fixed(weight)})`;
       })
       .join(', ');
@@ -57,8 +57,8 @@ function Sentences({ trace, module: s, token }: Props) {
   const said: string[] = [];
   if (applied.length === 0) said.push(t('detailCellNone'));
   else if (set.scope === 'pool' && !module.stack)
-    said.push(t('detailCell', String(module.layer), kindName(module.kind), named(applied, set)));
-  else said.push(t('detailCellAt', moduleName(module), named(applied, set)));
+    said.push(t('detailCell', String(module.layer), kindName(module.kind), named(applied)));
+  else said.push(t('detailCellAt', moduleName(module), named(applied)));
   if (applied.length > 0 && !rows.weight) said.push(t('weightNone'));
   if (forcedAt(rows, token) >= 0) said.push(t('detailForced'));
   else if (trace.router.k === undefined && rows.score) said.push(t(fixedWords(trace.router)));
@@ -81,12 +81,12 @@ function Sentences({ trace, module: s, token }: Props) {
     const was = choicesAt(before, earlier, token);
     const isSame =
       was.length === applied.length && was.every(({ expert }) => applied.some((one) => one.expert === expert));
-    said.push(isSame ? t('detailWasSame') : t('detailWas', named(was, part.set) || t('none')));
+    said.push(isSame ? t('detailWasSame') : t('detailWas', named(was) || t('none')));
   }
   return (
     <>
       <p class="sentence">{said.join(' ')}</p>
-      <InAtlas trace={trace} set={set} layer={layerAt(trace, module)} experts={applied.map(({ expert }) => expert)} />
+      <InAtlas trace={trace} {...here} experts={applied.map(({ expert }) => expert)} />
     </>
   );
 }
@@ -100,11 +100,13 @@ function placed(rows: ReturnType<typeof rowsAt>, token: number): Choice[] {
 }
 
 function Numbers({ trace, module, token }: Props) {
+  const store = useStore();
   const rows = rowsAt(trace, module);
   const { margin, entropy, topKProbability } = certaintyAt(trace, rows, token);
-  const { contribution, k, set } = rows;
+  const { contribution, k } = rows;
+  const here = { set: rows.set, layer: layerAt(trace, rows.module) };
   const contributions = [...chosenAt(rows, token)].flatMap((e, i) =>
-    e >= 0 && contribution ? [`${plainName(set, e)} ${percent(contribution[token * k + i]!)}`] : [],
+    e >= 0 && contribution ? [`${fullName(store, trace, here, e)} ${percent(contribution[token * k + i]!)}`] : [],
   );
   const hasScores = rows.score !== undefined || rows.selection !== undefined;
   if (!hasScores && contributions.length === 0) return null;
@@ -152,7 +154,7 @@ function Scores({ trace, module, token, looks }: Props) {
     const isFinite = Number.isFinite(scores[e]!);
     return {
       expert: e,
-      name: barName(store, trace, here, e),
+      name: fullName(store, trace, here, e),
       value: isFinite ? scores[e]! : 0,
       text: isFinite ? fixed(scores[e]!) : '−∞',
       weak: !chosen.includes(e),
@@ -204,7 +206,7 @@ function TryWhatIf({ trace, module: s, token }: Props) {
           },
         });
       }}
-      title={t('tryWhatIfHint', expertName(set, lead, module))}
+      title={t('tryWhatIfHint', fullNameAt(store, trace, { set, layer: layerAt(trace, module) }, lead))}
       reason={inability(store, 'whatIf')}
       data-focus="detail-whatif"
     >

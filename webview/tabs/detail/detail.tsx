@@ -15,9 +15,9 @@ import { choicesAt, type Choice } from '../../map/model.js';
 import { layerKey } from '../../../src/trace/model/shownExperts.js';
 import { layerOf } from '../../../src/trace/model/shownExperts.js';
 import { classOf, named } from '../../look/looks.js';
-import { expertName, layerName, listed, plainName, moduleName, tokenPlace } from '../../look/names.js';
+import { layerName, listed, moduleName, tokenPlace } from '../../look/names.js';
 import { fixed, inPercent, kindName, percent, t } from '../../look/strings.js';
-import { barName, fullName } from '../../store/atlas.js';
+import { fullName, fullNameAt } from '../../store/atlas.js';
 import { leadersOf } from '../../store/sums.js';
 import { CellDetail } from './cell.js';
 
@@ -187,25 +187,26 @@ function Shares({
   const order = ranked(shares);
   const first = order[0];
   if (first === undefined) return <p class="sentence">{t('detailTokenNone')}</p>;
-  const name = layer ? expertName(modules.set, first, layer) : plainName(modules.set, first);
+  const here = { set: modules.set, layer };
+  const called = (e: number) => fullName(store, trace, here, e);
+  const name = fullNameAt(store, trace, here, first);
   const sentence = isLine
     ? [
         t('detailLine', end - token, name, percent(shares[first]!)),
         // What a map of lines shows, where another may lead.
         leadsMost({ trace, sequence, token, end }, modules, (e, isOneOfMany) =>
-          layer && !isOneOfMany ? expertName(modules.set, e, layer) : plainName(modules.set, e),
+          isOneOfMany ? called(e) : fullNameAt(store, trace, here, e),
         ),
       ].join(' ')
     : !isWeighed
-      ? t('detailUnweighed', order.map((e) => plainName(modules.set, e)).join(', '))
+      ? t('detailUnweighed', order.map(called).join(', '))
       : layer
         ? t('detailLayer', count, String(layer.layer), name, percent(shares[first]!))
         : t('detailToken', count, name, percent(shares[first]!));
   const title = t(isWeighed ? 'shareOfWeight' : 'shareOfChoices');
-  const called = (e: number) => fullName(store, trace, { set: modules.set, layer }, e);
   const list = order.map((e) => ({
     expert: e,
-    name: barName(store, trace, { set: modules.set, layer }, e),
+    name: called(e),
     value: shares[e]!,
     text: percent(shares[e]!),
     reference: 1 / modules.experts.length,
@@ -213,7 +214,7 @@ function Shares({
   return (
     <>
       <p class="sentence">{sentence}</p>
-      <InAtlas trace={trace} set={modules.set} layer={layer} experts={order} />
+      <InAtlas trace={trace} {...here} experts={order} />
       {(isWeighed || count > 1 || isLine) && (
         <Figure
           name="shares"
@@ -240,7 +241,8 @@ function ByLayer(at: At) {
   const rungs = layersOf(trace, { sequence }).map((layer) => {
     const part = sharedModules(trace, { ...layer, sequence });
     const first = part && chosenOf(at, part)[0];
-    return { layer, part, first };
+    const name = first ? fullName(store, trace, { set: part.set, layer }, first.expert) : t('none');
+    return { layer, part, first, name };
   });
   const go = (layer: Layer): void => store.select({ layer: layerKey(layer), module: -1 });
   const isWeighed = rungs.some(({ first }) => first?.weight !== undefined);
@@ -254,19 +256,19 @@ function ByLayer(at: At) {
         kind: 'bars',
         of: t('layerHead'),
         value: inPercent(t('share')),
-        bars: rungs.flatMap(({ layer, part, first }) => {
+        bars: rungs.flatMap(({ layer, part, first, name }) => {
           if (!part || !first) return [];
-          const of = named(looks(part.set), first.expert, `${layerName(layer)}, ${plainName(part.set, first.expert)}`);
+          const of = named(looks(part.set), first.expert, `${layerName(layer)}, ${name}`);
           return [{ of, value: first.weight ?? 1 }];
         }),
       })}
       chart={() => (
         <div class={classes('ladder', isNumbered && 'numbered')}>
-          {rungs.map(({ layer, part, first }) => (
+          {rungs.map(({ layer, part, first, name }) => (
             <span
               key={layerKey(layer)}
               class={`rung ${part && first ? classOf(looks(part.set).slots[first.expert]!) : 'none'}`}
-              title={`${layerName(layer)}: ${part && first ? `${plainName(part.set, first.expert)} ${shareOf(first.weight)}` : t('none')}`}
+              title={`${layerName(layer)}: ${name} ${shareOf(first?.weight)}`}
               onClick={() => go(layer)}
             >
               <span class="number">{layer.layer}</span>
@@ -279,12 +281,12 @@ function ByLayer(at: At) {
         head: [t('layerHead'), t('expert'), t('share')],
         count: rungs.length,
         row: (i) => {
-          const { layer, part, first } = rungs[i]!;
+          const { layer, first, name } = rungs[i]!;
           return [
             <Button key="go" press={() => go(layer)} class="link" data-focus={`ladder-${layerKey(layer)}`}>
               {layerName(layer)}
             </Button>,
-            part && first ? plainName(part.set, first.expert) : t('none'),
+            name,
             shareOf(first?.weight) || '–',
           ];
         },
@@ -325,7 +327,11 @@ function ByModule({ layer, ...at }: At & { readonly layer: Layer }) {
                 <td>
                   {chosen.slice(0, 4).map(({ expert, weight }) => (
                     <>
-                      <ExpertLabel looks={looks(part!.set)} expert={expert} />
+                      <ExpertLabel
+                        looks={looks(part!.set)}
+                        expert={expert}
+                        name={fullName(store, trace, { set: part!.set, layer }, expert)}
+                      />
                       <span class="value">{weight === undefined ? '' : fixed(weight)}</span>
                     </>
                   ))}

@@ -9,7 +9,7 @@ import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
 import { fixed, inPercent, percent, t } from '../../look/strings.js';
-import { atlasOf, barName, fullName } from '../../store/atlas.js';
+import { atlasOf, fullName } from '../../store/atlas.js';
 import { strategyTitle } from '../../store/strategies.js';
 import { intervalsOf, usageOf } from '../../store/sums.js';
 import { most } from './usage.js';
@@ -42,7 +42,7 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
   const looks = store.main.looks.value(modules.set);
   const list = found.slice(0, most).map((one) => ({
     expert: one.expert,
-    name: barName(store, trace, { set: modules.set, layer }, one.expert),
+    name: fullName(store, trace, { set: modules.set, layer }, one.expert),
     value: one.share,
     text: percent(one.share),
     low: one.interval.low,
