@@ -70,7 +70,7 @@ function createServices(context: vscode.ExtensionContext): ActiveServices {
   const colours = new Colours(context.workspaceState);
   const atlases = new Atlases(context, service, log);
   const making = new AtlasMaking(context, engines, atlases, log);
-  const tree = new ExpertTree({ service, store, engines, colours, atlases, making }, log);
+  const tree = new ExpertTree({ service, store, engines, colours, atlases, making, documentRouter }, log);
   context.subscriptions.push(engines, documentRouter, mark, colours, atlases, making, tree, runs);
   return { context, log, engines, service, store, runs, history, documentRouter, mark, colours, atlases, making, tree };
 }
@@ -100,7 +100,7 @@ function register(services: ActiveServices, features: () => Promise<Features>): 
     registerTools(context, features),
     offerMcpServer(context, services.engines),
     vscode.languages.registerHoverProvider('*', new RoutingHover(store, colours, services.atlases)),
-    vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: tree, showCollapseAll: true }),
+    tree.show(),
     vscode.window.registerWebviewPanelSerializer(panelType, {
       deserializeWebviewPanel: async (panel, state) => (await features()).services.panels.restore(panel, state),
     }),

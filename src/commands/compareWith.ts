@@ -4,6 +4,7 @@ import { strategyLabel } from '../host/strategies.js';
 import { presentSelection } from '../host/texts.js';
 import type { OtherSide } from '../routing/runs.js';
 import type { Routed, SideResult } from '../routing/store.js';
+import type { Expert } from '../trace/model/trace.js';
 import { type Ask, asking } from './asking.js';
 import type { Command, Services } from './services.js';
 import { asNode, pickStrategy } from './pick.js';
@@ -18,11 +19,11 @@ import { target } from './target.js';
 export const compareWith: Command = {
   id: 'gander.compareWith',
   async run(services, arg) {
-    const routed = target(services);
-    const { id, main } = routed;
     const node = asNode(arg);
+    const routed = target(services, node);
+    const { id, main } = routed;
     const other =
-      node?.kind === 'expert' ? alone(main, node.expert.id) : await asking((ask) => choose(ask, services, routed));
+      node?.kind === 'expert' ? alone(main, node.expert) : await asking((ask) => choose(ask, services, routed));
     if (other === undefined) return;
     if (other instanceof Elsewhere) return compareElsewhere(services, id, other);
     if (other instanceof Finished) {
@@ -36,9 +37,9 @@ export const compareWith: Command = {
   },
 };
 
-function alone({ text, output }: SideResult, expert: string): OtherSide {
-  const strategy = { name: 'single', expert } as const;
-  return { text, title: strategyLabel(strategy), output, strategy, interventions: [] };
+function alone({ text, output }: SideResult, expert: Expert): OtherSide {
+  const strategy = { name: 'single', expert: expert.id } as const;
+  return { text, title: strategyLabel(strategy, [expert]), output, strategy, interventions: [] };
 }
 
 async function choose(
@@ -72,7 +73,7 @@ async function choose(
       return { ...main, title: vscode.l10n.t('without the what-if'), interventions: [] };
     case 'strategy': {
       const strategy = await pickStrategy(ask, source, main.strategy, title);
-      return strategy && { ...main, title: strategyLabel(strategy), strategy };
+      return strategy && { ...main, title: strategyLabel(strategy, source.experts), strategy };
     }
     case 'selection':
       return { ...main, ...(await presentSelection(source.limits.tokens)) };

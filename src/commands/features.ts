@@ -11,6 +11,7 @@ import type { ActiveServices, Services } from './services.js';
 export class Features implements vscode.Disposable {
   readonly services: Services;
   readonly agents: AgentTools;
+  readonly #following: vscode.Disposable;
 
   constructor(base: ActiveServices) {
     const { context, log, atlases } = base;
@@ -21,6 +22,7 @@ export class Features implements vscode.Disposable {
     const atlasEditor = new AtlasEditor({ ...base, panels }, extensionUri);
     this.services = { ...base, panels, traces, similarity, atlasEditor };
     this.agents = new AgentTools(this.services);
+    this.#following = base.tree.follow(panels);
   }
 
   /** @param id of a command in the manifest */
@@ -31,6 +33,7 @@ export class Features implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.#following.dispose();
     this.agents.dispose();
     this.services.panels.dispose();
     this.services.similarity.dispose();

@@ -1,12 +1,11 @@
 import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
-import { strategyLabel } from '../host/strategies.js';
+import { expertsIn, strategyLabel } from '../host/strategies.js';
 import { whatIfsOf } from '../host/whatIfs.js';
 import { counted } from '../host/words.js';
-import { writtenIn } from '../panel/routedScene.js';
 import type { FinishedRun } from '../routing/history.js';
 import { isSameResult } from '../routing/runs.js';
-import type { Routed, SideResult } from '../routing/store.js';
+import { type Routed, type SideResult, writtenIn } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
 import { plain } from '../trace/text/label.js';
 import { meanLogProbOf } from '../trace/figures/summary.js';
@@ -73,7 +72,7 @@ function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed):
     const { trace, title, strategy } = result;
     const isShown = range === shown.id && isSameResult(shown.main, result);
     return {
-      label: strategyLabel(strategy),
+      label: strategyLabel(strategy, expertsIn(trace)),
       description: join([
         ended.toLocaleTimeString(vscode.env.language),
         title,
@@ -95,7 +94,7 @@ function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed):
 function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace | undefined): string {
   const { source } = result.trace;
   const elsewhere = beside && beside.source.name !== source.name ? [plain(source.name)] : [];
-  return [...elsewhere, strategyLabel(result.strategy), ...whatIfsOf(result)].join(', ');
+  return [...elsewhere, strategyLabel(result.strategy, expertsIn(result.trace)), ...whatIfsOf(result)].join(', ');
 }
 
 /** The number of tokens, as the panel counts them, and the mean log-probability if it is known. */

@@ -157,7 +157,7 @@ async function lookAt({ making }: Services, asked: AskedCorpus): Promise<Plan> {
 }
 
 /** Shows what it will take. @throws GanderError `text-empty` if there is nothing to read */
-async function agreesTo(plan: Plan, { strategy }: AskedCorpus, { name }: SourceDescription): Promise<boolean> {
+async function agreesTo(plan: Plan, { strategy }: AskedCorpus, { name, experts }: SourceDescription): Promise<boolean> {
   const { documents, labels, leftOut, estimate } = plan;
   const [first] = leftOut;
   const left = first ? counted('leftOutCount', leftOut.length, plain(first.document), first.why) : '';
@@ -168,7 +168,7 @@ async function agreesTo(plan: Plan, { strategy }: AskedCorpus, { name }: SourceD
       vscode.l10n.t('Choose documents that contain UTF-8 text.'),
     );
   const count = counted('documentCount', documents);
-  const model = strategy ? `${name}, ${strategyLabel(strategy)}` : name;
+  const model = strategy ? `${name}, ${strategyLabel(strategy, experts)}` : name;
   const takes = estimate
     ? vscode.l10n.t(
         '{0}, about {1} tokens: about {2} with {3}.',

@@ -19,9 +19,9 @@ export const showInAtlas: Command = {
   },
 };
 
-function unitOf({ atlases, store }: Services, asked: unknown): UnitKey | undefined {
+function unitOf({ atlases, tree }: Services, asked: unknown): UnitKey | undefined {
   const node = asNode(asked);
-  const trace = store.latest?.main.trace;
+  const trace = tree.routed?.main.trace;
   switch (node?.kind) {
     case 'expert':
       return atlases.unit(undefined, node.expert.id)?.key;

@@ -22,9 +22,10 @@ export const force: Command = {
 export const solo: Command = {
   id: 'gander.solo',
   async run(services, arg) {
-    const { id, main } = target(services);
+    const node = asNode(arg);
+    const { id, main } = target(services, node);
     const expert =
-      expertOf(services, asNode(arg)) ??
+      expertOf(services, node) ??
       (await asking(async (ask) =>
         pickExpert(ask, await services.service.describe(), vscode.l10n.t('Which expert alone?')),
       ));
@@ -50,7 +51,7 @@ async function intervene(
   node: Node | undefined,
   title: string,
 ): Promise<void> {
-  const { id, main } = target(services);
+  const { id, main } = target(services, node);
   const intervention = await asking(async (ask): Promise<Intervention | undefined> => {
     const fromTree = expertOf(services, node);
     const expert = fromTree ?? (await pickExpert(ask, await services.service.describe(), title));
@@ -73,8 +74,8 @@ async function rerun(services: Services, id: number, run: (signal: AbortSignal) 
   await withPatientProgress(services, vscode.l10n.t('Routing'), ({ signal }) => run(signal));
 }
 
-/** The expert of a node: a layer or module in the tree belongs to an expert of the last trace. */
-function expertOf({ store }: Services, node: Node | undefined): string | undefined {
+/** The expert of a node: a layer or module in the tree belongs to an expert of the trace that it is about. */
+function expertOf({ tree }: Services, node: Node | undefined): string | undefined {
   switch (node?.kind) {
     case 'expert':
       return node.expert.id;
@@ -83,9 +84,9 @@ function expertOf({ store }: Services, node: Node | undefined): string | undefin
     case 'layer':
     case 'module':
     case 'token':
-      return expertOfLatest(store, node.expert);
+      return expertInTree(tree, node.expert);
     case 'layer-expert':
-      return layerExpertOf(store, node);
+      return layerExpertOf(tree, node);
     case 'model':
     case 'expert-layer':
     case 'pool':
@@ -96,19 +97,19 @@ function expertOf({ store }: Services, node: Node | undefined): string | undefin
   }
 }
 
-function expertOfLatest({ latest }: Services['store'], expert: number): string | undefined {
-  const trace = latest?.main.trace;
+function expertInTree({ routed }: Services['tree'], expert: number): string | undefined {
+  const trace = routed?.main.trace;
   return (trace && treeModules(trace))?.experts[expert]?.id;
 }
 
-function layerExpertOf({ latest }: Services['store'], { layer, expert }: NodeOf<'layer-expert'>): string | undefined {
-  const trace = latest?.main.trace;
+function layerExpertOf({ routed }: Services['tree'], { layer, expert }: NodeOf<'layer-expert'>): string | undefined {
+  const trace = routed?.main.trace;
   return trace && sharedModules(trace, { ...layer, sequence: 0 })?.experts[expert]?.id;
 }
 
-function scopeOf({ store }: Services, node: Node | undefined): Scope {
+function scopeOf({ tree }: Services, node: Node | undefined): Scope {
   if (node?.kind === 'layer' || node?.kind === 'layer-expert') return scopeIn(node.layer);
-  const module = node?.kind === 'module' ? store.latest?.main.trace?.modules[node.module]?.path : undefined;
+  const module = node?.kind === 'module' ? tree.routed?.main.trace?.modules[node.module]?.path : undefined;
   if (module !== undefined) return { module };
   return node?.kind === 'token' ? { token: node.token } : {};
 }

@@ -7,6 +7,7 @@ import { type Colours, expertName, layerName } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { counted, warningCount, word } from '../host/words.js';
 import type { RoutingService } from '../routing/service.js';
+import type { DocumentRouter } from '../host/documentRouter.js';
 import { documentOf } from '../host/texts.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
@@ -44,16 +45,30 @@ export interface TreeServices {
   readonly colours: Colours;
   readonly atlases: Atlases;
   readonly making: AtlasMaking;
+  readonly documentRouter: DocumentRouter;
 }
 
-/** Pools and their experts; for the last trace, where each expert leads and which tokens it took. */
+/** What the panels show. */
+export interface Showing {
+  /** The range that a person sees in one; undefined: none is in sight. */
+  readonly shown: Routed | undefined;
+  readonly onDidChangeShown: vscode.Event<void>;
+}
+
+/** Pools and their experts; for the run on show, where each expert leads and which tokens it took. */
 export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   static readonly viewId = 'gander.experts';
   readonly #changed = new vscode.EventEmitter<Node | undefined>();
   readonly #subscriptions: vscode.Disposable[];
   readonly #usage = new WeakMap<Trace, Usage>();
   #timer: NodeJS.Timeout | undefined;
-  #shown: Trace | undefined;
+  #panels: Showing | undefined;
+  #view: vscode.TreeView<Node> | undefined;
+  /** What was drawn last. */
+  #drawn: { readonly trace: Trace | undefined; readonly title: string | undefined } = {
+    trace: undefined,
+    title: undefined,
+  };
 
   readonly onDidChangeTreeData = this.#changed.event;
 
@@ -68,10 +83,36 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       engines.onDidChangePool(() => this.refresh()),
       colours.onDidChange(() => this.refresh()),
       new vscode.Disposable(store.onChange(() => this.#traceChanged())),
+      vscode.window.onDidChangeActiveTextEditor(() => this.#traceChanged()),
+      vscode.window.onDidChangeTextEditorSelection(() => this.#traceChanged()),
     ];
   }
 
+  /** Shows it in its view, whose heading names the text that the numbers are of. */
+  show(): vscode.Disposable {
+    this.#view = vscode.window.createTreeView(ExpertTree.viewId, { treeDataProvider: this, showCollapseAll: true });
+    return this.#view;
+  }
+
+  /** From now on it is about what a panel shows, while one is in sight. */
+  follow(panels: Showing): vscode.Disposable {
+    this.#panels = panels;
+    return panels.onDidChangeShown(() => this.#traceChanged());
+  }
+
+  /** The range that it is about: the one in the panel, or else the one at the cursor, or the last one. */
+  get routed(): Routed | undefined {
+    return this.#panels?.shown ?? this.services.documentRouter.current();
+  }
+
+  /** What its view says beside its name. */
+  get heading(): string | undefined {
+    return this.#view?.description;
+  }
+
   refresh(): void {
+    this.#drawn = { trace: this.#trace, title: this.#title };
+    if (this.#view) this.#view.description = this.#title ?? '';
     this.#changed.fire(undefined);
   }
 
@@ -150,19 +191,24 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   get #trace(): Trace | undefined {
-    return this.services.store.latest?.main.trace;
+    return this.routed?.main.trace;
+  }
+
+  /** Of the text whose numbers it shows; undefined: it shows none. */
+  get #title(): string | undefined {
+    return this.#trace && this.routed?.main.title;
   }
 
   #traceChanged(): void {
     // While a text is being routed, the panel shows its progress; redrawing here too would take cores from the engine.
-    if (this.#trace !== this.#shown && !this.services.store.latest?.main.running) this.#redraw();
+    const { trace, title } = this.#drawn;
+    if ((this.#trace !== trace || this.#title !== title) && !this.routed?.main.running) this.#redraw();
   }
 
   /** Not more often than one can read. */
   #redraw(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#shown = this.#trace;
       this.refresh();
     }, every);
   }
@@ -280,7 +326,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   #tokenItem(token: number, share: number): vscode.TreeItem {
-    const routed = this.services.store.latest;
+    const { routed } = this;
     const sequence = routed?.main.trace?.sequences[0];
     const item = new vscode.TreeItem(sequence ? tokenLabel(sequence, token) : '');
     const line = routed && this.#lineOf(routed, token);

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { type Strategy, strategyOfRouter, wordsOf } from '../strategies/index.js';
-import type { Router } from '../trace/model/trace.js';
+import type { Expert, Router, Trace } from '../trace/model/trace.js';
+import { plain } from '../trace/text/label.js';
 import { counted } from './words.js';
 
 /** The page's name for it; a router that is not one of ours keeps the name that its source uses. */
@@ -14,12 +15,17 @@ export function strategyDetail(name: string): string {
   return hint === undefined ? '' : vscode.l10n.t(hint);
 }
 
-export function strategyLabel({ name, k, expert }: Strategy): string {
+/** @param experts that the strategy may name */
+export function strategyLabel({ name, k, expert }: Strategy, experts: readonly Expert[] = []): string {
   const title = strategyTitle(name);
   if (k !== undefined) return counted('expertsPerToken', title, k);
-  return expert === undefined ? title : `${title}: ${expert}`;
+  if (expert === undefined) return title;
+  return `${title}: ${plain(experts.find(({ id }) => id === expert)?.name ?? expert)}`;
 }
 
 export function routerLabel(router: Router): string {
   return strategyLabel(strategyOfRouter(router));
 }
+
+export const expertsIn = ({ expertSets }: Pick<Trace, 'expertSets'>): Expert[] =>
+  expertSets.flatMap(({ experts }) => experts);

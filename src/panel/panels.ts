@@ -20,6 +20,10 @@ export class Panels implements vscode.Disposable {
   #restoring: vscode.WebviewPanel | undefined;
   #toldPinned = false;
   readonly #subscriptions: vscode.Disposable[];
+  readonly #changed = new vscode.EventEmitter<void>();
+
+  /** Another range, or another run of it, may be in sight. */
+  readonly onDidChangeShown = this.#changed.event;
 
   constructor(
     private readonly services: SceneServices,
@@ -111,6 +115,13 @@ export class Panels implements vscode.Disposable {
     this.#entitle(open);
   }
 
+  /** The range in the panel that has the focus, or else in one that is in sight, first of all the one that follows the editor. */
+  get shown(): Routed | undefined {
+    const visible = [...this.#open].filter(({ panel }) => panel.visible);
+    const open = this.active ?? visible.find(({ scene }) => !scene.pinned) ?? visible[0];
+    return open?.scene.routed;
+  }
+
   /** The button in the title of the panel that has the focus shows it. */
   #tellPinned(): void {
     const is = this.active?.scene.pinned ?? false;
@@ -133,7 +144,7 @@ export class Panels implements vscode.Disposable {
   }
 
   dispose(): void {
-    vscode.Disposable.from(...this.#subscriptions).dispose();
+    vscode.Disposable.from(this.#changed, ...this.#subscriptions).dispose();
     for (const { panel } of [...this.#open]) panel.dispose();
   }
 
@@ -146,11 +157,13 @@ export class Panels implements vscode.Disposable {
     const unlisten = scene.onChange(() => {
       if (scene.routed) this.#entitle(open);
       else panel.dispose();
+      this.#changed.fire();
     });
     scene.toPin = (pinned) => this.pin(open, pinned);
     panel.onDidChangeViewState(() => {
       if (!panel.visible) page.forget();
       this.#tellPinned();
+      this.#changed.fire();
     });
     panel.onDidDispose(() => {
       unlisten();
@@ -158,8 +171,10 @@ export class Panels implements vscode.Disposable {
       page.dispose();
       scene.dispose();
       this.#tellPinned();
+      this.#changed.fire();
     });
     this.#entitle(open);
+    this.#changed.fire();
     return open;
   }
 

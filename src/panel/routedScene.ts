@@ -9,7 +9,7 @@ import { editorsOf, presentSelection } from '../host/texts.js';
 import type { TokenMark } from '../host/tokenMark.js';
 import type { Runs, Waiting } from '../routing/runs.js';
 import type { RoutingService } from '../routing/service.js';
-import type { Routed, RoutingStore, SideResult } from '../routing/store.js';
+import { givenOf, type Routed, type RoutingStore, type SideResult, writtenIn } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
 import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '../protocol/panel.js';
 import type { SourceDescription } from '../requests/description.js';
@@ -285,10 +285,11 @@ export class RoutedScene implements Scene {
   async #compare({ strategy, interventions, selection }: Extract<PageMessage, { type: 'compare' }>): Promise<void> {
     const main = this.routed?.main;
     if (!main) return;
+    const { experts, limits } = await this.services.service.describe();
     const { text, title } =
       selection === 'same'
-        ? { text: main.text, title: strategyLabel(strategy) }
-        : await presentSelection((await this.services.service.describe()).limits.tokens);
+        ? { text: main.text, title: strategyLabel(strategy, experts) }
+        : await presentSelection(limits.tokens);
     await this.services.runs.compare(this.#id, { text, title, output: main.output, strategy, interventions });
   }
 
@@ -306,16 +307,6 @@ export function nothingToSave(): GanderError {
     vscode.l10n.t('There is nothing to save yet.'),
     vscode.l10n.t('Run Route Selection first.'),
   );
-}
-
-/** How much of the text that the model continues was given: the text, or the target of an encoder-decoder. UTF-16 code units. */
-function givenOf({ text, output }: SideResult): number {
-  return output ? (output.target ?? '').length : text.length;
-}
-
-/** What the model wrote; empty if it wrote nothing. */
-export function writtenIn(result: SideResult): string {
-  return result.trace?.sequences.at(-1)?.text?.slice(givenOf(result)) ?? '';
 }
 
 function freshTokens({ fresh, main: { trace } }: Routed): number {

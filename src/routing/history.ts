@@ -84,7 +84,7 @@ export class History {
   /** Includes what their ranges are compared with, which is kept as long as they are. Traces that runs share count once. */
   #weight(runs: readonly FinishedRun[]): number {
     const sides = runs.flatMap(({ range, result }) => [result, this.store.get(range)?.other]);
-    const traces = new Set(sides.flatMap((side) => [side?.trace, side?.before]));
+    const traces = new Set(sides.flatMap((side) => [side?.trace, side?.before, side?.generated?.trace]));
     let bytes = 0;
     for (const trace of traces) if (trace) bytes += weigh(trace);
     return bytes;

@@ -6,7 +6,7 @@ import type { Intervention, Sequence, Trace } from '../trace/model/trace.js';
 import type { Methods, OptionsOf, ResultOf } from '../requests/ask.js';
 import type { RunRequestName } from '../requests/table.js';
 import type { RoutingService } from './service.js';
-import type { Routed, RoutingStore, SideResult } from './store.js';
+import { type Generated, type Routed, type RoutingStore, type SideResult, writtenIn } from './store.js';
 
 /** What a side is compared with. */
 export type OtherSide = Pick<SideResult, 'text' | 'title' | 'output' | 'strategy' | 'interventions'>;
@@ -47,7 +47,10 @@ export class Runs {
     return () => this.#mainListeners.delete(listener);
   }
 
-  /** Routes a side again under a strategy and interventions; if there are interventions, also without them, as `before`. */
+  /**
+   * Routes a side again under a strategy and interventions; if there are interventions, also without them, as `before`. What the
+   * model wrote stays in the text, and where it was asked for the same, its run is shown again.
+   */
   async route(
     id: number,
     side: Side,
@@ -58,8 +61,8 @@ export class Runs {
     const former = this.store.get(id)?.[side];
     if (!former) return;
     // The old trace is shown until the first tokens of the new one are there.
-    const { text, title, output, trace, before, model } = former;
-    this.store.setSide(id, side, { text, title, output, strategy, interventions, trace, before, model });
+    const { text, title, output, trace, before, model, generated } = former;
+    this.store.setSide(id, side, { text, title, output, strategy, interventions, trace, before, model, generated });
     await this.#run(id, side, 'route', waiting, (options) => this.#route(id, side, options));
   }
 
@@ -77,16 +80,27 @@ export class Runs {
   async #route(id: number, side: Side, options: RunOptions): Promise<void> {
     const asked = this.store.get(id)?.[side];
     if (!asked) return;
-    const { text, output, strategy, interventions } = asked;
-    const request = { text, ...output, strategy };
-    const without = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
-    const result = await this.service.route({ ...request, interventions }, options);
+    const { generated } = asked;
+    const isThere = generated && isSameRun(asked, { ...asked, ...generated }) && (await this.#isInUse(generated.model));
+    const found = isThere ? { trace: generated.trace } : await this.#routed(asked, options);
     const { name: model } = await this.service.describe();
-    this.store.patchSide(id, side, { trace: result, before: without, model, ...unasked });
+    this.store.patchSide(id, side, { before: undefined, ...found, model, ...unasked });
     const routed = this.store.get(id);
     if (!routed || side !== 'main') return;
     this.#mainListeners.forEach((listener) => listener(routed));
-    this.#listeners.forEach((listener) => listener(routed, result));
+    this.#listeners.forEach((listener) => listener(routed, found.trace));
+  }
+
+  async #routed(asked: SideResult, options: RunOptions): Promise<{ readonly trace: Trace; readonly before?: Trace }> {
+    const { strategy, interventions } = asked;
+    const request = { ...withWritten(asked), strategy };
+    const before = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
+    const trace = await this.service.route({ ...request, interventions }, options);
+    return { trace, ...(before && { before }) };
+  }
+
+  async #isInUse(model: string | undefined): Promise<boolean> {
+    return (await this.service.describe()).name === model;
   }
 
   /** Knocks out every expert in turn. If this is stopped, the experts that are done are kept. */
@@ -146,12 +160,19 @@ export class Runs {
 
   /** Continues the prompt; what has been written when it is stopped is kept. */
   async generate(id: number, generation: Generation, waiting: Waiting = {}): Promise<void> {
-    const request = this.#request(id);
-    if (!request) return;
+    const [request, main] = [this.#request(id), this.store.get(id)?.main];
+    if (!request || !main) return;
+    const { strategy, interventions } = main;
+    const written = (trace: Trace, model: string | undefined): Partial<SideResult> => {
+      const generated: Generated = { trace, strategy, interventions, model };
+      return { trace, before: undefined, model, generated, ...unasked };
+    };
     await this.#run(id, 'main', 'generate', waiting, async (options, patch) => {
-      const trace = await this.service.generate({ ...request, ...generation }, options);
+      const onPartial = (part: Trace) => patch(written(part, main.model));
+      const trace = await this.service.generate({ ...request, ...generation }, { ...options, onPartial });
+      const { name } = await this.service.describe();
       // Not every source stops when told to, so another run may be on show by now.
-      patch({ trace, before: undefined, ...unasked });
+      patch(written(trace, name));
       const routed = this.store.get(id);
       if (routed) this.#mainListeners.forEach((listener) => listener(routed));
     });
@@ -366,6 +387,13 @@ function anotherRun(): GanderError {
     'What is shown was routed in another way than a run now would be, so its layers cannot be read.',
     'Route the text again.',
   );
+}
+
+/** What is routed: what was given and what the model wrote then; an output that was left open is written again. */
+function withWritten({ text, output, generated }: SideResult): Pick<RouteRequest, 'text' | 'target' | 'maxTokens'> {
+  const written = generated ? writtenIn({ text, output, trace: generated.trace }) : '';
+  if (!output) return { text: text + written };
+  return output.target === undefined ? { text, ...output } : { text, ...output, target: output.target + written };
 }
 
 type Asked = Pick<SideResult, 'text' | 'output' | 'strategy' | 'interventions'>;

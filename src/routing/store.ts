@@ -7,6 +7,11 @@ import { type Change, type Span, moved, touches, unchanged } from './positions.j
 
 export type Output = Pick<RouteRequest, 'target' | 'maxTokens'>;
 
+/** The run in which the model wrote, or was stopped while it wrote. */
+export interface Generated extends Pick<SideResult, 'strategy' | 'interventions' | 'model'> {
+  readonly trace: Trace;
+}
+
 /** One side of a routed range: what was asked, and the result so far. */
 export interface SideResult {
   /** The text that the engine was given. */
@@ -22,6 +27,8 @@ export interface SideResult {
   readonly interventions: readonly Intervention[];
   readonly trace?: Trace | undefined;
   readonly before?: Trace | undefined;
+  /** What is run from now on has what the model wrote in it, and returns to this when nothing else is asked than was then. */
+  readonly generated?: Generated | undefined;
   readonly attribution?: Attribution | undefined;
   readonly lenses?: readonly Lens[] | undefined;
   readonly running?: SideState['running'] | undefined;
@@ -67,6 +74,16 @@ interface Entry {
   /** Made when first asked for, then moved with the edits. */
   spans?: { readonly trace: Trace; readonly tokens: TokenSpans } | undefined;
   holders: number;
+}
+
+/** How much of the text that the model continues was given: the text, or the target of an encoder-decoder. UTF-16 code units. */
+export function givenOf({ text, output }: Pick<SideResult, 'text' | 'output'>): number {
+  return output ? (output.target ?? '').length : text.length;
+}
+
+/** What the model wrote; empty if it wrote nothing. */
+export function writtenIn(result: Pick<SideResult, 'text' | 'output' | 'trace'>): string {
+  return result.trace?.sequences.at(-1)?.text?.slice(givenOf(result)) ?? '';
 }
 
 /** How many of the ranges are kept that nobody retains: a trace may take 100 MB. */

@@ -163,6 +163,7 @@ export const words = {
   textFolded: 'Text: folded',
   textShow: 'Show the text here',
   written: { one: 'Generated: {0} token', other: 'Generated: {0} tokens' },
+  writtenText: 'Generated text',
   writtenCopy: 'Copy',
   writtenInsert: 'Insert',
   writtenInsertHint: 'Put the generated text into the document, after the text that it continues',

@@ -607,6 +607,9 @@ describe('two runs', () => {
     await expect.poll(() => panel.sent('closeCompare')).toHaveLength(1);
     await panel.post({ type: 'side', side: 'other', state: undefined });
     await expect.poll(() => panel.page.locator('.text.other').isVisible()).toBe(false);
+    // What to compare with next is chosen where the last was.
+    expect(await panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => panel.page.locator('[data-focus=compare-now]').isVisible()).toBe(true);
   });
 
   test('log-probabilities are of the tokens that both have, however far the other run is', async () => {
@@ -873,6 +876,23 @@ describe('running', () => {
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
   });
 
+  test('the header names the model and the strategy of the run on show, which another than the chosen model may have made', async () => {
+    await open({ width: 700, height: 780 });
+    const native = { ...description, name: 'Gosling', can: { ...description.can, k: true as const, strategies: [] } };
+    await panel.show(fabricate(), { model: 'Goose 7B' });
+    await panel.post({ type: 'pool', description: native });
+    await expect.poll(() => text('.head')).toContain('Goose 7B');
+    expect(await text('.head')).not.toContain('Gosling');
+    const strategy = panel.page.locator('[data-focus=strategy]');
+    await expect.poll(() => strategy.innerText()).toContain('PHATGOOSE');
+    await expect.poll(() => strategy.getAttribute('aria-disabled')).toBe('true');
+    expect(await strategy.getAttribute('title')).toContain('Gosling has been chosen since');
+    await picture(panel.page, 'dark-700-other-model');
+    await panel.show(fabricate(), { model: description.name });
+    await expect.poll(() => text('.head')).toContain(description.name);
+    await expect.poll(() => strategy.getAttribute('aria-disabled')).not.toBe('true');
+  });
+
   test('a text that grows is drawn as it grows, and looks as if it had been drawn at once', async () => {
     await open();
     const whole = fabricate({});
@@ -995,6 +1015,74 @@ describe('running', () => {
     // None of this if all of the text was given.
     await panel.show(fabricate({ seed: 3 }));
     await expect.poll(() => panel.page.locator('.writtenBar').count()).toBe(0);
+  });
+
+  testMany(
+    [
+      { width: 400, height: 700 },
+      { width: 520, height: 720, theme: 'high-contrast' },
+      { width: 520, height: 900 },
+      { width: 700, height: 780, theme: 'light' },
+      { width: 1280, height: 720 },
+    ] as const,
+    'what the model writes can be read beside the editor too, where the text is folded: %o',
+    async (setup) => {
+      await open(setup);
+      const whole = fabricate();
+      const { text: all, tokens } = whole.sequences[0]!;
+      const given = tokens.start![tokens.count - 32]!;
+      const written = () => text('.writtenText');
+      const words = (from: string) => from.replace(/\s+/g, ' ').trim();
+      const seen = all!.slice(0, tokens.end![tokens.count - 21]);
+      const early = cut(whole, tokens.count - 20);
+      const part = { ...early, sequences: early.sequences.map((sequence) => ({ ...sequence, text: seen })) };
+      await panel.post({ type: 'textVisible', is: true });
+      await panel.show(part, { given, running: { what: 'generate', done: 12, total: 32 } });
+      await expect.poll(async () => words(await written())).toBe(words(seen.slice(given)));
+      await panel.show(whole, { given });
+      await expect.poll(async () => words(await written())).toBe(words(all!.slice(given)));
+      const box = panel.page.locator('.writtenText');
+      expect(await box.getAttribute('title')).toBe(all!.slice(given));
+      expect(await panel.page.locator('.texts').count()).toBe(0);
+      // Two lines of it, the rest by scrolling, and no wider than the window.
+      const { x, width, height } = (await box.boundingBox())!;
+      expect(x + width).toBeLessThanOrEqual(setup.width);
+      expect(height).toBeLessThan(46);
+      await picture(panel.page, `written-${setup.width}x${setup.height}${'theme' in setup ? `-${setup.theme}` : ''}`);
+      expect(await panel.serious()).toEqual([]);
+    },
+    { quick: 2 },
+  );
+
+  test('what the model writes is plain text, and what cannot be seen is made visible', async () => {
+    await open();
+    const show = async (seed: number, written: string): Promise<void> => {
+      const whole = fabricate({ tokens: 40, seed });
+      const [{ text, ...sequence }] = whole.sequences as [(typeof whole.sequences)[0]];
+      await panel.show({ ...whole, sequences: [{ ...sequence, text: text! + written }] }, { given: text!.length });
+    };
+    const shown = () => panel.page.locator('.writtenText').textContent();
+    await show(1, '\n\n<b>bold</b>\u202e');
+    await expect.poll(shown).toBe('<b>bold</b>·');
+    await show(2, '\n ');
+    await expect.poll(shown).toBe('⏎␣');
+  });
+
+  test('a text that is shown here begins where the model went on with it', async () => {
+    await open({ width: 700, height: 780 });
+    const whole = fabricate();
+    const given = whole.sequences[0]!.tokens.start![240]!;
+    await panel.post({ type: 'textVisible', is: true });
+    await panel.post({ type: 'select', token: 3 });
+    await panel.show(whole, { given });
+    await panel.page.locator('[data-focus=text-show]').click();
+    const within = () =>
+      panel.page.evaluate(() => {
+        const [pane, begins] = [document.querySelector('.text')!, document.querySelector('.t.written.begins')!];
+        const [room, at] = [pane.getBoundingClientRect(), begins.getBoundingClientRect()];
+        return at.top >= room.top - 1 && at.bottom <= room.bottom + 1;
+      });
+    await expect.poll(within).toBe(true);
   });
 
   test('a saved trace cannot be run, and says why', async () => {

@@ -14,8 +14,8 @@ import { RouteAgain } from '../components/routeAgain.js';
 import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
-import { chosenSince } from '../store/sides.js';
 import type { Store } from '../store/store.js';
+import { chosenSince } from '../store/strategies.js';
 import { isCompact, isShort } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
 import { ScopeChip } from '../scope/menu.js';
@@ -57,6 +57,8 @@ function Bar({ saver, scene }: Props) {
   const description = store.description.value;
   const title = store.main.title.value || t('page');
   const count = sum(store.main.choices.value?.sequences ?? [], ({ tokens }) => tokens.count);
+  const since = chosenSince(store);
+  const model = since?.ran ?? description?.name;
   return (
     <div class="headBar">
       <div class="title">
@@ -68,9 +70,9 @@ function Bar({ saver, scene }: Props) {
         {description?.can.route === true && (
           <span
             class="faint pool"
-            title={[description.name, ...description.warnings.map(({ text }) => text)].join('\n')}
+            title={[model, ...(since ? [] : description.warnings.map(({ text }) => text))].join('\n')}
           >
-            {description.name}
+            {model}
           </span>
         )}
       </div>

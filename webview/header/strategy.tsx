@@ -3,7 +3,7 @@ import { NumberField, Select } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { StrategyMenu } from '../components/strategyMenu.js';
 import { reasonAgainst } from '../store/reasons.js';
-import { filledIn, kReason, offers, present } from '../store/strategies.js';
+import { chosenSince, filledIn, kReason, offers, present } from '../store/strategies.js';
 import { isStacked } from '../look/room.js';
 import { t } from '../look/strings.js';
 
@@ -13,7 +13,9 @@ export function StrategySwitch() {
   if (!now) return null;
   const interventions = store.main.interventions.value;
   const offered = offers(store).map(({ name }) => name);
-  const reason = reasonAgainst(store, 'route');
+  // What the chosen model offers is nothing that the run of another could be changed to.
+  const since = chosenSince(store);
+  const reason = since ? t('otherModel', since.ran, since.chosen) : reasonAgainst(store, 'route');
   const fixed = offered.length === 0 ? t('strategyNative') : undefined;
   const experts = store.main.shownExperts.value?.set.experts ?? store.description.value?.experts ?? [];
   const mostK = store.description.value?.limits.mostK ?? experts.length;
@@ -45,7 +47,7 @@ export function StrategySwitch() {
             value={now.k}
             range={{ min: 1, max: Math.max(1, mostK), step: 1 }}
             change={(k) => store.route(interventions, { ...now, k: Math.round(k) })}
-            reason={kReason(store) ?? reason ?? fixed}
+            reason={since ? reason : (kReason(store) ?? reason ?? fixed)}
             class="k"
             data-focus="strategy-k"
           />

@@ -2,16 +2,7 @@ import type { Side } from '../../src/protocol/panel.js';
 import type { SideSignals } from './side.js';
 import type { Store } from './store.js';
 import { t } from '../look/strings.js';
-import { strategyTitle } from './strategies.js';
-
-/** The model of the main run and the one that was chosen since; undefined if it is the same. */
-export function chosenSince({
-  main,
-  description,
-}: Store): { readonly ran: string; readonly chosen: string } | undefined {
-  const [ran, chosen] = [main.model.value, description.value?.name];
-  return ran === undefined || chosen === undefined || ran === chosen ? undefined : { ran, chosen };
-}
+import { chosenSince, strategyTitle } from './strategies.js';
 
 /** The models of the two runs, for what is said of both. */
 export function modelNames(store: Store): [main: string, other: string] {
@@ -40,7 +31,12 @@ export function sideName(store: Store, name: Side): string {
   const trace = side.choices.value;
   const strategy = trace?.router.name ?? side.strategy.value?.name;
   const interventions = trace?.interventions ?? side.interventions.value;
-  const parts = [side.title.value, strategyTitle(store, strategy), interventions.length > 0 ? t('tab_whatIf') : ''];
-  // A run with another strategy has the strategy as its title.
-  return [...new Set(parts)].filter(Boolean).join(' · ');
+  const [title, how] = [side.title.value, strategyTitle(store, strategy)];
+  return [title, isTitle(title, how) ? '' : how, interventions.length > 0 ? t('tab_whatIf') : '']
+    .filter(Boolean)
+    .join(' · ');
 }
+
+/** Whether a run is called by its strategy, as one with another strategy is: `Arrow, 2 experts per token`, `One expert: Python`. */
+const isTitle = (title: string, strategy: string): boolean =>
+  title.split(', ').some((part) => part === strategy || part.startsWith(`${strategy}: `));

@@ -297,12 +297,11 @@ export class Store {
         this.incoming.piece(message);
         break;
       case 'side': {
-        const wasThere = this.other.isThere.peek();
         this.side(message.side).state.value = this.incoming.side(message);
         if (message.side === 'main') this.keepSelection();
         else {
           this.lone.value = nowhere;
-          this.followComparison(message.state !== undefined, wasThere);
+          this.followComparison(message.state !== undefined);
         }
         break;
       }
@@ -502,12 +501,10 @@ export class Store {
   }
 
   /** A comparison that opens is shown; one that is sent again after a reload leaves the view as it was. */
-  private followComparison(comparing: boolean, wasThere: boolean): void {
+  private followComparison(comparing: boolean): void {
     if (comparing === this.view.comparing.peek()) return;
     this.set({ comparing, gridSource: 'main', overlay: comparing ? 'change' : '' });
     if (comparing) this.set({ tab: 'compare' });
-    // It was closed, and not only lost in a reload, after which the tab stays open.
-    else if (wasThere && this.view.tab.peek() === 'compare') this.set({ tab: 'summary' });
   }
 
   /** A new trace may have fewer tokens or other routed modules than were selected. */

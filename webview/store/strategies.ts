@@ -41,10 +41,21 @@ export function strategyHint(store: Store, name: string): string | undefined {
   return routesItself(store) ? t('strategyNative') : offers(store).find((offer) => offer.name === name)?.hint;
 }
 
+/** The model of the main run and the one that was chosen since; undefined if it is the same. */
+export function chosenSince({
+  main,
+  description,
+}: Store): { readonly ran: string; readonly chosen: string } | undefined {
+  const [ran, chosen] = [main.model.value, description.value?.name];
+  return ran === undefined || chosen === undefined || ran === chosen ? undefined : { ran, chosen };
+}
+
 /** What the main run was asked for; if the model routes by its own router, that one. */
 export function present(store: Store): Strategy | undefined {
-  if (!routesItself(store)) return store.main.strategy.value;
-  const router = store.main.choices.value?.router;
+  const [router, asked] = [store.main.choices.value?.router, store.main.strategy.value];
+  if (chosenSince(store) && router)
+    return asked?.name === router.name ? asked : { name: router.name, ...(router.k !== undefined && { k: router.k }) };
+  if (!routesItself(store)) return asked;
   return router && { name: offers(store)[0]?.name ?? router.name, ...(router.k !== undefined && { k: router.k }) };
 }
 

@@ -3,7 +3,7 @@ import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { tokensWithin } from '../../src/trace/model/ranges.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
-import type { Drawn } from './drawn.js';
+import { firstWritten, type Drawn } from './drawn.js';
 import { buildTokens, dress } from './tokenSpans.js';
 
 type Body = RefObject<HTMLDivElement | null>;
@@ -85,6 +85,22 @@ export function useWriting({ body, spans, drawn }: Shown, isWriting: boolean): v
     const again = requestAnimationFrame(show);
     return () => cancelAnimationFrame(again);
   }, [isWriting, drawn]);
+}
+
+/** A text that is unfolded after the model went on with it begins where it did. @param given undefined: it did not */
+export function useWritten({ body, spans, drawn }: Shown, given: number | undefined): void {
+  useLayoutEffect(() => {
+    const first = drawn && given !== undefined && spans.current[firstWritten(drawn.sequence, given)];
+    if (!first) return;
+    const show = (): void => {
+      reveal(spans.current.at(-1)!, body);
+      reveal(first, body);
+    };
+    show();
+    // Once more: blocks have their real height only once they have been seen.
+    const again = requestAnimationFrame(show);
+    return () => cancelAnimationFrame(again);
+  }, []);
 }
 
 export function useFilter({ body, spans, drawn }: Shown, experts: readonly string[]): void {

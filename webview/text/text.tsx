@@ -1,8 +1,9 @@
 /** The texts, token by token, in their colours (drawn.ts). */
 import { useComputed } from '@preact/signals';
 import { range } from 'd3-array';
-import { useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Side } from '../../src/protocol/panel.js';
+import { shown as plainText, visible } from '../../src/trace/text/label.js';
 import { useArrival } from '../components/arrival.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
@@ -10,7 +11,7 @@ import { Splitter } from '../components/splitter.js';
 import { t } from '../look/strings.js';
 import { drawnOf, firstWritten } from './drawn.js';
 import { sideName } from '../store/sides.js';
-import { useFilter, useScope, useSelected, useSpans, useWriting } from './effects.js';
+import { useFilter, useScope, useSelected, useSpans, useWriting, useWritten } from './effects.js';
 import { target } from './tokenSpans.js';
 
 export function Texts() {
@@ -28,7 +29,7 @@ export function Texts() {
   );
 }
 
-/** What the model wrote, to copy or insert. */
+/** What the model wrote, to read where the text is folded, to copy or insert. */
 function Written() {
   const store = useStore();
   const { choices, given, isRunning } = store.main;
@@ -53,6 +54,31 @@ function Written() {
       >
         {t('writtenInsert')}
       </Button>
+      <WrittenText text={text} isWriting={isRunning.value} />
+    </div>
+  );
+}
+
+/** Two lines have room; while more is written, the last ones. */
+function WrittenText({ text, isWriting }: { readonly text: string; readonly isWriting: boolean }) {
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    box.current!.scrollTop = isWriting ? box.current!.scrollHeight : 0;
+  }, [text, isWriting]);
+  // Empty lines at its beginning would be all that one sees.
+  const words = plainText(text.replace(/^\s*\n/, '').trimEnd()) || visible(text);
+  return (
+    <div
+      ref={box}
+      class="writtenText"
+      role="region"
+      aria-label={t('writtenText')}
+      tabindex={0}
+      dir="auto"
+      title={plainText(text)}
+      data-focus="written-text"
+    >
+      {words}
     </div>
   );
 }
@@ -75,6 +101,7 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
   const shown = { body, spans, drawn };
   useSelected(shown, { from: selected, to: past, id: index === 0 ? name : `${name}-${index}`, isCompared });
   useWriting(shown, name === 'main' && side.running.value?.what === 'generate');
+  useWritten(shown, name === 'main' ? side.given.value : undefined);
   useFilter(shown, store.view.filter.value.experts);
   useScope(shown, name === 'main' ? store.scope.value : undefined, index);
 

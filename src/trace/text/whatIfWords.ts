@@ -1,7 +1,7 @@
 /** What-ifs in words, the same on the page and in the editor. */
 import { words, type PlainWord } from '../../words/words.js';
 import type { Layer } from '../model/access.js';
-import { tokenLabel } from './label.js';
+import { numberOf, tokenLabel } from './label.js';
 import { wholeLines } from './lines.js';
 import type { Intervention, Scope, Sequence, RoutedModule, TokenRange, Trace } from '../model/trace.js';
 
@@ -30,7 +30,10 @@ export function whatIfWords(
         : scope.kind !== undefined
           ? word('inKind', kindWords(scope.kind, word))
           : word('everywhere');
-  const expert = name(intervention.expert);
+  // The layer is said once, by the place or by the expert's name.
+  const isPlaced = scope.module !== undefined || scope.layer !== undefined;
+  const number = isPlaced ? numberIn(trace, intervention.expert) : undefined;
+  const expert = number === undefined ? name(intervention.expert) : word('expertNumber', String(number));
   const what =
     intervention.action === 'knock-out'
       ? word('saidKnockOut', expert, where)
@@ -41,6 +44,15 @@ export function whatIfWords(
   if (scope.token !== undefined)
     return word('saidToken', what, sequence ? tokenLabel(sequence, scope.token) : String(scope.token + 1));
   return scope.tokens ? word('saidIn', what, rangesWords(scope.tokens, sequence, writer)) : what;
+}
+
+/** The number of an expert of one layer, if that is all that its name says. */
+function numberIn(trace: Trace | undefined, id: string): number | undefined {
+  for (const set of trace?.expertSets ?? []) {
+    const at = set.experts.findIndex((expert) => expert.id === id);
+    if (at >= 0) return numberOf(set, at);
+  }
+  return undefined;
 }
 
 function scopedLayer(layer: number, { stack, kind }: Scope): Layer {

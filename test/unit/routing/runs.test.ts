@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Manner, Runs } from '../../../src/routing/runs.js';
 import { RoutingService } from '../../../src/routing/service.js';
-import { RoutingStore } from '../../../src/routing/store.js';
+import { RoutingStore, writtenIn } from '../../../src/routing/store.js';
 import { GanderError } from '../../../src/errors/errors.js';
 import { ChildSource } from '../../../src/source/child.js';
 import type { Strategy } from '../../../src/strategies/strategy.js';
@@ -197,6 +197,85 @@ it('keeps the last tokens that were written when generating is stopped', async (
   runs.stop(id);
   await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
   expect(main().trace!.sequences[0]!.text).toBe('ab!!');
+});
+
+describe('what the model wrote', () => {
+  const shown = () => main().trace!.sequences[0]!.text;
+  beforeEach(async () => {
+    const generated = runs.generate(id, { maxTokens: 3 });
+    await answer(0);
+    await generated;
+  });
+
+  it('is routed with the text under a what-if and under another strategy, with and without the what-if', async () => {
+    expect(writtenIn(main())).toBe('!!!');
+    const what = runs.route(id, 'main', strategy, [knockOut]);
+    await answer(1);
+    await answer(2);
+    await what;
+    expect(engine.asked.slice(1).map(({ request }) => [request.text, request.interventions])).toEqual([
+      ['ab!!!', undefined],
+      ['ab!!!', [knockOut]],
+    ]);
+    expect([shown(), main().before!.sequences[0]!.text, writtenIn(main())]).toEqual(['ab!!!', 'ab!!!', '!!!']);
+    // What the document has is still only what was given.
+    expect([main().text, store.get(id)!.stale]).toEqual(['ab', false]);
+    const base = runs.route(id, 'main', { name: 'base' }, []);
+    await answer(3);
+    await base;
+    expect(engine.asked[3]!.request).toMatchObject({ text: 'ab!!!', strategy: { name: 'base' } });
+  });
+
+  it('is there again, as it was and at once, when the what-if is undone, also after several', async () => {
+    const generated = main().trace;
+    const twice = [knockOut, { action: 'force', expert: 'b', scope: {} }] as const;
+    for (const interventions of [[knockOut], twice]) {
+      const what = runs.route(id, 'main', strategy, interventions);
+      await settle();
+      for (let n = 1; n < engine.asked.length; n++) await answer(n);
+      await what;
+      expect(main().trace).not.toBe(generated);
+    }
+    const asked = engine.asked.length;
+    await runs.route(id, 'main', strategy, []);
+    expect(main().trace).toBe(generated);
+    expect(main()).toMatchObject({ interventions: [], before: undefined, running: undefined });
+    expect(engine.asked).toHaveLength(asked);
+  });
+
+  it('is routed again instead if another model is in use by now', async () => {
+    const what = runs.route(id, 'main', strategy, [knockOut]);
+    await answer(1);
+    await answer(2);
+    await what;
+    vi.spyOn(service, 'describe').mockResolvedValue({ ...(await service.describe()), name: 'Another' });
+    const before = main().before;
+    // What was asked before is known.
+    await runs.route(id, 'main', strategy, []);
+    expect(main().trace).toBe(before);
+    expect([shown(), writtenIn(main())]).toEqual(['ab!!!', '!!!']);
+  });
+
+  it('goes on from what was given when it is generated anew', async () => {
+    const again = runs.generate(id, { maxTokens: 1 });
+    await answer(1);
+    await again;
+    expect([engine.asked[1]!.request.text, shown()]).toEqual(['ab', 'ab!']);
+  });
+
+  it('of an output that was given a beginning is routed as its target; one left open is written again', async () => {
+    const trace = fakeTrace({ text: 'xy!', strategy });
+    const generated = { trace, strategy, interventions: [], model: pool.name };
+    store.patchSide(id, 'main', { output: { target: 'xy' }, trace, generated });
+    runs.route(id, 'main', strategy, [knockOut]).catch(() => {});
+    await settle();
+    expect(engine.asked[1]!.request).toMatchObject({ text: 'ab', target: 'xy!' });
+    store.patchSide(id, 'main', { output: { maxTokens: 5 }, trace, generated });
+    runs.route(id, 'main', strategy, [knockOut]).catch(() => {});
+    await settle();
+    expect(engine.asked[2]!.request).toMatchObject({ text: 'ab', maxTokens: 5 });
+    expect(engine.asked[2]!.request.target).toBeUndefined();
+  });
 });
 
 it('attributes, compares and closes the comparison', async () => {

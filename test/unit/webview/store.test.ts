@@ -4,6 +4,7 @@ import type { HostMessage, PageMessage, PagePost, Side, SideState } from '../../
 import { SideSender } from '../../../src/transport/sides.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { lazy } from '../../../webview/store/lazy.js';
+import { sideName } from '../../../webview/store/sides.js';
 import { initial } from '../../../webview/store/state.js';
 import { Store, type Kept } from '../../../webview/store/store.js';
 import { Background } from '../../../webview/background/background.js';
@@ -163,14 +164,27 @@ test('Escape leaves one thing at a time: the tour, the maximised map, the scope'
 });
 
 describe('sides', () => {
-  test('a comparison that opens is shown, one that ends leaves its view', () => {
+  test('a comparison that opens is shown; one that ends leaves what it coloured, and stays where the next begins', () => {
     const { store, side, receive } = begin();
     side('main', fabricate());
     expect(store.gridSource.value).toBe('main');
     side('other', fabricate({ seed: 3 }));
     expect([store.view.tab.value, store.colouredBy.value]).toEqual(['compare', 'change']);
     receive({ type: 'side', side: 'other', state: undefined });
-    expect([store.view.tab.value, store.colouredBy.value]).toEqual(['summary', 'experts']);
+    expect([store.view.tab.value, store.colouredBy.value]).toEqual(['compare', 'experts']);
+  });
+
+  test.each([
+    [{ name: 'single', expert: 'c' }, 'One expert: C', 'One expert: C'],
+    [{ name: 'arrow', k: 2 }, 'Arrow, 2 experts per token', 'Arrow, 2 experts per token'],
+    [{ name: 'arrow', k: 2 }, 'Gosling, Arrow, 2 experts per token', 'Gosling, Arrow, 2 experts per token'],
+    [{ name: 'arrow', k: 2 }, 'Arrow.md', 'Arrow.md · Arrow'],
+    [{ name: 'arrow', k: 2 }, 'b.md', 'b.md · Arrow'],
+  ] as const)('a run of %o with the title %s is called %s: its strategy is said once', (strategy, title, name) => {
+    const { store, side } = begin();
+    side('main', fabricate());
+    side('other', { ...fabricate({ seed: 3 }), router: { name: strategy.name } }, { strategy, title });
+    expect(sideName(store, 'other')).toBe(name);
   });
 
   test('a comparison that a reload has ended leaves the tab open', () => {

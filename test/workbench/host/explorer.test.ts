@@ -75,6 +75,36 @@ describe('the expert tree', () => {
     await until('the caret', () => editor.document.offsetAt(editor.selection.active) === spans.start.at(-1));
   });
 
+  it('is about the text in the panel, and names it; commands called there work on that text', async () => {
+    const { store, tree } = api.services;
+    const { panels } = await api.features();
+    const first = await routed(api, await show('Geese fly south\nover the lake.'));
+    panels.show(first);
+    const second = await routed(api, await show('SELECT name FROM geese;'));
+    panels.show(second);
+    await until('the heading names the second text', () => tree.heading === second.main.title);
+    const shares = async () => {
+      const [pool] = await children();
+      return (await children(pool)).map((node) => String(item(node).description));
+    };
+    const ofSecond = await shares();
+    // As when one goes back to the first text's editor.
+    await vscode.window.showTextDocument(vscode.Uri.parse(first.uri), { viewColumn: vscode.ViewColumn.One });
+    await until('the heading names the first text', () => tree.heading === first.main.title);
+    assert.equal(tree.routed?.id, first.id);
+    const ofFirst = await shares();
+    assert.notDeepEqual(ofFirst, ofSecond);
+    assert.equal(store.latest?.id, second.id, 'the last run is still the other');
+    // An editor whose text was not routed changes nothing, because the panel still shows the first.
+    await show('not routed');
+    assert.deepEqual([await shares(), tree.heading], [ofFirst, first.main.title]);
+    const [pool] = await children();
+    const [expert] = await children(pool);
+    await vscode.commands.executeCommand('gander.knockOut', expert);
+    assert.equal(store.get(first.id)!.main.interventions.length, 1);
+    assert.equal(store.get(second.id)!.main.interventions.length, 0);
+  });
+
   it('is empty, and says what to do, when the pool is missing', async () => {
     await set('pool', '/nowhere/at/all');
     assert.deepEqual(await children(), []);

@@ -111,6 +111,24 @@ describe('what if', () => {
     assert.equal(scene.isTextVisible(), false);
   });
 
+  it('keeps what was generated under a what-if, and has the generated run again when that is undone', async () => {
+    await api.services.runs.generate(id, { maxTokens: 4, temperature: 0 });
+    const { trace: generated, strategy: asked, interventions } = main();
+    const written = generated!.sequences[0]!.text!;
+    assert.ok(written.length > text.length);
+    const expert = generated!.expertSets[0]!.experts[0]!.id;
+    const { scene } = panels.find(id)!;
+    const route = (list: typeof interventions) =>
+      scene.handle({ type: 'route', side: 'main', strategy: asked, interventions: list });
+    await route([...interventions, { action: 'knock-out', expert, scope: {} }]);
+    assert.equal(main().trace!.sequences[0]!.text, written);
+    assert.equal(main().before!.sequences[0]!.text, written);
+    assert.equal(scene.side('main')!.given, text.length);
+    await route(interventions);
+    assert.equal(main().trace, generated);
+    assert.equal(scene.side('main')!.given, text.length);
+  });
+
   it('compares with another strategy', async () => {
     await picking([(items) => items[0], strategy('base')], async () => {
       await vscode.commands.executeCommand('gander.compareWith');

@@ -21,8 +21,8 @@ import { rowsOf } from '../../components/table.js';
 import { fixed, inPercent, percent, signed, t } from '../../look/strings.js';
 import { scopeCode } from '../../scope/load.js';
 import { LogProb } from '../shared/logProb.js';
-import { chosenSince, incomparable, modelNames, sideName } from '../../store/sides.js';
-import { choosing, filledIn, strategyHint } from '../../store/strategies.js';
+import { incomparable, modelNames, sideName } from '../../store/sides.js';
+import { choosing, chosenSince, filledIn, strategyHint } from '../../store/strategies.js';
 
 export function Compare() {
   const store = useStore();
