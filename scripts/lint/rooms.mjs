@@ -211,7 +211,7 @@ export const rooms = {
   'webview/saving': page(parts),
   'webview/figures': page(['webview/saving', 'webview/map', ...parts]),
   'webview/header': page(['webview/figures', 'webview/map', 'webview/scope', ...parts]),
-  'webview/legend': page(parts, ['webview/map']),
+  'webview/legend': page(['webview/map', ...parts]),
   'webview/text': page(['webview/map', ...parts]),
   'webview/tabs/shared': page(parts),
   ...Object.fromEntries(

@@ -66,7 +66,7 @@ test('the frame around a column ends with the last line that has a token', () =>
     const columns = lineColumns(fabricate({ tokens }))!;
     return [columns.count, untilLast(columns)];
   };
-  expect(count(['one', '\n', 'two', '\n'])).toEqual([3, 2]);
+  expect(count(['one', '\n  '])).toEqual([2, 1]);
   expect(count(['one', '\n', 'two'])).toEqual([2, 2]);
 });
 
