@@ -128,7 +128,7 @@ export const words = {
   colourLayer: 'Layer whose experts colour the text',
   measureLayer: 'Layer whose router is measured',
   allLayers: 'all layers',
-  scaleChoices: 'share of the chosen experts that differ',
+  scaleChoices: 'chosen experts that differ',
   scaleWeight: 'share of the weight',
   scaleLikelier: 'change of log-probability in nats, whole model: all layers alike',
   scaleAlike: 'of the whole model: all layers are alike',

@@ -193,7 +193,7 @@ describe('what colours text and map', () => {
     await expect.poll(() => text('#grid-caption')).toContain('larger weight');
     await colourBy('change');
     await expect.poll(() => text('#grid-caption')).toContain('more of the chosen experts differ');
-    await expect.poll(() => text('.legend')).toContain('share of the chosen experts that differ');
+    await expect.poll(() => text('.legend')).toContain('chosen experts that differ');
     const levels = await dressed('^s\\d');
     expect(levels.filter(Boolean)).toHaveLength(60);
     expect(new Set(levels).size).toBeGreaterThan(1);
@@ -321,7 +321,7 @@ describe('what colours text and map', () => {
       });
       for (const over of room) expect(over).toBeLessThanOrEqual(0);
       await panel.show(fabricate({ tokens: 60, seed: 3 }), { title: 'other' }, 'other');
-      await expect.poll(() => said.innerText()).toBe('share of the chosen experts that differ');
+      await expect.poll(() => said.innerText()).toBe('chosen experts that differ');
       await expect.poll(() => said.isVisible()).toBe(true);
     },
     { quick: 2 },
