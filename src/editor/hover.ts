@@ -163,7 +163,9 @@ function experts(trace: Trace, shared: SharedModules, token: number, atlases: At
     return [first, ...called, ...more];
   });
   const above = layersText(trace);
-  return [above.padStart(Math.min(width + above.length, width + sparkWidth)), ...lines].join('\n');
+  const rows = [above.padStart(Math.min(width + above.length, width + sparkWidth)), ...lines];
+  // No row may be broken: the box becomes as wide as the longest, and sentences break in it.
+  return rows.join('\n').replaceAll(' ', '\u00a0');
 }
 
 /** The layers that the blocks of a chart stand for. */

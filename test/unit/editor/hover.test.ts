@@ -33,8 +33,11 @@ vi.mock('vscode', () => ({
   },
 }));
 
+const hovered = (layers: number, interventions?: readonly Intervention[]) =>
+  contentOf(layers, interventions).replaceAll('\u00a0', ' ');
+
 /** @param layers of the pool that routed the text */
-function hovered(layers: number, interventions: readonly Intervention[] = []): string {
+function contentOf(layers: number, interventions: readonly Intervention[] = []): string {
   const trace = fabricate({ layers });
   const store = {
     at: () => ({ id: 1, main: { trace, interventions }, span: { start: 0 }, fresh: 100 }),
@@ -72,8 +75,14 @@ test('says in words what the margin is', () => {
   expect(hovered(2)).toMatch(/the best expert left out is \d\.\d{3} behind on average \(mean margin\)$/);
 });
 
-test('breaks its sentences into lines where there is no room for one', () => {
-  expect(hovered(2)).not.toContain('&nbsp;');
+test('breaks its sentences into lines where there is no room for one, and no row of the table', () => {
+  const [first, , ...rest] = contentOf(2).split('\n');
+  expect(first).not.toContain('&nbsp;');
+  const isRow = (line: string) => /[▁-█]/.test(line);
+  expect(rest.filter(isRow).length).toBeGreaterThan(3);
+  expect(rest.filter((line) => isRow(line) && line.includes(' '))).toEqual([]);
+  expect(rest.at(-1)).toContain('behind on average');
+  expect(rest.at(-1)).not.toMatch(/&nbsp;|\u00a0/);
 });
 
 test('says in its first line that the run has what-ifs, and then which', () => {

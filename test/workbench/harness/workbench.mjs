@@ -186,7 +186,7 @@ export async function hoverText(page, name, word) {
     await page.mouse.move(spot.x, spot.y, { steps: 4 });
     try {
       await hover.first().waitFor({ timeout: soon });
-      return await hover.first().innerText();
+      return (await hover.first().innerText()).replaceAll('\u00a0', ' ');
     } catch (error) {
       // The text may have moved under the mouse.
       if (Date.now() > end) throw error;

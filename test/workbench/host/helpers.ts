@@ -77,7 +77,7 @@ export async function hover(document: vscode.TextDocument, offset: number): Prom
   return texts
     .filter((text) => text.includes('Gander'))
     .join('\n')
-    .replaceAll('&nbsp;', ' ');
+    .replaceAll(/&nbsp;|\u00a0/g, ' ');
 }
 
 interface Said {

@@ -94,7 +94,7 @@ describe('Gander in the workbench', () => {
   });
 
   step('shows a token’s leading expert on hover', async () => {
-    const told = (await hoverText(window.page, 'README.md', 'formation')).replaceAll('\u00a0', ' ');
+    const told = await hoverText(window.page, 'README.md', 'formation');
     expect(told).toMatch(/Gander: PHATGOOSE, 2 experts per token/);
     expect(told).toMatch(/[█▉▊▋▌▍▎▏] *\d+ ?%/);
     expect(told).toMatch(/Probability/);
