@@ -62,7 +62,7 @@ describe('a mixture of experts', () => {
     assert.ok(store.get(id)?.main.trace?.interventions.length);
     const last = (await experts()).at(-1)!;
     assert.equal(last.node.expert, first!.node.expert);
-    assert.match(String(last.item.description), /^0.*knocked out$/);
+    assert.match(String(last.item.description), /^load 0.*knocked out$/);
   });
 
   it('has its own model card', async () => {
