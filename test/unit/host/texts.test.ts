@@ -15,7 +15,7 @@ vi.mock('vscode', () => ({
 it('the title of a range names its lines, without one of which nothing is selected', () => {
   const text = 'one\ntwo\nthree\n';
   const document = {
-    uri: { path: '/work/README.md' },
+    uri: { path: '/texts/README.md' },
     getText: () => text,
     positionAt: (offset: number) => {
       const before = text.slice(0, offset).split('\n');
