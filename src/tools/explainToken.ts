@@ -15,6 +15,7 @@ import {
 } from '../trace/model/access.js';
 import { selectionScores } from '../trace/model/selection.js';
 import type { Sequence, Trace } from '../trace/model/trace.js';
+import { usage } from '../trace/figures/usage.js';
 import { decimal, layerText, percent, plain, tokenText, visible } from '../trace/text/label.js';
 import { runInput } from './inputs.js';
 import { meaning, type Meant } from './meanings.js';
@@ -211,11 +212,20 @@ function predicted(
 function sharesPart(trace: Trace, shared: SharedModules, token: number, layer: number | undefined): string {
   const shares = tokenShares(trace, shared, token);
   const { shown, said } = atMost(ranked(shares), mostExperts, 'experts', 'The others have smaller shares.');
-  const rows = shown.map((e) => [code(shared.experts[e]!.id), percent(shares[e]!)]);
   const where = layer === undefined ? `all ${shared.modules.length} routed modules` : `layer ${layer}`;
-  if (rows.length === 0) return `No expert takes part in ${where}.`;
-  const table_ = table(['expert', `share of the weights, ${where}`], rows);
-  return `${table_}\n\nBy chance: ${percent(1 / shared.experts.length)}.${said ? ` ${said}` : ''}`;
+  if (shown.length === 0) return `No expert takes part in ${where}.`;
+  const { chance } = usage(trace, shared, [token]);
+  const open = chance.filter((x) => x > 0);
+  const isSame = open.every((x) => Math.abs(x - open[0]!) < 1e-9);
+  const table_ = table(
+    ['expert', `share of the weights, ${where}`, ...(isSame ? [] : ['by chance'])],
+    shown.map((e) => [code(shared.experts[e]!.id), percent(shares[e]!), ...(isSame ? [] : [percent(chance[e]!)])]),
+  );
+  const among = open.length < shared.experts.length ? `, among the ${open.length} experts that it could choose` : '';
+  const byChance = isSame
+    ? `By chance: ${percent(open[0] ?? NaN)}${among}.`
+    : 'By chance: even draws from the experts that it could choose at each module.';
+  return `${table_}\n\n${byChance}${said ? ` ${said}` : ''}`;
 }
 
 /** A line for each layer. */

@@ -493,6 +493,7 @@ export const words = {
     other: 'Tokens seen at least {0} times, by the share of their choices that went to the expert. Chance: {1}.',
   },
   attractedNone: 'No token is seen often enough and above chance.',
+  attractedOut: '{0} is knocked out: no token could choose it.',
   times: '{0}×',
   occurrences: 'Times seen',
   share: 'Share',

@@ -15,7 +15,7 @@ import { sum } from '../../statistics/mean.js';
 import { bootstrapRatios, type BootstrapOptions, type Interval, type Units } from '../../statistics/bootstrap.js';
 import { type Coactivation, Pairs } from '../../statistics/pairs.js';
 import { measureOf } from './measure.js';
-import { takingPart } from '../model/selection.js';
+import { Open, type OpenSet, oddsOf } from './open.js';
 import type { Trace } from '../model/trace.js';
 import { isKnockedOut } from '../model/whatIf.js';
 
@@ -99,62 +99,46 @@ export function openIntervals({ counts, chance, tokens, choices }: Usage, drawn:
   });
 }
 
-/** Sums up what even draws would give, cell by cell. */
+/** Sums up what even draws would give: cells that draw as many from the same experts are alike. */
 class Draws {
-  readonly #expected: Float64Array;
-  readonly #variance: Float64Array;
-  /** [N] logarithms. */
-  readonly #never: Float64Array;
-  #rows: Rows | undefined;
-  #part: Uint8Array = new Uint8Array();
-  /** [N] the experts that could be chosen at the last cell, and whom it was made for. */
-  #open: Uint8Array = new Uint8Array();
-  #openFor: Float32Array | undefined;
-  #count = 0;
+  readonly #open = new Open();
+  /** By how many are drawn. */
+  readonly #cells = new Map<OpenSet, number[]>();
+  readonly #count = (from: OpenSet, choices: number) => {
+    let own = this.#cells.get(from);
+    if (!own) this.#cells.set(from, (own = []));
+    own[choices] = (own[choices] ?? 0) + 1;
+  };
 
-  constructor(private readonly n: number) {
-    [this.#expected, this.#variance, this.#never] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
-  }
+  constructor(private readonly n: number) {}
 
   enter(rows: Rows): void {
-    this.#rows = rows;
-    this.#openFor = undefined;
-    this.#open = this.#part = takingPart(rows);
-    this.#count = sum(this.#part);
+    this.#open.enter(rows);
   }
 
   /** @param choices how many were made at the cell */
   add(t: number, choices: number): void {
-    const { bias, forced } = this.#rows!.whatIf?.at(t) ?? {};
-    if (bias && bias !== this.#openFor) {
-      this.#open = this.#part.map((has, e) => (has && bias[e] !== -Infinity ? 1 : 0));
-      this.#count = sum(this.#open);
-      this.#openFor = bias;
-    }
-    // A forced expert is there whatever the others do.
-    const isForced = forced !== undefined && forced >= 0 && choices > 0;
-    const left = isForced ? choices - 1 : choices;
-    const q = left > 0 ? Math.min(1, left / (this.#count - (isForced ? 1 : 0))) : 0;
-    for (let e = 0; e < this.n; e++) {
-      if (isForced && e === forced) this.#put(e, 1);
-      else if (this.#open[e]) this.#put(e, q);
-    }
-  }
-
-  #put(e: number, q: number): void {
-    this.#expected[e]! += q;
-    this.#variance[e]! += q * (1 - q);
-    this.#never[e]! += Math.log1p(-q);
+    this.#open.draws(t, choices, this.#count);
   }
 
   over(choices: number): EvenDraws {
-    return {
-      chance: over(this.#expected, choices),
-      variance: over(this.#variance, choices ** 2),
-      never: this.#never.map(Math.exp),
-    };
+    const [expected, variance, never] = [0, 1, 2].map(() => new Float64Array(this.n)) as [Floats, Floats, Floats];
+    for (const [from, cellsBy] of this.#cells) {
+      cellsBy.forEach((cells, drawn) => {
+        const q = oddsOf(from, drawn);
+        for (let e = 0; e < this.n; e++) {
+          if (!from.has[e]) continue;
+          expected[e]! += cells * q;
+          variance[e]! += cells * q * (1 - q);
+          never[e]! += cells * Math.log1p(-q);
+        }
+      });
+    }
+    return { chance: over(expected, choices), variance: over(variance, choices ** 2), never: never.map(Math.exp) };
   }
 }
+
+type Floats = Float64Array<ArrayBuffer>;
 
 /** How often each token chose each expert, and how often it chose at all. */
 export function choicesByToken(trace: Trace, modules: SharedModules, tokens: Indexes): Units {
@@ -206,9 +190,11 @@ function usageOf(trace: Trace, filter: ModuleFilter, tokens?: Indexes): Usage | 
 /** All pairs in S_t, not only neighbours in rank. */
 export function pairsIn(trace: Trace, modules: SharedModules, tokens: Indexes = textTokens(modules.sequence)): Pairs {
   const pairs = new Pairs(modules.experts.length);
+  const open = new Open();
   for (const s of modules.modules) {
     const rows = rowsAt(trace, s);
-    for (const t of tokens) if (isKnown(rows, t)) pairs.add(rows.chosen, t * rows.k, (t + 1) * rows.k);
+    open.enter(rows);
+    for (const t of tokens) if (isKnown(rows, t)) pairs.add(rows.chosen, t * rows.k, (t + 1) * rows.k, open.at(t).has);
   }
   return pairs;
 }

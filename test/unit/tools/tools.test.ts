@@ -83,6 +83,24 @@ describe('the tools', () => {
     for (const said of [route, token]) expect(said).not.toMatch(/NaN|undefined|null/);
   });
 
+  it('say what a token’s shares are by chance, among the experts that it could choose', async () => {
+    const byChance = async (scope: object | undefined) => {
+      const interventions = scope ? [{ action: 'knock-out', expert: 'expert-1', scope } as const] : [];
+      const reach = reachOf(fabricate());
+      const [model] = reach.models();
+      const route = () => Promise.resolve(fabricate({ interventions }));
+      const changed = { ...reach, models: () => [{ ...model!, source: { ...model!.source, route } }] };
+      await ask(changed, 'route_text', { text: 'one' });
+      return ask(changed, 'explain_token', { run: 1, token: 1 });
+    };
+    expect(await byChance(undefined)).toContain('By chance: 20.0 %.');
+    expect(await byChance({})).toContain('By chance: 25.0 %, among the 4 experts that it could choose.');
+    const part = await byChance({ layer: 0 });
+    expect(part).toContain('| by chance |');
+    expect(part).toMatch(/\| `expert-0` \| [\d.]+ % \| 22.5 % \|/);
+    expect(part).toContain('By chance: even draws from the experts that it could choose at each module.');
+  });
+
   it('knock nothing out where the source cannot', async () => {
     const trace = fabricate();
     const [model] = reachOf(trace).models();

@@ -65,7 +65,9 @@ describe('what adds up expert by expert', () => {
   it('refuses runs with different experts', () => {
     const run = (layer: number) => ({ trace: ids, modules: sharedOf(ids, { stack: 'encoder', layer }) });
     expect(() => vocabularySpecialisation([run(2), run(3)])).toThrow(/different experts/);
-    expect(vocabularySpecialisation([run(2), run(2)])).toMatchObject({ chance: 8 / 256 });
+    expect(vocabularySpecialisation([run(2), run(2)])).toMatchObject({
+      meanChance: new Float64Array(256).fill(8 / 256),
+    });
   });
 });
 
@@ -112,7 +114,7 @@ describe('with ids only', () => {
     const words = vocabularySpecialisation([{ trace: ids, modules: layer }], 1);
     expect(words.text).toEqual(['#200', '#201', '#202', '#203']);
     expect([...words.ids!]).toEqual([200, 201, 202, 203]);
-    expect(words.chance).toBeCloseTo(8 / 256);
+    expect(words.chance[0]).toBeCloseTo(8 / 256);
   });
 });
 

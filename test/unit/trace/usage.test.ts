@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type BootstrapOptions, bootstrapRatios } from '../../../src/statistics/bootstrap.js';
+import { pairsOf } from '../../../src/statistics/pairs.js';
 import { random } from '../../../src/statistics/random.js';
 import { rowsAt, sharedModules, type ModuleFilter } from '../../../src/trace/model/access.js';
 import { ranked, tokenLeaders, tokenShares } from '../../../src/trace/figures/leaders.js';
@@ -37,6 +38,38 @@ function small(): Trace {
     1, 0, /**/ 0.75, 0.25, /**/ 1, 0, /**/ 0.75, 0.25,
   ]);
   return trace;
+}
+
+/** Two modules whose 400 equal tokens draw evenly among the experts that are left. @param out who is knocked out, and where */
+function evenly({
+  experts,
+  k,
+  out,
+  also = out.expert,
+}: {
+  readonly experts: number;
+  readonly k: number;
+  readonly out: { readonly expert: number; readonly layers: readonly number[] };
+  readonly also?: number;
+}): Trace {
+  const trace = fabricate({ layers: 2, kinds: ['q'], experts, k, tokens: Array<string>(400).fill('a') });
+  const next = random(3);
+  const rest = [...Array(experts).keys()].filter((e) => e !== out.expert && e !== also);
+  const { chosen } = blockOf(trace);
+  for (let cell = 0; cell < 800; cell++) {
+    const open = out.layers.includes(Math.floor(cell / 400)) ? rest : [...Array(experts).keys()];
+    const drawn = new Set<number>();
+    while (drawn.size < k) drawn.add(open[Math.floor(next() * open.length)]!);
+    chosen.set([...drawn], cell * k);
+  }
+  return {
+    ...trace,
+    interventions: out.layers.flatMap((layer) =>
+      [...new Set([out.expert, also])].map(
+        (e) => ({ action: 'knock-out', expert: `expert-${e}`, scope: { layer } }) as const,
+      ),
+    ),
+  };
 }
 
 describe('usage', () => {
@@ -122,7 +155,26 @@ describe('co-activation', () => {
     const { share, counts, chance } = coactivation(small(), sharedOf(small()));
     expect([...counts]).toEqual([5, 4, 1, 4, 5, 0, 1, 0, 1]);
     expect([...share]).toEqual([1, 0.8, 0.2, 0.8, 1, 0, 1, 0, 1]);
-    expect(chance).toBeCloseTo((11 / 6 - 1) / 2);
+    // 10 of the 11 choices are one of two, so the other is drawn from two.
+    expect(chance).toBeCloseTo(10 / 11 / 2);
+  });
+
+  it('by chance is among the experts that could be chosen: as evenly drawn sets show', () => {
+    const trace = evenly({ experts: 6, k: 3, out: { expert: 5, layers: [0, 1] } });
+    const { share, chance } = coactivation(trace, sharedOf(trace));
+    const others = (of: readonly number[]) =>
+      of.flatMap((a) => of.flatMap((b) => (a === b ? [] : [share[a * 6 + b]!])));
+    expect(chance).toBeCloseTo(2 / 4);
+    for (const x of others([0, 1, 2, 3, 4])) expect(Math.abs(x - chance)).toBeLessThan(0.1);
+  });
+
+  it('is as often as independent choices where two experts are out at the same half of the cells', () => {
+    const trace = evenly({ experts: 6, k: 2, out: { expert: 5, layers: [0] }, also: 4 });
+    const found = pairsOf(coactivation(trace, sharedOf(trace))).find(({ a, b }) => a === 4 && b === 5)!;
+    const cells = 2 * 400;
+    // At the other half each is drawn at a third of the cells.
+    expect(found.expected / ((cells / 2) * (1 / 3) ** 2)).toBeCloseTo(1, 0);
+    expect(found.expected).toBeGreaterThan(1.6 * (cells * (1 / 6) ** 2));
   });
 
   it('is NaN for an expert that was never chosen', () => {
@@ -145,6 +197,31 @@ describe('specialisation', () => {
     expect(mostAttracted(words, 1).map((w) => w.text)).toEqual(['b', 'a']);
     expect(mostAttracted(words, 2)).toEqual([]);
     expect(mostAttracted(words, 0)).toMatchObject([{ text: 'a', count: 2, share: 1 }]);
+  });
+
+  it('is beside chance among the experts that could be chosen: even draws attract nothing', () => {
+    const k = 1;
+    const trace = evenly({ experts: 3, k, out: { expert: 2, layers: [0, 1] } });
+    const words = vocabularySpecialisation([run(trace)]);
+    expect([...words.meanChance]).toEqual([0.5, 0.5, 0]);
+    expect(mostAttracted(words, 2)).toEqual([]);
+    // Both experts get about half of the one token, which is above a third but not above chance for both.
+    expect(mostAttracted(words, 0).length + mostAttracted(words, 1).length).toBeLessThan(2);
+    const part = evenly({ experts: 3, k, out: { expert: 2, layers: [0] } });
+    const mean = vocabularySpecialisation([run(part)]).meanChance;
+    expect([...mean]).toEqual([5 / 12, 5 / 12, 1 / 6].map((x) => expect.closeTo(x) as number));
+  });
+
+  it('has a chance of its own for a token at which an expert is out', () => {
+    const trace = small();
+    const out = { action: 'knock-out', expert: 'expert-2', scope: { tokens: [[1, 2]] } } as const;
+    const words = vocabularySpecialisation([run({ ...trace, interventions: [out] })], 1);
+    const at = (text: string) => words.text.indexOf(text) * 3;
+    // “a” is token 1, where one of two is left out of three, and token 3; k is 2.
+    expect([...words.chance.subarray(at('a'), at('a') + 3)]).toEqual(
+      [5 / 6, 5 / 6, 1 / 3].map((x) => expect.closeTo(x) as number),
+    );
+    expect([...words.chance.subarray(at('b'), at('b') + 3)]).toEqual(Array(3).fill(expect.closeTo(1 / 2)));
   });
 });
 

@@ -3,7 +3,7 @@ import { layersOf, textTokens, type SharedModules } from '../../../src/trace/mod
 import { visible } from '../../../src/trace/text/label.js';
 import { leastOccurrences, mostAttracted } from '../../../src/trace/figures/specialisation.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import { isSmallSample } from '../../../src/trace/figures/usage.js';
+import { isSmallSample, knockedOut } from '../../../src/trace/figures/usage.js';
 import { chanceLoadOf, load } from '../../../src/statistics/load.js';
 import { pairsOf, type Pair } from '../../../src/statistics/pairs.js';
 import { AFrameLater } from '../../components/aFrameLater.js';
@@ -181,9 +181,10 @@ function TogetherFigure({ trace, modules }: Props) {
   const together = togetherOf(trace, modules);
   const { share, chance } = together;
   const n = modules.experts.length;
-  // An expert is always chosen together with itself, which says nothing and would outshine the rest.
+  const out = knockedOut(trace, modules, usageOf(trace, modules));
+  // An expert is always chosen together with itself, which says nothing and would outshine the rest; one that is out, with nobody.
   const rows = Array.from({ length: n }, (_, a) =>
-    Float64Array.from({ length: n }, (_, b) => (a === b ? NaN : share[a * n + b]!)),
+    Float64Array.from({ length: n }, (_, b) => (a === b || out[b] === 'all' ? NaN : share[a * n + b]!)),
   );
   const names = modules.experts.map((_, e) => plainName(modules.set, e));
   const heat = { values: rows, rowLabels: names, looks, rowExperts: true };
@@ -243,7 +244,8 @@ function AttractedFigure({ trace, modules, sequence }: Props & { readonly sequen
   const wanted = store.view.attracted.value;
   const expert = modules.experts[wanted] ? wanted : busiest;
   const list = mostAttracted(vocabulary, expert);
-  const caption = t('attractedCaption', leastOccurrences, percent(vocabulary.chance));
+  const caption = t('attractedCaption', leastOccurrences, percent(vocabulary.meanChance[expert]!));
+  const isOut = knockedOut(trace, modules, usage)[expert] === 'all';
   const { ids, text: texts } = trace.sequences[sequence]!.tokens;
   const firstOf = (id: number | undefined, text: string): number =>
     id === undefined || !ids ? (texts?.indexOf(text) ?? -1) : ids.indexOf(id);
@@ -265,7 +267,7 @@ function AttractedFigure({ trace, modules, sequence }: Props & { readonly sequen
     >
       <p class="caption">{caption}</p>
       {list.length === 0 ? (
-        <p class="hint">{t('attractedNone')}</p>
+        <p class="hint">{isOut ? t('attractedOut', plainName(modules.set, expert)) : t('attractedNone')}</p>
       ) : (
         <table class="attracted">
           <caption class="unseen">{`${t('attractedOf')} ${plainName(modules.set, expert)}`}</caption>
