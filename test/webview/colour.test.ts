@@ -1,7 +1,7 @@
 /** One choice of what colours text and map; what is shown of a map whose cells are too small to be seen. */
 import { describe, expect, test } from 'vitest';
 import { expertStyle, measureColours, weakest } from '../../src/look/palette.js';
-import { isByLayer, measured, scaled, type TextMeasure } from '../../src/trace/figures/colouring.js';
+import { isByLayer, measured, scaled, valuesOf, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { cut, fabricate, fabricateAttribution, names } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
@@ -97,7 +97,19 @@ describe('what colours text and map', () => {
       const label = await labelAt(20, 3);
       const whole = by === 'surprise' || by === 'probability';
       const at = whole ? value[20]! : measured(trace, 0, by, { layer: 3 }).value[20]!;
-      expect(label, by).toContain(`${by === 'surprise' ? 'surprisal (−log p)' : by} ${at.toFixed(2)}`);
+      const name = by === 'surprise' ? 'surprisal (−log p)' : by;
+      expect(label, by).toContain(`${name} ${at.toFixed(2)}`);
+      const title = by === 'weight' ? 'Largest weight' : name[0]!.toUpperCase() + name.slice(1);
+      expect(await text('.gridView h2'), by).toBe(`${title} by token and module`);
+      // The table has the same number, module by module.
+      await panel.press('grid-asTable');
+      const table = panel.page.locator('.gridTable table');
+      await expect.poll(() => table.locator('th[scope=col]').allInnerTexts()).toEqual(['Module', title]);
+      expect(await table.locator('tbody tr').count(), by).toBe(210);
+      const cell = (await table.locator('tbody tr').nth(23).locator('td').innerText()).trim();
+      const there = valuesOf(trace, 0, by, Int32Array.of(23))[20]!;
+      expect(cell, by).toBe(there.toFixed(2));
+      await panel.press('grid-asTable');
     }
     await expect
       .poll(async () => (await panel.sent('colour')).map(({ by }) => by))
@@ -198,6 +210,14 @@ describe('what colours text and map', () => {
     expect(levels.filter(Boolean)).toHaveLength(60);
     expect(new Set(levels).size).toBeGreaterThan(1);
     await expect.poll(() => labelAt(20, 3)).toMatch(/% of the chosen experts differ$/);
+    await expect
+      .poll(() => panel.page.locator('.gridView').getAttribute('aria-label'))
+      .toBe('Changed choices by token and module');
+    await panel.press('grid-asTable');
+    await expect.poll(() => text('.gridTable h3')).toMatch(/^Changed choices for/);
+    const differing = panel.page.locator('.gridTable tbody td', { hasText: /% of the chosen experts differ/ });
+    await expect.poll(() => differing.count()).toBe(210);
+    await panel.press('grid-asTable');
     // Sent to the editor, whose choice for all texts does not change.
     await expect.poll(() => panel.sent('colour')).toEqual([]);
     await expect.poll(() => panel.sent('overlay')).toEqual([{ type: 'overlay', by: 'change' }]);

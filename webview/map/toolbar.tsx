@@ -32,7 +32,7 @@ export function MapToolbar({ scene }: Props) {
   const isFull = showsChange || runs.length > 0;
   const title = mapTitle(scene);
   return (
-    <Toolbar class={classes('toolbar', isFull && 'full')} label={t('grid')}>
+    <Toolbar class={classes('toolbar', isFull && 'full')} label={title}>
       <h2>{title}</h2>
       <Segmented label={t('mapForm')} parts={formParts(scene)} />
       {rows.length > 0 && <Segmented label={rowsLabel(scene)} parts={rows} />}
@@ -159,8 +159,11 @@ const zooms = (scene: GridScene) =>
     press: () => scene.act(action),
   }));
 
-export function mapTitle({ isLines, isFlat }: GridScene): string {
-  return t(isLines.value ? 'gridLines' : isFlat.value ? 'gridOwn' : 'grid');
+/** What colours the map, and by what. */
+export function mapTitle({ isLines, isFlat, raster }: GridScene): string {
+  const shows = raster.value?.shows ?? 'experts';
+  const form = isLines.value ? 'Lines' : isFlat.value ? 'Own' : '';
+  return shows === 'experts' ? t(`grid${form}`) : t(`gridBy${form}`, t(`drawn_${shows}`));
 }
 
 /** Tokens across, or lines down. */

@@ -16,7 +16,7 @@ import { extentOf } from './paint.js';
 import type { GridScene } from './scene.js';
 import { Stage } from './stage.js';
 import { Tip } from './tip.js';
-import { GridCaption, MapToolbar } from './toolbar.js';
+import { GridCaption, MapToolbar, mapTitle } from './toolbar.js';
 import { GridTable } from './gridTable.js';
 import { describe, describeToken, inBrief } from './words.js';
 import { LinesTable } from './linesTable.js';
@@ -50,7 +50,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   const asTable = store.view.tables.value.includes('grid');
   const empty = emptiness(scene);
   return (
-    <section class="gridView" aria-label={t('grid')}>
+    <section class="gridView" aria-label={mapTitle(scene)}>
       <MapToolbar scene={scene} />
       <Filters />
       <GridCaption scene={scene} />
