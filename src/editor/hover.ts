@@ -30,6 +30,7 @@ import { type Measure, measureOf } from '../trace/figures/measure.js';
 import { layerKey } from '../trace/model/shownExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 import { column, spark, thinned } from './bars.js';
+import { changed } from './overlaid.js';
 import { tonesOf } from './tones.js';
 
 /** How many experts a hover names. */
@@ -99,6 +100,11 @@ export class RoutingHover implements vscode.HoverProvider {
     if (table) out.appendCodeblock(table, 'text');
     else appendWords(out, vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
+    const change = this.colours.overlayOf(routed.id) === 'change' ? changeText(routed, token) : undefined;
+    if (change !== undefined) {
+      appendWords(out, change);
+      out.appendMarkdown('\n\n');
+    }
     appendWords(out, certainty(trace, token, choice));
     return out;
   }
@@ -247,6 +253,21 @@ function inFull(trace: Trace, token: number, layer: Layer, atlases: Atlases): st
       ? names[i]!.trimEnd()
       : `${names[i]!} ${bar(weight, 10)} ${numbers.percent(weight)}`,
   );
+}
+
+/** How the token differs where the panel colours the text by that; undefined if that is not known. */
+function changeText(routed: Routed, token: number): string | undefined {
+  const change = changed(routed);
+  const x = change?.value[token] ?? NaN;
+  if (!change || Number.isNaN(x)) return undefined;
+  const said =
+    change.by === 'choices'
+      ? word('differs', numbers.percent(x))
+      : word(x < 0 ? 'changeWorse' : 'changeBetter', numbers.signed(x));
+  const { other } = routed;
+  return other?.trace
+    ? vscode.l10n.t('Compared with {0}: {1}', oneLine(other.title), said)
+    : vscode.l10n.t('Compared with the run without what-ifs: {0}', said);
 }
 
 function certainty(trace: Trace, token: number, choice: ColourChoice): string {

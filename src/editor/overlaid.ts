@@ -2,7 +2,7 @@
 import type { Attribution } from '../requests/api.js';
 import type { Routed } from '../routing/store.js';
 import { attributionOf } from '../trace/figures/attributed.js';
-import { besideItself, choiceChanges, logProbChanges } from '../trace/alignment/change.js';
+import { besideItself, type Change, choiceChanges, logProbChanges } from '../trace/alignment/change.js';
 import type { Overlay } from '../trace/figures/colouring.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { isFixed } from '../trace/figures/overlap.js';
@@ -20,7 +20,8 @@ export function overlaid({ main, other }: Pick<Routed, 'main' | 'other'>, overla
       return attribution && once(trace, attribution, () => byAttribution(trace, attribution));
     case 'change': {
       const against = other?.trace ?? before;
-      return against && once(trace, against, () => byChange(trace, against, other?.trace !== undefined));
+      const change = changed({ main, other });
+      return against && change && once(trace, against, () => byChange(change));
     }
   }
 }
@@ -49,15 +50,30 @@ function slotOf(trace: Trace, expert: string): number | undefined {
   return undefined;
 }
 
+const changes = new WeakMap<Trace, WeakMap<Trace, Change | undefined>>();
+
+/** How the range's tokens differ from those of the other run, or of the run without the what-ifs; undefined where only the panel can tell. */
+export function changed({ main: { trace, before }, other }: Pick<Routed, 'main' | 'other'>): Change | undefined {
+  const against = other?.trace ?? before;
+  if (!trace || !against) return undefined;
+  let kept = changes.get(trace);
+  if (!kept) changes.set(trace, (kept = new WeakMap<Trace, Change | undefined>()));
+  if (!kept.has(against)) kept.set(against, changeOf(trace, against, other?.trace !== undefined));
+  return kept.get(against);
+}
+
 /** As the panel does: by choices or, against another run if one of the two chooses nothing, by predictions. */
-function byChange(trace: Trace, against: Trace, isOther: boolean): Tones | undefined {
+function changeOf(trace: Trace, against: Trace, isOther: boolean): Change | undefined {
   const beside = besideItself(trace, against);
   if (!beside) return undefined;
-  if (!isOther || !(isFixed(trace) || isFixed(against)))
-    return { levels: levelsOf(choiceChanges(trace, against, beside)[0]!.value) };
+  if (!isOther || !(isFixed(trace) || isFixed(against))) return choiceChanges(trace, against, beside)[0];
   const partners = beside.map(({ of }) => ({ alignment: { a: of, b: of, same: new Uint8Array(of.length).fill(1) } }));
-  const { value, most } = logProbChanges(trace, against, partners)[0]!;
-  if (value.every(Number.isNaN)) return undefined;
+  const change = logProbChanges(trace, against, partners)[0]!;
+  return change.value.every(Number.isNaN) ? undefined : change;
+}
+
+function byChange({ by, value, most }: Change): Tones {
+  if (by === 'choices') return { levels: levelsOf(value) };
   const levels = levelsOf(value.map((x) => Math.min(1, Math.abs(x) / most)));
   return { levels: levels.map((level, t) => (level !== undefined && value[t]! > 0 ? -level : level)) };
 }

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import type * as vscode from 'vscode';
 import { RoutingHover } from '../../../src/editor/hover.js';
 import { filled } from '../../../src/words/counted.js';
-import type { Intervention } from '../../../src/trace/model/trace.js';
+import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
 import { fabricate } from '../trace/fabricate.js';
 
 vi.mock('vscode', () => ({
@@ -33,20 +33,29 @@ vi.mock('vscode', () => ({
   },
 }));
 
+interface Beside {
+  readonly before?: Trace;
+  readonly other?: { readonly title: string; readonly trace: Trace };
+  /** The panel colours the text by something else. */
+  readonly isHidden?: boolean;
+}
+
 const hovered = (layers: number, interventions?: readonly Intervention[]) =>
   contentOf(layers, interventions).replaceAll('\u00a0', ' ');
 
-/** @param layers of the pool that routed the text */
-function contentOf(layers: number, interventions: readonly Intervention[] = []): string {
+/** @param layers of the pool that routed the text @param beside what the run is compared with, where the panel draws a change */
+function contentOf(layers: number, interventions: readonly Intervention[] = [], beside?: Beside): string {
   const trace = fabricate({ layers });
+  const { other, before } = beside ?? {};
+  const main = { trace, interventions, ...(before && { before }) };
   const store = {
-    at: () => ({ id: 1, main: { trace, interventions }, span: { start: 0 }, fresh: 100 }),
+    at: () => ({ id: 1, main, ...(other && { other }), span: { start: 0 }, fresh: 100 }),
     tokenAt: () => 3,
     tokenSpans: () => trace.sequences[0]!.tokens,
   };
   const hover = new RoutingHover(
     store as never,
-    { choice: { by: 'experts', layer: '' } } as never,
+    { choice: { by: 'experts', layer: '' }, overlayOf: () => (beside && !beside.isHidden ? 'change' : '') } as never,
     { unit: () => undefined } as never,
   );
   const document = { uri: 'x', offsetAt: () => 0, positionAt: () => 0 };
@@ -91,4 +100,28 @@ test('says in its first line that the run has what-ifs, and then which', () => {
   const [first, ...rest] = hovered(2, asked).split('\n');
   expect(first).toMatch(/ · with 1 what-if$/);
   expect(rest.find(Boolean)).toMatch(/ knocked out everywhere$/);
+});
+
+test('says how the token differs while the panel colours the text by that', () => {
+  // One of the two experts of each cell of token 3 is another.
+  const before = fabricate({ layers: 2 });
+  const [block] = before.blocks;
+  const { count } = before.sequences[0]!.tokens;
+  before.modules.forEach((_, s) => {
+    const at = (s * count + 3) * 2;
+    block!.chosen[at] = [0, 1, 2].find((e) => !block!.chosen.subarray(at, at + 2).includes(e))!;
+  });
+  const said = '50% of the chosen experts differ';
+  expect(contentOf(2, [], { before })).toContain(`\n\nCompared with the run without what-ifs: ${said}\n\n`);
+  expect(contentOf(2, [], { before, isHidden: true })).not.toContain('differ');
+  // A title comes from outside.
+  const other = { title: 'Top-k\n**2**', trace: before };
+  expect(contentOf(2, [], { other })).toContain(`Compared with Top-k **2**: ${said}`);
+  const fixed = fabricate({ layers: 2, experts: 2, k: 2 });
+  const [sequence] = fabricate({ layers: 2 }).sequences;
+  const trace = { ...fixed, sequences: [{ ...sequence!, logProb: sequence!.logProb!.map((x) => x - 0.25) }] };
+  expect(contentOf(2, [], { other: { title: 'One', trace } })).toContain(
+    'Compared with One: the other run finds the token less likely, −0.25 nats',
+  );
+  expect(contentOf(2)).not.toContain('Compared');
 });
