@@ -103,18 +103,30 @@ export class Runs {
     return (await this.service.describe()).name === model;
   }
 
-  /** Knocks out every expert in turn. If this is stopped, the experts that are done are kept. */
+  /** Knocks out every expert in turn, over what was given and what the model wrote. If this is stopped, the experts that are done are kept. */
   async attribute(id: number, waiting: Waiting = {}): Promise<Attribution | undefined> {
-    const request = this.#request(id);
-    if (!request) return undefined;
+    const [own, main] = [this.#request(id), this.store.get(id)?.main];
+    if (!own || !main) return undefined;
+    const request = { ...own, ...withWritten(main) };
+    const shown = main.generated && main.trace?.sequences.at(-1);
     let attribution: Attribution | undefined;
     await this.#run(id, 'main', 'attribute', waiting, async (options, patch) => {
       const parts: Attribution[] = [];
+      // The first part tells already, many runs before the last.
+      const misread = new AbortController();
+      const check = (found: Attribution) => {
+        if (shown && !isOfTokensOf(found, shown)) misread.abort();
+        return !misread.signal.aborted;
+      };
       try {
-        const onPartial = (part: Attribution) => parts.push(part);
-        attribution = await this.service.attribute(request, { ...calm(options), onPartial });
+        const onPartial = (part: Attribution) => check(part) && parts.push(part);
+        const signal = AbortSignal.any([options.signal!, misread.signal]);
+        const found = await this.service.attribute(request, { ...calm(options), signal, onPartial });
+        if (!check(found)) throw tokenisedOtherwise();
+        attribution = found;
         patch({ attribution });
       } catch (error) {
+        if (misread.signal.aborted) throw tokenisedOtherwise();
         if (parts.length > 0) patch({ attribution: joined(parts) });
         throw error;
       }
@@ -197,7 +209,7 @@ export class Runs {
   }
 
   /**
-   * Runs another side beside the main one: the same text in another way, or another text.
+   * Runs another side beside the main one: the same text in another way, with what the model wrote, or another text.
    * @throws GanderError `request-invalid` if that is the main side itself, or if another model than the one in use ran it
    */
   async compare(
@@ -213,7 +225,9 @@ export class Runs {
     }
     if (main && isSameRun(main, { text, output, strategy, interventions })) throw withItself();
     // Only these fields: otherwise another run's trace would be shown under this title until the first tokens are there.
-    this.store.setSide(id, 'other', { text, title, output, strategy, interventions });
+    const isSame = main?.text === text && main.output?.target === output?.target;
+    const generated = isSame ? main.generated : undefined;
+    this.store.setSide(id, 'other', { text, title, output, strategy, interventions, generated });
     await this.route(id, 'other', strategy, interventions, waiting);
   }
 
@@ -229,7 +243,7 @@ export class Runs {
     const { text, output } = main;
     this.store.setSide(id, 'other', { ...asked, text, output, interventions: [] });
     await this.#run(id, 'other', 'route', waiting, async (options) => {
-      const trace = await elsewhere.route({ text, ...output, strategy: asked.strategy }, options);
+      const trace = await elsewhere.route({ ...withWritten(main), strategy: asked.strategy }, options);
       this.store.patchSide(id, 'other', { trace });
     });
   }
@@ -377,6 +391,28 @@ function isOfRun({ token, layers, routed }: Lens, { logProb, topLogProb, predict
   return (
     isAlike(routed.logProb?.[last], logProb?.[token + 1]) &&
     isAlike(routed.topLogProb[last * routed.predictions], topLogProb?.[token * predictions])
+  );
+}
+
+/**
+ * Whether an attribution is of the tokens on show: as many, and, where it is known, about as likely. Over all tokens rounding goes
+ * further than at one.
+ */
+function isOfTokensOf({ logProb }: Attribution, { tokens, logProb: shown }: Sequence): boolean {
+  return (
+    logProb.length === tokens.count &&
+    logProb.every((x, t) => {
+      const difference = Math.abs(x - (shown?.[t] ?? NaN));
+      return Number.isNaN(difference) || difference <= 10 * rounding;
+    })
+  );
+}
+
+function tokenisedOtherwise(): GanderError {
+  return new GanderError(
+    'request-invalid',
+    'The model wrote other tokens than its tokenizer makes of the same text, so no attribution can be shown at them.',
+    'Insert the generated text into the document and route it there.',
   );
 }
 

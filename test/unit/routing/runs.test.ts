@@ -6,7 +6,7 @@ import { GanderError } from '../../../src/errors/errors.js';
 import { ChildSource } from '../../../src/source/child.js';
 import type { Strategy } from '../../../src/strategies/strategy.js';
 import type { Intervention } from '../../../src/trace/model/trace.js';
-import type { Attribution } from '../../../src/requests/api.js';
+import type { Attribution, RouteRequest } from '../../../src/requests/api.js';
 import { FakeEngine, fakeTrace, pool, settle } from './fakes.js';
 
 const strategy = { name: 'phatgoose', k: 1 } as const;
@@ -261,6 +261,49 @@ describe('what the model wrote', () => {
     await answer(1);
     await again;
     expect([engine.asked[1]!.request.text, shown()]).toEqual(['ab', 'ab!']);
+  });
+
+  it('is compared and attributed with the text', async () => {
+    const attributed = runs.attribute(id);
+    await answer(1);
+    expect((await attributed)!.change).toHaveLength(2 * 'ab!!!'.length);
+    const compared = runs.compare(id, { ...main(), title: 'base', strategy: { name: 'base' } });
+    await answer(2);
+    await compared;
+    expect(engine.asked.slice(1).map(({ request }) => request.text)).toEqual(['ab!!!', 'ab!!!']);
+    const other = store.get(id)!.other!;
+    expect([other.trace!.sequences[0]!.text, writtenIn(other)]).toEqual(['ab!!!', '!!!']);
+    // Another text has nothing to do with it.
+    const another = runs.compare(id, { ...main(), text: 'cd', title: 'cd' });
+    await answer(3);
+    await another;
+    expect([engine.asked[3]!.request.text, store.get(id)!.other!.trace!.sequences[0]!.text]).toEqual(['cd', 'cd']);
+  });
+
+  it('is compared with another model, which reads it, too', async () => {
+    const route = vi.fn((request: RouteRequest) => Promise.resolve(fakeTrace(request)));
+    await runs.compareElsewhere(id, { title: 'Elsewhere', strategy: { name: 'base' } }, { route });
+    expect(route.mock.calls[0]![0].text).toBe('ab!!!');
+  });
+
+  it('is not attributed if the model wrote other tokens than the tokenizer makes of it, which the first part tells', async () => {
+    const { trace } = main();
+    const [sequence] = trace!.sequences;
+    const logProb = Float32Array.of(NaN, -1, -1, -9, -1);
+    store.patchSide(id, 'main', { trace: { ...trace!, sequences: [{ ...sequence!, logProb }] } });
+    const asked = runs.attribute(id);
+    await settle();
+    engine.asked[1]!.options.onPartial?.({
+      experts: [pool.experts[0]!],
+      logProb: Float32Array.of(NaN, -1, -1, -1, -1),
+      change: new Float32Array(5),
+      of: 2,
+    } as never);
+    await expect(asked).rejects.toMatchObject({
+      code: 'request-invalid',
+      remedy: 'Insert the generated text into the document and route it there.',
+    });
+    expect([main().attribution, main().error?.code]).toEqual([undefined, 'request-invalid']);
   });
 
   it('of an output that was given a beginning is routed as its target; one left open is written again', async () => {
