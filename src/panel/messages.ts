@@ -129,6 +129,10 @@ const memorySchema = z.strictObject({
   strategy,
   interventions,
   pinned: z.boolean(),
+  /** What it was compared with, if the same model ran that; its text only if it is another. */
+  other: z
+    .strictObject({ title: z.string(), text: z.string().exactOptional(), strategy, interventions })
+    .exactOptional(),
 });
 
 export type PanelMemory = z.infer<typeof memorySchema>;

@@ -229,7 +229,7 @@ export class Panels implements vscode.Disposable {
   }
 
   async #revive(panel: vscode.WebviewPanel, memory: PanelMemory, disposed: () => boolean): Promise<void> {
-    const { uri, start, end, target, strategy, interventions, pinned } = memory;
+    const { uri, start, end, target, strategy, interventions, pinned, other } = memory;
     if (!pinned) {
       if (this.following ?? this.#restoring) throw new Error('another panel follows the editor already');
       this.#restoring = panel;
@@ -250,14 +250,31 @@ export class Panels implements vscode.Disposable {
         if (!disposed() && (pinned || panel === this.#restoring)) {
           const open = this.#adopt(panel, new RoutedScene(this.services, routed.id));
           if (pinned) this.pin(open, true);
+          // At once, so that the page has its comparison before it could miss it.
+          if (other) this.services.store.setSide(routed.id, 'other', { text: routed.main.text, ...other });
         }
         adopted();
       };
       this.services.documentRouter
         .route(document, span, { target, strategy, interventions, onAdded })
-        .then(follow)
+        .then(async (routed) => {
+          follow();
+          if (other) await this.#compareAgain(routed, other);
+        })
         .catch(failed);
     });
+  }
+
+  /** Unless something else was asked or closed meanwhile. Why it fails, the page says. */
+  async #compareAgain({ id, main: { text, output } }: Routed, other: NonNullable<PanelMemory['other']>): Promise<void> {
+    const there = this.services.store.get(id)?.other;
+    if (!there || there.trace || there.running) return;
+    try {
+      await this.services.runs.compare(id, { text, output, ...other });
+    } catch (error) {
+      this.log.info(`A comparison was not made again: ${String(error)}`);
+      if (!this.services.store.get(id)?.other?.error) this.services.runs.closeCompare(id);
+    }
   }
 
   #forget(panel: vscode.WebviewPanel): void {

@@ -106,7 +106,7 @@ export class RoutedScene implements Scene {
     const { routed } = this;
     // A panel is restored from how its text was run, which is not known yet.
     if (!routed || routed.main.isOpening) return undefined;
-    const { uri, span, main } = routed;
+    const { uri, span, main, other } = routed;
     const memory: PanelMemory = {
       uri,
       start: span.start,
@@ -115,6 +115,8 @@ export class RoutedScene implements Scene {
       strategy: main.strategy,
       interventions: [...main.interventions],
       pinned: this.pinned,
+      // Another engine may not be there again.
+      ...(other?.model !== undefined && other.model === main.model && { other: otherMemory(main, other) }),
     };
     return JSON.stringify(memory);
   }
@@ -299,6 +301,13 @@ export class RoutedScene implements Scene {
     if (message.kind === 'trace') await saveTrace(main.trace, main.title);
     else await saveDrawn(message, main.title);
   }
+}
+
+function otherMemory(
+  main: SideResult,
+  { title, text, strategy, interventions }: SideResult,
+): NonNullable<PanelMemory['other']> {
+  return { title, ...(text !== main.text && { text }), strategy, interventions: [...interventions] };
 }
 
 export function nothingToSave(): GanderError {

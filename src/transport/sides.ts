@@ -26,6 +26,8 @@ export class SideSender {
   readonly #told = new Map<Side, { readonly state: SideState; readonly until: number }>();
   /** Sides whose last message is still to be sent: that all has arrived. */
   readonly #due = new Set<Side>();
+  /** A new page may remember a comparison that is no more. */
+  #isNew = true;
   /** By the source, an object that only the partial traces of one run share. */
   readonly #known = new Map<Source, Known>();
   #keys = 0;
@@ -46,9 +48,12 @@ export class SideSender {
       this.#told.delete(side);
       this.#due.delete(side);
       this.#forget();
-      if (told) yield { type: 'side', side, state };
+      const isLacking = side === 'other' && this.#isNew;
+      if (isLacking) this.#isNew = false;
+      if (told || isLacking) yield { type: 'side', side, state };
       return;
     }
+    if (side === 'other') this.#isNew = false;
     if (told) {
       const { running, stale, fresh, error } = state;
       const before = told.state;

@@ -14,7 +14,7 @@ import { RouteAgain } from '../components/routeAgain.js';
 import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
-import type { Store } from '../store/store.js';
+import type { Lost, Store } from '../store/store.js';
 import { chosenSince } from '../store/strategies.js';
 import { isCompact, isShort } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
@@ -391,7 +391,7 @@ interface Notice {
 /** Where there is no room for several, one line stands for them and opens to show them. */
 function Notices() {
   const store = useStore();
-  const all = [...errorsOf(store), ...otherModel(store), ...stale(store), ...partial(store)];
+  const all = [...errorsOf(store), ...otherModel(store), ...stale(store), ...partial(store), ...lost(store)];
   const warnings = store.description.value?.warnings.length ?? 0;
   const [first] = all;
   const pressing = all
@@ -484,6 +484,56 @@ function partial(store: Store): Notice[] {
       words,
       action: inability(store, 'route') === undefined && <RouteAgain focus="partial-again" words={t('routeRest')} />,
     },
+  ];
+}
+
+/** What was here before the window was reloaded, and is not any more. */
+function lost(store: Store): Notice[] {
+  const { attribution, comparison } = store.lost.value;
+  const { title, choices, isRunning } = store.main;
+  // While the run itself comes back, there is nothing that could be done.
+  if (!choices.value || isRunning.value) return [];
+  const notice = (what: keyof Lost, words: Word, action: Word, press: () => void): Notice => ({
+    look: 'plain',
+    words: t(words),
+    action: (
+      <span class="acts">
+        {inability(store, 'route') === undefined && (
+          <Button
+            press={press}
+            reason={reasonAgainst(store, what === 'attribution' ? 'attribute' : 'route')}
+            class="link"
+            data-focus={`lost-${what}`}
+          >
+            {t(action)}
+          </Button>
+        )}
+        <Tool
+          label={t('lostClose')}
+          icon="close"
+          press={() => store.forgetLost(what)}
+          data-focus={`lost-${what}-close`}
+        />
+      </span>
+    ),
+  });
+  return [
+    ...(attribution === title.value
+      ? [
+          notice('attribution', 'lostAttribution', 'attribute', () => {
+            store.open('whatIf');
+            store.send({ type: 'attribute' });
+          }),
+        ]
+      : []),
+    ...(comparison === title.value
+      ? [
+          notice('comparison', 'lostComparison', 'compare', () => {
+            store.forgetLost('comparison');
+            store.open('compare');
+          }),
+        ]
+      : []),
   ];
 }
 

@@ -94,6 +94,8 @@ export interface View {
   readonly gridSource: GridSource;
   /** There was another side when the page was last seen. */
   readonly comparing: boolean;
+  /** There was an attribution when the page was last seen. */
+  readonly attributed: boolean;
   /** With a what-if: choices that did not change are faded. */
   readonly fadeUnchanged: boolean;
   /** What colours text and map. */
@@ -140,6 +142,7 @@ export const initial: View = {
   lineZoom: null,
   gridSource: 'main',
   comparing: false,
+  attributed: false,
   fadeUnchanged: true,
   colouring: 'experts',
   overlay: '',

@@ -72,6 +72,12 @@ export type SavedFigure =
       readonly ofBoth: boolean;
     };
 
+/** The title of the run that it was about. */
+export interface Lost {
+  readonly attribution?: string;
+  readonly comparison?: string;
+}
+
 export const nowhere: Place = { sequence: 0, token: -1 };
 
 /** Finds the parts of a text, once the code is loaded. */
@@ -122,6 +128,8 @@ export class Store {
   });
   /** A tab that was opened from elsewhere, until it has the focus. */
   readonly opened = signal<Tab | undefined>(undefined);
+  /** What the page had when it was last seen, and the host has no more: a reload of the window ended it. */
+  readonly lost = signal<Lost>({});
   /** The tour is running, or starts once there is something to show. */
   readonly tour = signal(false);
   /** What the dialog for saving is about; undefined: it is closed. */
@@ -160,6 +168,9 @@ export class Store {
   });
   private readonly incoming = new SideReceiver();
   private memory: string | undefined;
+  private hadAttribution: boolean;
+  /** The host has said whether there is another side. */
+  private isOtherKnown = false;
   /** By sequence. While a text is being written again, the longest version that is known. */
   private texts: readonly (string | undefined)[] = [];
   private saving: ReturnType<typeof setTimeout> | undefined;
@@ -177,6 +188,8 @@ export class Store {
     this.other = new SideSignals(this.view);
     const memory = (kept as Partial<Kept> | null | undefined)?.memory;
     if (typeof memory === 'string') this.memory = memory;
+    // Until the main run has come, it is not known.
+    this.hadAttribution = this.view.attributed.peek();
 
     const selected = computed<Place>(() => {
       const { sequence, token, end } = this.view.selection.value;
@@ -298,8 +311,10 @@ export class Store {
         break;
       case 'side': {
         this.side(message.side).state.value = this.incoming.side(message);
-        if (message.side === 'main') this.keepSelection();
-        else {
+        if (message.side === 'main') {
+          this.keepSelection();
+          this.followAttribution();
+        } else {
           this.lone.value = nowhere;
           this.followComparison(message.state !== undefined);
         }
@@ -500,8 +515,29 @@ export class Store {
     if (strategy) this.send({ type: 'route', side: 'main', strategy, interventions });
   }
 
+  /** Removes a notice of what was lost. */
+  forgetLost(what: keyof Lost): void {
+    const { [what]: _, ...rest } = this.lost.peek();
+    this.lost.value = rest;
+  }
+
+  private followAttribution(): void {
+    const { attribution, title, trace } = this.main;
+    if (!trace.peek()) return;
+    const attributed = attribution.peek() !== undefined;
+    if (this.hadAttribution && !attributed) this.lost.value = { ...this.lost.peek(), attribution: title.peek() };
+    this.hadAttribution = false;
+    const { attribution: lost } = this.lost.peek();
+    if (lost !== undefined && (attributed || lost !== title.peek())) this.forgetLost('attribution');
+    this.set({ attributed });
+  }
+
   /** A comparison that opens is shown; one that is sent again after a reload leaves the view as it was. */
   private followComparison(comparing: boolean): void {
+    if (!this.isOtherKnown && !comparing && this.view.comparing.peek())
+      this.lost.value = { ...this.lost.peek(), comparison: this.main.title.peek() };
+    else this.forgetLost('comparison');
+    this.isOtherKnown = true;
     if (comparing === this.view.comparing.peek()) return;
     this.set({ comparing, gridSource: 'main', overlay: comparing ? 'change' : '' });
     if (comparing) this.set({ tab: 'compare' });

@@ -157,6 +157,18 @@ it('goes on with scores that were interrupted', () => {
   expect(types()).toEqual(['scores', 'scores', 'scores', 'side']);
 });
 
+it('tells a new page once that there is no comparison: it may remember one', () => {
+  const { show, types } = page();
+  show('main', state({}));
+  show('other', undefined);
+  expect(types()).toEqual(['side']);
+  show('other', undefined);
+  expect(types()).toEqual([]);
+  show('other', state({}));
+  show('other', undefined);
+  expect(types()).toEqual(['side']);
+});
+
 it('sends again what no side shows any more', () => {
   const { show, types } = page();
   const [first, second] = [fabricate({ tokens: words(30) }), fabricate({ tokens: words(30) })];

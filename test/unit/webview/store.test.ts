@@ -194,6 +194,35 @@ describe('sides', () => {
     expect([store.view.tab.value, store.view.comparing.value]).toEqual(['compare', false]);
   });
 
+  test('what a reload has ended is known, until it is there again, or another text is', () => {
+    const attribution = { experts: [], logProb: new Float32Array(), change: new Float32Array() };
+    const { store, side, saved, receive } = begin({ ...initial, comparing: true, attributed: true });
+    side('main', fabricate());
+    receive({ type: 'side', side: 'other', state: undefined });
+    expect(store.lost.value).toEqual({ attribution: 'a.md', comparison: 'a.md' });
+    store.save();
+    expect(saved.at(-1)).toMatchObject({ attributed: false, comparing: false });
+    side('main', fabricate(), { attribution });
+    side('other', fabricate({ seed: 3 }));
+    expect(store.lost.value).toEqual({});
+    // What a person closes is not lost.
+    receive({ type: 'side', side: 'other', state: undefined });
+    side('main', fabricate());
+    expect(store.lost.value).toEqual({});
+    const again = begin({ ...initial, attributed: true });
+    again.side('main', fabricate());
+    again.side('main', fabricate(), { title: 'b.md' });
+    expect(again.store.lost.value).toEqual({});
+  });
+
+  test('what a hidden page had, and its host still has, is not lost', () => {
+    const attribution = { experts: [], logProb: new Float32Array(), change: new Float32Array() };
+    const { store, side } = begin({ ...initial, comparing: true, attributed: true });
+    side('main', fabricate(), { attribution });
+    side('other', fabricate({ seed: 3 }));
+    expect([store.lost.value, store.view.attributed.value]).toEqual([{}, true]);
+  });
+
   test('text and map are coloured by a change if there is one, and otherwise by what was chosen', () => {
     const { store, side, sent, receive } = begin();
     const main = fabricate();

@@ -50,6 +50,22 @@ describe('the page', () => {
     await until('its run', () => scene.routed?.main.trace);
   });
 
+  it('is there again with what it was compared with, the same text in another way', async () => {
+    const { runs } = await api.features();
+    const { id, main } = await routed(api, await show(text));
+    const before = await until('the panel', () => panels.find(id));
+    await runs.compare(id, { ...main, title: 'base', strategy: { name: 'base' } });
+    const memory = await until('what it is restored from', () => before.scene.memory());
+    before.panel.dispose();
+    const page = vscode.window.createWebviewPanel('gander.panel', 'Routing', vscode.ViewColumn.Two);
+    await panels.restore(page, { memory });
+    const { scene } = panels.following!;
+    // The page has to know of it before it shows anything.
+    assert.equal(scene.side('other')?.title, 'base');
+    const other = await until('its other run', () => scene.routed?.other?.trace && scene.routed.other);
+    assert.deepEqual([other.text, other.strategy.name], [main.text, 'base']);
+  });
+
   it('needs no words in an English window', async () => {
     assert.deepEqual(wordsOf(await html()), {});
   });
