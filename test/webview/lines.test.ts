@@ -168,6 +168,51 @@ describe('a line', () => {
     await picture(panel.page, 'dark-tie');
   });
 
+  testMany(
+    [
+      [700, 600],
+      [1280, 650],
+      [460, 500],
+    ] as const,
+    'a tie of long names can be read in a window of %s pixels',
+    async ([width, height]) => {
+      await open({ width, height });
+      const plain = fabricate();
+      const [set] = plain.expertSets;
+      const experts = set!.experts.map((one) => ({
+        ...one,
+        name: `${one.name}-instructions-with-a-long-name-of-its-own`,
+      }));
+      const trace = { ...plain, expertSets: [{ ...set!, experts }] };
+      await besideEditor(trace);
+      if (width > 820) await press('Lines');
+      const box = (await panel.page.locator('.scroller').boundingBox())!;
+      // The first line's: five tokens, each led by another.
+      await panel.page.mouse.click(box.x + 62 + 5, box.y + 18 + 10);
+      await expect.poll(() => said()).toContain('lead equally often');
+      // All of the tip is in front of what is below the map.
+      const isInFront = panel.page.locator('.tip').evaluate((tip: HTMLElement) => {
+        tip.style.pointerEvents = 'auto';
+        const { left, bottom } = tip.getBoundingClientRect();
+        return tip.contains(document.elementFromPoint(left + 8, bottom - 6));
+      });
+      expect(await isInFront).toBe(true);
+      // Nor is a name or a weight in the detail out of sight.
+      const beyond = panel.page.locator('.tabBody').evaluate((body) => {
+        const end = body.getBoundingClientRect().right;
+        return [...body.querySelectorAll('.modules .name, .modules .value')].filter(
+          (one) => one.getBoundingClientRect().right > end,
+        ).length;
+      });
+      expect(await beyond).toBe(0);
+      await picture(panel.page, `dark-tie-long-${width}x${height}`);
+      await panel.press('tab-summary');
+      const named = (await panel.page.locator('[data-focus=grid-strip]').getAttribute('title'))!;
+      expect(named.match(/-of-its-own/g)).toHaveLength(3);
+      expect(named).toContain('lead equally often');
+    },
+  );
+
   test('is reached with arrow keys, which skip lines without a token; a layer opens, and experts have columns', async () => {
     await open();
     const trace = fabricate({ tokens: 80 });

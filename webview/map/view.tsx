@@ -182,18 +182,18 @@ function Strip({ scene }: { readonly scene: GridScene }) {
     return <p class="strip faint">{scene.isLines.value ? how : `${how} ${read}`}</p>;
   }
   if (tab.value === 'cell' && !maximised.value) return null;
-  const said =
+  const say = (isBrief: boolean): string =>
     row < 0
       ? describeToken(trace, raster, column, scene.labels.value)
-      : inBrief(trace, raster, { column, row }, scene.labels.value);
+      : inBrief(trace, raster, { column, row }, scene.labels.value, isBrief);
   return (
     <Button
       press={() => store.open('cell')}
       class={classes('strip', !scene.isLines.value && 'long')}
-      title={`${said} · ${t('stripHint')}`}
+      title={`${say(false)} · ${t('stripHint')}`}
       data-focus="grid-strip"
     >
-      {said}
+      {say(true)}
     </Button>
   );
 }

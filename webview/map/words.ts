@@ -173,13 +173,13 @@ export function describe(trace: Trace, raster: Raster, at: Place, labels: readon
   return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
 }
 
-/** For one line or two: where, what colours the cell, and the first of its experts. */
-export function inBrief(trace: Trace, raster: Raster, at: Place, labels: readonly string[]): string {
+/** For one line or two: where, what colours the cell, and the first of its experts. @param isBrief of several that lead equally often, fewer */
+export function inBrief(trace: Trace, raster: Raster, at: Place, labels: readonly string[], isBrief = true): string {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return t('gridRole');
   const { row, part, token } = cell;
   const where = describeToken(trace, raster, at.column, labels);
-  if (raster.isTurned) return [where, rowName(trace, row), lineCell(raster, at, row, part, true)].join(' · ');
+  if (raster.isTurned) return [where, rowName(trace, row), lineCell(raster, at, row, part, isBrief)].join(' · ');
   if (isChange(raster)) return [where, rowName(trace, row), differs(raster, at)].join(', ');
   const all = part ? choicesAt(trace, part, token) : [];
   const names = all

@@ -326,14 +326,14 @@ function ByModule({ layer, ...at }: At & { readonly layer: Layer }) {
                 </th>
                 <td>
                   {chosen.slice(0, 4).map(({ expert, weight }) => (
-                    <>
+                    <span key={expert} class="chosen">
                       <ExpertLabel
                         looks={looks(part!.set)}
                         expert={expert}
                         name={fullName(store, trace, { set: part!.set, layer }, expert)}
                       />
-                      <span class="value">{weight === undefined ? '' : fixed(weight)}</span>
-                    </>
+                      {weight !== undefined && <span class="value">{fixed(weight)}</span>}
+                    </span>
                   ))}
                   {chosen.length > 4 && <span class="faint">{t('chosenMore', chosen.length - 4)}</span>}
                   {chosen.length === 0 && t('none')}
