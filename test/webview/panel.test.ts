@@ -332,6 +332,26 @@ describe('the map', () => {
 });
 
 describe('the tabs', () => {
+  test('the summary answers a click with its first figure alone; the others follow, one in each frame', async () => {
+    await open();
+    await panel.show(fabricate({ tokens: 60 }));
+    await panel.settled();
+    const shown = await panel.page.evaluate(async () => {
+      const names = () =>
+        [...document.querySelectorAll<HTMLElement>('#tab-body [data-figure]')].map(({ dataset }) => dataset['figure']!);
+      const seen: string[][] = [];
+      const changes = new MutationObserver(() => {
+        if (names().length !== seen.at(-1)?.length) seen.push(names());
+      });
+      changes.observe(document.getElementById('tab-body')!, { childList: true, subtree: true });
+      document.getElementById('tab-summary')!.click();
+      while (!names().includes('attracted')) await new Promise(requestAnimationFrame);
+      return seen;
+    });
+    const all = ['usage', 'load', 'usageByLayer', 'entropy', 'coactivation', 'attracted'];
+    expect(shown).toEqual(all.map((_, i) => all.slice(0, i + 1)));
+  });
+
   test('a cell: all affinities, the chosen ones marked, and words', async () => {
     await open();
     const trace = fabricate();

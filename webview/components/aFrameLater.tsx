@@ -1,15 +1,23 @@
-import type { ComponentChildren } from 'preact';
+import { toChildArray, type ComponentChildren } from 'preact';
 import { useLayoutEffect, useState } from 'preact/hooks';
 
-/** What lies below the first things in sight is drawn a frame after them, so that a click is answered before that. */
+/**
+ * What lies below the first things in sight is drawn a frame after them, so that a click is answered before that; one child in
+ * each frame, so that the next click is, too.
+ */
 export function AFrameLater({ children }: { readonly children: ComponentChildren }) {
-  const [isDue, setIsDue] = useState(false);
+  const all = toChildArray(children);
+  const [count, setCount] = useState(0);
+  const isDone = count >= all.length;
   useLayoutEffect(() => {
-    // The first of the two is before the frame that shows the rest.
+    if (isDone) return undefined;
+    const more = (): void => setCount(count + 1);
     let due = requestAnimationFrame(() => {
-      due = requestAnimationFrame(() => setIsDue(true));
+      // This one is before the frame that shows what was there.
+      if (count === 0) due = requestAnimationFrame(more);
+      else more();
     });
     return () => cancelAnimationFrame(due);
-  }, []);
-  return <>{isDue && children}</>;
+  }, [count, isDone]);
+  return <>{all.slice(0, count)}</>;
 }

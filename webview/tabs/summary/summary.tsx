@@ -46,7 +46,6 @@ export function Summary() {
     shownExperts.layer && layerName(shownExperts.layer),
     trace.sequences.length > 1 && t(own.sequence.role),
   ].filter(Boolean);
-  const entropy = entropyOf(trace, sequence);
   return (
     <>
       {isSmallSample(tokens) && (
@@ -59,23 +58,16 @@ export function Summary() {
         <>
           <LoadNumbers trace={trace} modules={own} />
           <LayersLoad trace={trace} sequence={sequence} layer={shownExperts.layer} />
-          <UsageFigure trace={trace} modules={own} />
-          <CorpusFigure trace={trace} sequence={sequence} layer={shownExperts.layer} />
         </>
       ) : (
-        <>
-          <UsageFigure trace={trace} modules={own} />
-          <CorpusFigure trace={trace} sequence={sequence} layer={undefined} />
-          <LoadNumbers trace={trace} modules={own} />
-        </>
+        <UsageFigure trace={trace} modules={own} />
       )}
       <AFrameLater>
+        {shownExperts.layer && <UsageFigure trace={trace} modules={own} />}
+        <CorpusFigure trace={trace} sequence={sequence} layer={shownExperts.layer} />
+        {!shownExperts.layer && <LoadNumbers trace={trace} modules={own} />}
         {!shownExperts.layer && <LayersFigure trace={trace} modules={own} sequence={sequence} />}
-        {entropy ? (
-          <EntropyFigure trace={trace} sequence={sequence} entropy={entropy} />
-        ) : (
-          !store.main.scoresFollow.value && shownExperts.layer && <p class="hint">{t('entropyNone')}</p>
-        )}
+        <EntropyFigure trace={trace} sequence={sequence} isOfLayer={shownExperts.layer !== undefined} />
         {trace.blocks.some(({ k }) => k > 1) ? (
           <TogetherFigure trace={trace} modules={own} />
         ) : (
@@ -142,15 +134,19 @@ function LayersFigure({ trace, modules, sequence }: Props & { readonly sequence:
   );
 }
 
+/** What it shows takes long to sum up, so it is asked for only here, after the first frame. */
 function EntropyFigure({
   trace,
   sequence,
-  entropy,
+  isOfLayer,
 }: {
   readonly trace: Trace;
   readonly sequence: number;
-  readonly entropy: Float32Array;
+  readonly isOfLayer: boolean;
 }) {
+  const { main } = useStore();
+  const entropy = entropyOf(trace, sequence);
+  if (!entropy) return !main.scoresFollow.value && isOfLayer ? <p class="hint">{t('entropyNone')}</p> : null;
   const layers = layersOf(trace, { sequence });
   const first = layers[0]?.layer ?? 0;
   return (
