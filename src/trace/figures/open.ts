@@ -45,7 +45,10 @@ export class Open {
     if (choices === 0) return;
     const set = this.at(t);
     const forced = this.#rows!.whatIf?.at(t).forced ?? -1;
-    if (forced < 0) return draw(set, choices);
+    if (forced < 0) {
+      draw(set, choices);
+      return;
+    }
     const [itself, others] = this.#split(set, forced);
     draw(itself, 1);
     if (choices > 1) draw(others, choices - 1);
