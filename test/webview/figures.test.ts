@@ -277,7 +277,7 @@ describe('two runs that are compared', () => {
       `This run: geese.md; 40 tokens; ${this_}. The other: Arrow; 40 tokens; ${other}.`,
     );
     const svg = await saved('svg');
-    expect(title(svg)).toBe(`Experts by token and module. This run: ${this_}. The other: ${other}`);
+    expect(title(svg)).toBe(`Changed choices by token and module. This run: ${this_}. The other: ${other}`);
     const [head, first] = (await saved('csv')).split('\r\n');
     expect(head).toMatch(/,"This run","The other"$/);
     expect(first).toMatch(new RegExp(`,"${this_}","${other}"$`));
