@@ -132,7 +132,9 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _require_weights(model: Any, kind: str) -> None:
-    """Refuse a base that is quantised, or some of whose weights are on no device."""
+    """Refuse an encoder-decoder, and a base that is quantised or some of whose weights are on no device."""
+    if model.config.is_encoder_decoder:
+        raise UserError(f"{kind}: it is an encoder-decoder, and an adapter is merged only into a model that continues a text")
     if getattr(model, "hf_quantizer", None) is not None:
         raise UserError(f"{kind}: its weights are quantised, and an adapter is merged into unquantised ones")
     for name, weight in model.named_parameters():
