@@ -343,3 +343,5 @@ def test_a_refused_adapter_is_one_line_and_nothing_is_written(
         error = capsys.readouterr().err
         assert error.count("\n") == 1 and said in error
         assert not (tmp_path / "out").exists()
+    assert cli.main(["export-moe", str(adapter), str(tmp_path / "out")]) == 1
+    assert f"{adapter} is a PEFT adapter for {base}: name that model" in capsys.readouterr().err

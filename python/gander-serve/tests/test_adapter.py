@@ -82,7 +82,7 @@ def test_what_if_and_the_command_work_on_it(folder_of: Callable[[str], Path], tm
         assert httpx.post(f"{address}/v1/route", headers=headers, json=asked, timeout=60).status_code == 200
         process.terminate()
         told = process.communicate(timeout=30)[1].splitlines()
-    assert told == ["gander-serve: mine is merged into 8 weights of olmoe"]
+    assert told[-1] == "gander-serve: mine is merged into 8 weights of olmoe"
 
 
 def test_in_half_precision_it_is_merged_too(folder_of: Callable[[str], Path], tmp_path: Path) -> None:
@@ -123,6 +123,8 @@ def test_what_it_is_for_is_said(
 ) -> None:
     assert main([str(FIXTURES / "tiny-pool"), "--adapter", str(tmp_path), "--port", "0"]) == 1
     assert "is a pool, whose adapters are its experts" in capsys.readouterr().err
+    assert main([str(FIXTURES / "tiny-pool/experts/alpha"), "--port", "0"]) == 1
+    assert "alpha is a PEFT adapter, not a model. Name its base, and the adapter with --adapter." in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "gander_routing.adapted", None)
     with pytest.raises(ServeError) as error:
         load_adapted("model", Where(), tmp_path)

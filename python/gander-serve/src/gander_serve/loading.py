@@ -115,6 +115,10 @@ def load_hugging_face(name: str, where: Where) -> Loaded:
 
     folder = Path(name) if Path(name).is_dir() else None
     if folder and not (folder / "config.json").is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise ServeError(
+                "cannot-serve", f"{name} is a PEFT adapter, not a model.", "Name its base, and the adapter with --adapter."
+            )
         raise _unusable(name, where, "it has no config.json")
     try:
         config = AutoConfig.from_pretrained(name, local_files_only=where.offline, trust_remote_code=False)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from gander_routing.adapted import CONFIG as ADAPTER
 from gander_routing.adapted import merge_adapter, require_mergeable, require_plain
 from gander_routing.errors import UserError
 from gander_routing.files import read_json
@@ -41,6 +42,9 @@ def require_moe(source: Path) -> None:
     if int(transformers.__version__.split(".")[0]) < 5:
         raise UserError("export-moe needs transformers 5, in an environment of its own: pip install -e '.[moe]'")
     file = source / "config.json"
+    if (source / ADAPTER).is_file() and not file.exists():
+        base = read_json(source / ADAPTER).get("base_model_name_or_path") or "another model"
+        raise UserError(f"{source} is a PEFT adapter for {base}: name that model, and this folder with --adapter")
     config = read_json(file)
     kind = config.get("model_type")
     if kind not in CONFIG_MAPPING:
@@ -177,7 +181,7 @@ def with_adapter(model: Any, adapter: Path, ids: list[int]) -> tuple[Any, str]:
     """``model`` with the PEFT adapter merged into it, and a line about that."""
     with quiet():
         merged = merge_adapter(model, adapter, torch.tensor([ids]))
-    told = read_json(adapter / "adapter_config.json").get("base_model_name_or_path")
+    told = read_json(adapter / ADAPTER).get("base_model_name_or_path")
     made = f", made for {told}," if told else ""
     return merged.model, (
         f"adapter: {adapter.resolve().name}{made} merged into {merged.matrices} weights: off by at most {merged.apart:.1e} "
