@@ -166,7 +166,11 @@ def test_an_adapter_of_transformers_4_is_put_on_the_fused_experts(
         {"target_modules": ATTENTION, "modules_to_save": ["gate", "lm_head"]},
         {"target_modules": ["q_proj"], "trainable_token_indices": [5, 9]},
         {"target_modules": "all-linear"},
-        {"target_modules": ["lm_head", "embed_tokens"], "target_parameters": ["1.mlp.experts.down_proj"], "use_rslora": True},
+        {
+            "target_modules": ["lm_head", "embed_tokens"],
+            "target_parameters": ["1.mlp.experts.down_proj"],
+            "use_rslora": True,
+        },
     ],
     ids=["dora", "rslora", "patterns", "modules-to-save", "tokens", "all-linear", "head"],
 )
@@ -179,7 +183,10 @@ def test_what_peft_can_merge_computes_what_peft_computes(
         result = merge_adapter(load_moe(base), tmp_path, IDS)
     wanted = log_probs(beside(base, tmp_path))
     assert (log_probs(result.model) - wanted).abs().max() < 2e-5 and result.apart < 2e-5
-    assert result.moved == pytest.approx(float((wanted - log_probs(load_moe(base))).abs().max()), abs=1e-4) and result.moved > 0.1
+    assert (
+        result.moved == pytest.approx(float((wanted - log_probs(load_moe(base))).abs().max()), abs=1e-4)
+        and result.moved > 0.1
+    )
     assert not any("lora" in name or "base_layer" in name for name, _ in result.model.named_modules())
 
 
@@ -254,7 +261,9 @@ def test_a_quantised_base_is_refused(olmoe: tuple[Path, Path]) -> None:
     require_plain("config.json", {"quantization_config": {"quant_method": "mxfp4"}})
     require_plain("config.json", {})
     model = load_moe(base)
-    model.model.layers[0].mlp.experts.down_proj.data = model.model.layers[0].mlp.experts.down_proj.to(torch.float8_e4m3fn)
+    model.model.layers[0].mlp.experts.down_proj.data = model.model.layers[0].mlp.experts.down_proj.to(
+        torch.float8_e4m3fn
+    )
     with pytest.raises(UserError, match="down_proj is quantised .torch.float8_e4m3fn"):
         merge_adapter(model, adapter, IDS)
     model = load_moe(base)
@@ -269,7 +278,9 @@ def test_a_merge_that_computes_something_else_is_refused(tmp_path: Path) -> None
     """With one matrix for both, an adapter of the head changes the embedding, too."""
     base = tmp_path / "olmoe"
     write_moe("olmoe", base)
-    (base / "config.json").write_text(json.dumps({**json.loads((base / "config.json").read_text()), "tie_word_embeddings": True}))
+    (base / "config.json").write_text(
+        json.dumps({**json.loads((base / "config.json").read_text()), "tie_word_embeddings": True})
+    )
     weights = load_file(base / "model.safetensors")
     del weights["lm_head.weight"]
     save_file(weights, base / "model.safetensors", {"format": "pt"})
@@ -314,7 +325,9 @@ def test_the_engine_routes_an_exported_mixture_as_peft_does(
     assert f"adapter: {name}-{kind}, made for {base}, merged into {weights} weights: off by" in capsys.readouterr().out
     command = ["node", str(ROOT / "dist/cli.cjs"), "route", TINY_TEXT, "--model", str(tmp_path / "out")]
     file = tmp_path / "run.safetensors"
-    ran = subprocess.run([*command, "--trace", str(file), "--cache", str(tmp_path / "cache")], capture_output=True, text=True)
+    ran = subprocess.run(
+        [*command, "--trace", str(file), "--cache", str(tmp_path / "cache")], capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran.stderr
     expect_peft(Trace.load(file), base, adapter)
 

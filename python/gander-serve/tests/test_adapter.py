@@ -37,7 +37,9 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=() if kind == "attention" else needs_fused) for kind in KINDS])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if kind == "attention" else needs_fused) for kind in KINDS]
+)
 @pytest.mark.parametrize("name", ["mixtral", "olmoe", "qwen3-moe"])
 def test_a_trace_equals_pefts_own_pass(
     server: Callable[..., Served], folder_of: Callable[[str], Path], tmp_path: Path, name: str, kind: str
@@ -124,7 +126,10 @@ def test_what_it_is_for_is_said(
     assert main([str(FIXTURES / "tiny-pool"), "--adapter", str(tmp_path), "--port", "0"]) == 1
     assert "is a pool, whose adapters are its experts" in capsys.readouterr().err
     assert main([str(FIXTURES / "tiny-pool/experts/alpha"), "--port", "0"]) == 1
-    assert "alpha is a PEFT adapter, not a model. Name its base, and the adapter with --adapter." in capsys.readouterr().err
+    assert (
+        "alpha is a PEFT adapter, not a model. Name its base, and the adapter with --adapter."
+        in capsys.readouterr().err
+    )
     monkeypatch.setitem(sys.modules, "gander_routing.adapted", None)
     with pytest.raises(ServeError) as error:
         load_adapted("model", Where(), tmp_path)

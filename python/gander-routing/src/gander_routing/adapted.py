@@ -107,7 +107,9 @@ def merge_adapter(model: Any, folder: Path, ids: Tensor) -> Merged:
     if not bool(off.isfinite().all()):
         raise UserError(f"{folder}: with it, {kind}'s results are not finite numbers")
     if next(merged.parameters()).dtype == torch.float32 and float(off.mean()) > BOUND:
-        tied = " (its head and embedding are one weight)" if getattr(merged.config, "tie_word_embeddings", False) else ""
+        tied = (
+            " (its head and embedding are one weight)" if getattr(merged.config, "tie_word_embeddings", False) else ""
+        )
         raise UserError(
             f"{folder}: merged into {kind}{tied} it computes something else: log-probabilities differ by "
             f"{float(off.mean()):.2g} nats on average, by {float(off.max()):.2g} at most"
@@ -134,14 +136,18 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _require_weights(model: Any, kind: str) -> None:
     """Refuse an encoder-decoder, and a base that is quantised or some of whose weights are on no device."""
     if model.config.is_encoder_decoder:
-        raise UserError(f"{kind}: it is an encoder-decoder, and an adapter is merged only into a model that continues a text")
+        raise UserError(
+            f"{kind}: it is an encoder-decoder, and an adapter is merged only into a model that continues a text"
+        )
     if getattr(model, "hf_quantizer", None) is not None:
         raise UserError(f"{kind}: its weights are quantised, and an adapter is merged into unquantised ones")
     for name, weight in model.named_parameters():
         if weight.device.type == "meta":
             raise UserError(f"{kind}: {name} is not in memory, and an adapter is merged only into weights that are")
         if not weight.is_floating_point() or weight.element_size() < 2:
-            raise UserError(f"{kind}: {name} is quantised ({weight.dtype}), and an adapter is merged into unquantised ones")
+            raise UserError(
+                f"{kind}: {name} is quantised ({weight.dtype}), and an adapter is merged into unquantised ones"
+            )
 
 
 @torch.no_grad()
@@ -192,7 +198,9 @@ def _require_all(folder: Path, missing: list[str], unexpected: list[str]) -> Non
         raise UserError(f"{folder / WEIGHTS}: it has no {absent[0].replace('.default', '', 1)}")
 
 
-def _require_known_layout(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], model: nn.Module) -> None:
+def _require_known_layout(
+    folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], model: nn.Module
+) -> None:
     """Refuse adapters of fused experts that PEFT takes for something else, without an error."""
     from peft.tuners.lora.layer import ParamWrapper
 

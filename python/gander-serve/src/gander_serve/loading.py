@@ -117,7 +117,9 @@ def load_hugging_face(name: str, where: Where) -> Loaded:
     if folder and not (folder / "config.json").is_file():
         if (folder / "adapter_config.json").is_file():
             raise ServeError(
-                "cannot-serve", f"{name} is a PEFT adapter, not a model.", "Name its base, and the adapter with --adapter."
+                "cannot-serve",
+                f"{name} is a PEFT adapter, not a model.",
+                "Name its base, and the adapter with --adapter.",
             )
         raise _unusable(name, where, "it has no config.json")
     try:
