@@ -199,6 +199,7 @@ def test_what_peft_can_merge_computes_what_peft_computes(
         ({"use_qalora": True}, "use_qalora is set: QA-LoRA"),
         ({"layer_replication": [[0, 2]]}, "layer_replication is set"),
         ({"init_lora_weights": "pissa_niter_4"}, "changes the base before training; PEFT converts it to plain LoRA"),
+        ({"init_lora_weights": "loftq"}, "changes the base before training; it fits only the base as it was quantised"),
         ({"use_zoro": True}, "use_zoro is set, which PEFT .* does not know"),
         ({"target_modules": ["w1", "w2"]}, "cannot put it on OlmoeForCausalLM"),
         ({"target_modules": ["q_proj", "k_proj"]}, "the base has no place for base_model.*[ov]_proj.lora_[AB]"),

@@ -66,10 +66,10 @@ def require_mergeable(folder: Path) -> dict[str, Any]:
         if config.get(field):
             raise UserError(f"{file}: {field} is set: {why}, so it cannot be merged into the weights")
     if str(init := config.get("init_lora_weights")).lower().startswith(OTHER_BASES):
-        raise UserError(
-            f"{file}: init_lora_weights is {init!r}, which changes the base before training; PEFT converts it to plain "
-            "LoRA (save_pretrained with path_initial_model_for_weight_conversion)"
-        )
+        way = "PEFT converts it to plain LoRA (save_pretrained with path_initial_model_for_weight_conversion)"
+        if str(init).lower() == "loftq":
+            way = "it fits only the base as it was quantised then"
+        raise UserError(f"{file}: init_lora_weights is {init!r}, which changes the base before training; {way}")
     known = {field.name for field in fields(_peft().LoraConfig)}
     for field, value in config.items():
         if field not in known and value:
