@@ -27,7 +27,7 @@ from gander_training.quiet import quiet
 from gander_training.reference.cases import TINY_TEXT
 from gander_training.texts.tokens import Encoded
 from gander_training.tiny.adapters import ALPHA, ATTENTION, FUSED, RANK, beside, per_expert, write_adapter
-from gander_training.tiny.mixtures import load_moe, write_moe
+from gander_training.tiny.mixtures import add_mxfp4, load_moe, write_moe
 
 NEWER = int(transformers.__version__.split(".")[0]) >= 5
 pytestmark = pytest.mark.skipif(not NEWER, reason="transformers 5 is not installed (the extra moe)")
@@ -273,6 +273,24 @@ def test_a_quantised_base_is_refused(olmoe: tuple[Path, Path]) -> None:
         merge_adapter(model, adapter, IDS)
     with pytest.raises(UserError, match="is not in memory"):
         merge_adapter(load_moe(base).to("meta"), adapter, IDS)
+
+
+def test_a_base_in_mxfp4_is_dequantised_and_then_merged(tmp_path: Path) -> None:
+    """As gpt-oss is published; on a CPU, transformers dequantises it."""
+    base, adapter = tmp_path / "gpt-oss", tmp_path / "adapter"
+    write_moe("gpt-oss", base)
+    write_adapter(base, adapter, **KINDS["all"]("router"))
+    add_mxfp4(base)
+    weights = load_file(base / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if not name.endswith(("gate_up_proj", "down_proj"))}
+    save_file(kept, base / "model.safetensors", {"format": "pt"})
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "mxfp4"}}))
+    model = load_moe(base)
+    before = model.model.layers[1].mlp.experts.down_proj.clone()
+    with quiet():
+        result = merge_adapter(model, adapter, IDS)
+    assert result.apart < 2e-5 and not torch.equal(result.model.model.layers[1].mlp.experts.down_proj, before)
 
 
 def test_a_merge_that_computes_something_else_is_refused(tmp_path: Path) -> None:
