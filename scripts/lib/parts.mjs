@@ -213,9 +213,11 @@ export const parts = {
       const files = shareOf(
         [
           { folder: 'training', file: 'tests/test_export_moe.py' },
+          { folder: 'training', file: 'tests/test_adapted.py' },
           { folder: 'training', file: 'tests/test_sweep.py' },
           ...pythonTests(routing).map((file) => ({ folder: routing, file })),
           { folder: serve, file: 'tests/test_moe.py' },
+          { folder: serve, file: 'tests/test_adapter.py' },
           { folder: serve, file: 'tests/test_t5.py' },
         ],
         shard,

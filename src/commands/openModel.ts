@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import * as vscode from 'vscode';
 import { GanderError } from '../errors/errors.js';
+import { baseOf } from '../travel/base.js';
 import type { Command, Services } from './services.js';
 import { usePool } from './pools.js';
 
@@ -40,6 +43,20 @@ async function checkModel(chosen: vscode.Uri): Promise<void> {
     ),
   );
   if (there.includes(true)) return;
+  if (existsSync(path.join(chosen.fsPath, 'adapter_config.json'))) {
+    const { name } = await baseOf(chosen.fsPath);
+    throw new GanderError(
+      'model-missing',
+      vscode.l10n.t(
+        '{0} is a PEFT adapter for {1}, not a model.',
+        chosen.fsPath,
+        name ?? vscode.l10n.t('another model'),
+      ),
+      vscode.l10n.t(
+        'If its base is a mixture of experts, export both together: gander-training export-moe BASE OUT --adapter ADAPTER. Otherwise add it to a pool on the same base.',
+      ),
+    );
+  }
   throw new GanderError(
     'model-missing',
     vscode.l10n.t('{0} is not a model: it has no model.onnx, no config.json and no pool.json.', chosen.fsPath),

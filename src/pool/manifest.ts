@@ -62,6 +62,7 @@ const understood = 1;
 export function readManifest(folder: string): Manifest {
   const file = path.join(folder, 'pool.json');
   if (!statSync(file, { throwIfNoEntry: false })) {
+    throwIfAdapter(folder);
     throw new GanderError(
       'pool-missing',
       `There is no pool.json in ${folder}.`,
@@ -80,6 +81,20 @@ export function readManifest(folder: string): Manifest {
   const parsed = (namesSeveral(json) ? pairManifest : causalManifest).safeParse(json);
   if (!parsed.success) throw malformed('pool.json', parsed.error);
   return parsed.data;
+}
+
+const ofAdapter = z.object({ base_model_name_or_path: z.string().min(1).max(2000).nullish().catch(undefined) });
+
+/** A person with a fine-tuned model may have only what was trained, not the model that it was trained on. */
+function throwIfAdapter(folder: string): void {
+  const name = 'adapter_config.json';
+  if (!statSync(path.join(folder, name), { throwIfNoEntry: false })) return;
+  const base = ofAdapter.safeParse(readJson(folder, name)).data?.base_model_name_or_path;
+  throw new GanderError(
+    'pool-missing',
+    `${folder} is a PEFT adapter for ${base ?? 'another model'}, not a model.`,
+    'If its base is a mixture of experts, export both together: gander-training export-moe BASE OUT --adapter ADAPTER. Otherwise add it to a pool on the same base.',
+  );
 }
 
 /** Whether a folder's pool.json declares an encoder-decoder as its base; errors in it are reported when the pool is read. */

@@ -232,3 +232,21 @@ it('a pool is a pool, whatever else is in its folder', async () => {
 it('a folder of neither kind is refused as not a pool', async () => {
   await expect((await engineFor(temporaryFolder())).info()).rejects.toMatchObject({ code: 'pool-missing' });
 });
+
+it.each([
+  [{ base_model_name_or_path: 'allenai/OLMoE-1B-7B-0924' }, 'allenai/OLMoE-1B-7B-0924'],
+  [{ base_model_name_or_path: null }, 'another model'],
+  [{ base_model_name_or_path: 7 }, 'another model'],
+  [[], 'another model'],
+])(
+  'an adapter is said to be one, with its base and the command that makes a model of both: %j',
+  async (config, base) => {
+    const folder = temporaryFolder();
+    writeFileSync(path.join(folder, 'adapter_config.json'), JSON.stringify(config));
+    await expect((await engineFor(folder)).info()).rejects.toMatchObject({
+      code: 'pool-missing',
+      message: `${folder} is a PEFT adapter for ${base}, not a model.`,
+      remedy: expect.stringContaining('gander-training export-moe BASE OUT --adapter ADAPTER') as string,
+    });
+  },
+);

@@ -108,6 +108,8 @@ describe('a mixture of experts', () => {
     const before = api.services.engines.pool;
     const elsewhere = path.join(extension().extensionPath, 'test/fixtures');
     await choosing(elsewhere, () => vscode.commands.executeCommand('gander.openModel'));
+    const adapter = path.join(elsewhere, 'tiny-pool/experts/alpha');
+    await choosing(adapter, () => vscode.commands.executeCommand('gander.openModel'));
     assert.equal(api.services.engines.pool, before);
   });
 });

@@ -249,6 +249,7 @@ def _parser() -> argparse.ArgumentParser:
     export_moe.add_argument("source", type=Path, help="Hugging Face folder")
     export_moe.add_argument("target", type=Path, help="folder to write")
     export_moe.add_argument("--precision", choices=("float32", "int4"), default="float32", help="default: %(default)s")
+    export_moe.add_argument("--adapter", type=Path, help="folder of a PEFT LoRA adapter, merged before the export")
     export_moe.set_defaults(run=_export_moe)
 
     compatibility = commands.add_parser(
@@ -564,7 +565,7 @@ def _moe_card(args: argparse.Namespace) -> None:
 def _export_moe(args: argparse.Namespace) -> None:
     from gander_training.mixtures.export import export_moe
 
-    print("\n".join(export_moe(args.source, args.target, args.precision)))
+    print("\n".join(export_moe(args.source, args.target, args.precision, args.adapter)))
     print(f"wrote {args.target}")
 
 

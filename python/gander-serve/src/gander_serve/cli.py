@@ -31,6 +31,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("model", metavar="MODEL", help="a transformers folder, a pool's folder, or a name on a hub")
     made.add_argument("--base", metavar="FOLDER", help="for a pool: its base as a transformers folder")
+    made.add_argument(
+        "--adapter", type=Path, metavar="FOLDER", help="for a transformers model: a PEFT LoRA adapter to merge into it"
+    )
     made.add_argument("--download", action="store_true", help="download missing files from the hub")
     made.add_argument(
         "--device", help="cpu, cuda, cuda:1, …, or auto: all GPUs, then memory (default: a GPU if there is one)"
@@ -89,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
 
     from gander_serve.app import Service
     from gander_serve.engine import Engine
-    from gander_serve.loading import DTYPES, Where, is_pool, load_hugging_face
+    from gander_serve.loading import DTYPES, Where, is_pool, load_adapted, load_hugging_face
     from gander_serve.moe import MoeModel
     from gander_serve.passage import Model
     from gander_serve.server import listening, serve, token_of
@@ -108,7 +111,14 @@ def run(args: argparse.Namespace) -> None:
         args.offload,
     )
     model: Model
+    adapted: list[str] = []
     if is_pool(Path(args.model)):
+        if args.adapter is not None:
+            raise ServeError(
+                "cannot-serve",
+                f"{args.model} is a pool, whose adapters are its experts; --adapter is for a transformers model.",
+                "Add it to the pool, or leave out --adapter.",
+            )
         try:
             from gander_serve.pool import PoolModel
         except ImportError:
@@ -116,6 +126,10 @@ def run(args: argparse.Namespace) -> None:
                 "cannot-serve", f"{args.model} is a pool, which needs gander-routing.", "pip install gander-serve[pool]"
             ) from None
         model = PoolModel(Path(args.model), where, args.base)
+    elif args.adapter is not None:
+        loaded, said = load_adapted(args.model, where, args.adapter)
+        model = MoeModel(loaded)
+        adapted.append(said)
     else:
         model = MoeModel(load_hugging_face(args.model, where))
     together = Together(args.together, args.together_tokens)
@@ -125,6 +139,8 @@ def run(args: argparse.Namespace) -> None:
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def ready() -> None:
+        for line in adapted:
+            print(f"gander-serve: {line}", file=sys.stderr)
         for warning in model.warnings:
             print(f"gander-serve: {warning['text']}", file=sys.stderr)
         if engine.requests < (args.together or 1):

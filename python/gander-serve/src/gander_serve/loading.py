@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import signature
 from pathlib import Path
@@ -13,6 +13,8 @@ import torch
 from gander_serve.errors import ServeError
 from gander_serve.texts import Tokenizer
 
+PROBE = 8
+"""Tokens on which a merged adapter is compared with one beside the weights."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -113,6 +115,12 @@ def load_hugging_face(name: str, where: Where) -> Loaded:
 
     folder = Path(name) if Path(name).is_dir() else None
     if folder and not (folder / "config.json").is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise ServeError(
+                "cannot-serve",
+                f"{name} is a PEFT adapter, not a model.",
+                "Name its base, and the adapter with --adapter.",
+            )
         raise _unusable(name, where, "it has no config.json")
     try:
         config = AutoConfig.from_pretrained(name, local_files_only=where.offline, trust_remote_code=False)
@@ -121,6 +129,32 @@ def load_hugging_face(name: str, where: Where) -> Loaded:
     except Exception as error:  # transformers raises many types for files that it cannot read
         raise _unusable(name, where, error) from error
     return Loaded(model, Tokenizer(tokenizer, folder), Path(name).resolve().name if folder else name, folder)
+
+
+def load_adapted(name: str, where: Where, adapter: Path) -> tuple[Loaded, str]:
+    """As ``load_hugging_face``, with a PEFT LoRA adapter merged into the weights; and a line that says so.
+
+    Raises ``ServeError`` if the adapter does not fit or cannot be merged, if possible before the model is loaded.
+    """
+    try:
+        from gander_routing.adapted import merge_adapter, require_mergeable
+        from gander_routing.errors import UserError
+    except ImportError:
+        raise ServeError(
+            "cannot-serve", "--adapter needs gander-routing and PEFT.", "pip install gander-serve[adapter]"
+        ) from None
+    try:
+        require_mergeable(adapter)
+        loaded = load_hugging_face(name, where)
+        ids = torch.arange(PROBE)[None] % loaded.model.config.get_text_config().vocab_size
+        merged = merge_adapter(loaded.model, adapter, ids)
+    except UserError as error:
+        raise ServeError(
+            "cannot-serve", f"{error}.", "docs/routers.md says which adapters can be merged into a mixture."
+        ) from error
+    of = adapter.resolve().name
+    said = f"{of} is merged into {merged.matrices} weights of {loaded.name}"
+    return replace(loaded, model=merged.model, name=f"{loaded.name} + {of}"), said
 
 
 def load_tokenizer(name: str | Path, offline: bool = True) -> Any:
