@@ -104,7 +104,8 @@ export const rooms = {
   },
   'src/api.ts': { types: pure },
   'src/engine/child.ts': { from: pure, packages: ['node:'] },
-  'src/engine/client.ts': { from: ['src/engine/child.ts', ...pure], packages: ['node:'] },
+  'src/engine/device.ts': { from: pure, packages: ['node:'] },
+  'src/engine/client.ts': { from: ['src/engine/child.ts', 'src/engine/device.ts', ...pure], packages: ['node:'] },
   'src/engine/remote.ts': { from: ['src/engine/client.ts'], types: ['src/requests'] },
   [`${runtime}/session.ts`]: {
     from: [runtime, ...trace, ...ground],
@@ -137,7 +138,7 @@ export const rooms = {
     types: [runtime, ...pure],
   },
   'src/engine': {
-    from: [`${families}/index.ts`, runtime, ...pure],
+    from: [`${families}/index.ts`, `${runtime}/session.ts`, runtime, 'src/engine/device.ts', ...pure],
     types: [families],
     packages: ['node:'],
   },

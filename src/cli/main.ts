@@ -1,5 +1,6 @@
 /** `gander` on the command line: finds the command, runs it in its context, and turns errors into exit codes. */
 import type { ModelInfo } from '../requests/api.js';
+import { hasFallenBack, fallenBack } from '../requests/device.js';
 import { type ErrorData, GanderError } from '../errors/errors.js';
 import type { Warning } from '../requests/description.js';
 import { ganderVersion } from '../product/version.js';
@@ -97,6 +98,10 @@ async function run(command: Command, args: Arguments): Promise<void> {
     beforehand: (warnings) => warnings.forEach((warning) => sayWarning(warning, asJson)),
     opened: ({ model }) => {
       if (!asJson && command.name !== 'inspect') warn(model);
+    },
+    computes: (use) => {
+      // inspect tells it in any case.
+      if (hasFallenBack(use) && command.name !== 'inspect') sayWarning(fallenBack(use), asJson);
     },
   });
   try {

@@ -1,6 +1,7 @@
 /** What a command runs: a pool or a model on this machine, or a server. Each is opened once, and closed when the command ends. */
 import path from 'node:path';
 import type { EngineOptions, ServerAccess } from '../requests/api.js';
+import { type Device, type DeviceUse, devices, isDevice } from '../requests/device.js';
 import type { Engine } from '../requests/ask.js';
 import { EngineClient } from '../engine/client.js';
 import { remoteClient } from '../engine/remote.js';
@@ -24,6 +25,8 @@ export interface Telling {
   /** Called before anything is sent to a server. */
   readonly beforehand: (warnings: readonly Warning[]) => void;
   readonly opened: (opened: Opened) => void;
+  /** Called when it is known what computes a model on this machine, and when that changes. */
+  readonly computes: (use: DeviceUse) => void;
 }
 
 export class Opening {
@@ -94,11 +97,17 @@ export class Opening {
       cache: path.resolve(this.args.text('cache') ?? cacheFolder()),
       threads: threads === undefined ? 0 : parseCount(threads, '--threads'),
       chunk,
+      device: this.#device(),
+      // Only inspect has this option.
+      tryAgain: this.args.flag('try-again'),
     };
   }
 
   #child(options: EngineOptions): Engine {
-    return new EngineClient({ ...options, entry: path.join(__dirname, 'engine.cjs'), deadlineMs: this.#deadlineMs() });
+    const entry = path.join(__dirname, 'engine.cjs');
+    const client = new EngineClient({ ...options, entry, deadlineMs: this.#deadlineMs() });
+    client.onDeviceChange(this.tell.computes);
+    return client;
   }
 
   #server(typed: string, variable: string): Engine {
@@ -112,6 +121,12 @@ export class Opening {
     const address = serverAddress(typed);
     this.tell.beforehand(encryptionWarnings(address));
     return remoteClient({ address, access, entry, patienceMs: this.#deadlineMs() });
+  }
+
+  #device(): Device {
+    const device = this.args.text('device') ?? 'auto';
+    if (isDevice(device)) return device;
+    throw new UsageError(`--device is "${device}"; it must be one of ${devices.join(', ')}.`);
   }
 
   #deadlineMs(): number {

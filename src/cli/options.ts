@@ -1,5 +1,6 @@
 /** Options that several commands share, and what they mean. */
 import type { ModelInfo, ServerInfo } from '../requests/api.js';
+import { devices } from '../requests/device.js';
 import { asPool, hasTarget } from '../requests/modelInfo.js';
 import { type Strategy, nativeRouter, readStrategy, strategyForms, usualStrategy } from '../strategies/index.js';
 import type { Intervention } from '../trace/model/trace.js';
@@ -27,6 +28,11 @@ export const engineOptions = {
     help: 'end the engine after so long without a sign of life (default: 120; 0: never)',
   },
   threads: { type: 'string', value: 'n', help: 'threads of the engine (default: onnxruntime decides)' },
+  device: {
+    type: 'string',
+    value: 'name',
+    help: `${devices.join(', ')} (default: auto, the processor unless a try of a card found it faster)`,
+  },
 } as const satisfies Options;
 
 const serverOptions = {

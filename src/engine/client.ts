@@ -4,12 +4,14 @@ import { isCount, isObject } from '../checks/plain.js';
 import { type ErrorData, GanderError } from '../errors/errors.js';
 import type { HostMessage } from '../protocol/engine.js';
 import type { EngineOptions } from '../requests/api.js';
+import { type DeviceUse, type Subject, type Tried, isDeviceUse, isSubject } from '../requests/device.js';
 import type { Requests } from '../requests/schemas.js';
 import { Askable, type Engine, type OptionsOf, type RequestOf, type ResultOf } from '../requests/ask.js';
 import type { RequestName } from '../requests/table.js';
 import { joinerOf } from '../transport/forms.js';
 import type { ReceivedPieces } from '../transport/received.js';
 import { Child, type Ended } from './child.js';
+import { keepOutcome } from './device.js';
 
 /**
  * `stopped`: no child (nothing asked yet, or ended when idle); the next request starts one. `failed`: it died because of the
@@ -45,6 +47,8 @@ export interface EngineClientOptions extends EngineOptions {
 interface Fault {
   readonly why: string;
   readonly remedy?: string;
+  /** Whether it was silent for too long. */
+  readonly hung?: boolean;
 }
 
 /** The longest time that `setTimeout` takes. Milliseconds. */
@@ -62,6 +66,10 @@ interface Life {
   /** How much longer than usual it may be silent now, as it has announced. Milliseconds. */
   mayTake: number;
   killedFor?: Fault;
+  /** The card that it uses or tries, with what an outcome for it depends on. */
+  card: Subject | undefined;
+  /** Why the card is not used any more: what was asked of this child is asked of the next. */
+  lost?: Tried;
 }
 
 /**
@@ -71,12 +79,16 @@ interface Life {
 export class EngineClient extends Askable implements Engine {
   readonly #options: EngineClientOptions;
   readonly #listeners = new Set<(state: EngineState) => void>();
+  readonly #deviceListeners = new Set<(use: DeviceUse) => void>();
   readonly #caller = new Caller<Requests>(
     (message) => this.#life?.child.post(message),
     (name) => joinerOf(name, this.#options.received),
   );
   #state: EngineState = { name: 'stopped' };
   #life: Life | undefined;
+  #device: DeviceUse | undefined;
+  /** A card that failed in a run. */
+  #lost: Tried | undefined;
   #deaths: number[] = [];
   #idleTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
@@ -102,9 +114,21 @@ export class EngineClient extends Askable implements Engine {
     return () => this.#listeners.delete(listener);
   }
 
+  /** What computes the model, once that is known. */
+  get device(): DeviceUse | undefined {
+    return this.#device;
+  }
+
+  /** Called when it is known what computes the model, and when that changes. Returns a function that removes the listener. */
+  onDeviceChange(listener: (use: DeviceUse) => void): () => void {
+    this.#deviceListeners.add(listener);
+    return () => this.#deviceListeners.delete(listener);
+  }
+
   /** Ends the child and forgets past failures; the next request starts a new child. Pending requests reject with `engine-died`. */
   restart(): void {
     this.#deaths = [];
+    this.#lost = undefined;
     this.#letGo(died('The engine was restarted.'));
   }
 
@@ -113,8 +137,35 @@ export class EngineClient extends Askable implements Engine {
     const refused = options?.signal?.aborted ? undefined : this.#begin();
     if (refused) return Promise.reject(refused);
     const asked = this.#caller.ask(name, request, options);
+    const life = this.#life;
     this.#watch();
-    return asked;
+    if (!life) return asked;
+    return asked.catch((error: unknown) => this.#withoutCard(life, error, () => this.ask(name, request, options)));
+  }
+
+  /** Asks again, of the processor, what a card could not do. @throws the error, if no card is to blame */
+  async #withoutCard<R>(life: Life, error: unknown, again: () => Promise<R>): Promise<R> {
+    const { card } = life;
+    const refused = card && error instanceof GanderError && error.code === 'device-failed';
+    if (refused && !life.lost) {
+      this.#lose(life, card, error.message);
+      if (life === this.#life) this.#letGo(died('The engine goes on without the graphics card.'));
+    }
+    if (!life.lost || this.#disposed) throw error;
+    const result = await again();
+    // Had the processor failed as well, the model would have been to blame.
+    if (refused) this.#keep(card, life.lost);
+    return result;
+  }
+
+  #lose(life: Life, { card }: Subject, why: string): Tried {
+    life.lost = { card, outcome: { result: 'failed', why } };
+    this.#lost = life.lost;
+    return life.lost;
+  }
+
+  #keep(subject: Subject, { outcome }: Tried): void {
+    keepOutcome(this.#options.cache, subject, outcome);
   }
 
   /** Ends the child and rejects what is pending. */
@@ -122,6 +173,7 @@ export class EngineClient extends Askable implements Engine {
     this.#disposed = true;
     this.#letGo(new GanderError('engine-unavailable', 'The engine was closed.', 'Ask again.'));
     this.#listeners.clear();
+    this.#deviceListeners.clear();
   }
 
   /** Starts a child unless there is one; returns the reason if that is impossible. */
@@ -138,7 +190,7 @@ export class EngineClient extends Askable implements Engine {
   }
 
   #start(): Life {
-    const { entry, pool, cache, threads, chunk, server, memory, log } = this.#options;
+    const { entry, pool, cache, threads, chunk, device, tryAgain, server, memory, log } = this.#options;
     const child = new Child({
       entry,
       said: (message) => this.#receive(life, message),
@@ -147,8 +199,9 @@ export class EngineClient extends Askable implements Engine {
       },
       log,
     });
-    const life: Life = { child, ready: false, proven: server !== undefined, mayTake: 0 };
-    const options = { pool, cache, threads, chunk, ...(server && { server }) };
+    const life: Life = { child, ready: false, proven: server !== undefined, mayTake: 0, card: undefined };
+    const lost = this.#lost;
+    const options = { pool, cache, threads, chunk, device, tryAgain, lost, ...(server && { server }) };
     child.post({ type: 'start', options, memory } satisfies HostMessage);
     this.#setState({ name: 'starting' });
     return life;
@@ -169,15 +222,26 @@ export class EngineClient extends Askable implements Engine {
 
   /** @throws Error if it is not a message, or does not fit those before it */
   #take(life: Life, message: unknown): void {
-    const { type, mayTake } = isObject(message) ? message : {};
+    const { type, mayTake, on, use } = isObject(message) ? message : {};
     life.mayTake = 0;
     if (type === 'ready') life.ready = true;
     else if (type === 'loading' && isCount(mayTake)) life.mayTake = mayTake as number;
+    else if (type === 'device') this.#computes(life, on, use);
     else if (isAnswering(message)) {
       // Progress and the pieces of a trace come only once a model runs.
       if (type === 'progress' || type === 'piece') life.proven = true;
       this.#caller.take(message);
     } else throw new TypeError('not a message');
+  }
+
+  /** @throws Error if it is not what it should be */
+  #computes(life: Life, on: unknown, use: unknown): void {
+    if (on !== undefined && !isSubject(on)) throw new TypeError('not what an outcome depends on');
+    if (use !== undefined && !isDeviceUse(use)) throw new TypeError('not what computes');
+    life.card = on;
+    if (!use) return;
+    this.#device = use;
+    for (const listener of [...this.#deviceListeners]) listener(use);
   }
 
   /** Restarts the timers after each sign of life: the deadline of a child that owes an answer, the idle time of one that does not. */
@@ -191,7 +255,7 @@ export class EngineClient extends Askable implements Engine {
     this.#setState(life.ready ? { name: 'ready', busy } : { name: 'starting' });
     if (busy && deadlineMs > 0) {
       const allowed = Math.min(deadlineMs + life.mayTake, longest);
-      const fault = { why: `gave no sign of life for ${allowed / 1000} s`, remedy: moreTime };
+      const fault = { why: `gave no sign of life for ${allowed / 1000} s`, remedy: moreTime, hung: true };
       this.#deadlineTimer = setTimeout(() => this.#kill(life, fault), allowed);
     }
     if (!busy && idleMs > 0) {
@@ -225,7 +289,10 @@ export class EngineClient extends Askable implements Engine {
     this.#deaths = [...this.#deaths.filter((at) => now - at < within), now];
     this.#options.log?.(`engine: ${what}`);
     const asked = this.#caller.pending > 0;
-    if (asked && life.ready && !life.proven) {
+    // The system ends a process with SIGKILL, as for want of memory; a driver does not.
+    const isCards = life.killedFor ? life.killedFor.hung : !lastWords && how !== 'SIGKILL';
+    if (life.card && isCards) this.#keep(life.card, this.#lose(life, life.card, `the process ${what}`));
+    if (asked && !life.lost && life.ready && !life.proven) {
       // Another child would die in the same way.
       const other = life.killedFor?.remedy ?? 'restart the engine if this one has worked before';
       const error = new GanderError(

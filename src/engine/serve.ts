@@ -16,7 +16,11 @@ export interface Outlet {
   readonly loading: (mayTake: number) => Promise<void>;
   /** Resolves once all that was sent has left: what is still in the channel when a chunk begins stays there until the chunk's end. */
   readonly emptied: () => Promise<void>;
+  /** Told what is about to compute, so that the host knows what to blame if this process does not survive it. */
+  readonly device: (message: Omit<DeviceMessage, 'type'>) => Promise<void>;
 }
+
+type DeviceMessage = Extract<ChildMessage, { readonly type: 'device' }>;
 
 type Create = (options: EngineOptions, outlet: Outlet) => Engine | Promise<Engine>;
 
@@ -62,7 +66,11 @@ function send(message: ChildMessage): Promise<void> {
   return last;
 }
 
-const outlet: Outlet = { loading: (mayTake) => send({ type: 'loading', mayTake }), emptied: () => last };
+const outlet: Outlet = {
+  loading: (mayTake) => send({ type: 'loading', mayTake }),
+  emptied: () => last,
+  device: (message) => send({ type: 'device', ...message }),
+};
 
 function early(): GanderError {
   return new GanderError(

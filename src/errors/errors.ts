@@ -20,6 +20,7 @@ export const errorCodes = [
   'import-invalid',
   'engine-died',
   'engine-unavailable',
+  'device-failed',
   'server-unreachable',
   'server-refused',
   'server-unknown',

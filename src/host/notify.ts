@@ -41,6 +41,7 @@ function remedyAction(code: ErrorCode): { readonly title: string; readonly comma
     case 'trace-invalid':
     case 'trace-newer':
     case 'import-invalid':
+    case 'device-failed':
       return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import type { Options } from '../channel/messages.js';
 import type { Measure, Planes } from '../similarity/planes.js';
 import type { SourceDescription, Warning } from './description.js';
+import type { Device, DeviceUse, Tried } from './device.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { AttributedExperts } from '../trace/figures/attributed.js';
 import type { Layer } from '../trace/model/access.js';
@@ -33,6 +34,8 @@ interface AnyModelInfo {
   readonly hasTarget?: boolean;
   /** What was left out and why, and modules that could not be placed. */
   readonly warnings: readonly Warning[];
+  /** What computes it; absent in the model's own answer, as the engine knows it. */
+  readonly device?: DeviceUse;
 }
 
 /** A base model with a pool of experts. */
@@ -191,6 +194,12 @@ export interface EngineOptions {
   readonly threads: number;
   /** Tokens per chunk. */
   readonly chunk: number;
+  /** Where it is computed; default `auto`. */
+  readonly device?: Device | undefined;
+  /** Try the card that `device` names, whatever an earlier try found. */
+  readonly tryAgain?: boolean | undefined;
+  /** A card that failed in a way that its process did not survive, and why: it is not used. */
+  readonly lost?: Tried | undefined;
   /** Only for a server: what else it takes to use it. */
   readonly server?: ServerAccess;
 }

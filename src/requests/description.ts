@@ -67,6 +67,7 @@ export type WarningCode =
   | 'code-unused'
   | 'weights-restored'
   | 'not-encrypted'
+  | 'device-fallback'
   | 'import';
 
 /** Something that a source left out or could not do as asked. The text is for people; programs go by the rest. */

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { ModelInfo, MoeInfo, PoolInfo, ServerInfo } from '../../requests/api.js';
+import { deviceText } from '../../requests/device.js';
 import { slotsOf } from '../../look/palette.js';
 import { shortLabelsOf } from '../../look/shortLabels.js';
 import { columns, table } from '../../terminal/columns.js';
@@ -16,7 +17,10 @@ import { json, runJson, warningsJson } from '../json.js';
 import { anyEngineOptions, jsonOption } from '../options.js';
 import { UsageError } from '../usage.js';
 
-const options = { modules: { type: 'boolean', help: 'name every module' } } as const satisfies Options;
+const options = {
+  modules: { type: 'boolean', help: 'name every module' },
+  'try-again': { type: 'boolean', help: 'try the card of --device again, whatever an earlier try found' },
+} as const satisfies Options;
 
 export const inspect: Command = {
   name: 'inspect',
@@ -26,6 +30,7 @@ export const inspect: Command = {
     ['', 'the pool that ships'],
     ['out.gander.safetensors', 'what a trace file holds'],
     ['--model models/gosling-moe --modules', 'every router of a mixture'],
+    ['--device webgpu --try-again', 'whether a graphics card gives the same, and how fast'],
   ],
   options: { ...options, ...jsonOption, ...anyEngineOptions },
   async run({ args, out, open, paint }) {
@@ -91,6 +96,7 @@ function poolText(pool: PoolInfo, paint: Paint, args: Arguments): string {
       ['context', `${pool.contextLength} tokens`],
       ['top k', String(pool.topK)],
       ['strategies', pool.strategies.join(', ')],
+      ['computed by', pool.device && deviceText(pool.device)],
     ]),
     '\n',
     table(['expert', 'name', 'rank', 'size', 'licence', 'data'], experts, 'llrrll', paint),
@@ -142,6 +148,7 @@ function moeText(model: MoeInfo, paint: Paint, args: Arguments): string {
       ['folder', model.folder],
       ['hash', model.hash],
       ['context', `${model.contextLength} tokens`],
+      ['computed by', model.device && deviceText(model.device)],
     ]),
     '\n',
     placement(model.modules, paint, args),

@@ -8,6 +8,7 @@ import type { Cache } from '../runtime/cache.js';
 import type { Chunk, Step } from '../runtime/causal.js';
 import type { Recording } from '../runtime/recorder.js';
 import type { LensPlace } from '../runtime/lens.js';
+import type { Hardware } from '../runtime/session.js';
 import type { Tokenizer } from '../runtime/tokenizer.js';
 
 export interface Family {
@@ -23,7 +24,7 @@ export interface Family {
 /** What the engine provides to a model. */
 export interface Means {
   readonly cache: Cache;
-  readonly threads: number;
+  readonly on: Hardware;
   /** Must be awaited before work that may keep the process silent: composing, loading. */
   readonly loading: () => Promise<void>;
 }
@@ -44,6 +45,8 @@ export type Answers<N extends RequestName> = {
 
 /** A model as it was read from its folder, and what is kept of it in memory. */
 export interface Model {
+  /** Of its files. */
+  readonly hash: string;
   readonly tokenizer: Tokenizer;
   /** In tokens. */
   readonly contextLength: number;

@@ -1,7 +1,7 @@
 import { names } from '../../graph/route.js';
 import { firstNotFinite, notFinite } from './finite.js';
 import { type Past, PastLayout } from './past.js';
-import { Session, type Tensors, int64 } from './session.js';
+import { type Hardware, Session, type Tensors, int64 } from './session.js';
 
 /** Any model's outputs for one chunk; T tokens, P predictions (graph/predictions.ts). */
 export interface Step {
@@ -36,8 +36,8 @@ export class CausalSession {
   }
 
   /** @param file in a cache entry */
-  static async open(file: string, threads: number): Promise<CausalSession> {
-    return new CausalSession(await Session.openComposed(file, threads));
+  static async open(file: string, on: Hardware): Promise<CausalSession> {
+    return new CausalSession(await Session.openComposed(file, on));
   }
 
   /** Outputs that carry keys, values and other states of the layers to the next step. */

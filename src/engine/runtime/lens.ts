@@ -4,7 +4,7 @@ import { parseModel, writeModel } from '../../graph/model.js';
 import { layersOf } from '../../graph/stream.js';
 import type { Cache } from './cache.js';
 import { CausalSession, type Chunk, type Step, checkPredictions } from './causal.js';
-import { type Tensors, int64 } from './session.js';
+import { type Hardware, type Tensors, int64 } from './session.js';
 import { Variant } from './variant.js';
 
 /** Part of the graph's name: raise it when the same composed graph would be changed differently. */
@@ -30,7 +30,7 @@ export class LensSession {
    * @param model in a cache entry; the graph is made beside it if it is missing
    * @throws GanderError `request-invalid` if the graph does not show what the layers would predict
    */
-  static async open(model: string, threads: number, cache: Cache): Promise<LensSession> {
+  static async open(model: string, on: Hardware, cache: Cache): Promise<LensSession> {
     const variant = new Variant(model, `lens${lensVersion}`);
     const change = (bytes: Uint8Array) => {
       const read = parseModel(bytes);
@@ -38,7 +38,7 @@ export class LensSession {
       return writeModel(read);
     };
     if (!variant.isSound) cache.write(() => variant.make(change));
-    return new LensSession(await CausalSession.open(variant.file, threads));
+    return new LensSession(await CausalSession.open(variant.file, on));
   }
 
   get constantInputs(): readonly string[] {

@@ -3,6 +3,7 @@ import './telemetry.js';
 import * as ort from 'onnxruntime-node';
 import { GanderError } from '../../errors/errors.js';
 import type { Processor } from '../../graph/processor.js';
+import type { Provider } from '../../requests/device.js';
 import { plain } from '../../trace/text/label.js';
 import { multipliesBytes } from './multipliesBytes.js';
 import { Optimised } from './optimised.js';
@@ -12,6 +13,10 @@ export type Tensor = ort.Tensor;
 export type Tensors = Readonly<Record<string, Tensor>>;
 
 export const onnxruntimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
+
+/** As a trace names what computed it. */
+export const onnxruntimeName = (on: Hardware): string =>
+  providerOf(on) === 'cpu' ? onnxruntimeVersion : `${onnxruntimeVersion} (${providerOf(on)})`;
 
 // It would print names from the model to the terminal unescaped; its errors say the same.
 ort.env.logLevel = 'fatal';
@@ -23,6 +28,13 @@ export function float32(values: Float32Array, dims: readonly number[]): Tensor {
 export function int64(values: BigInt64Array, dims: readonly number[]): Tensor {
   return new ort.Tensor('int64', values, dims);
 }
+
+/** What a model runs on; a number: so many threads of the processor, 0 for onnxruntime's default. */
+export type Hardware = number | { readonly threads: number; readonly provider: Provider };
+
+/** Processor threads, also for the operators that a card lacks. */
+export const threadsOf = (on: Hardware): number => (typeof on === 'number' ? on : on.threads);
+export const providerOf = (on: Hardware): Provider => (typeof on === 'number' ? 'cpu' : on.provider);
 
 /** How exactly onnxruntime multiplies in 8 bits. */
 type Precision = 'quickly' | 'precisely';
@@ -74,10 +86,18 @@ export class Session {
     return Session.#create(file, settings(await precisionFor(file), threads), { graphOptimizationLevel: 'all' });
   }
 
-  /** The same for a model in a cache entry, where the graph that onnxruntime has optimised is kept. */
-  static async openComposed(file: string, threads: number): Promise<Session> {
+  /**
+   * The same for a model in a cache entry, where the graph that onnxruntime has optimised for the processor is kept.
+   *
+   * A card's provider is asked alone, so that nothing takes its place unnoticed; the operators that it lacks onnxruntime gives
+   * to the processor.
+   */
+  static async openComposed(file: string, on: Hardware): Promise<Session> {
     const precision = await precisionFor(file);
-    const how = settings(precision, threads);
+    const how = settings(precision, threadsOf(on));
+    const provider = providerOf(on);
+    if (provider !== 'cpu')
+      return Session.#create(file, { ...how, executionProviders: [provider] }, { graphOptimizationLevel: 'all' });
     const optimised = new Optimised(file, [onnxruntimeVersion, precision]);
     if (optimised.isSound) {
       try {

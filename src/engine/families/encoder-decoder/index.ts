@@ -13,8 +13,8 @@ import { PairLens, PairSession } from './session.js';
 const pair: BaseKind<PairSession> = {
   find: findInPair,
   compose: composePair,
-  open: (composed, threads) => PairSession.open(composed, threads),
-  openLens: (composed, threads, cache) => PairLens.open(composed, threads, cache),
+  open: (composed, on) => PairSession.open(composed, on),
+  openLens: (composed, on, cache) => PairLens.open(composed, on, cache),
   run: (session, steering, told) => ({
     recording: new PoolRecording(told, inputAndOutput),
     encode: (ids) => session.encode(ids, steering),

@@ -3,7 +3,7 @@ import { encoderInputs } from '../../../graph/part.js';
 import { pastPairs } from '../../../graph/past.js';
 import { names } from '../../../graph/route.js';
 import type { Past } from '../../runtime/past.js';
-import { Session, type Tensor, type Tensors, int64 } from '../../runtime/session.js';
+import { type Hardware, Session, type Tensor, type Tensors, int64 } from '../../runtime/session.js';
 import { type Composed, filesOf } from '../lora-pool/compose.js';
 import { RoutedGraph, type RoutedPart } from '../lora-pool/graph.js';
 import { graphParts } from '../lora-pool/plan.js';
@@ -24,12 +24,12 @@ export class PairInput {
   ) {}
 
   /** @param constant inputs of the decoder that are the same for every chunk */
-  static async open({ entry, plan }: Composed, threads: number, constant: readonly string[]): Promise<PairInput> {
+  static async open({ entry, plan }: Composed, on: Hardware, constant: readonly string[]): Promise<PairInput> {
     const parts = graphParts(plan);
     const files = graphNames.map((name) => filesOf(path.join(entry.folder, name)));
     const graphs = [0, 1].map((i) => new RoutedGraph(plan, parts[i]!, files[i]!.experts));
-    const encoder = await Session.openComposed(files[0]!.model, threads);
-    const cross = await Session.openComposed(files[1]!.model, threads);
+    const encoder = await Session.openComposed(files[0]!.model, on);
+    const cross = await Session.openComposed(files[1]!.model, on);
     const states = pastPairs(constant, cross.outputNames);
     const same = Object.values<string>(encoderInputs).filter((name) => constant.includes(name));
     const given = new Map([...states, ...same.map((name) => [name, name] as const)]);

@@ -4,6 +4,7 @@ import type { Cache } from '../../runtime/cache.js';
 import { CausalSession, type Chunk, checkPredictions } from '../../runtime/causal.js';
 import { type LensPlace, LensSession } from '../../runtime/lens.js';
 import type { Past } from '../../runtime/past.js';
+import type { Hardware } from '../../runtime/session.js';
 import type { LensRun } from '../family.js';
 import { type Composed, filesOf } from '../lora-pool/compose.js';
 import { RoutedGraph } from '../lora-pool/graph.js';
@@ -24,10 +25,10 @@ export class PairSession {
     private readonly graph: RoutedGraph,
   ) {}
 
-  static async open(composed: Composed, threads: number): Promise<PairSession> {
+  static async open(composed: Composed, on: Hardware): Promise<PairSession> {
     const { model, graph } = decoderOf(composed);
-    const decoder = await CausalSession.open(model, threads);
-    const input = await PairInput.open(composed, threads, decoder.constantInputs);
+    const decoder = await CausalSession.open(model, on);
+    const input = await PairInput.open(composed, on, decoder.constantInputs);
     const session = new PairSession(composed.plan, input, decoder, graph);
     try {
       await session.#checkDecoder();
@@ -91,10 +92,10 @@ export class PairLens {
   ) {}
 
   /** @throws GanderError as LensSession */
-  static async open(composed: Composed, threads: number, cache: Cache): Promise<PairLens> {
+  static async open(composed: Composed, on: Hardware, cache: Cache): Promise<PairLens> {
     const { model, graph } = decoderOf(composed);
-    const decoder = await LensSession.open(model, threads, cache);
-    const input = await PairInput.open(composed, threads, decoder.constantInputs);
+    const decoder = await LensSession.open(model, on, cache);
+    const input = await PairInput.open(composed, on, decoder.constantInputs);
     return new PairLens(composed.plan, input, decoder, graph);
   }
 

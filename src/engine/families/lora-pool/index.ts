@@ -14,8 +14,8 @@ import { RoutedLens, RoutedSession } from './session.js';
 const causal: BaseKind<RoutedSession> = {
   find: (pool, paths) => findModules(readBase(causalModel(pool)).model.graph, paths),
   compose,
-  open: (composed, threads) => RoutedSession.open(composed, threads),
-  openLens: (composed, threads, cache) => RoutedLens.open(composed, threads, cache),
+  open: (composed, on) => RoutedSession.open(composed, on),
+  openLens: (composed, on, cache) => RoutedLens.open(composed, on, cache),
   run: (session, steering, told) => ({
     recording: new PoolRecording(told),
     run: (chunk) => session.run(chunk, steering),

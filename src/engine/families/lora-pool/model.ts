@@ -10,7 +10,7 @@ import { descriptorOf, routerOf, type Strategy } from '../../../strategies/index
 import type { Intervention, Router, Source } from '../../../trace/model/trace.js';
 import type { PoolInfo, RouteRequest } from '../../../requests/api.js';
 import type { RequestName } from '../../../requests/table.js';
-import { onnxruntimeVersion, processor } from '../../runtime/session.js';
+import { type Hardware, onnxruntimeName, processor, threadsOf } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { LensPlace } from '../../runtime/lens.js';
 import type { Answers, LensRun, LensRuns, Means, Model, Run } from '../family.js';
@@ -32,8 +32,8 @@ import type { Found } from '../../../graph/find.js';
 export interface BaseKind<S extends OpenedBase> {
   find(pool: Pool, paths: Iterable<string>): Found;
   compose(pool: Pool, hash: string, cache: Cache, wholes: readonly WholeAdapter[]): Composed;
-  open(composed: Composed, threads: number): Promise<S>;
-  openLens(composed: Composed, threads: number, cache: Cache): Promise<OpenedLens>;
+  open(composed: Composed, on: Hardware): Promise<S>;
+  openLens(composed: Composed, on: Hardware, cache: Cache): Promise<OpenedLens>;
   run(session: S, steering: StrategySteering, told: PoolRun): Omit<Run<RoutedStep>, 'with'>;
   /** From the base's configuration. @throws GanderError `pool-invalid` */
   startToken?(pool: Pool): number;
@@ -58,7 +58,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
   readonly #kind: BaseKind<S>;
   readonly #pool: Pool;
   readonly #means: Means;
-  readonly #hash: string;
+  readonly hash: string;
   readonly #baseHash: string;
   readonly #source: Source;
   #composed: (Composed & { readonly wholes: readonly WholeAdapter[] }) | undefined;
@@ -74,7 +74,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
     if (tried !== undefined) this.tried = tried;
     this.#pool = pool;
     this.#means = means;
-    this.#hash = poolHash(pool, cache);
+    this.hash = poolHash(pool, cache);
     this.#baseHash = baseHash(pool, cache);
     cache.save();
     this.tokenizer = new Tokenizer(pool.base.tokenizer);
@@ -85,9 +85,9 @@ export class PoolModel<S extends OpenedBase> implements Model {
       kind: 'pool',
       id: pool.manifest.id,
       name: nameOf(pool),
-      hash: this.#hash,
+      hash: this.hash,
       tokenizer: cache.hash(pool.base.tokenizer),
-      versions: { gander: ganderVersion, onnxruntime: onnxruntimeVersion },
+      versions: { gander: ganderVersion, onnxruntime: onnxruntimeName(means.on) },
     };
   }
 
@@ -115,7 +115,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
   async info(): Promise<PoolInfo> {
     return poolInfo(
       this.#pool,
-      { hash: this.#hash, baseHash: this.#baseHash },
+      { hash: this.hash, baseHash: this.#baseHash },
       (await this.#compose()).plan,
       await processor(),
     );
@@ -210,7 +210,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
     // Windows does not replace a file that a session has open.
     await this.#close();
     await loading();
-    this.#composed = { ...this.#kind.compose(this.#pool, this.#hash, cache, all), wholes: all };
+    this.#composed = { ...this.#kind.compose(this.#pool, this.hash, cache, all), wholes: all };
     return this.#composed;
   }
 
@@ -220,7 +220,7 @@ export class PoolModel<S extends OpenedBase> implements Model {
     // Two open sessions would take the model's memory twice.
     await this.#close();
     await this.#means.loading();
-    this.#session = await this.#kind.open(composed, this.#means.threads);
+    this.#session = await this.#kind.open(composed, this.#means.on);
     return this.#session;
   }
 
@@ -228,14 +228,14 @@ export class PoolModel<S extends OpenedBase> implements Model {
     const composed = await this.#compose(whole);
     if (this.#lens) return this.#lens;
     await this.#close();
-    const { loading, threads, cache } = this.#means;
+    const { loading, on, cache } = this.#means;
     await loading();
-    this.#lens = await this.#kind.openLens(composed, threads, cache);
+    this.#lens = await this.#kind.openLens(composed, on, cache);
     return this.#lens;
   }
 
   async #retrieve(text: string): Promise<string> {
-    this.#retriever ??= await Retriever.open(this.#pool, this.#means.threads);
+    this.#retriever ??= await Retriever.open(this.#pool, threadsOf(this.#means.on));
     return this.#retriever.expertFor(text);
   }
 }

@@ -4,7 +4,7 @@ import { names } from '../../../graph/route.js';
 import type { CausalSession, Chunk } from '../../runtime/causal.js';
 import { firstNotFinite, notFinite } from '../../runtime/finite.js';
 import type { Past } from '../../runtime/past.js';
-import { Session, type Tensor } from '../../runtime/session.js';
+import { type Hardware, Session, type Tensor } from '../../runtime/session.js';
 import { type Composed, filesOf } from './compose.js';
 import type { RoutedGraph } from './graph.js';
 import type { Scaling, Steering } from './steering.js';
@@ -27,9 +27,9 @@ export class ScalingPass {
   ) {}
 
   /** @returns undefined if the pool has no classifier */
-  static async open({ entry, plan }: Composed, graph: RoutedGraph, threads: number): Promise<ScalingPass | undefined> {
+  static async open({ entry, plan }: Composed, graph: RoutedGraph, on: Hardware): Promise<ScalingPass | undefined> {
     if (!plan.scaling) return undefined;
-    return new ScalingPass(await Session.openComposed(filesOf(entry.folder).classifier, threads), graph);
+    return new ScalingPass(await Session.openComposed(filesOf(entry.folder).classifier, on), graph);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Cache } from '../../runtime/cache.js';
 import { CausalSession, type Chunk, type Step, checkPredictions } from '../../runtime/causal.js';
 import { type LensPlace, LensSession } from '../../runtime/lens.js';
+import type { Hardware } from '../../runtime/session.js';
 import type { LensRun } from '../family.js';
 import { type Composed, filesOf } from './compose.js';
 import { RoutedGraph, type RoutedPart } from './graph.js';
@@ -22,10 +23,10 @@ export class RoutedSession {
     private readonly scalingPass: ScalingPass | undefined,
   ) {}
 
-  static async open(composed: Composed, threads: number): Promise<RoutedSession> {
-    const session = await CausalSession.open(filesOf(composed.entry.folder).model, threads);
+  static async open(composed: Composed, on: Hardware): Promise<RoutedSession> {
+    const session = await CausalSession.open(filesOf(composed.entry.folder).model, on);
     const graph = graphOf(composed);
-    return new RoutedSession(session, composed.plan, graph, await ScalingPass.open(composed, graph, threads));
+    return new RoutedSession(session, composed.plan, graph, await ScalingPass.open(composed, graph, on));
   }
 
   /** @throws GanderError `base-invalid` if the model cannot be run, or gives a number that is not finite */
@@ -70,10 +71,10 @@ export class RoutedLens {
   ) {}
 
   /** @throws GanderError as LensSession */
-  static async open(composed: Composed, threads: number, cache: Cache): Promise<RoutedLens> {
-    const session = await LensSession.open(filesOf(composed.entry.folder).model, threads, cache);
+  static async open(composed: Composed, on: Hardware, cache: Cache): Promise<RoutedLens> {
+    const session = await LensSession.open(filesOf(composed.entry.folder).model, on, cache);
     const graph = graphOf(composed);
-    return new RoutedLens(session, composed.plan, graph, await ScalingPass.open(composed, graph, threads));
+    return new RoutedLens(session, composed.plan, graph, await ScalingPass.open(composed, graph, on));
   }
 
   get layers(): readonly number[] {

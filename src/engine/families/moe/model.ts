@@ -9,7 +9,7 @@ import type { MoeInfo, RouteRequest } from '../../../requests/api.js';
 import type { Cache } from '../../runtime/cache.js';
 import type { Chunk } from '../../runtime/causal.js';
 import { stampOf } from '../../runtime/seal.js';
-import { onnxruntimeVersion, processor } from '../../runtime/session.js';
+import { type Hardware, onnxruntimeName, processor } from '../../runtime/session.js';
 import { Tokenizer } from '../../runtime/tokenizer.js';
 import type { LensPlace } from '../../runtime/lens.js';
 import type { LensRuns, Means, Model, Run } from '../family.js';
@@ -22,7 +22,7 @@ import { MoeSteering } from './steering.js';
 
 /** Opens a composed graph for one kind of use. */
 interface Opening<S> {
-  open(composed: Composed, threads: number, cache: Cache): Promise<S>;
+  open(composed: Composed, on: Hardware, cache: Cache): Promise<S>;
 }
 
 /** A mixture of experts as it was read from disk, and what is kept of it in memory. */
@@ -33,7 +33,7 @@ export class MoeModel implements Model {
   readonly #watched: readonly string[];
   readonly #signature: string;
   readonly #means: Means;
-  readonly #hash: string;
+  readonly hash: string;
   readonly #source: Source;
   #composed: Composed | undefined;
   /** The open session, and the number of experts per token that it was opened for. */
@@ -47,16 +47,16 @@ export class MoeModel implements Model {
     this.#watched = [...this.#files, this.#folder.card];
     this.#signature = signatureOf(this.#watched);
     this.#means = means;
-    this.#hash = hashOf(this.#folder, this.#files, (file) => cache.hash(file));
+    this.hash = hashOf(this.#folder, this.#files, (file) => cache.hash(file));
     cache.save();
     const { name, tokenizer } = this.#folder;
     this.tokenizer = new Tokenizer(tokenizer);
     this.#source = {
       kind: 'moe',
       name,
-      hash: this.#hash,
+      hash: this.hash,
       tokenizer: cache.hash(tokenizer),
-      versions: { gander: ganderVersion, onnxruntime: onnxruntimeVersion },
+      versions: { gander: ganderVersion, onnxruntime: onnxruntimeName(means.on) },
     };
   }
 
@@ -79,7 +79,7 @@ export class MoeModel implements Model {
       kind: 'moe',
       name,
       folder,
-      hash: this.#hash,
+      hash: this.hash,
       router: this.#router(plan),
       ...(takesK(plan) && { mostK: mostK(plan) }),
       expertSets: setsOf(plan),
@@ -134,7 +134,7 @@ export class MoeModel implements Model {
     await this.#session?.of.release();
     this.#session = undefined;
     await loading();
-    this.#composed = compose(this.#folder, this.#files, this.#hash, cache);
+    this.#composed = compose(this.#folder, this.#files, this.hash, cache);
     return this.#composed;
   }
 
@@ -162,8 +162,8 @@ export class MoeModel implements Model {
     this.#session = undefined;
     await this.#means.loading();
     const chosen = k === own ? composed : composedWith(composed, k, this.#means.cache);
-    const { threads, cache } = this.#means;
-    const opened = await as.open(chosen, threads, cache);
+    const { on, cache } = this.#means;
+    const opened = await as.open(chosen, on, cache);
     this.#session = { k, of: opened, by: as };
     return opened;
   }

@@ -5,7 +5,7 @@ import { CausalSession, type Chunk, type Step, checkPredictions } from '../../ru
 import { firstNotFinite, notFinite } from '../../runtime/finite.js';
 import type { Cache } from '../../runtime/cache.js';
 import { type LensPlace, LensSession } from '../../runtime/lens.js';
-import { type Tensors, float32 } from '../../runtime/session.js';
+import { type Hardware, type Tensors, float32 } from '../../runtime/session.js';
 import type { LensRun } from '../family.js';
 import type { Composed } from './compose.js';
 import type { Plan, TappedRouter } from './plan.js';
@@ -42,8 +42,8 @@ export class MoeSession {
     this.#wanted = [...new Set(plan.routers.flatMap(({ tap }) => Object.values<string>({ ...tap })))];
   }
 
-  static async open({ model, plan }: Composed, threads: number): Promise<MoeSession> {
-    return new MoeSession(await CausalSession.open(model, threads), plan);
+  static async open({ model, plan }: Composed, on: Hardware): Promise<MoeSession> {
+    return new MoeSession(await CausalSession.open(model, on), plan);
   }
 
   /** @throws GanderError `base-invalid` if the model cannot be run, or gives a number that is not finite */
@@ -70,8 +70,8 @@ export class MoeLens {
   ) {}
 
   /** @throws GanderError as LensSession */
-  static async open({ model, plan }: Composed, threads: number, cache: Cache): Promise<MoeLens> {
-    return new MoeLens(await LensSession.open(model, threads, cache), plan);
+  static async open({ model, plan }: Composed, on: Hardware, cache: Cache): Promise<MoeLens> {
+    return new MoeLens(await LensSession.open(model, on, cache), plan);
   }
 
   get layers(): readonly number[] {

@@ -1,0 +1,208 @@
+/** What is known about the cards of this machine: found by a try, kept until something that it depends on changes. */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import path from 'node:path';
+import { isNumber, isObject } from '../checks/plain.js';
+import { GanderError } from '../errors/errors.js';
+import type { Card, Device, DeviceUse, Outcome, Subject, Tried } from '../requests/device.js';
+import { fastest } from '../requests/device.js';
+import type { Trace } from '../trace/model/trace.js';
+
+/** A file for each model and card: what changes takes the place of what was. */
+function fileOf(folder: string, { card, model }: Pick<Subject, 'card' | 'model'>): string {
+  return path.join(folder, 'devices', `${createHash('sha256').update(`${model}\0${card}`).digest('hex').slice(0, 32)}.json`);
+}
+
+/** How many outcomes are kept; those that are oldest go first. */
+const mostKept = 100;
+
+/** What an earlier try found, unless something has changed since. */
+export function keptOutcome(folder: string, subject: Subject): Outcome | undefined {
+  try {
+    const kept: unknown = JSON.parse(readFileSync(fileOf(folder, subject), 'utf8'));
+    if (!isObject(kept) || !isSame(kept, subject)) return undefined;
+    return isOutcome(kept['outcome']) ? kept['outcome'] : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Written whole or not at all. It may fail silently: then the card is tried again. */
+export function keepOutcome(folder: string, subject: Subject, outcome: Outcome): void {
+  const file = fileOf(folder, subject);
+  const temporary = `${file}.${process.pid}.tmp`;
+  try {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(temporary, JSON.stringify({ ...subject, outcome }));
+    renameSync(temporary, file);
+    prune(path.dirname(file));
+  } catch {
+    rmSync(temporary, { force: true });
+  }
+}
+
+function prune(folder: string): void {
+  const files = readdirSync(folder).map((name) => path.join(folder, name));
+  const byAge = files.map((file) => ({ file, at: statSync(file).mtimeMs })).sort((a, b) => b.at - a.at);
+  for (const { file } of byAge.slice(mostKept)) rmSync(file, { force: true });
+}
+
+function isSame(kept: Readonly<Record<string, unknown>>, subject: Subject): boolean {
+  return Object.entries(subject).every(([name, value]) => kept[name] === value);
+}
+
+function isOutcome(value: unknown): value is Outcome {
+  if (!isObject(value)) return false;
+  const { result, why, speed, tokens, difference } = value;
+  if (result === 'agrees') return [speed, tokens, difference].every(isNumber);
+  return (result === 'differs' || result === 'failed') && typeof why === 'string';
+}
+
+/** The providers that may reach a card on this platform. */
+export function cardsOn(platform: NodeJS.Platform = process.platform): readonly Card[] {
+  switch (platform) {
+    case 'win32':
+      return ['dml', 'webgpu'];
+    case 'darwin':
+      return ['coreml', 'webgpu'];
+    default:
+      return ['cuda', 'webgpu'];
+  }
+}
+
+/** What is used by what is known. A card that a person asks for is used unless it is known to be wrong, be it slower. */
+export function useOf(asked: Device, tried: readonly Tried[]): DeviceUse {
+  if (asked === 'auto') return { asked, provider: fastest(tried), tried };
+  const known = tried.filter(({ card }) => card === asked);
+  const isWrong = known.some(({ outcome }) => outcome.result !== 'agrees');
+  return { asked, provider: isWrong ? 'cpu' : asked, tried: known };
+}
+
+/** Folders by which a Linux system names its cards and drivers, and what in them changes with either. */
+const vulkan = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
+
+/** Changes when a card or its driver does. @param root stands for `/` */
+export function driverOf(
+  platform: NodeJS.Platform = process.platform,
+  root = '/',
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  const parts = [platform, release()];
+  if (platform === 'linux') {
+    const at = (file: string) => path.join(root, file);
+    const chosen = [env['VK_ICD_FILENAMES'], env['VK_DRIVER_FILES'], env['LD_LIBRARY_PATH'], env['CUDA_VISIBLE_DEVICES']];
+    const drivers = vulkan.flatMap((folder) => listed(at(folder)).map((name) => stamped(path.join(at(folder), name))));
+    const named = (env['VK_DRIVER_FILES'] ?? env['VK_ICD_FILENAMES'] ?? '').split(':').filter(Boolean).map(stamped);
+    const nvidia = text(at('/proc/driver/nvidia/version'));
+    parts.push(...chosen.map((value) => value ?? ''), ...cards(root), ...drivers, ...named, nvidia);
+  }
+  // Each driver that was ever installed has a folder, with its version in the name.
+  if (platform === 'win32') parts.push(...listed(`${env['SystemRoot'] ?? 'C:\\Windows'}\\System32\\DriverStore\\FileRepository`));
+  // On macOS drivers come with the system.
+  return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
+}
+
+/** `vendor:device` of each card that Linux names, in hexadecimal. */
+function cards(root: string): string[] {
+  const folder = path.join(root, '/sys/class/drm');
+  const names = listed(folder).filter((name) => /^card\d+$/.test(name));
+  const id = (name: string, what: string) => text(path.join(folder, name, 'device', what)).trim();
+  return names.map((name) => `${id(name, 'vendor')}:${id(name, 'device')}`);
+}
+
+/** Makers of cards that only a virtual machine has: VirtIO, VMware, Hyper-V, QEMU, VirtualBox. */
+const virtual = ['0x1af4', '0x15ad', '0x1414', '0x1234', '0x80ee'];
+
+/** Whether there is a card to try. Drivers in software count as none: they are slower than the processor that they run on. */
+export function hasCard(platform: NodeJS.Platform = process.platform, root = '/'): boolean {
+  if (platform !== 'linux') return true;
+  const made = cards(root).some((id) => id.length > 1 && !virtual.some((maker) => id.startsWith(maker)));
+  return made || text(path.join(root, '/proc/driver/nvidia/version')) !== '';
+}
+
+const listed = (folder: string) => attempt(() => readdirSync(folder).sort(), []);
+const text = (file: string) => attempt(() => readFileSync(file, 'utf8'), '');
+const stamped = (file: string) =>
+  attempt(() => {
+    const { size, mtimeMs } = statSync(file);
+    return `${file}:${size}:${mtimeMs}`;
+  }, file);
+
+function attempt<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
+
+/**
+ * What the sums of float32 in another order may change. `close`: scores that are no further apart may change places. `score`
+ * and `logProb` (nats): differences that only rounding makes; a score's is relative where it is above 1. `moved`: share of the
+ * choices that may be others once a close one was, as everything after it has another input.
+ */
+export const rounding = { close: 1e-3, score: 1e-3, logProb: 1e-2, moved: 0.01 } as const;
+
+/** Compares a card's run with the processor's, module by module in the order of computation. */
+export function compared(
+  own: Trace,
+  card: Trace,
+): { readonly difference: number } | { readonly differs: string } {
+  let [cells, moved] = [0, 0];
+  for (const [b, block] of own.blocks.entries()) {
+    const other = card.blocks[b];
+    if (other?.chosen.length !== block.chosen.length) return { differs: 'it has other modules or tokens' };
+    const { k, experts: n, score } = block;
+    // What was compared for the choice.
+    const ranked = block.selection ?? score;
+    const count = block.chosen.length / k;
+    cells += count;
+    for (let cell = 0; cell < count; cell++) {
+      const [mine, theirs] = [block, other].map(({ chosen }) => chosen.subarray(cell * k, (cell + 1) * k)) as [Int16Array, Int16Array];
+      const left = [...mine].filter((e) => !theirs.includes(e));
+      const instead = [...theirs].filter((e) => !mine.includes(e));
+      if (left.length > 0) {
+        const gap = ranked ? widest(left, instead, (e) => ranked[cell * n + e]!) : Infinity;
+        if (moved === 0 && !(gap <= rounding.close))
+          return { differs: 'it chooses other experts where the choice is not close' };
+        moved++;
+      }
+      // After another choice, inputs differ by more than rounding.
+      if (moved > 0 || !score) continue;
+      for (let e = cell * n; e < (cell + 1) * n; e++) {
+        const bound = rounding.score * Math.max(1, Math.abs(score[e]!));
+        if (apart(score[e]!, other.score![e]!) > bound) return { differs: 'its scores differ by more than rounding' };
+      }
+    }
+  }
+  if (moved > Math.ceil(rounding.moved * cells))
+    return { differs: `it chooses other experts in ${moved} of ${cells} places` };
+  const difference = Math.max(0, ...own.sequences.map(({ logProb }, s) => furthest(logProb, card.sequences[s]?.logProb)));
+  if (!(difference <= rounding.logProb)) return { differs: `log-probabilities differ by ${difference.toPrecision(2)}` };
+  return { difference };
+}
+
+/** How far apart in score the experts are that changed places. */
+function widest(left: readonly number[], instead: readonly number[], score: (expert: number) => number): number {
+  return Math.max(...left.flatMap((a) => instead.map((b) => Math.abs(score(a) - score(b)))));
+}
+
+/** Infinite where only one of both is a number. */
+function apart(a: number, b: number): number {
+  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return 0;
+  const distance = Math.abs(a - b);
+  return Number.isNaN(distance) ? Infinity : distance;
+}
+
+function furthest(a: Float32Array | undefined, b: Float32Array | undefined): number {
+  if (!a || !b) return a === b ? 0 : Infinity;
+  return a.reduce((most, x, i) => Math.max(most, apart(x, b[i]!)), 0);
+}
+
+/** onnxruntime's messages begin with the place in its source, and end with a stack or a remedy of several lines. */
+export function reasonOf(thrown: unknown): string {
+  const [line = ''] = GanderError.from(thrown).message.split('\n').filter(Boolean);
+  const said = line.replace(/^.*? was false\. /, '').replace(/^(?:onnxruntime refuses the model|The model cannot be run): /, '');
+  return said.length > 200 ? `${said.slice(0, 199)}…` : said;
+}
