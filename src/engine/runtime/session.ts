@@ -5,6 +5,7 @@ import { GanderError } from '../../errors/errors.js';
 import type { Processor } from '../../graph/processor.js';
 import type { Provider } from '../../requests/device.js';
 import { plain } from '../../trace/text/label.js';
+import { leftIn } from './leftToProcessor.js';
 import { multipliesBytes } from './multipliesBytes.js';
 import { Optimised } from './optimised.js';
 import { askProcessor, bytes, inputs, question } from './processor.js';
@@ -77,6 +78,11 @@ async function precisionFor(file: string): Promise<Precision> {
   return multipliesBytes(file) ? 'precisely' : 'quickly';
 }
 
+/** A card's provider, with what it must not compute of this model. */
+function asked(name: Provider, file: string): ort.InferenceSession.ExecutionProviderConfig {
+  return name === 'webgpu' ? { name, forceCpuNodeNames: leftIn(file) } : name;
+}
+
 /** A model file, ready to run. */
 export class Session {
   private constructor(private readonly session: ort.InferenceSession) {}
@@ -97,7 +103,7 @@ export class Session {
     const how = settings(precision, threadsOf(on));
     const provider = providerOf(on);
     if (provider !== 'cpu')
-      return Session.#create(file, { ...how, executionProviders: [provider] }, { graphOptimizationLevel: 'all' });
+      return Session.#create(file, { ...how, executionProviders: [asked(provider, file)] }, { graphOptimizationLevel: 'all' });
     const optimised = new Optimised(file, [onnxruntimeVersion, precision]);
     if (optimised.isSound) {
       try {
