@@ -15,6 +15,9 @@ function isLeft({ opType, input, output }: NodeProto): boolean {
     case 'Sin':
     case 'Cos':
       return true;
+    // It gives other outputs than the operator on the processor, which the models' own experts confirm.
+    case 'QMoE':
+      return true;
     // Its second output, 1 ÷ RMS, is not what it should be.
     case 'SimplifiedLayerNormalization':
       return Boolean(output[1]);

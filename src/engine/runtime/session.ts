@@ -80,7 +80,9 @@ async function precisionFor(file: string): Promise<Precision> {
 
 /** A card's provider, with what it must not compute of this model. */
 function asked(name: Provider, file: string): ort.InferenceSession.ExecutionProviderConfig {
-  return name === 'webgpu' ? { name, forceCpuNodeNames: leftIn(file) } : name;
+  const left = name === 'webgpu' ? leftIn(file) : [];
+  // An empty list is refused.
+  return left.length > 0 ? { name, forceCpuNodeNames: left } : name;
 }
 
 /** A model file, ready to run. */
