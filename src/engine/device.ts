@@ -7,11 +7,15 @@ import { isNumber, isObject } from '../checks/plain.js';
 import { GanderError } from '../errors/errors.js';
 import type { Card, Device, DeviceUse, Outcome, Subject, Tried } from '../requests/device.js';
 import { fastest } from '../requests/device.js';
-import type { Trace } from '../trace/model/trace.js';
+import type { Block, Trace } from '../trace/model/trace.js';
 
 /** A file for each model and card: what changes takes the place of what was. */
 function fileOf(folder: string, { card, model }: Pick<Subject, 'card' | 'model'>): string {
-  return path.join(folder, 'devices', `${createHash('sha256').update(`${model}\0${card}`).digest('hex').slice(0, 32)}.json`);
+  return path.join(
+    folder,
+    'devices',
+    `${createHash('sha256').update(`${model}\0${card}`).digest('hex').slice(0, 32)}.json`,
+  );
 }
 
 /** How many outcomes are kept; those that are oldest go first. */
@@ -91,14 +95,20 @@ export function driverOf(
   const parts = [platform, release()];
   if (platform === 'linux') {
     const at = (file: string) => path.join(root, file);
-    const chosen = [env['VK_ICD_FILENAMES'], env['VK_DRIVER_FILES'], env['LD_LIBRARY_PATH'], env['CUDA_VISIBLE_DEVICES']];
+    const chosen = [
+      env['VK_ICD_FILENAMES'],
+      env['VK_DRIVER_FILES'],
+      env['LD_LIBRARY_PATH'],
+      env['CUDA_VISIBLE_DEVICES'],
+    ];
     const drivers = vulkan.flatMap((folder) => listed(at(folder)).map((name) => stamped(path.join(at(folder), name))));
     const named = (env['VK_DRIVER_FILES'] ?? env['VK_ICD_FILENAMES'] ?? '').split(':').filter(Boolean).map(stamped);
     const nvidia = text(at('/proc/driver/nvidia/version'));
     parts.push(...chosen.map((value) => value ?? ''), ...cards(root), ...drivers, ...named, nvidia);
   }
   // Each driver that was ever installed has a folder, with its version in the name.
-  if (platform === 'win32') parts.push(...listed(`${env['SystemRoot'] ?? 'C:\\Windows'}\\System32\\DriverStore\\FileRepository`));
+  if (platform === 'win32')
+    parts.push(...listed(`${env['SystemRoot'] ?? 'C:\\Windows'}\\System32\\DriverStore\\FileRepository`));
   // On macOS drivers come with the system.
   return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, 32);
 }
@@ -138,54 +148,68 @@ function attempt<T>(read: () => T, otherwise: T): T {
 }
 
 /**
- * What the sums of float32 in another order may change. `close`: scores that are no further apart may change places. `score`
- * and `logProb` (nats): differences that only rounding makes; a score's is relative where it is above 1. `moved`: share of the
- * choices that may be others once a close one was, as everything after it has another input.
+ * What the sums of float32 in another order may change. `close`: scores that are no further apart may change places. `value`:
+ * of a score, a weight or a contribution; relative where it is above 1. `logProb`: nats. `moved`: share of the choices that may be
+ * others once a close one was, as everything after it has another input.
  */
-export const rounding = { close: 1e-3, score: 1e-3, logProb: 1e-2, moved: 0.01 } as const;
+export const rounding = { close: 1e-3, value: 1e-3, logProb: 1e-2, moved: 0.01 } as const;
 
 /** Compares a card's run with the processor's, module by module in the order of computation. */
-export function compared(
-  own: Trace,
-  card: Trace,
-): { readonly difference: number } | { readonly differs: string } {
+export function compared(own: Trace, card: Trace): { readonly difference: number } | { readonly differs: string } {
   let [cells, moved] = [0, 0];
   for (const [b, block] of own.blocks.entries()) {
     const other = card.blocks[b];
     if (other?.chosen.length !== block.chosen.length) return { differs: 'it has other modules or tokens' };
-    const { k, experts: n, score } = block;
-    // What was compared for the choice.
-    const ranked = block.selection ?? score;
-    const count = block.chosen.length / k;
+    const count = block.chosen.length / block.k;
     cells += count;
     for (let cell = 0; cell < count; cell++) {
-      const [mine, theirs] = [block, other].map(({ chosen }) => chosen.subarray(cell * k, (cell + 1) * k)) as [Int16Array, Int16Array];
-      const left = [...mine].filter((e) => !theirs.includes(e));
-      const instead = [...theirs].filter((e) => !mine.includes(e));
-      if (left.length > 0) {
-        const gap = ranked ? widest(left, instead, (e) => ranked[cell * n + e]!) : Infinity;
-        if (moved === 0 && !(gap <= rounding.close))
-          return { differs: 'it chooses other experts where the choice is not close' };
-        moved++;
-      }
+      const gap = movedBy(block, other, cell);
+      if (moved === 0 && gap > rounding.close)
+        return { differs: 'it chooses other experts where the choice is not close' };
+      if (gap >= 0) moved++;
       // After another choice, inputs differ by more than rounding.
-      if (moved > 0 || !score) continue;
-      for (let e = cell * n; e < (cell + 1) * n; e++) {
-        const bound = rounding.score * Math.max(1, Math.abs(score[e]!));
-        if (apart(score[e]!, other.score![e]!) > bound) return { differs: 'its scores differ by more than rounding' };
-      }
+      const off = moved === 0 && valuesOff(block, other, cell);
+      if (off) return { differs: `its ${off} differ by more than rounding` };
     }
   }
   if (moved > Math.ceil(rounding.moved * cells))
     return { differs: `it chooses other experts in ${moved} of ${cells} places` };
-  const difference = Math.max(0, ...own.sequences.map(({ logProb }, s) => furthest(logProb, card.sequences[s]?.logProb)));
+  const apart = own.sequences.map(({ logProb }, s) => furthest(logProb, card.sequences[s]?.logProb));
+  const difference = Math.max(0, ...apart);
   if (!(difference <= rounding.logProb)) return { differs: `log-probabilities differ by ${difference.toPrecision(2)}` };
   return { difference };
 }
 
-/** How far apart in score the experts are that changed places. */
-function widest(left: readonly number[], instead: readonly number[], score: (expert: number) => number): number {
-  return Math.max(...left.flatMap((a) => instead.map((b) => Math.abs(score(a) - score(b)))));
+/** How far apart in score the experts are that changed places; −1 if the same ones were chosen. */
+function movedBy({ k, experts, chosen, score, selection }: Block, other: Block, cell: number): number {
+  const [mine, theirs] = [chosen, other.chosen].map((all) => [...all.subarray(cell * k, (cell + 1) * k)]) as [
+    number[],
+    number[],
+  ];
+  const left = mine.filter((e) => !theirs.includes(e));
+  const instead = theirs.filter((e) => !mine.includes(e));
+  if (left.length === 0) return -1;
+  // What was compared for the choice.
+  const ranked = selection ?? score;
+  if (!ranked) return Infinity;
+  return Math.max(
+    ...left.flatMap((a) => instead.map((b) => apart(ranked[cell * experts + a]!, ranked[cell * experts + b]!))),
+  );
+}
+
+/** The first kind of a token's numbers at a module that rounding does not explain. Of the same choice, but perhaps in another order. */
+function valuesOff(block: Block, other: Block, cell: number): string | undefined {
+  const { k, experts } = block;
+  const same = block.chosen.subarray(cell * k, (cell + 1) * k).every((e, i) => e === other.chosen[cell * k + i]);
+  const kinds = [
+    ['scores', block.score, other.score, experts],
+    ...(same ? ([['weights', block.weight, other.weight, k]] as const) : []),
+    ...(same ? ([['contributions', block.contribution, other.contribution, k]] as const) : []),
+  ] as const;
+  for (const [name, mine, theirs, width] of kinds)
+    for (let i = cell * width; mine && i < (cell + 1) * width; i++)
+      if (!(apart(mine[i]!, theirs?.[i] ?? NaN) <= rounding.value * Math.max(1, Math.abs(mine[i]!) || 0))) return name;
+  return undefined;
 }
 
 /** Infinite where only one of both is a number. */
@@ -200,9 +224,11 @@ function furthest(a: Float32Array | undefined, b: Float32Array | undefined): num
   return a.reduce((most, x, i) => Math.max(most, apart(x, b[i]!)), 0);
 }
 
-/** onnxruntime's messages begin with the place in its source, and end with a stack or a remedy of several lines. */
+/** onnxruntime's messages begin with the place in its source, and may have more lines, whose ends session.ts shows as `·`. */
 export function reasonOf(thrown: unknown): string {
-  const [line = ''] = GanderError.from(thrown).message.split('\n').filter(Boolean);
-  const said = line.replace(/^.*? was false\. /, '').replace(/^(?:onnxruntime refuses the model|The model cannot be run): /, '');
+  const [line = ''] = GanderError.from(thrown).message.split(/[\n·]/).filter(Boolean);
+  const said = line
+    .replace(/^.*? was false\. /, '')
+    .replace(/^(?:onnxruntime refuses the model|The model cannot be run): /, '');
   return said.length > 200 ? `${said.slice(0, 199)}…` : said;
 }

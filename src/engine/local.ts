@@ -113,7 +113,9 @@ class LocalEngine extends Askable implements Engine {
   #blamed(error: unknown): unknown {
     const provider = this.#device?.provider ?? 'cpu';
     if (provider === 'cpu' || GanderError.from(error).code !== 'base-invalid') return error;
-    return new GanderError('device-failed', reasonOf(error), `Ask for another device than ${provider}.`, { cause: error });
+    return new GanderError('device-failed', reasonOf(error), `Ask for another device than ${provider}.`, {
+      cause: error,
+    });
   }
 }
 

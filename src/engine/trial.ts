@@ -81,7 +81,8 @@ interface Measured {
 async function measured(model: Model, chunk: number): Promise<Measured> {
   try {
     const request = await requestFor(model);
-    const run = () => answersOf(model, chunk, new Stopped()).route!(request, { check: async () => {} }) as Promise<Trace>;
+    const run = () =>
+      answersOf(model, chunk, new Stopped()).route!(request, { check: async () => {} }) as Promise<Trace>;
     await run();
     const start = performance.now();
     const trace = await run();

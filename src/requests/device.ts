@@ -79,7 +79,10 @@ export function deviceText({ asked, provider, tried }: DeviceUse): string {
 }
 
 /** The one line about it. */
-export const fallenBack = (use: DeviceUse): Warning => ({ code: 'device-fallback', text: `computed by ${deviceText(use)}` });
+export const fallenBack = (use: DeviceUse): Warning => ({
+  code: 'device-fallback',
+  text: `computed by ${deviceText(use)}`,
+});
 
 function triedText({ card, outcome }: Tried): string {
   switch (outcome.result) {

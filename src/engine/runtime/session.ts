@@ -105,7 +105,11 @@ export class Session {
     const how = settings(precision, threadsOf(on));
     const provider = providerOf(on);
     if (provider !== 'cpu')
-      return Session.#create(file, { ...how, executionProviders: [asked(provider, file)] }, { graphOptimizationLevel: 'all' });
+      return Session.#create(
+        file,
+        { ...how, executionProviders: [asked(provider, file)] },
+        { graphOptimizationLevel: 'all' },
+      );
     const optimised = new Optimised(file, [onnxruntimeVersion, precision]);
     if (optimised.isSound) {
       try {
