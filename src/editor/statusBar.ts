@@ -4,6 +4,7 @@ import type { EngineHost } from '../host/engineHost.js';
 import { readSettings } from '../host/settings.js';
 import { warningCount } from '../host/words.js';
 import type { RoutingStore } from '../routing/store.js';
+import { deviceText } from '../requests/device.js';
 import type { SourceDescription } from '../requests/description.js';
 import { drawnBy } from './underlines.js';
 
@@ -52,10 +53,11 @@ export class StatusBar implements vscode.Disposable {
     const colour = this.#colour();
     this.#item.text = `$(${icon}) ${name}${colour ? ` · ${colour}` : ''}${warned ? ' $(warning)' : ''}`;
     const told = warnings.slice(0, mostWarnings).map(({ text }) => text);
-    const { address } = this.engines;
+    const { address, device } = this.engines;
+    const computed = device ? [vscode.l10n.t('Computed by {0}', deviceText(device))] : [];
     const sent = address === undefined ? [] : [vscode.l10n.t('Text goes to {0}', address)];
     const coloured = colour ? [vscode.l10n.t('Text coloured by: {0}', colour)] : [];
-    this.#item.tooltip = [`${name}: ${words}`, ...sent, ...coloured, ...told].join('\n');
+    this.#item.tooltip = [`${name}: ${words}`, ...computed, ...sent, ...coloured, ...told].join('\n');
     this.#item.accessibilityInformation = {
       label:
         address === undefined

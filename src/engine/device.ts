@@ -42,7 +42,7 @@ export function keepOutcome(folder: string, subject: Subject, outcome: Outcome):
     renameSync(temporary, file);
     prune(path.dirname(file));
   } catch {
-    rmSync(temporary, { force: true });
+    attempt(() => rmSync(temporary, { force: true }), undefined);
   }
 }
 
@@ -119,16 +119,6 @@ function cards(root: string): string[] {
   const names = listed(folder).filter((name) => /^card\d+$/.test(name));
   const id = (name: string, what: string) => text(path.join(folder, name, 'device', what)).trim();
   return names.map((name) => `${id(name, 'vendor')}:${id(name, 'device')}`);
-}
-
-/** Makers of cards that only a virtual machine has: VirtIO, VMware, Hyper-V, QEMU, VirtualBox. */
-const virtual = ['0x1af4', '0x15ad', '0x1414', '0x1234', '0x80ee'];
-
-/** Whether there is a card to try. Drivers in software count as none: they are slower than the processor that they run on. */
-export function hasCard(platform: NodeJS.Platform = process.platform, root = '/'): boolean {
-  if (platform !== 'linux') return true;
-  const made = cards(root).some((id) => id.length > 1 && !virtual.some((maker) => id.startsWith(maker)));
-  return made || text(path.join(root, '/proc/driver/nvidia/version')) !== '';
 }
 
 const listed = (folder: string) => attempt(() => readdirSync(folder).sort(), []);

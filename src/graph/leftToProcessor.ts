@@ -1,4 +1,7 @@
-/** Nodes that onnxruntime's WebGPU provider computes wrongly, imprecisely or not at all, as measured with 1.30 (docs/models.md). */
+/**
+ * Nodes that onnxruntime's WebGPU provider computes wrongly, imprecisely or not at all whatever the card, as measured with 1.30
+ * (docs/models.md). What depends on the card, a try of it finds.
+ */
 import type { GraphProto, NodeProto } from './onnx_pb.js';
 
 /** Buffers that every implementation of WebGPU gives a shader: its specification's default limit. */
@@ -14,9 +17,6 @@ function isLeft({ opType, input, output }: NodeProto): boolean {
     // WebGPU asks for 11 bits of an angle's sine only within a half turn, and positions are many turns.
     case 'Sin':
     case 'Cos':
-      return true;
-    // It gives other outputs than the operator on the processor, which the models' own experts confirm.
-    case 'QMoE':
       return true;
     // Its second output, 1 ÷ RMS, is not what it should be.
     case 'SimplifiedLayerNormalization':

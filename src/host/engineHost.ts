@@ -9,6 +9,7 @@ import { FileSource, traceEnding } from '../source/file.js';
 import { SourceRegistry } from '../source/registry.js';
 import { LateSource } from '../source/late.js';
 import type { EngineOptions } from '../requests/api.js';
+import { type DeviceUse, deviceText, fallenBack, hasFallenBack } from '../requests/device.js';
 import type { Methods } from '../requests/ask.js';
 import type { Source } from '../source/source.js';
 import { ReceivedPieces } from '../transport/received.js';
@@ -41,9 +42,15 @@ export class EngineHost implements vscode.Disposable {
     private readonly log: vscode.LogOutputChannel,
   ) {
     this.servers = new Servers(context, log, this.received);
-    const decisive = ['pool', 'engine.address', 'threads', 'chunk', 'idleSeconds', 'engine.deadlineSeconds'].map(
-      (name) => `${section}.${name}`,
-    );
+    const decisive = [
+      'pool',
+      'engine.address',
+      'threads',
+      'device',
+      'chunk',
+      'idleSeconds',
+      'engine.deadlineSeconds',
+    ].map((name) => `${section}.${name}`);
     this.#subscription = vscode.workspace.onDidChangeConfiguration((event) => {
       if (decisive.some((name) => event.affectsConfiguration(name))) this.reload();
     });
@@ -73,12 +80,13 @@ export class EngineHost implements vscode.Disposable {
 
   /** How the settings want a model on this machine to be run. */
   optionsFor(folder: string): Omit<EngineOptions, 'server'> & { readonly deadlineMs: number } {
-    const { threads, chunk, deadlineSeconds } = readSettings();
+    const { threads, device, chunk, deadlineSeconds } = readSettings();
     const storage = this.context.globalStorageUri;
     return {
       pool: folder,
       cache: storage.scheme === 'file' ? path.join(storage.fsPath, 'graphs') : path.join(os.tmpdir(), 'gander-graphs'),
       threads,
+      device,
       chunk,
       deadlineMs: deadlineSeconds * 1000,
     };
@@ -86,11 +94,19 @@ export class EngineHost implements vscode.Disposable {
 
   #adopt(client: EngineClient): EngineClient {
     this.#client = client;
-    this.#unlisten = client.onStateChange((state) => {
-      this.log.debug(`engine: ${state.name}`);
-      if (state.name === 'failed') this.log.error(`${state.error.message} ${state.error.remedy}`);
-      this.#stateChanged.fire(state);
-    });
+    const unlisten = [
+      client.onStateChange((state) => {
+        this.log.debug(`engine: ${state.name}`);
+        if (state.name === 'failed') this.log.error(`${state.error.message} ${state.error.remedy}`);
+        this.#stateChanged.fire(state);
+      }),
+      client.onDeviceChange((use) => {
+        if (hasFallenBack(use)) this.log.warn(fallenBack(use).text);
+        else this.log.info(`computed by ${deviceText(use)}`);
+        this.#stateChanged.fire(client.state);
+      }),
+    ];
+    this.#unlisten = () => unlisten.forEach((stop) => stop());
     return client;
   }
 
@@ -110,6 +126,11 @@ export class EngineHost implements vscode.Disposable {
   /** The address of the server, if a server is in use. */
   get address(): string | undefined {
     return readSettings().address || undefined;
+  }
+
+  /** What computes the model, once that is known. */
+  get device(): DeviceUse | undefined {
+    return this.#client?.device;
   }
 
   get state(): EngineState {

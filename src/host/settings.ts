@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { writtenTokens } from '../checks/limits.js';
 import { serverAddress } from '../source/serverAddress.js';
 import type { SourceDescription } from '../requests/description.js';
+import { type Device, isDevice } from '../requests/device.js';
 import { type Strategy, strategyOf, usualStrategy } from '../strategies/index.js';
 import { presentStrategy } from '../trace/file/renamed.js';
 
@@ -14,6 +15,7 @@ export interface GanderSettings {
   /** 0: the model's own. */
   readonly expertsPerToken: number;
   readonly threads: number;
+  readonly device: Device;
   readonly chunk: number;
   readonly decorations: boolean;
   /** The most tokens that an encoder-decoder writes. */
@@ -33,12 +35,18 @@ export function readSettings(): GanderSettings {
     strategy: presentStrategy(of.get('strategy', 'phatgoose')),
     expertsPerToken: of.get('expertsPerToken', 0),
     threads: of.get('threads', 0),
+    device: deviceOf(of.get('device', 'auto')),
     chunk: of.get('chunk', 128),
     decorations: of.get('decorations', true),
     outputTokens: of.get('outputTokens', writtenTokens),
     idleSeconds: of.get('idleSeconds', 300),
     deadlineSeconds: of.get('engine.deadlineSeconds', 120),
   };
+}
+
+/** What is no device means none in particular. */
+function deviceOf(written: string): Device {
+  return isDevice(written) ? written : 'auto';
 }
 
 /** An invalid address is kept as it is, for the error that says so. */
