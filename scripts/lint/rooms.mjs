@@ -109,7 +109,7 @@ export const rooms = {
   'src/engine/remote.ts': { from: ['src/engine/client.ts'], types: ['src/requests'] },
   [`${runtime}/session.ts`]: {
     from: [runtime, ...trace, ...ground],
-    types: ['src/graph'],
+    types: ['src/graph', 'src/requests'],
     packages: ['onnxruntime-node'],
   },
   [`${runtime}/tokenizer.ts`]: {
@@ -138,7 +138,7 @@ export const rooms = {
     types: [runtime, ...pure],
   },
   'src/engine': {
-    from: [`${families}/index.ts`, `${runtime}/session.ts`, runtime, 'src/engine/device.ts', ...pure],
+    from: [`${families}/index.ts`, runtime, 'src/engine/device.ts', ...pure],
     types: [families],
     packages: ['node:'],
   },

@@ -4,7 +4,7 @@
  */
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { findChromium } from '../../scripts/lib/system.mjs';
 import { EngineClient } from '../../src/engine/client.js';
 import type { Trace } from '../../src/trace/model/trace.js';
@@ -28,7 +28,6 @@ if (!driver)
   console.warn('NOT TRIED: WebGPU on SwiftShader, as there is no browser that brings vk_swiftshader_icd.json.');
 
 const cache = temporaryFolder();
-const clients: EngineClient[] = [];
 const before = { ...process.env };
 beforeAll(() => {
   // Read by the child's loader as it starts.
@@ -36,13 +35,13 @@ beforeAll(() => {
   process.env['LD_LIBRARY_PATH'] = driver;
 });
 afterAll(() => {
-  clients.forEach((client) => client.dispose());
   process.env = before;
 });
 
 function clientFor(pool: string, chunk = 128): EngineClient {
   const client = new EngineClient({ entry: builtEngine(), pool, cache, threads: 2, chunk, device: 'webgpu' });
-  clients.push(client);
+  // Several at once would hold each other up.
+  onTestFinished(() => client.dispose());
   return client;
 }
 
@@ -57,7 +56,7 @@ function expectWebgpu({ device }: EngineClient, { source }: Trace): void {
 }
 
 describe.skipIf(!driver)('WebGPU on SwiftShader', { timeout: 300_000 }, () => {
-  it('agrees with PyTorch on the tiny pool', async () => {
+  it('agrees with PyTorch on the tiny pool', { tags: ['slow'] }, async () => {
     const client = clientFor(tinyPool);
     for (const { trace: golden } of asked) {
       const trace = await client.route(requestOf(golden));
@@ -78,6 +77,7 @@ describe.skipIf(!driver)('WebGPU on SwiftShader', { timeout: 300_000 }, () => {
 
   it.each(some('mixtral-transformers', 'qwen3-moe-optimum'))(
     'agrees with transformers on a tiny mixture: $name',
+    { tags: ['slow'] },
     async ({ name, trace: golden }) => {
       const client = clientFor(path.join(fixtures, name));
       const trace = await client.route({ text: golden.sequences[0]!.text! });
@@ -89,6 +89,7 @@ describe.skipIf(!driver)('WebGPU on SwiftShader', { timeout: 300_000 }, () => {
   // There, GroupQueryAttention and QMoE gave something else with onnxruntime 1.30.
   it.each(some('lfm2-moe-genai', 'gpt-oss-genai-int4'))(
     'computes it right, or leaves it to the processor: $name',
+    { tags: ['slow'] },
     async ({ name, trace: golden }) => {
       const client = clientFor(path.join(fixtures, name));
       expectMixture(await client.route({ text: golden.sequences[0]!.text! }), golden, exactly);
@@ -97,7 +98,7 @@ describe.skipIf(!driver)('WebGPU on SwiftShader', { timeout: 300_000 }, () => {
     },
   );
 
-  it('agrees with PyTorch on a tiny T5', async () => {
+  it('agrees with PyTorch on a tiny T5', { tags: ['slow'] }, async () => {
     const client = clientFor(path.join(root, 'test/fixtures/tiny-t5'));
     for (const { name, trace: golden } of goldens('tiny-t5')) {
       const written = name.endsWith('-generated');
