@@ -229,6 +229,62 @@ describe('a line', () => {
     await panel.settled();
     await expect.poll(() => tip.innerText()).toContain('Click to see its modules');
   });
+
+  test('is no longer told beside a pointer that rests once keys move the map, until the pointer moves', async () => {
+    await open();
+    await besideEditor(fabricate());
+    await press('Lines');
+    const box = (await panel.page.locator('.scroller').boundingBox())!;
+    const [x, y] = [box.x + 62 + 14 * 21, box.y + 18 + 20 * 2 + 10];
+    await panel.page.mouse.click(x, y);
+    const tip = panel.page.locator('.tip');
+    await expect.poll(() => tip.count()).toBe(1);
+    for (const key of ['ArrowDown', '0', '+']) {
+      await panel.page.keyboard.press(key);
+      await panel.settled();
+      await expect.poll(() => tip.count()).toBe(0);
+    }
+    await panel.page.mouse.move(x + 3, y);
+    await expect.poll(() => tip.count()).toBe(1);
+    await panel.page.keyboard.press('ArrowUp');
+    await expect.poll(() => tip.count()).toBe(0);
+  });
+});
+
+/** What the map writes, and how wide that is in the room that it has, from the next time that it is drawn. */
+async function written(): Promise<readonly (readonly [text: string, squeezed: number])[]> {
+  return panel.page.evaluate(async () => {
+    const found: [string, number][] = [];
+    const { prototype } = CanvasRenderingContext2D;
+    const { fillText } = prototype;
+    prototype.fillText = function (this: CanvasRenderingContext2D, text: string, x: number, y: number, room?: number) {
+      found.push([text, room === undefined ? 1 : this.measureText(text).width / room]);
+      if (room === undefined) fillText.call(this, text, x, y);
+      else fillText.call(this, text, x, y, room);
+    };
+    document.querySelector('.scroller')!.dispatchEvent(new Event('scroll'));
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    prototype.fillText = fillText;
+    return found;
+  });
+}
+
+test('the corner says what lies down and across, and names above columns are never squeezed until illegible', async () => {
+  await open({ width: 460, height: 600 });
+  await besideEditor(fabricate());
+  await press('Lines');
+  const words = async () => (await written()).map(([text]) => text);
+  await expect.poll(() => words()).toEqual(expect.arrayContaining(['Line', 'Layer']));
+  await press('Experts');
+  await expect.poll(() => words()).toEqual(expect.arrayContaining(['Line', 'Expert']));
+  expect(names).toContain('typescript');
+  const all = await written();
+  expect(all.filter(([text]) => text === 'python').length).toBeGreaterThan(0);
+  expect(all.filter(([, squeezed]) => squeezed > 1.16)).toEqual([]);
+  await picture(panel.page, 'lines-experts-460');
+  await press('Grid');
+  await expect.poll(() => words()).toEqual(expect.arrayContaining(['Layer', 'Token']));
+  await picture(panel.page, 'grid-460');
 });
 
 describe('beside its editor', { tags: ['slow'] }, () => {

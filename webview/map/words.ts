@@ -30,6 +30,15 @@ export function rowName(trace: Trace, row: Row): string {
   return row.module >= 0 ? moduleName(trace.modules[row.module]!) : layerName(row);
 }
 
+/** What runs along the text and along the model, in a word each. */
+export function axisTitles({ rows, isTurned }: Raster): { readonly text: string; readonly model: string } {
+  const isByExpert = rows.some(({ expert }) => expert !== undefined);
+  return {
+    text: t(isTurned ? 'lineHead' : 'tokenHead'),
+    model: t(isByExpert ? 'expert' : rows.every(({ module }) => module >= 0) ? 'module' : 'layerHead'),
+  };
+}
+
 /** What the colours of the text mean, if the same colour is another number in the map. */
 export function textScaleOf({ scale, textScale }: GridScene): ReturnType<typeof ends> | undefined {
   const [map, text] = [scale.value, textScale.value];
