@@ -206,7 +206,35 @@ describe('a line', () => {
     await expect.poll(() => table.locator('thead th').allInnerTexts()).toHaveLength(31);
     const third = table.locator('tbody tr:not(.gap)').nth(2);
     await expect.poll(() => third.locator('th').innerText()).toBe('12');
-    await expect.poll(() => third.locator('td').first().innerText()).toMatch(/^\w+ leads at \d+% of the tokens$/);
+    const words = third.locator('td').first();
+    await expect.poll(() => words.locator('.mark').getAttribute('title')).toMatch(/^\w+ leads at \d+% of the tokens$/);
+    await expect.poll(() => words.locator('.unseen').textContent()).toMatch(/ leads at /);
+  });
+
+  test('has a table in the map’s place, as high as that, with as many of its short columns as fit', async () => {
+    await open({ width: 460, height: 600 });
+    await besideEditor(fabricate());
+    await press('Lines');
+    const map = (await panel.page.locator('.plot').boundingBox())!;
+    await panel.press('grid-asTable');
+    const heads = panel.page.locator('.gridTable thead th');
+    await expect.poll(() => heads.allInnerTexts()).toEqual(['Line', ...[...Array(30).keys()].map(String)]);
+    await expect.poll(() => heads.nth(4).getAttribute('title')).toBe('layer 3');
+    await picture(panel.page, 'lines-table-460');
+    const box = (await panel.page.locator('.gridTable .tableBox').boundingBox())!;
+    expect(Math.abs(box.y - map.y)).toBeLessThan(6);
+    expect(Math.abs(box.y + box.height - map.y - map.height)).toBeLessThan(10);
+    const inView = await heads.evaluateAll(
+      (all, right) => all.filter((one) => one.getBoundingClientRect().right <= right).length,
+      box.x + box.width,
+    );
+    expect(inView).toBeGreaterThanOrEqual(7);
+    // The lines' numbers stay where they are, and so do the heads.
+    const corner = heads.first();
+    const [before] = [await corner.boundingBox()];
+    await panel.page.locator('.gridTable .tableBox').evaluate((one) => one.scrollTo(200, 60));
+    await expect.poll(() => corner.boundingBox()).toEqual(before);
+    expect(await panel.serious()).toEqual([]);
   });
 
   test('shows on hovering which experts lead how many of its tokens, and at its number what it says', async () => {
@@ -450,7 +478,7 @@ describe('what colours it', { tags: ['slow'] }, () => {
       await panel.page.locator('[data-focus=head-map]').click();
       await panel.page.locator('[data-focus=grid-asTable]').click();
       await expect
-        .poll(() => panel.page.locator('.gridTable tbody tr').nth(2).innerText())
+        .poll(() => panel.page.locator('.gridTable tbody tr').nth(2).textContent())
         .toContain(`entropy: mean ${own.toFixed(2)}`);
     },
   );
