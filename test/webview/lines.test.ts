@@ -631,6 +631,28 @@ describe('a long file', { tags: ['slow'] }, () => {
     await picture(panel.page, 'lines-overview-modules');
   });
 
+  test('keeps the selected line in view while keys zoom', async () => {
+    await open();
+    await panel.show(long());
+    await press('Lines');
+    await panel.goTo(0, 1);
+    const isSeen = () =>
+      panel.page.evaluate(() => {
+        const [cell, map] = ['.cell', '.scroller'].map((one) => document.querySelector(one)!.getBoundingClientRect());
+        return cell!.top >= map!.top + 10 && cell!.bottom <= map!.bottom;
+      });
+    await panel.page.keyboard.press('0');
+    for (let i = 0; i < 9; i++) {
+      await panel.page.keyboard.press('+');
+      await panel.settled();
+      await expect.poll(() => isSeen()).toBe(true);
+    }
+    await expect.poll(() => scrollTop()).toBeLessThan(30);
+    await panel.page.keyboard.press('-');
+    await panel.settled();
+    await expect.poll(() => isSeen()).toBe(true);
+  });
+
   test('of one line is cut into pieces', async () => {
     await open();
     await panel.show(fabricate({ words: Array.from({ length: 200 }, (_, i) => `word${i} `) }));
