@@ -420,6 +420,22 @@ describe('which map is drawn', { tags: ['slow'] }, () => {
     await expect.poll(() => caption()).toContain('experts across');
   });
 
+  test('is decided by the room at the first run, and only by the user after that', async () => {
+    await open({ width: 700, height: 780 });
+    await panel.show(fabricate());
+    await expect.poll(() => caption()).toContain('Lines down');
+    await panel.resize(1000, 780);
+    await expect
+      .poll(() => panel.page.locator('.work').evaluate((one) => getComputedStyle(one).flexDirection))
+      .toBe('row');
+    expect(await caption()).toContain('Lines down');
+    await open({ width: 1000, height: 780 });
+    await panel.show(fabricate());
+    await expect.poll(() => caption()).toContain('Tokens across');
+    await panel.resize(700, 780);
+    expect(await caption()).toContain('Tokens across');
+  });
+
   test('each has its own zoom', async () => {
     await open();
     await panel.show(fabricate());

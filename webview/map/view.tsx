@@ -4,7 +4,7 @@ import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { isCompact } from '../look/room.js';
+import { isCompact, isStacked } from '../look/room.js';
 import { t } from '../look/strings.js';
 import { incomparable } from '../store/sides.js';
 import { asked, perform, pointerActions, silence, type Pointing } from './actions.js';
@@ -52,6 +52,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   const trace = scene.trace.value;
   useHeights(scene, scroller);
   useScope(scene);
+  useForm(scene);
   const asTable = store.view.tables.value.includes('grid');
   const empty = emptiness(scene);
   return (
@@ -119,6 +120,14 @@ function useScope(scene: GridScene): void {
     if (before.current !== scope.value && scope.value !== '') scene.act({ do: 'showScope' });
     before.current = scope.value;
   }, [scope.value]);
+}
+
+/** The room at the first run decides the map's form; after that only the user does, however wide the panel becomes. */
+function useForm({ store, lines }: GridScene): void {
+  const isOpen = store.view.map.value === 'auto' && lines.value !== undefined;
+  useLayoutEffect(() => {
+    if (isOpen) store.set({ map: isStacked.peek() ? 'lines' : 'grid' });
+  }, [isOpen]);
 }
 
 /** Tells the styles how high the map may want to be. */
