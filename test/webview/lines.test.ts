@@ -284,7 +284,7 @@ async function written(): Promise<readonly (readonly [text: string, squeezed: nu
   return panel.page.evaluate(async () => {
     const found: [string, number][] = [];
     const { prototype } = CanvasRenderingContext2D;
-    const { fillText } = prototype;
+    const fillText = Object.getOwnPropertyDescriptor(prototype, 'fillText')!.value as typeof prototype.fillText;
     prototype.fillText = function (this: CanvasRenderingContext2D, text: string, x: number, y: number, room?: number) {
       found.push([text, room === undefined ? 1 : this.measureText(text).width / room]);
       if (room === undefined) fillText.call(this, text, x, y);

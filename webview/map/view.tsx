@@ -26,15 +26,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   const scroller = useRef<HTMLDivElement>(null);
   const focus = useRef<HTMLDivElement>(null);
   const stage = useRef<Stage>(undefined);
-  const [cell, isOverGutter, isDragging] = [
-    useSignal<Place | undefined>(undefined),
-    useSignal(false),
-    useSignal(false),
-  ];
-  const pointing = useMemo<Pointing>(
-    () => ({ cell, isOverGutter, isDragging, last: undefined, silent: undefined }),
-    [],
-  );
+  const pointing = usePointing();
   const said = useSignal('');
 
   useLayoutEffect(() => {
@@ -104,6 +96,12 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
       </div>
     </section>
   );
+}
+
+function usePointing(): Pointing {
+  const cell = useSignal<Place | undefined>(undefined);
+  const [isOverGutter, isDragging] = [useSignal(false), useSignal(false)];
+  return useMemo(() => ({ cell, isOverGutter, isDragging, last: undefined, silent: undefined }), []);
 }
 
 /** Why there is nothing in the map; undefined if there is something. */
