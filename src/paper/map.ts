@@ -153,7 +153,8 @@ function drawLinesDown(sheet: Sheet, look: Look, plot: MapPlot, width: number): 
 function indented(sheet: Sheet, look: Look, text: string, x: number, y: number, room: number): void {
   const own = text.trimStart();
   const indent = 2.2 * text.slice(0, text.length - own.length).replaceAll('\t', '    ').length;
-  if (indent < room) sheet.text(cut(own.trimEnd(), room - indent), x + indent, y, look.ink);
+  const left = room - indent;
+  if (left > 0) sheet.text(cut(own.trimEnd(), left), x + indent, y, look.ink, { room: left });
 }
 
 /** Of a cell in which a short label can be read. */

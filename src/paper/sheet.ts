@@ -34,6 +34,8 @@ export type Mark =
       /** Reads upwards. */
       readonly isTurned?: boolean;
       readonly isBold?: boolean;
+      /** How wide it may be, from its beginning on: it is cut in the font that it is drawn in, which may be a wider one than here. */
+      readonly room?: number;
     };
 
 export type Anchor = 'start' | 'middle' | 'end';
@@ -71,16 +73,21 @@ export class Sheet {
     x: number,
     y: number,
     fill: string,
-    more: { readonly anchor?: Anchor; readonly isTurned?: boolean; readonly isBold?: boolean } = {},
+    more: {
+      readonly anchor?: Anchor;
+      readonly isTurned?: boolean;
+      readonly isBold?: boolean;
+      readonly room?: number;
+    } = {},
   ): void {
     if (text !== '') this.marks.push({ is: 'text', text, x, y, fill, anchor: 'start', ...more });
   }
 }
 
-/** As much of a text as fits. @param room in points */
-export function cut(text: string, room: number): string {
-  if (widthOf(text) <= room) return text;
+/** As much of a text as fits. @param room in points @param wide of a text, in points */
+export function cut(text: string, room: number, wide = widthOf): string {
+  if (wide(text) <= room) return text;
   const all = Array.from(text);
-  while (all.length > 0 && widthOf(`${all.join('')}…`) > room) all.pop();
+  while (all.length > 0 && wide(`${all.join('')}…`) > room) all.pop();
   return all.length > 0 ? `${all.join('')}…` : '';
 }

@@ -33,7 +33,13 @@ function written(mark: Mark): string {
       return `<polyline points="${points.map(round).join(' ')}" fill="none" stroke="${stroke}" stroke-width="${width}"${isDashed ? dash : ends}/>\n`;
     }
     case 'text': {
-      const { x, y, text, fill, anchor, isTurned, isBold } = mark;
+      const { room, ...whole } = mark;
+      const { x, y, text, fill, anchor, isTurned, isBold } = whole;
+      // Which font it will be seen in is not known here, so the picture of it ends where its room does.
+      if (room !== undefined) {
+        const clip = `x="${round(x)}" y="${round(y - textSize)}" width="${round(room)}" height="${1.5 * textSize}"`;
+        return `<svg ${clip}>${written({ ...whole, x: 0, y: textSize }).trimEnd()}</svg>\n`;
+      }
       const place = isTurned
         ? `transform="translate(${round(x)} ${round(y)}) rotate(-90)"`
         : `x="${round(x)}" y="${round(y)}"`;

@@ -152,6 +152,8 @@ export const words = {
   colour_change: 'change: other run',
   colour_changed: 'change: what-if',
   colour_attribution: 'attribution',
+  colourText_nothing: 'text: nothing',
+  colourText_attribution: 'text: attribution',
   changeNone: 'compare, or ask a what-if',
   attributionNone: 'attribute first, under What if',
   scoringNone: 'the router distribution is unknown',

@@ -88,7 +88,7 @@ describe('what colours text and map', () => {
         [weak, strong].map((end) => /^[≤≥]/.exec(end!)?.[0]),
         by,
       ).toEqual(by === 'probability' ? [undefined, undefined] : isReversed ? ['≥', '≤'] : ['≤', '≥']);
-      expect((await text('.legend')).includes('text: '), by).toBe(isByLayer(by));
+      expect(/text: [≤≥\d]/.test(await text('.legend')), by).toBe(isByLayer(by));
       const said = text('#grid-caption');
       expect(await said, by).toMatch(new RegExp(`Pale: .+ ${weak}; strong: ${strong}\\.`));
       const alike = 'all rows are alike';
@@ -192,6 +192,20 @@ describe('what colours text and map', () => {
       }
     },
   );
+
+  test('is said to be the text alone where the map keeps the colours of experts, and their legend', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(fabricate({ tokens: 60 }));
+    await expect.poll(() => optionOf('attribution').innerText()).toMatch(/^text: attribution/);
+    await expect.poll(() => optionOf('nothing').innerText()).toBe('text: nothing');
+    for (const form of ['Lines', 'Grid']) {
+      await panel.press(`segment-${form}`);
+      await colourBy('nothing');
+      await expect.poll(() => panel.page.locator('.legend .chip').count()).toBeGreaterThan(3);
+      await picture(panel.page, `colour-nothing-${form}`);
+    }
+    expect(await panel.serious()).toEqual([]);
+  });
 
   test('the change that a what-if made, in both; without another run, it says what is needed', async () => {
     await open();

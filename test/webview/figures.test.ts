@@ -70,9 +70,28 @@ async function print(name: string, svg: string): Promise<void> {
   writeFileSync(join(pictures, `${name}.svg`), svg);
   const page = await panel.page.context().newPage();
   await page.setContent(`<body style="margin:0">${svg}</body>`);
-  await page.locator('svg').screenshot({ path: join(pictures, `${name}.png`) });
+  await page.locator('body > svg').screenshot({ path: join(pictures, `${name}.png`) });
   await page.close();
 }
+
+test('tools of a figure stay beside its title, which breaks where it is long', async () => {
+  await open({ width: 460, height: 780 });
+  await panel.show(fabricate());
+  await press('segment-Grid');
+  await panel.goTo(14, 4);
+  for (const key of ['Enter', 'ArrowDown', 'ArrowDown']) await panel.page.keyboard.press(key);
+  const header = panel.page.locator('.figure:is([data-figure=affinities], [data-figure=routerLogits]) > header');
+  await header.scrollIntoViewIfNeeded();
+  const middles = await header.evaluate((one) =>
+    [...one.children]
+      .map((child) => child.getBoundingClientRect())
+      .filter(({ width }) => width > 0)
+      .map(({ top, bottom }) => (top + bottom) / 2),
+  );
+  expect(middles.length).toBeGreaterThan(3);
+  expect(Math.max(...middles) - Math.min(...middles)).toBeLessThan(3);
+  await picture(panel.page, 'figure-long-title-460');
+});
 
 describe('the map', () => {
   test('is saved for a paper: white in any theme, as wide as a column, with axes, legend and caption', async () => {
@@ -230,6 +249,36 @@ describe('the map', () => {
       return { width: image.width, corner, perMetre: view.getUint32(33 + 8), unit: view.getUint8(33 + 16) };
     });
     expect(png).toEqual({ width: 1004, corner: [255, 255, 255, 255], perMetre: 11_811, unit: 1 });
+  });
+
+  test('of lines leaves room between their text and the cells, in whatever font it is drawn', async () => {
+    await open();
+    // Letters that are narrow in the font that is measured, and less so in others.
+    const words = Array.from({ length: 200 }, (_, i) => (i % 25 === 24 ? '\n' : [' little', ' fit', ' tilt'][i % 3]!));
+    await panel.show(fabricate({ words }));
+    await press('segment-Lines');
+    await openMap();
+    await press('segment-174 mm');
+    const svg = await saved('svg');
+    await print('paper-lines-narrow-letters', svg);
+    // The first cell's left edge, in points.
+    const left = Number(/<rect x="([\d.]+)"[^>]*><title>layer 0,/.exec(svg)![1]);
+    expect([...svg.matchAll(/<svg x="([\d.]+)" y="[^"]*" width="([\d.]+)"/g)].length).toBeGreaterThan(5);
+    for (const [, x, width] of svg.matchAll(/<svg x="([\d.]+)" y="[^"]*" width="([\d.]+)"/g))
+      expect(Number(x) + Number(width)).toBeLessThan(left - 4);
+    await press('figure-png');
+    await expect.poll(async () => (await panel.sent('save')).at(-1)?.kind).toBe('png');
+    const darkest = await panel.page.evaluate(async (points) => {
+      const messages = (window as unknown as { sent: { request?: { kind?: string; data: ArrayBuffer } }[] }).sent;
+      const { data } = messages.find((m) => m.request?.kind === 'png')!.request!;
+      const image = await createImageBitmap(new Blob([data], { type: 'image/png' }));
+      const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d')!;
+      canvas.drawImage(image, 0, 0);
+      const dots = 300 / 72;
+      const strip = canvas.getImageData((points - 5) * dots, 25 * dots, 4 * dots, 70 * dots).data;
+      return strip.reduce((least, value) => Math.min(least, value), 255);
+    }, left);
+    expect(darkest).toBe(255);
   });
 
   test('has its data beside it, as a table and as a chart', async () => {

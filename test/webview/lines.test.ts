@@ -251,7 +251,35 @@ describe('a line', () => {
     await expect.poll(() => table.locator('thead th').allInnerTexts()).toHaveLength(31);
     const third = table.locator('tbody tr:not(.gap)').nth(2);
     await expect.poll(() => third.locator('th').innerText()).toBe('12');
-    await expect.poll(() => third.locator('td').first().innerText()).toMatch(/^\w+ leads at \d+% of the tokens$/);
+    const words = third.locator('td').first();
+    await expect.poll(() => words.locator('.mark').getAttribute('title')).toMatch(/^\w+ leads at \d+% of the tokens$/);
+    await expect.poll(() => words.locator('.unseen').textContent()).toMatch(/ leads at /);
+  });
+
+  test('has a table in the map’s place, as high as that, with as many of its short columns as fit', async () => {
+    await open({ width: 460, height: 600 });
+    await besideEditor(fabricate());
+    await press('Lines');
+    const map = (await panel.page.locator('.plot').boundingBox())!;
+    await panel.press('grid-asTable');
+    const heads = panel.page.locator('.gridTable thead th');
+    await expect.poll(() => heads.allInnerTexts()).toEqual(['Line', ...[...Array(30).keys()].map(String)]);
+    await expect.poll(() => heads.nth(4).getAttribute('title')).toBe('layer 3');
+    await picture(panel.page, 'lines-table-460');
+    const box = (await panel.page.locator('.gridTable .tableBox').boundingBox())!;
+    expect(Math.abs(box.y - map.y)).toBeLessThan(6);
+    expect(Math.abs(box.y + box.height - map.y - map.height)).toBeLessThan(10);
+    const inView = await heads.evaluateAll(
+      (all, right) => all.filter((one) => one.getBoundingClientRect().right <= right).length,
+      box.x + box.width,
+    );
+    expect(inView).toBeGreaterThanOrEqual(7);
+    // The lines' numbers stay where they are, and so do the heads.
+    const corner = heads.first();
+    const [before] = [await corner.boundingBox()];
+    await panel.page.locator('.gridTable .tableBox').evaluate((one) => one.scrollTo(200, 60));
+    await expect.poll(() => corner.boundingBox()).toEqual(before);
+    expect(await panel.serious()).toEqual([]);
   });
 
   test('shows on hovering which experts lead how many of its tokens, and at its number what it says', async () => {
@@ -274,6 +302,62 @@ describe('a line', () => {
     await panel.settled();
     await expect.poll(() => tip.innerText()).toContain('Click to see its modules');
   });
+
+  test('is no longer told beside a pointer that rests once keys move the map, until the pointer moves', async () => {
+    await open();
+    await besideEditor(fabricate());
+    await press('Lines');
+    const box = (await panel.page.locator('.scroller').boundingBox())!;
+    const [x, y] = [box.x + 62 + 14 * 21, box.y + 18 + 20 * 2 + 10];
+    await panel.page.mouse.click(x, y);
+    const tip = panel.page.locator('.tip');
+    await expect.poll(() => tip.count()).toBe(1);
+    for (const key of ['ArrowDown', '0', '+']) {
+      await panel.page.keyboard.press(key);
+      await panel.settled();
+      await expect.poll(() => tip.count()).toBe(0);
+    }
+    await panel.page.mouse.move(x + 3, y);
+    await expect.poll(() => tip.count()).toBe(1);
+    await panel.page.keyboard.press('ArrowUp');
+    await expect.poll(() => tip.count()).toBe(0);
+  });
+});
+
+/** What the map writes, and how wide that is in the room that it has, from the next time that it is drawn. */
+async function written(): Promise<readonly (readonly [text: string, squeezed: number])[]> {
+  return panel.page.evaluate(async () => {
+    const found: [string, number][] = [];
+    const { prototype } = CanvasRenderingContext2D;
+    const fillText = Object.getOwnPropertyDescriptor(prototype, 'fillText')!.value as typeof prototype.fillText;
+    prototype.fillText = function (this: CanvasRenderingContext2D, text: string, x: number, y: number, room?: number) {
+      found.push([text, room === undefined ? 1 : this.measureText(text).width / room]);
+      if (room === undefined) fillText.call(this, text, x, y);
+      else fillText.call(this, text, x, y, room);
+    };
+    document.querySelector('.scroller')!.dispatchEvent(new Event('scroll'));
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    prototype.fillText = fillText;
+    return found;
+  });
+}
+
+test('the corner says what lies down and across, and names above columns are never squeezed until illegible', async () => {
+  await open({ width: 460, height: 600 });
+  await besideEditor(fabricate());
+  await press('Lines');
+  const words = async () => (await written()).map(([text]) => text);
+  await expect.poll(() => words()).toEqual(expect.arrayContaining(['Line', 'Layer']));
+  await press('Experts');
+  await expect.poll(() => words()).toEqual(expect.arrayContaining(['Line', 'Expert']));
+  expect(names).toContain('typescript');
+  const all = await written();
+  expect(all.filter(([text]) => text === 'python').length).toBeGreaterThan(0);
+  expect(all.filter(([, squeezed]) => squeezed > 1.16)).toEqual([]);
+  await picture(panel.page, 'lines-experts-460');
+  await press('Grid');
+  await expect.poll(() => words()).toEqual(expect.arrayContaining(['Layer', 'Token']));
+  await picture(panel.page, 'grid-460');
 });
 
 describe('beside its editor', { tags: ['slow'] }, () => {
@@ -381,6 +465,22 @@ describe('which map is drawn', { tags: ['slow'] }, () => {
     await expect.poll(() => caption()).toContain('experts across');
   });
 
+  test('is decided by the room at the first run, and only by the user after that', async () => {
+    await open({ width: 700, height: 780 });
+    await panel.show(fabricate());
+    await expect.poll(() => caption()).toContain('Lines down');
+    await panel.resize(1000, 780);
+    await expect
+      .poll(() => panel.page.locator('.work').evaluate((one) => getComputedStyle(one).flexDirection))
+      .toBe('row');
+    expect(await caption()).toContain('Lines down');
+    await open({ width: 1000, height: 780 });
+    await panel.show(fabricate());
+    await expect.poll(() => caption()).toContain('Tokens across');
+    await panel.resize(700, 780);
+    expect(await caption()).toContain('Tokens across');
+  });
+
   test('each has its own zoom', async () => {
     await open();
     await panel.show(fabricate());
@@ -439,7 +539,7 @@ describe('what colours it', { tags: ['slow'] }, () => {
       await panel.page.locator('[data-focus=head-map]').click();
       await panel.page.locator('[data-focus=grid-asTable]').click();
       await expect
-        .poll(() => panel.page.locator('.gridTable tbody tr').nth(2).innerText())
+        .poll(() => panel.page.locator('.gridTable tbody tr').nth(2).textContent())
         .toContain(`entropy: mean ${own.toFixed(2)}`);
     },
   );
@@ -590,6 +690,28 @@ describe('a long file', { tags: ['slow'] }, () => {
     await press('Modules');
     await panel.press('grid-zoomFit');
     await picture(panel.page, 'lines-overview-modules');
+  });
+
+  test('keeps the selected line in view while keys zoom', async () => {
+    await open();
+    await panel.show(long());
+    await press('Lines');
+    await panel.goTo(0, 1);
+    const isSeen = () =>
+      panel.page.evaluate(() => {
+        const [cell, map] = ['.cell', '.scroller'].map((one) => document.querySelector(one)!.getBoundingClientRect());
+        return cell!.top >= map!.top + 10 && cell!.bottom <= map!.bottom;
+      });
+    await panel.page.keyboard.press('0');
+    for (let i = 0; i < 9; i++) {
+      await panel.page.keyboard.press('+');
+      await panel.settled();
+      await expect.poll(() => isSeen()).toBe(true);
+    }
+    await expect.poll(() => scrollTop()).toBeLessThan(30);
+    await panel.page.keyboard.press('-');
+    await panel.settled();
+    await expect.poll(() => isSeen()).toBe(true);
   });
 
   test('of one line is cut into pieces', async () => {

@@ -85,6 +85,49 @@ test('is chosen by keyboard: a chip shows it, everything else fades, and Escape 
   await expect.poll(() => dimmed()).toEqual([]);
 });
 
+test('is scrolled to when it is chosen, and the strip is of it', async () => {
+  await open({ width: 460, height: 600 });
+  await panel.goTo(0, 0);
+  await panel.press('tab-summary');
+  const strip = panel.page.locator('.strip.button');
+  await expect.poll(() => strip.innerText()).toMatch(/^line 1,/);
+  await openMenu();
+  await parts().last().click();
+  await chip().waitFor();
+  await expect.poll(() => strip.innerText()).toMatch(/^line 7,/);
+  /** The first line in view, from 1, and the last one of which all is. */
+  const inView = () =>
+    panel.page.evaluate(() => {
+      const scroller = document.querySelector('.scroller')!;
+      const height = document.querySelector('.cell')!.getBoundingClientRect().height;
+      const from = scroller.scrollTop / height;
+      return [Math.ceil(from) + 1, Math.floor(from + (scroller.clientHeight - 18) / height)] as const;
+    });
+  await expect.poll(async () => (await inView())[0]).toBeLessThanOrEqual(7);
+  await expect.poll(async () => (await inView())[1]).toBeGreaterThanOrEqual(11);
+  // A selection in it stays, and so does the place of the map.
+  await panel.page.locator('.cell').focus();
+  await panel.page.keyboard.press('ArrowDown');
+  await expect.poll(() => strip.innerText()).toMatch(/^line 8,/);
+  await panel.page.locator('[data-focus=scope-leave]').click();
+  await expect.poll(() => chip().count()).toBe(0);
+  await openMenu();
+  await parts().last().click();
+  await chip().waitFor();
+  await panel.settled();
+  expect(await strip.innerText()).toMatch(/^line 8,/);
+  // In a grid, too.
+  await panel.press('segment-Grid');
+  await openMenu();
+  await panel.page.locator('[data-focus=grid-zoomRead]').click();
+  await panel.page.locator('[data-focus=scope-leave]').click();
+  await panel.goTo(0, 0);
+  await openMenu();
+  await parts().last().click();
+  await expect.poll(() => strip.innerText()).toContain(`token ${from + 1} of`);
+  await expect.poll(() => panel.page.locator('.scroller').evaluate((one) => one.scrollLeft)).toBeGreaterThan(100);
+});
+
 test('fades lines outside it, too', async () => {
   await open({ width: 400, height: 1100 });
   await openMenu();

@@ -6,6 +6,8 @@ import { Columns } from './columns.js';
 
 export interface TableRows {
   readonly head: readonly string[];
+  /** What heads that are short mean; default: they are not short. */
+  readonly meanings?: readonly string[];
   readonly count: number;
   /** The first cell is the row's name. */
   readonly row: (i: number) => readonly ComponentChildren[];
@@ -109,7 +111,7 @@ function Head({ rows, caption }: { readonly rows: TableRows; readonly caption: s
       <thead>
         <tr>
           {rows.head.map((text, i) => (
-            <th key={i} scope="col">
+            <th key={i} scope="col" title={rows.meanings?.[i]} aria-label={rows.meanings?.[i]}>
               {text}
             </th>
           ))}

@@ -14,7 +14,7 @@ import { cellAt, isOnlyChosen, shareAt, turn, type Raster } from '../map/model.j
 import type { Picture } from '../map/picture.js';
 import type { GridScene } from '../map/scene.js';
 import { mapCaption, mapTitle } from '../map/toolbar.js';
-import { columnName, rowName, sayings } from '../map/words.js';
+import { axisTitles, columnName, rowName, sayings } from '../map/words.js';
 import { named, shortLabelOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { ends, inPercent, percent, signed, t } from '../look/strings.js';
@@ -89,12 +89,13 @@ function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
   const chosen = scene.shownExperts.peek()?.layer ? [] : scene.store.view.filter.peek().experts;
   const inLegend = (e: number) => chosen.length === 0 || chosen.includes(set!.experts[e]!.id);
   const isByExpert = rows.some(({ expert }) => expert !== undefined);
+  const { text, model } = axisTitles(raster);
   return {
     kind: 'map',
     runs: isTurned ? 'down' : 'across',
-    text: t(isTurned ? 'lineHead' : 'tokenHead'),
+    text,
     places: placesOf(trace, content),
-    model: t(isByExpert ? 'expert' : rows.every(({ module }) => module >= 0) ? 'module' : 'layerHead'),
+    model,
     levels: rows.map((row) => ({ mark: rowMark(row), name: rowName(trace, row) })),
     tone: (level, place) => cells.tone[at(level, place).cell]!,
     strength: (level, place) => cells.strength[at(level, place).cell]!,

@@ -38,10 +38,10 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
   const [trace, shownExperts] = [store.main.choices.value, store.main.shownExperts.value];
   if (!trace || !shownExperts) return null;
   const by = store.colouredBy.value;
-  // Attribution names experts of all layers, which one layer's legend does not have. An expert's column has its share, and a number
+  // Neither nothing nor attribution colours the map's cells, which stay experts'. Attribution names experts of all layers, which one layer's legend does not have. An expert's column has its share, and a number
   // of the routers only the margin.
   const isLed = by === 'experts' || (by === 'attribution' && !shownExperts.layer);
-  const hasChips = isLed || scene.isByExpert.value || (scene.isLines.value && by === 'nothing');
+  const hasChips = isLed || scene.isByExpert.value || by === 'nothing';
   return (
     <Toolbar class="legend" label={t('legend')}>
       <ColourBy shownExperts={shownExperts} />
@@ -68,7 +68,13 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
   const scores = scoreName(trace);
   const options = [
     ...colourings.map((name): Option => {
-      const title = t(name === 'experts' && !hasLayerExperts ? 'colour_leader' : `colour_${name}`);
+      const title = t(
+        name === 'experts' && !hasLayerExperts
+          ? 'colour_leader'
+          : name === 'nothing'
+            ? 'colourText_nothing'
+            : `colour_${name}`,
+      );
       const lack = lackFor(trace, name);
       const isToCome = lack === `${scores}None` && store.main.scoresFollow.value;
       return lack === undefined || name === awaited
@@ -76,7 +82,11 @@ function ColourBy({ shownExperts }: { readonly shownExperts: ShownExperts }) {
         : [name, title, t(isToCome ? `${scores}Later` : lack)];
     }),
     ['change', t(changeName(store)), store.against.value ? undefined : t('changeNone')] as const,
-    ['attribution', t('colour_attribution'), store.main.attribution.value ? undefined : t('attributionNone')] as const,
+    [
+      'attribution',
+      t('colourText_attribution'),
+      store.main.attribution.value ? undefined : t('attributionNone'),
+    ] as const,
   ];
   const layers = layersOf(trace).map((layer): Option => [layerKey(layer), layerName(layer)]);
   const layerFor = (name: Colouring) =>

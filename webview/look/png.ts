@@ -1,7 +1,7 @@
 /** A drawing as PNG, with as many pixels as a printer needs. */
 import { density, withDensity } from '../../src/paper/density.js';
 import { textSize } from '../../src/paper/metrics.js';
-import type { Drawing, Mark } from '../../src/paper/sheet.js';
+import { cut, type Drawing, type Mark } from '../../src/paper/sheet.js';
 
 export async function pngOf({ width, height, background, marks }: Drawing): Promise<ArrayBuffer> {
   // The largest side that a canvas of Chromium's may have: a figure many pages long has fewer dots.
@@ -45,7 +45,11 @@ function drawMark(context: OffscreenCanvasRenderingContext2D, mark: Mark, scale:
       context.fillStyle = mark.fill;
       context.textAlign = mark.anchor === 'middle' ? 'center' : mark.anchor;
       context.font = `${mark.isBold ? 'bold ' : ''}${textSize}px Helvetica, Arial, Arimo, 'Liberation Sans', sans-serif`;
-      context.fillText(mark.text, 0, 0);
+      context.fillText(
+        mark.room === undefined ? mark.text : cut(mark.text, mark.room, (text) => context.measureText(text).width),
+        0,
+        0,
+      );
       context.restore();
   }
 }

@@ -24,8 +24,11 @@ export function perform(scene: GridScene, stage: Stage, action: Action): void {
       break;
     case 'zoom': {
       const { width, height } = stage.cell();
+      const selected = stage.selected();
       // Lines stay as wide as the room allows.
-      stage.zoom({ width: raster.isTurned ? width : width * action.by, height: height * action.by });
+      stage.zoom({ width: raster.isTurned ? width : width * action.by, height: height * action.by }, selected);
+      // What was out of view stays there: the user looks at something else.
+      if (selected) stage.reveal();
       break;
     }
     case 'fit':
@@ -33,6 +36,9 @@ export function perform(scene: GridScene, stage: Stage, action: Action): void {
       break;
     case 'read':
       stage.read();
+      break;
+    case 'showScope':
+      showScope(scene, stage, raster);
       break;
     case 'leave':
       if (store.view.maximised.peek() || store.view.selection.peek().layer === '') store.leave();
@@ -61,21 +67,31 @@ export interface Pointing {
   readonly cell: Signal<Place | undefined>;
   readonly isOverGutter: Signal<boolean>;
   readonly isDragging: Signal<boolean>;
+  /** Where it was last. */
+  last: Point | undefined;
+  /** Where it was when a key hid what is said of it: nothing is said until it moves. */
+  silent: Point | undefined;
+}
+
+/** Hides what is said of the cell under the pointer: a key may have put another there. */
+export function silence(pointing: Pointing): void {
+  pointing.silent = pointing.last;
+  pointing.cell.value = undefined;
 }
 
 /** @param focus gives the selected cell the focus */
-export function pointerActions(
-  scene: GridScene,
-  stage: Stage,
-  { cell, isOverGutter, isDragging }: Pointing,
-  focus: () => void,
-): PointerActions {
+export function pointerActions(scene: GridScene, stage: Stage, pointing: Pointing, focus: () => void): PointerActions {
+  const { cell, isOverGutter, isDragging } = pointing;
   const under = (at: Point) => {
     const [frame, raster] = [stage.frame(), scene.raster.peek()];
     return frame && raster && hit(frame, at, extentOf(raster));
   };
   return {
     hover: (at) => {
+      // The browser reports a move without one when what lies under the pointer has changed.
+      if (at && at.x === pointing.silent?.x && at.y === pointing.silent.y) return;
+      pointing.silent = undefined;
+      pointing.last = at;
       const found = at && under(at);
       const raster = scene.raster.peek();
       const on = found && raster && placeOf(raster, found);
@@ -130,6 +146,17 @@ function go(
     if (layer) store.lookAtLayer(layer);
     if (layer) store.aimWhatIf(layer);
   });
+}
+
+/** Scrolls to the scope. A selection outside it moves to its beginning: what is said of the selection is then of the scope, too. */
+function showScope(scene: GridScene, stage: Stage, raster: Raster): void {
+  const beyond = scene.beyond.peek();
+  const first = beyond?.indexOf(0) ?? -1;
+  if (!beyond || first < 0) return;
+  const next = beyond.indexOf(1, first);
+  const { column, row } = scene.place.peek();
+  if (column >= 0 && beyond[column]) go(scene, raster, { column: first, row });
+  stage.showColumns(first, next < 0 ? beyond.length - 1 : next - 1);
 }
 
 function extend({ store, side }: GridScene, { columns }: Raster, { column }: Place): void {

@@ -47,7 +47,7 @@ export interface Window {
   readonly r1: number;
 }
 
-const largest = { width: 30, height: 22 };
+const largest = { width: 30, height: 32 };
 const smallest = 0.05;
 /** Of a row, before the user zooms. */
 const lowestRow = 4;
@@ -59,11 +59,17 @@ export const readable: Size = { width: 14, height: 14 };
 
 export const ofTokens: Gutters = { left: 62, top: (width) => (width >= labelFrom ? 58 : 18) };
 
+/** Of a column that has room beside all others. */
+const narrowest = 1.25;
+/** Of a row of tokens, and of a line, before the user zooms. */
+const highest = { row: 32, line: 20 };
+
 /** Before the user zooms: everything at once, as long as cells can be seen. */
 export function comfortable({ width, height }: Size, { columns, rows, gutters = ofTokens }: Extent): Size {
-  const wide = Math.min(22, Math.max(2.5, (width - gutters.left - 2) / Math.max(1, columns)));
+  const even = (width - gutters.left - 2) / Math.max(1, columns);
+  const wide = Math.min(22, even < narrowest ? 2.5 : even);
   const room = height - gutters.top(wide) - 6;
-  return { width: wide, height: Math.min(20, Math.max(lowestRow, room / Math.max(1, rows))) };
+  return { width: wide, height: Math.min(highest.row, Math.max(lowestRow, room / Math.max(1, rows))) };
 }
 
 /** A grid's rows can be told apart in this height, with the tokens' labels above; a long one's scroll. */
@@ -77,10 +83,12 @@ export function besideEditor({ width }: Size, { columns, gutters = ofTokens }: E
 }
 
 /** Everything at once, however small. */
-export function fitted(size: Size, { columns, rows, gutters = ofTokens }: Extent): Zoom {
+export function fitted(size: Size, extent: Extent): Zoom {
+  const { columns, rows, gutters = ofTokens } = extent;
   // Labels above the cells take more room than numbers, and the cells' width decides which are shown: so it comes first.
   const width = Math.min(22, (size.width - gutters.left - 2) / columns);
-  const height = Math.min(20, (size.height - gutters.top(width) - 2) / Math.max(1, rows));
+  const most = extent.gutters ? highest.line : highest.row;
+  const height = Math.min(most, (size.height - gutters.top(width) - 2) / Math.max(1, rows));
   return { width, height, token: 0, row: 0 };
 }
 

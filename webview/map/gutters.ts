@@ -90,6 +90,21 @@ export function gutters(context: Drawing, content: MapContent, frame: Frame, vie
   context.restore();
 }
 
+/** In the corner, above the rows' names and before the columns': what they are, where there is room for both. */
+export function axes(context: Drawing, { theme }: MapContent, frame: Frame, down: string, across: string): void {
+  const { left, top } = frame.gutter;
+  context.font = `9px ${theme.font}`;
+  context.fillStyle = theme.faint;
+  const room = left - 4;
+  const [first, second] = [down, across].map((word) => context.measureText(word).width) as [number, number];
+  const hasTwoLines = top >= 30;
+  if (hasTwoLines ? Math.max(first, second) > room : first + second + 3 > room) return;
+  context.textAlign = 'left';
+  context.fillText(down, 2, top - 9);
+  context.textAlign = 'right';
+  context.fillText(across, left - 2, hasTwoLines ? 9 : top - 9);
+}
+
 /** Centred, and not cut off. */
 export function fillWithin(context: Drawing, text: string, x: number, y: number, frame: Frame): void {
   context.textAlign = 'center';

@@ -9,6 +9,8 @@ export type Action =
   | { readonly do: 'fit' }
   /** Zooms in until the tokens can be read. */
   | { readonly do: 'read' }
+  /** Scrolls to the part of the text that is looked at. */
+  | { readonly do: 'showScope' }
   /** Back to the whole token. */
   | { readonly do: 'leave' };
 

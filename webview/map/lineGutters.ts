@@ -4,7 +4,7 @@ import { shortLabelOf } from '../look/looks.js';
 import type { Theme } from '../look/theme.js';
 import { stepFor } from './cells.js';
 import { labelFrom, ofTokens, xOf, yOf, type Frame, type Gutters, type Window } from './geometry.js';
-import { fillWithin, layerMark, tick } from './gutters.js';
+import { fillWithin, layerMark, rowMark, tick } from './gutters.js';
 import type { Raster, Row } from './model.js';
 import type { Drawing, MapContent } from './content.js';
 import { drawTiles } from './tiles.js';
@@ -68,7 +68,11 @@ export function lineGutters(context: Drawing, content: MapContent, frame: Frame,
       context.translate(x, top - 4);
       context.rotate(-Math.PI / 2);
       context.textAlign = 'left';
-      context.fillText(nameOf(row), 0, 0, top - (isNew && row.expert === undefined ? 18 : 6));
+      const room = top - (isNew && row.expert === undefined ? 18 : 6);
+      const name = nameOf(row);
+      // A name that has no room would be squeezed until nobody can read it.
+      const isLong = row.expert !== undefined && context.measureText(name).width > 1.15 * room;
+      context.fillText(isLong ? rowMark(row) : name, 0, 0, room);
       context.restore();
     }
     if (row.expert !== undefined || !isNew) continue;

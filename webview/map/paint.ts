@@ -6,11 +6,12 @@ import { stepFor } from './cells.js';
 import { sequencesOf } from './columns.js';
 import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
-import { gutters } from './gutters.js';
+import { axes, gutters } from './gutters.js';
 import { divide, lineGutters, ofLines } from './lineGutters.js';
 import { turn, type Raster } from './model.js';
 import { tint, type Drawing, type MapContent } from './content.js';
 import { drawTiles } from './tiles.js';
+import { axisTitles } from './words.js';
 
 export const extentOf = ({ rows, columns, isTurned }: Raster): Extent =>
   isTurned
@@ -36,6 +37,9 @@ export function paint(context: Drawing, content: MapContent, frame: Frame): void
     divide(context, theme, raster, frame);
     lineGutters(context, content, frame, view);
   } else gutters(context, content, frame, view);
+  const { text, model } = axisTitles(raster);
+  const [down, across] = raster.isTurned ? [text, model] : [model, text];
+  axes(context, content, frame, down, across);
 }
 
 function gaps(context: Drawing, theme: Theme, frame: Frame, view: Window): void {

@@ -60,6 +60,8 @@ export class Stage {
   /** The form of the map that was last scrolled to where it had been left. */
   #restored: boolean | undefined;
   #revealing = false;
+  /** Columns to scroll to. */
+  #shown: { readonly first: number; readonly last: number } | undefined;
   readonly #following: Following;
   #keeping: ReturnType<typeof setTimeout> | undefined;
   readonly #frames = oncePerFrame(() => this.#draw());
@@ -159,6 +161,34 @@ export class Stage {
     this.#following.scrollTo(scroll);
   }
 
+  /** The middle of the selected cell, as far as it is in view; undefined: it is not, or nothing is selected. */
+  selected(): Point | undefined {
+    const [frame, raster] = [this.frame(), this.scene.raster.peek()];
+    if (!frame || !raster) return undefined;
+    const { column, row } = turn(raster, this.scene.place.peek());
+    const { gutter, cell } = frame;
+    const along = (at: number, start: number, size: number, from: number, to: number): number | undefined => {
+      if (at < 0) return (from + to) / 2;
+      const [low, high] = [Math.max(from, start), Math.min(to, start + size)];
+      return low < high ? (low + high) / 2 : undefined;
+    };
+    const x = along(column, xOf(frame, column), cell.width, gutter.left, frame.width);
+    const y = along(row, yOf(frame, row), cell.height, gutter.top, frame.height);
+    return (column < 0 && row < 0) || x === undefined || y === undefined ? undefined : { x, y };
+  }
+
+  /** Scrolls to the selected cell in the next frame. */
+  reveal(): void {
+    this.#revealing = this.scene.place.peek().column >= 0;
+    this.#frames.ask();
+  }
+
+  /** Scrolls so that these columns of the map are in view or, if not all have room, the first of them. */
+  showColumns(first: number, last: number): void {
+    this.#shown = { first, last };
+    this.#frames.ask();
+  }
+
   /** Enlarges cells until they can be read, from the first visible one on or with the selected one in view. */
   read(): void {
     const frame = this.frame();
@@ -168,8 +198,7 @@ export class Stage {
     const height = Math.max(readable.height, cell.height);
     this.zoom({ width, height });
     this.#following.scrollTo({ x: (scroll.x / cell.width) * width, y: (scroll.y / cell.height) * height });
-    this.#revealing = this.scene.place.peek().column >= 0;
-    this.#frames.ask();
+    this.reveal();
   }
 
   fit(): void {
@@ -204,6 +233,8 @@ export class Stage {
     this.#scrollToKept();
     if (this.#revealing) this.#reveal();
     this.#revealing = false;
+    if (this.#shown) for (const column of [this.#shown.last, this.#shown.first]) this.#reveal({ column, row: -1 });
+    this.#shown = undefined;
     const laidOut = this.frame();
     if (laidOut) this.#following.follow(laidOut);
     const frame = this.frame();
@@ -254,11 +285,11 @@ export class Stage {
     if (zoom) this.#following.scrollTo({ x: zoom.token * zoom.width, y: zoom.row * zoom.height });
   }
 
-  #reveal(): void {
+  #reveal(place: Place = this.scene.place.peek()): void {
     const [frame, raster] = [this.frame(), this.scene.raster.peek()];
     if (!frame || !raster) return;
     const { clientWidth: width, clientHeight: height } = this.scroller;
-    const { x, y } = revealed(frame, { width, height }, turn(raster, this.scene.place.peek()));
+    const { x, y } = revealed(frame, { width, height }, turn(raster, place));
     if (x !== frame.scroll.x || y !== frame.scroll.y) this.#following.scrollTo({ x, y });
   }
 }

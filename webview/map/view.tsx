@@ -1,13 +1,13 @@
 /** The map of text × routed modules: a canvas that stays put in a scroller, and one real element for the cell that has the focus. */
 import { useSignal, type Signal } from '@preact/signals';
 import type { RefObject } from 'preact';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
-import { isCompact } from '../look/room.js';
+import { isCompact, isStacked } from '../look/room.js';
 import { t } from '../look/strings.js';
 import { incomparable } from '../store/sides.js';
-import { asked, perform, pointerActions, type Pointing } from './actions.js';
+import { asked, perform, pointerActions, silence, type Pointing } from './actions.js';
 import { Filters } from './filter.js';
 import { leastHeight, type Place } from './geometry.js';
 import { listenToPointer } from './input.js';
@@ -26,11 +26,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   const scroller = useRef<HTMLDivElement>(null);
   const focus = useRef<HTMLDivElement>(null);
   const stage = useRef<Stage>(undefined);
-  const pointing: Pointing = {
-    cell: useSignal<Place | undefined>(undefined),
-    isOverGutter: useSignal(false),
-    isDragging: useSignal(false),
-  };
+  const pointing = usePointing();
   const said = useSignal('');
 
   useLayoutEffect(() => {
@@ -47,6 +43,8 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
 
   const trace = scene.trace.value;
   useHeights(scene, scroller);
+  useScope(scene);
+  useForm(scene);
   const asTable = store.view.tables.value.includes('grid');
   const empty = emptiness(scene);
   return (
@@ -79,6 +77,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
                 const action = asked(scene, stage.current!, event);
                 if (!action) return;
                 event.preventDefault();
+                silence(pointing);
                 scene.act(action);
               }}
             />
@@ -99,10 +98,34 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   );
 }
 
+function usePointing(): Pointing {
+  const cell = useSignal<Place | undefined>(undefined);
+  const [isOverGutter, isDragging] = [useSignal(false), useSignal(false)];
+  return useMemo(() => ({ cell, isOverGutter, isDragging, last: undefined, silent: undefined }), []);
+}
+
 /** Why there is nothing in the map; undefined if there is something. */
 function emptiness({ store, raster, isChange }: GridScene): string | undefined {
   if (raster.value?.rows.length === 0) return t('nothingLeft');
   return isChange.value ? incomparable(store) : undefined;
+}
+
+/** Shows a part of the text once the user has chosen to look at it. */
+function useScope(scene: GridScene): void {
+  const { scope } = scene.store.view;
+  const before = useRef(scope.value);
+  useEffect(() => {
+    if (before.current !== scope.value && scope.value !== '') scene.act({ do: 'showScope' });
+    before.current = scope.value;
+  }, [scope.value]);
+}
+
+/** The room at the first run decides the map's form; after that only the user does, however wide the panel becomes. */
+function useForm({ store, lines }: GridScene): void {
+  const isOpen = store.view.map.value === 'auto' && lines.value !== undefined;
+  useLayoutEffect(() => {
+    if (isOpen) store.set({ map: isStacked.peek() ? 'lines' : 'grid' });
+  }, [isOpen]);
 }
 
 /** Tells the styles how high the map may want to be. */

@@ -5,6 +5,7 @@ import { leadMost } from '../../src/trace/figures/leaders.js';
 import type { SharedModules } from '../../src/trace/model/access.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { expertName, layerName, listed, plainName, moduleName, tokenPlace } from '../look/names.js';
+import { shortLabelOf } from '../look/looks.js';
 import { ends, fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
 import { sequencesOf, tokenAt } from './columns.js';
@@ -28,6 +29,15 @@ export function rowName(trace: Trace, row: Row): string {
   const set = row.parts.find((part) => part !== undefined)?.set;
   if (row.expert !== undefined && set) return expertName(set, row.expert, row);
   return row.module >= 0 ? moduleName(trace.modules[row.module]!) : layerName(row);
+}
+
+/** What runs along the text and along the model, in a word each. */
+export function axisTitles({ rows, isTurned }: Raster): { readonly text: string; readonly model: string } {
+  const isByExpert = rows.some(({ expert }) => expert !== undefined);
+  return {
+    text: t(isTurned ? 'lineHead' : 'tokenHead'),
+    model: t(isByExpert ? 'expert' : rows.every(({ module }) => module >= 0) ? 'module' : 'layerHead'),
+  };
 }
 
 /** What the colours of the text mean, if the same colour is another number in the map. */
@@ -132,6 +142,24 @@ function lineLeaders({ tokens, columns }: Raster, { column, row }: Place): numbe
 export function cellWords(raster: Raster, at: Place): string {
   const cell = cellAt(raster, at.column, at.row);
   return cell ? lineCell(raster, at, cell.row, cell.part) : '';
+}
+
+/** The same as short as can be: of the experts that lead, one’s short label and how many more there are; and the number. */
+export function cellMark(raster: Raster, at: Place): string {
+  const cell = cellAt(raster, at.column, at.row);
+  if (!cell) return '';
+  const { row, part } = cell;
+  const i = at.row * raster.columns.count + at.column;
+  const e = raster.expert[i]!;
+  if (!part || e < 0) return '–';
+  if (raster.change) return signed(raster.change[at.column]!);
+  if (isChange(raster)) return percent(raster.strength[i]!);
+  if (raster.measured) return fixed(raster.measured[i]!);
+  const share = percent(shareAt(raster, i));
+  if (row.expert !== undefined) return share;
+  const { experts } = leadMost(raster.isFiltered?.[at.row] ? [] : lineLeaders(raster, at));
+  const first = shortLabelOf(part.set, experts.length > 1 ? experts[0]! : e);
+  return [first, ...(experts.length > 1 ? [`+${experts.length - 1}`] : []), share].join(' ');
 }
 
 /** The words for a cell, by its place on the screen, without the tokens that it stands for. */

@@ -15,7 +15,7 @@ export type GridSource = (typeof gridSources)[number];
 export const textPanes = ['auto', 'shown', 'folded'] as const;
 export type TextPane = (typeof textPanes)[number];
 
-/** How the map is drawn: tokens across, or lines down; `auto`: lines where the tabs are below the map. */
+/** How the map is drawn: tokens across, or lines down; `auto`: undecided, lines where the tabs are below the map. */
 export const mapForms = ['auto', 'grid', 'lines'] as const;
 export type MapForm = (typeof mapForms)[number];
 

@@ -52,6 +52,14 @@ describe('geometry', () => {
     expect(hit(frame, { x: 20, y: 58 + 15 }, extent)).toEqual({ on: 'gutter', row: 1 });
   });
 
+  test('before the user zooms, a grid takes its room: all tokens as long as they can be seen, and all of the height', () => {
+    const { width, height } = comfortable({ width: 476, height: 800 }, { columns: 278, rows: 30 });
+    expect(62 + 278 * width).toBeLessThanOrEqual(476);
+    expect(18 + 30 * height).toBeGreaterThan(780);
+    // Of a longer text there is no such width; rows do not grow without end.
+    expect(comfortable({ width: 482, height: 800 }, { columns: 600, rows: 8 })).toEqual({ width: 2.5, height: 32 });
+  });
+
   test('fitted, everything is in view', () => {
     fc.assert(
       fc.property(extents, (extent) => {
@@ -85,7 +93,7 @@ describe('geometry', () => {
           expect(columnOf(after)).toBeCloseTo(columnOf(frame), 6);
           expect(rowOf(after)).toBeCloseTo(rowOf(frame), 6);
           expect(zoom.width).toBeLessThanOrEqual(30);
-          expect(zoom.height).toBeLessThanOrEqual(22);
+          expect(zoom.height).toBeLessThanOrEqual(32);
         },
       ),
     );
