@@ -51,6 +51,8 @@ export const words = {
   compare: 'Compare',
   compareHint: 'Compare this run with one of another strategy',
   compareStop: 'End comparison',
+  comparedNow: 'Compared with:',
+  comparedEnd: 'End',
   generate: 'Generate',
   generateHint: 'Continue the text and watch the routing',
   more: 'More actions',

@@ -15,6 +15,7 @@ import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
 import type { Store } from '../store/store.js';
+import { sideName } from '../store/sides.js';
 import { chosenSince } from '../store/strategies.js';
 import { isCompact, isShort } from '../look/room.js';
 import { percent, t, type Word } from '../look/strings.js';
@@ -35,8 +36,11 @@ export function Header(props: Props) {
   return (
     <header class="head">
       <Bar {...props} />
-      <WhatIfChips />
-      <ScopeChip />
+      <div class="nowRow">
+        <WhatIfChips />
+        <ComparedChip />
+        <ScopeChip />
+      </div>
       <Progress />
     </header>
   );
@@ -307,6 +311,29 @@ function WhatIfChips() {
           {t('clearAll')}
         </Button>
       )}
+    </Chips>
+  );
+}
+
+/** What this run is compared with, and the way out, wherever the tabs are scrolled to. */
+function ComparedChip() {
+  const store = useStore();
+  if (!store.other.isThere.value) return null;
+  const name = sideName(store, 'other');
+  return (
+    <Chips label={t('comparedNow')}>
+      <span class="whatIfChip named" title={name}>
+        {name}
+      </span>
+      <Button
+        press={() => store.send({ type: 'closeCompare' })}
+        aria-label={t('compareStop')}
+        title={t('compareStop')}
+        class="link"
+        data-focus="compared-end"
+      >
+        {t('comparedEnd')}
+      </Button>
     </Chips>
   );
 }
