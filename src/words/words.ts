@@ -357,6 +357,10 @@ export const words = {
     'The affinities are the logits of X-LoRA’s classifier, the weights the scalings that its configuration makes of them.',
   detailFixedArrow:
     'Under this strategy the weights are fixed; the affinities show which experts Arrow would prefer, because no expert has a gate.',
+  bothNoToken: 'This token is not in it.',
+  bothNoModule: 'It has no such module.',
+  bothChose: 'In both: {0}.',
+  bothChoseNone: 'In both: none.',
   detailForced: 'A what-if forces the expert here.',
   detailWas: 'Before the what-if: {0}.',
   detailWasSame: 'The what-if changes nothing here.',

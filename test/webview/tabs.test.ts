@@ -1,6 +1,8 @@
 /** What the panel says of two runs, wherever one looks. */
 import { describe, expect, test } from 'vitest';
-import { fabricate } from './fabricate.js';
+import { ranked, shareOfTokens } from '../../src/trace/figures/leaders.js';
+import { sharedModules } from '../../src/trace/model/access.js';
+import { fabricate, partsOf } from './fabricate.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
 
@@ -14,6 +16,13 @@ async function open(setup: Setup = {}): Promise<void> {
 async function text(selector: string): Promise<string> {
   await panel.settled();
   return panel.page.locator(selector).first().innerText();
+}
+
+async function choose(tab: string): Promise<void> {
+  const list = panel.page.locator('select[data-focus=tabs]');
+  if ((await list.count()) > 0) await list.selectOption(tab);
+  else await panel.page.locator(`#tab-${tab}`).click();
+  await panel.settled();
 }
 
 /** Of an element, as the person sees it: in the window, and hit where it is. */
@@ -65,4 +74,57 @@ describe('while two runs are compared', () => {
     },
     { quick: 2 },
   );
+
+  testMany(
+    windows,
+    'the detail says first what each run chose, side by side: %o',
+    async (setup) => {
+      await open(setup);
+      await panel.show(main);
+      await panel.show(other, { title: 'Arrow, 2 experts per token' }, 'other');
+      await choose('cell');
+      await panel.post({ type: 'select', token: 60, module: 100 });
+      const column = (side: number) => panel.page.locator(`.both td >> nth=${side}`);
+      for (const [side, trace] of [main, other].entries()) {
+        const { chosen } = partsOf(trace);
+        const names = [...chosen(100, 60)].map((e) => trace.expertSets[0]!.experts[e]!.name).sort();
+        await expect.poll(async () => (await column(side).locator('.name').allInnerTexts()).sort()).toEqual(names);
+        const weights = (await column(side).locator('.value').allInnerTexts()).map(Number);
+        expect(weights.every((weight) => weight > 0 && weight <= 1)).toBe(true);
+      }
+      const common = [...partsOf(main).chosen(100, 60)].filter((e) => partsOf(other).chosen(100, 60).includes(e));
+      const said = common.map((e) => main.expertSets[0]!.experts[e]!.name).join(', ') || 'none';
+      await expect.poll(() => text('.both .caption')).toBe(`In both: ${said}.`);
+      await picture(panel.page, `both-${nameOf(setup)}`);
+      // Before everything else but the name of the place.
+      await expect.poll(() => panel.page.locator('.tabBody > :nth-child(2)').getAttribute('class')).toBe('both');
+      expect(await panel.serious()).toEqual([]);
+      await panel.side('other', undefined);
+      await expect.poll(() => panel.page.locator('.both').count()).toBe(0);
+    },
+    { quick: 2 },
+  );
+
+  test('the detail of a line has the shares of both runs, and a token of only one says so', async () => {
+    await open();
+    const short = fabricate({ words: ['The', ' grey', ' goose', ' flies', '.'] });
+    await panel.show(short);
+    const far = fabricate({ words: ['The', ' goose', ' flies', ' far', '.'], seed: 5 });
+    await panel.show(far, { title: 'other.md' }, 'other');
+    await choose('cell');
+    await panel.post({ type: 'select', token: 1 });
+    await expect.poll(() => text('.both td >> nth=0')).toMatch(/%/);
+    await expect.poll(() => text('.both td >> nth=1')).toBe('This token is not in it.');
+    await panel.page.locator('.text:not(.other) .t').nth(2).click();
+    await panel.page
+      .locator('.text:not(.other) .t')
+      .nth(3)
+      .click({ modifiers: ['Shift'] });
+    await expect.poll(() => panel.page.locator('.text:not(.other) .t.selected').count()).toBe(2);
+    const modules = sharedModules(far, {})!;
+    // The same words are a token earlier there.
+    const share = shareOfTokens(far, modules, 1, 3);
+    const first = far.expertSets[0]!.experts[ranked(share)[0]!]!.name;
+    await expect.poll(() => text('.both td:nth-child(2) .name')).toBe(first);
+  });
 });
