@@ -1,8 +1,9 @@
-/** What the panel says of two runs, wherever one looks. */
+/** What the tabs say of two runs, what the what-if proposes, and what becomes of the form for generating. */
 import { describe, expect, test } from 'vitest';
-import { ranked, shareOfTokens } from '../../src/trace/figures/leaders.js';
+import { shareOfTokens, ranked } from '../../src/trace/figures/leaders.js';
 import { sharedModules } from '../../src/trace/model/access.js';
 import { fabricate, partsOf } from './fabricate.js';
+import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
 
@@ -24,6 +25,8 @@ async function choose(tab: string): Promise<void> {
   else await panel.page.locator(`#tab-${tab}`).click();
   await panel.settled();
 }
+
+const valueOf = (focus: string) => panel.page.locator(`[data-focus=${focus}]`).inputValue();
 
 /** Of an element, as the person sees it: in the window, and hit where it is. */
 const isInView = (selector: string) =>
@@ -126,5 +129,37 @@ describe('while two runs are compared', () => {
     const share = shareOfTokens(far, modules, 1, 3);
     const first = far.expertSets[0]!.experts[ranked(share)[0]!]!.name;
     await expect.poll(() => text('.both td:nth-child(2) .name')).toBe(first);
+  });
+});
+
+describe('the what-if', () => {
+  const mixture = fabricateMoe();
+
+  async function showMixture(): Promise<void> {
+    await panel.post({ type: 'pool', description: moeDescription });
+    const strategy = { name: 'mixtral', k: 2 };
+    await panel.side('main', { title: 'kinds.txt', strategy, interventions: [], stale: false, trace: mixture });
+  }
+
+  test('starts anew with the run of another model, and keeps its form for the same', async () => {
+    await open();
+    await showMixture();
+    await choose('whatIf');
+    await panel.post({ type: 'select', token: 20, module: 2 });
+    await panel.page.locator('[data-focus=whatif-expert]').selectOption('2.7');
+    await panel.page.locator('[data-focus=whatif-where]').selectOption('layer:2');
+    await panel.post({ type: 'select', token: 21, module: 5 });
+    await expect.poll(() => valueOf('whatif-where')).toBe('layer:2');
+    // Routed again by the same model.
+    await panel.side('main', undefined);
+    await showMixture();
+    await expect.poll(() => valueOf('whatif-expert')).toBe('2.7');
+    await panel.show(fabricate());
+    await expect.poll(() => valueOf('whatif-where')).toBe('all');
+    await panel.goTo(30, 18);
+    await expect.poll(() => valueOf('whatif-where')).toBe('all');
+    await showMixture();
+    await panel.post({ type: 'select', token: 21, module: 5 });
+    await expect.poll(() => valueOf('whatif-where')).toBe('layer:5');
   });
 });
