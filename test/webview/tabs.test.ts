@@ -1,8 +1,8 @@
 /** What the tabs say of two runs, what the what-if proposes, and what becomes of the form for generating. */
 import { describe, expect, test } from 'vitest';
-import { shareOfTokens, ranked } from '../../src/trace/figures/leaders.js';
+import { shareOfTokens, ranked, tokenShares } from '../../src/trace/figures/leaders.js';
 import { sharedModules } from '../../src/trace/model/access.js';
-import { fabricate, partsOf } from './fabricate.js';
+import { fabricate, names, partsOf } from './fabricate.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
@@ -161,5 +161,27 @@ describe('the what-if', () => {
     await showMixture();
     await panel.post({ type: 'select', token: 21, module: 5 });
     await expect.poll(() => valueOf('whatif-where')).toBe('layer:5');
+  });
+
+  test('proposes for a line the expert that the detail names first, not the first token’s', async () => {
+    await open({ width: 460, height: 600 });
+    const trace = fabricate();
+    await panel.show(trace);
+    const modules = sharedModules(trace, { layer: 4 })!;
+    const firsts: boolean[] = [];
+    for (let line = 0; line < 5; line++) {
+      await panel.goTo(4, line);
+      await choose('cell');
+      const said = /^Of the weight of these [\d,]+ tokens, (.+) has the largest/.exec(await text('.sentence'))?.[1];
+      await choose('whatIf');
+      if (said === undefined) continue;
+      const proposed = await panel.page
+        .locator('[data-focus=whatif-expert]')
+        .evaluate((one) => (one as HTMLSelectElement).selectedOptions[0]!.text);
+      expect(proposed).toBe(said);
+      const { token } = (await panel.sent('select')).at(-1)!;
+      firsts.push(names[ranked(tokenShares(trace, modules, token))[0]!] === said);
+    }
+    expect(firsts).toContain(false);
   });
 });
