@@ -165,6 +165,17 @@ export const words = {
   textFolded: 'Text: folded',
   textShow: 'Show the text here',
   written: { one: 'Generated: {0} token', other: 'Generated: {0} tokens' },
+  writtenEnded: {
+    one: 'Generated: {0} of {1} tokens. The model ended the text.',
+    other: 'Generated: {0} of {1} tokens. The model ended the text.',
+  },
+  writtenFull: {
+    one: 'Generated: {0} of {1} tokens. The model cannot read more.',
+    other: 'Generated: {0} of {1} tokens. The model cannot read more.',
+  },
+  writtenAgain: 'Again…',
+  writtenAgainHint: 'Generate anew from the same place',
+  writtenClose: 'Close the generated text',
   writtenText: 'Generated text',
   writtenCopy: 'Copy',
   writtenInsert: 'Insert',
@@ -699,6 +710,7 @@ export const words = {
   generateTemperatureHint: '0 always takes the likeliest token',
   generateSeed: 'Seed',
   generateStart: 'Start',
+  generateClose: 'Close without generating',
 
   // Atlas
   atlasLoading: 'Loading…',

@@ -185,3 +185,71 @@ describe('the what-if', () => {
     expect(firsts).toContain(false);
   });
 });
+
+describe('generating', () => {
+  const whole = fabricate();
+  const { text: all, tokens } = whole.sequences[0]!;
+  const given = tokens.start![tokens.count - 13]!;
+  const running = { what: 'generate', done: 260, total: tokens.count + 19 } as const;
+
+  /** The form is opened, and what it asks for is written. */
+  async function write(asked?: number): Promise<void> {
+    await panel.show(fabricate({ tokens: 40 }));
+    await panel.press('head-generate');
+    await panel.page.locator('[data-focus=generate-start]').click();
+    await panel.show(whole, { given, running });
+    await panel.show(whole, { given, ...(asked !== undefined && { asked }) });
+  }
+
+  testMany(
+    windows,
+    'ends with one line: why there is no more, what to do with it, and the text; the form is folded: %o',
+    async (setup) => {
+      await open(setup);
+      await panel.show(fabricate({ tokens: 40 }));
+      await panel.post({ type: 'select', token: 3 });
+      await write(32);
+      await expect.poll(() => panel.page.locator('.generate').count()).toBe(0);
+      await expect.poll(() => text('.writtenBar')).toContain('Generated: 13 of 32 tokens. The model ended the text.');
+      await picture(panel.page, `generated-${nameOf(setup)}`);
+      // What is new is in view in the text, wherever the selection is.
+      const isSeen = () =>
+        panel.page.evaluate(() => {
+          const [pane, begins] = [document.querySelector('.text')!, document.querySelector('.t.written.begins')!];
+          const [room, at] = [pane.getBoundingClientRect(), begins.getBoundingClientRect()];
+          return at.top >= room.top - 1 && at.bottom <= room.bottom + 1;
+        });
+      await expect.poll(isSeen).toBe(true);
+      expect(await panel.serious()).toEqual([]);
+      await panel.press('written-again');
+      await expect.poll(() => isInView('[data-focus=generate-start]')).toBe(true);
+      await panel.press('generate-close');
+      await expect.poll(() => panel.page.locator('.generate').count()).toBe(0);
+      await panel.press('written-close');
+      await expect.poll(() => panel.page.locator('.writtenBar').count()).toBe(0);
+      // What was closed is there with the form.
+      await panel.press('head-generate');
+      await expect.poll(() => text('.writtenText')).toContain(all!.slice(given).trim().slice(0, 5));
+    },
+    { quick: 2 },
+  );
+
+  test('gives no reason where there is none, or where it was stopped', async () => {
+    await open({ width: 460, height: 600 });
+    for (const asked of [13, undefined]) {
+      await write(asked);
+      await expect.poll(() => text('.writtenBar .said')).toBe('Generated: 13 tokens');
+    }
+  });
+
+  test('leaves the form open if it failed', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(whole);
+    await panel.press('head-generate');
+    await panel.page.locator('[data-focus=generate-start]').click();
+    await panel.show(whole, { running });
+    await panel.show(whole, { error: { code: 'engine-died', message: 'The model stopped.', remedy: 'Try again.' } });
+    await panel.settled();
+    await expect.poll(() => panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
+  });
+});

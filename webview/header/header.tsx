@@ -218,6 +218,7 @@ function others(store: Store): Item[] {
 
 function Generate() {
   const store = useStore();
+  useFolded(store);
   if (!store.view.generateOpen.value || !store.main.isThere.value) return null;
   const form = store.view.generate.value;
   const set = (part: Partial<typeof form>): void => store.set({ generate: { ...store.view.generate.peek(), ...part } });
@@ -269,8 +270,26 @@ function Generate() {
         {t('generateStart')}
       </Button>
       {reason !== undefined && <span class="faint">{reason}</span>}
+      <Tool
+        label={t('generateClose')}
+        icon="close"
+        press={() => store.set({ generateOpen: false })}
+        class="away"
+        data-focus="generate-close"
+      />
     </div>
   );
+}
+
+/** Once it has written, the line of what it wrote has all that is still needed, and the map has its room again. */
+function useFolded(store: Store): void {
+  const { running, error, given } = store.main;
+  const isWriting = running.value?.what === 'generate';
+  const was = useRef(false);
+  useLayoutEffect(() => {
+    if (was.current && !isWriting && !error.peek() && given.peek() !== undefined) store.set({ generateOpen: false });
+    was.current = isWriting;
+  }, [isWriting]);
 }
 
 function WhatIfChips() {

@@ -120,6 +120,8 @@ export class Store {
     if (!trace || !this.main.scoresFollow.value || this.colouredBy.value !== 'experts') return undefined;
     return lackFor(trace, by) === `${scoreName(trace)}None` ? by : undefined;
   });
+  /** What the model wrote, once its line has been closed; a generation anew opens it again. */
+  readonly writtenClosed = signal('');
   /** A tab that was opened from elsewhere, until it has the focus. */
   readonly opened = signal<Tab | undefined>(undefined);
   /** The tour is running, or starts once there is something to show. */
