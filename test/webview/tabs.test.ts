@@ -1,5 +1,6 @@
 /** What the tabs say of two runs, what the what-if proposes, and what becomes of the form for generating. */
 import { describe, expect, test } from 'vitest';
+import type { Intervention } from '../../src/trace/model/trace.js';
 import { shareOfTokens, ranked, tokenShares } from '../../src/trace/figures/leaders.js';
 import { sharedModules } from '../../src/trace/model/access.js';
 import { fabricate, names, partsOf } from './fabricate.js';
@@ -252,4 +253,90 @@ describe('generating', () => {
     await panel.settled();
     await expect.poll(() => panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
   });
+});
+
+describe('the map above the tabs', () => {
+  const main = fabricate();
+  const interventions: Intervention[] = [{ action: 'knock-out', expert: 'html', scope: { layer: 3 } }];
+  const changed = fabricate({ interventions });
+  const scrolled = () => panel.page.locator('.page').evaluate((page) => page.scrollTop);
+  const scrollTo = async (to: number) => {
+    await panel.page.locator('.page').evaluate((page, top) => {
+      page.scrollTop = top;
+    }, to);
+    expect(await scrolled()).toBeGreaterThan(0);
+  };
+  const areInView = () =>
+    panel.page.evaluate(() => {
+      const head = document.querySelector('.head')!.getBoundingClientRect().bottom;
+      return ['.legend', '.plot', '.tabs'].every((one) => {
+        const { top, bottom } = document.querySelector(one)!.getBoundingClientRect();
+        return top >= head - 1 && bottom <= innerHeight;
+      });
+    });
+
+  testMany(
+    ['high-contrast', 'dark', 'light'] as const,
+    'is there again when the window has room for both, unless one reads further down: %s',
+    async (theme) => {
+      await open({ width: 400, height: 390, theme });
+      await panel.show(changed, { before: main });
+      await panel.post({ type: 'textVisible', is: true });
+      await panel.post({ type: 'select', token: 60, module: 100 });
+      await choose('summary');
+      await panel.page.locator('[data-figure=usage]').waitFor();
+      await scrollTo(120);
+      await panel.resize(610, 600);
+      await expect.poll(areInView).toBe(true);
+      await picture(panel.page, `risen-${theme}`);
+      await panel.show(main);
+      await expect.poll(areInView).toBe(true);
+      // Whoever has scrolled there stays there.
+      await panel.page.locator('.tabBody').hover();
+      await panel.page.mouse.wheel(0, 200);
+      await expect.poll(() => scrolled()).toBeGreaterThan(100);
+      const reading = await scrolled();
+      await panel.resize(610, 560);
+      await panel.resize(610, 640);
+      expect(await scrolled()).toBe(reading);
+    },
+  );
+
+  test('is there after a click on another tab or, in the detail, on a module', async () => {
+    await open({ width: 460, height: 660 });
+    await panel.show(main);
+    await panel.post({ type: 'select', token: 60 });
+    await panel.goTo(14, 3);
+    await choose('cell');
+    await panel.page.locator('[data-focus=module-q]').scrollIntoViewIfNeeded();
+    expect(await scrolled()).toBeGreaterThan(40);
+    await panel.press('module-q');
+    await expect.poll(areInView).toBe(true);
+    await picture(panel.page, 'risen-module');
+    await scrollTo(60);
+    await choose('summary');
+    await expect.poll(areInView).toBe(true);
+  });
+});
+
+test('the token that the tokenizer puts before a text is said to mark its start', async () => {
+  await open();
+  await panel.show(fabricate());
+  const token = (i: number) => panel.page.locator('.t').nth(i);
+  await token(0).hover();
+  await expect.poll(() => token(0).getAttribute('title')).toMatch(/ · marks the start of a text$/);
+  await token(1).hover();
+  await expect.poll(() => token(1).getAttribute('title')).not.toContain('marks');
+  await token(0).click();
+  await expect.poll(() => text('.detailTitle')).toMatch(/token 1 of [\d,]+ · marks the start of a text/);
+});
+
+test('a mixture’s router is said to send a token to its experts', async () => {
+  await open();
+  await panel.post({ type: 'pool', description: moeDescription });
+  const strategy = { name: 'mixtral', k: 2 };
+  const trace = fabricateMoe();
+  await panel.side('main', { title: 'kinds.txt', strategy, interventions: [], stale: false, trace });
+  await panel.post({ type: 'select', token: 20, module: 2 });
+  await expect.poll(() => text('.sentence')).toMatch(/^Layer 2’s router sends it to expert \d+ \(0\.\d+\), expert/);
 });
