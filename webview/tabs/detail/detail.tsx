@@ -1,5 +1,12 @@
 /** The selected cell, layer or token: who leads, by how much, and how close it was, in bars and in words. */
-import { layersOf, sharedModules, modulesOf, type Layer, type SharedModules } from '../../../src/trace/model/access.js';
+import {
+  isStart,
+  layersOf,
+  sharedModules,
+  modulesOf,
+  type Layer,
+  type SharedModules,
+} from '../../../src/trace/model/access.js';
 import { tokenLabel, visible } from '../../../src/trace/text/label.js';
 import { leadMost, ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import { measureOf } from '../../../src/trace/figures/measure.js';
@@ -43,7 +50,8 @@ export function Detail() {
   const place = isLine
     ? t('detailTokens', token + 1, end, own.tokens.count)
     : tokenPlace(trace.sequences, sequence, token);
-  const what = [isLone ? t('compareOther') : '', place, where];
+  const isFirst = !isLine && isStart(own, token);
+  const what = [isLone ? t('compareOther') : '', place, isFirst ? t('tokenStart') : '', where];
   return (
     <>
       <header class="detailTitle">
