@@ -325,14 +325,18 @@ function freshTokens({ fresh, main: { trace } }: Routed): number {
 }
 
 function toState(result: SideResult): SideState {
-  const { title, model, strategy, interventions, trace, before, attribution, lenses, running, error } = result;
+  const { title, model, strategy, interventions, trace, before, attribution, lenses, running, error, generated } =
+    result;
   return {
     title,
     strategy,
     interventions,
     stale: false,
     ...(model !== undefined && { model }),
-    ...(writtenIn(result) && { given: givenOf(result) }),
+    ...(writtenIn(result) && {
+      given: givenOf(result),
+      ...(generated?.asked !== undefined && { asked: generated.asked }),
+    }),
     ...(trace && { trace }),
     ...(before && { before }),
     ...(attribution && { attribution }),

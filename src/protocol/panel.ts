@@ -24,6 +24,8 @@ export interface SideState {
   readonly interventions: readonly Intervention[];
   /** If the model continued a text: the length of what it was given of the last sequence's text, in UTF-16 code units. */
   readonly given?: number;
+  /** How many tokens it was asked for, if it was not stopped. */
+  readonly asked?: number;
   /** Absent until the first tokens have arrived. */
   readonly trace?: Trace;
   /** The same request without interventions, if there are any: before → after. */

@@ -175,8 +175,8 @@ export class Runs {
     const [request, main] = [this.#request(id), this.store.get(id)?.main];
     if (!request || !main) return;
     const { strategy, interventions } = main;
-    const written = (trace: Trace, model: string | undefined): Partial<SideResult> => {
-      const generated: Generated = { trace, strategy, interventions, model };
+    const written = (trace: Trace, model: string | undefined, asked?: number): Partial<SideResult> => {
+      const generated: Generated = { trace, strategy, interventions, model, ...(asked !== undefined && { asked }) };
       return { trace, before: undefined, model, generated, ...unasked };
     };
     await this.#run(id, 'main', 'generate', waiting, async (options, patch) => {
@@ -184,7 +184,7 @@ export class Runs {
       const trace = await this.service.generate({ ...request, ...generation }, { ...options, onPartial });
       const { name } = await this.service.describe();
       // Not every source stops when told to, so another run may be on show by now.
-      patch(written(trace, name));
+      patch(written(trace, name, generation.maxTokens));
       const routed = this.store.get(id);
       if (routed) this.#mainListeners.forEach((listener) => listener(routed));
     });

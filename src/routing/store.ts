@@ -10,6 +10,8 @@ export type Output = Pick<RouteRequest, 'target' | 'maxTokens'>;
 /** The run in which the model wrote, or was stopped while it wrote. */
 export interface Generated extends Pick<SideResult, 'strategy' | 'interventions' | 'model'> {
   readonly trace: Trace;
+  /** How many tokens it was asked for, if it came to its end: fewer were written where the model ended the text. */
+  readonly asked?: number;
 }
 
 /** One side of a routed range: what was asked, and the result so far. */

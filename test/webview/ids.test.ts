@@ -72,7 +72,7 @@ describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, 
     await expect.poll(() => label()).toContain(`input, token 21 of 60, encoder layer 5, expert ${first}, `);
     await expect.poll(() => label()).not.toMatch(/\d\.\d/);
     const cell = await showTab('cell');
-    expect(cell).toContain(`In encoder layer 5, router it is sent to expert ${first}`);
+    expect(cell).toContain(`In encoder layer 5, router, it is sent to expert ${first}`);
     expect(cell).toContain('gives no weights');
     expect(cell).toContain('holds no router logits');
     expect(cell).not.toContain('Margin');

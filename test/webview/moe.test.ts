@@ -212,7 +212,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await panel.page.locator('.cell').focus();
     await panel.page.keyboard.press('ArrowRight');
     const cell = await showTab('cell');
-    expect(cell).toContain(`In layer ${row}, router it is sent to expert ${rowsAt(trace, row).chosen[61 * 8]!}`);
+    expect(cell).toContain(`Layer ${row}’s router sends it to expert ${rowsAt(trace, row).chosen[61 * 8]!}`);
     expect(cell).toContain('Margin');
     await expect.poll(() => panel.page.locator('[data-focus=detail-layer]').count()).toBe(0);
   });

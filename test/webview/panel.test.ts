@@ -460,7 +460,7 @@ describe('the tabs', () => {
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
     await expect
       .poll(() => text('.tabBody'))
-      .toMatch(/Choices changed\s+[\d.]+% of 55,650 cells: 265 tokens \(not the special first one\) × 210 modules/);
+      .toMatch(/Flipped choices\s+[\d.]+% of 55,650 cells: 265 tokens \(not the special first one\) × 210 modules/);
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(

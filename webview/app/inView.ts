@@ -1,8 +1,10 @@
 /** In one column, the map is only as high as leaves the open tab's first result in view. */
-import { useLayoutEffect } from 'preact/hooks';
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { beginningOf, lines, roomWanted } from '../components/arrival.js';
 import { useStore } from '../components/context.js';
 import { isStacked } from '../look/room.js';
+import type { Store } from '../store/store.js';
 import { initial } from '../store/state.js';
 
 /** Below a result, in CSS pixels. */
@@ -18,78 +20,149 @@ export function useResultInView(): void {
   const store = useStore();
   const isColumn = isStacked.value;
   const share = store.view.bottomShare.value;
-  useLayoutEffect(() => {
-    if (!isColumn) return undefined;
-    const body = document.getElementById('tab-body')!;
-    const [side, page] = [body.parentElement!, body.closest<HTMLElement>('.page')!];
-    const [news, work, left, plot] = ['.news', '.work', '.left', '.plot'].map((part) =>
-      page.querySelector<HTMLElement>(part)!,
-    ) as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
-    /** With no more height than its rows take. */
-    const whole = (): number =>
-      left.offsetHeight - plot.offsetHeight + head + row * Number(work.style.getPropertyValue('--rows'));
-    let size = '';
-    let most = 0;
-    /** What was asked for last, and what is to have room below it. */
-    let result: Element | undefined;
-    let below = 0;
-    const look = (): void => {
-      // Where one reads, nothing moves.
-      if (page.scrollTop > 0) return;
-      if (result && !body.contains(result)) {
-        result = undefined;
-        work.style.removeProperty('--map');
-      }
-      const now = `${innerWidth} ${innerHeight}`;
-      // The map does not become higher again with each tab or line of news: that would be restless.
-      const before = now === size ? Math.min(most, kept * innerHeight) : 0;
-      most = Math.max(before, bottomOf(body, result, below) - side.getBoundingClientRect().top);
-      size = now;
-      const wanted = (1 - share) * innerHeight;
-      const room = page.clientHeight - news.offsetHeight - most;
-      // Where the bar was moved to, it stays.
-      const above = share === initial.bottomShare ? Math.min(wanted, room, whole()) : wanted;
-      page.style.setProperty('--above', `${Math.floor(above)}px`);
-    };
-    /** The map gives way if both then have room; otherwise the page is left as it is, and scrolled. */
-    const makeRoom = ({ target, detail }: CustomEvent<number>): void => {
-      const [above, map] = [page.style.getPropertyValue('--above'), work.style.getPropertyValue('--map')];
-      const before = { scrolled: page.scrollTop, most, result };
-      result = target as Element;
-      below = detail;
-      page.scrollTop = 0;
-      look();
-      const beginning = beginningOf(result);
-      const hasRoom = (): boolean => {
-        const { top, bottom, height } = beginning.getBoundingClientRect();
-        return (below > 0 ? bottom + below : top + Math.min(height, lines)) <= innerHeight;
-      };
-      for (const least of [Number(work.style.getPropertyValue('--least')), lowest])
-        if (below === 0 && least >= lowest && !hasRoom()) work.style.setProperty('--map', `${least}px`);
-      const isIn = hasRoom();
-      // What is below it will not stay.
-      if (below > 0) result = before.result;
-      below = 0;
-      if (isIn) return;
-      ({ most, result } = before);
-      work.style.setProperty('--map', map);
-      page.style.setProperty('--above', above);
-      page.scrollTop = before.scrolled;
-    };
-    body.addEventListener(roomWanted, makeRoom as EventListener);
-    const resized = new ResizeObserver(look);
-    for (const one of [page, news, left, body]) resized.observe(one);
-    const drawn = new MutationObserver(look);
-    drawn.observe(body, { childList: true, subtree: true });
+  const toMap = useRef(() => {});
+  useLayoutEffect(() => (isColumn ? keep(share, toMap) : undefined), [isColumn, share]);
+  useAnswered(store, () => {
+    if (isColumn) toMap.current();
+  });
+}
+
+/** Returns a function that lets go. @param toMap is set to what scrolls up to the map */
+function keep(share: number, toMap: RefObject<() => void>): () => void {
+  const body = document.getElementById('tab-body')!;
+  const [side, page] = [body.parentElement!, body.closest<HTMLElement>('.page')!];
+  const [news, work, left, plot] = ['.news', '.work', '.left', '.plot'].map((part) =>
+    page.querySelector<HTMLElement>(part)!,
+  ) as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+  /** With no more height than its rows take. */
+  const whole = (): number =>
+    left.offsetHeight - plot.offsetHeight + head + row * Number(work.style.getPropertyValue('--rows'));
+  let size = '';
+  let most = 0;
+  /** What was asked for last, and what is to have room below it. */
+  let result: Element | undefined;
+  let below = 0;
+  const over = new AbortController();
+  const { signal } = over;
+  const isRead = reading(page, signal);
+  const isResized = sizes();
+  /** Scrolls up to the map, if the tabs with the beginning of what they show stay in view. */
+  const rise = (): void => {
+    const scrolled = page.scrollTop;
+    if (scrolled === 0) return;
+    page.scrollTop = 0;
     look();
-    return () => {
-      body.removeEventListener(roomWanted, makeRoom as EventListener);
-      resized.disconnect();
-      drawn.disconnect();
-      page.style.removeProperty('--above');
-      work.style.removeProperty('--map');
+    if (body.getBoundingClientRect().top + lines > innerHeight) page.scrollTop = scrolled;
+  };
+  toMap.current = rise;
+  const look = (): void => {
+    if (page.scrollTop > 0) {
+      // Where one reads, nothing moves.
+      if (!isRead() && isResized()) rise();
+      return;
+    }
+    isResized();
+    const now = `${innerWidth} ${innerHeight}`;
+    // The map does not become higher again with each tab or line of news: that would be restless.
+    const before = now === size ? Math.min(most, kept * innerHeight) : 0;
+    most = Math.max(before, bottomOf(body, result, below) - side.getBoundingClientRect().top);
+    size = now;
+    const wanted = (1 - share) * innerHeight;
+    const room = page.clientHeight - news.offsetHeight - most;
+    // Where the bar was moved to, it stays.
+    const above = share === initial.bottomShare ? Math.min(wanted, room, whole()) : wanted;
+    page.style.setProperty('--above', `${Math.floor(above)}px`);
+  };
+  /** The map gives way if both then have room; otherwise the page is left as it is, and scrolled. */
+  const makeRoom = ({ target, detail }: CustomEvent<number>): void => {
+    const [above, map] = [page.style.getPropertyValue('--above'), work.style.getPropertyValue('--map')];
+    const before = { scrolled: page.scrollTop, most, result };
+    result = target as Element;
+    below = detail;
+    page.scrollTop = 0;
+    look();
+    const beginning = beginningOf(result);
+    const hasRoom = (): boolean => {
+      const { top, bottom, height } = beginning.getBoundingClientRect();
+      return (below > 0 ? bottom + below : top + Math.min(height, lines)) <= innerHeight;
     };
-  }, [isColumn, share]);
+    for (const least of [Number(work.style.getPropertyValue('--least')), lowest])
+      if (below === 0 && least >= lowest && !hasRoom()) work.style.setProperty('--map', `${least}px`);
+    const isIn = hasRoom();
+    // What is below it will not stay.
+    if (below > 0) result = before.result;
+    below = 0;
+    if (isIn) return;
+    ({ most, result } = before);
+    work.style.setProperty('--map', map);
+    page.style.setProperty('--above', above);
+    page.scrollTop = before.scrolled;
+  };
+  body.addEventListener(roomWanted, makeRoom as EventListener, { signal });
+  const resized = new ResizeObserver(look);
+  for (const one of [page, news, left, body]) resized.observe(one);
+  const drawn = new MutationObserver(look);
+  drawn.observe(body, { childList: true, subtree: true });
+  look();
+  return () => {
+    over.abort();
+    resized.disconnect();
+    drawn.disconnect();
+    page.style.removeProperty('--above');
+    work.style.removeProperty('--map');
+  };
+}
+
+/** Whether the window has another size than when this was last asked. */
+function sizes(): () => boolean {
+  let former = '';
+  return () => {
+    const now = `${innerWidth} ${innerHeight}`;
+    const isOther = former !== '' && now !== former;
+    former = now;
+    return isOther;
+  };
+}
+
+/** Whether the page is where a person has scrolled it to. */
+function reading(page: HTMLElement, signal: AbortSignal): () => boolean {
+  let isRead = false;
+  const read = (event: Event): void => {
+    if (!(event instanceof KeyboardEvent) || scrolling.has(event.key)) isRead = true;
+  };
+  for (const by of ['wheel', 'touchmove', 'keydown']) page.addEventListener(by, read, { signal, passive: true });
+  // Its bar: what is in it would be the target.
+  page.addEventListener('pointerdown', (event) => event.target === page && read(event), { signal });
+  page.addEventListener('scroll', () => (isRead &&= page.scrollTop > 0), { signal });
+  return () => isRead;
+}
+
+/** Keys that scroll the page, if nothing else heeds them. */
+const scrolling = new Set(['PageUp', 'PageDown', 'Home', 'End', ' ', 'ArrowUp', 'ArrowDown']);
+
+/** After a click that the open tab answers: on another tab or, in the detail, on another place. */
+function useAnswered(store: Store, answered: () => void): void {
+  const tab = store.view.tab.value;
+  const { sequence, token, layer, module } = store.view.selection.value;
+  const place = tab === 'cell' ? JSON.stringify([sequence, token, layer, module]) : '';
+  const isInTab = useRef(false);
+  const before = useRef(tab);
+  useLayoutEffect(() => {
+    const note = ({ target }: Event): void => {
+      isInTab.current = document.getElementById('tab-body')!.contains(target as Node);
+    };
+    const over = new AbortController();
+    const { signal } = over;
+    for (const by of ['pointerdown', 'keydown']) addEventListener(by, note, { signal, capture: true });
+    // Then the editor is what is clicked in.
+    addEventListener('blur', () => (isInTab.current = false), { signal });
+    return () => over.abort();
+  }, []);
+  useLayoutEffect(() => {
+    // What is clicked on the map stays under the pointer.
+    if (before.current !== tab || isInTab.current) answered();
+    before.current = tab;
+  }, [tab, place]);
 }
 
 /** Of the first figure or form, or of everything if there is none; if something was asked for, of how that begins. */

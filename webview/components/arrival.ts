@@ -49,7 +49,8 @@ export const lines = 40;
 
 function isBegun(heading: Element, beginning: Element): boolean {
   const { top, height } = beginning.getBoundingClientRect();
-  const clip = heading.closest('.tabBody')!.getBoundingClientRect();
+  // What the model wrote is above the tabs.
+  const clip = heading.closest('.tabBody')?.getBoundingClientRect() ?? { top: 0, bottom: innerHeight };
   const bottom = Math.min(innerHeight, clip.bottom);
   return heading.getBoundingClientRect().top >= Math.max(0, clip.top) && top + Math.min(height, lines) <= bottom;
 }

@@ -14,6 +14,7 @@ import { RouteAgain } from '../components/routeAgain.js';
 import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
+import { sideName } from '../store/sides.js';
 import type { Lost, Store } from '../store/store.js';
 import { chosenSince } from '../store/strategies.js';
 import { isCompact, isShort } from '../look/room.js';
@@ -35,8 +36,11 @@ export function Header(props: Props) {
   return (
     <header class="head">
       <Bar {...props} />
-      <WhatIfChips />
-      <ScopeChip />
+      <div class="nowRow">
+        <WhatIfChips />
+        <ComparedChip />
+        <ScopeChip />
+      </div>
       <Progress />
     </header>
   );
@@ -214,6 +218,7 @@ function others(store: Store): Item[] {
 
 function Generate() {
   const store = useStore();
+  useFolded(store);
   if (!store.view.generateOpen.value || !store.main.isThere.value) return null;
   const form = store.view.generate.value;
   const set = (part: Partial<typeof form>): void => store.set({ generate: { ...store.view.generate.peek(), ...part } });
@@ -265,8 +270,26 @@ function Generate() {
         {t('generateStart')}
       </Button>
       {reason !== undefined && <span class="faint">{reason}</span>}
+      <Tool
+        label={t('generateClose')}
+        icon="close"
+        press={() => store.set({ generateOpen: false })}
+        class="away"
+        data-focus="generate-close"
+      />
     </div>
   );
+}
+
+/** Once it has written, the line of what it wrote has all that is still needed, and the map has its room again. */
+function useFolded(store: Store): void {
+  const { running, error, given } = store.main;
+  const isWriting = running.value?.what === 'generate';
+  const was = useRef(false);
+  useLayoutEffect(() => {
+    if (was.current && !isWriting && !error.peek() && given.peek() !== undefined) store.set({ generateOpen: false });
+    was.current = isWriting;
+  }, [isWriting]);
 }
 
 function WhatIfChips() {
@@ -307,6 +330,29 @@ function WhatIfChips() {
           {t('clearAll')}
         </Button>
       )}
+    </Chips>
+  );
+}
+
+/** What this run is compared with, and the way out, wherever the tabs are scrolled to. */
+function ComparedChip() {
+  const store = useStore();
+  if (!store.other.isThere.value) return null;
+  const name = sideName(store, 'other');
+  return (
+    <Chips label={t('comparedNow')}>
+      <span class="whatIfChip named" title={name}>
+        {name}
+      </span>
+      <Button
+        press={() => store.send({ type: 'closeCompare' })}
+        aria-label={t('compareStop')}
+        title={t('compareStop')}
+        class="link"
+        data-focus="compared-end"
+      >
+        {t('comparedEnd')}
+      </Button>
     </Chips>
   );
 }

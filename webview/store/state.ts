@@ -116,6 +116,8 @@ export interface View {
   readonly tables: readonly string[];
   readonly generate: { readonly tokens: number; readonly temperature: number; readonly seed: number };
   readonly whatIf: WhatIfForm;
+  /** The model whose experts and modules the what-if is about as the trace names it; empty: none yet. */
+  readonly whatIfOf: string;
   /** Name of a strategy; empty: none chosen yet. */
   readonly compareWith: string;
   /** Id of the expert, if that strategy needs one; empty: none chosen yet. */
@@ -156,6 +158,7 @@ export const initial: View = {
   tables: [],
   generate: { tokens: 32, temperature: 0, seed: 1 },
   whatIf: { action: 'knock-out', expert: '', amount: 1, where: 'all', tokenOnly: false, scopeOnly: true },
+  whatIfOf: '',
   compareWith: '',
   compareExpert: '',
   attracted: -1,

@@ -126,6 +126,8 @@ export class Store {
     if (!trace || !this.main.scoresFollow.value || this.colouredBy.value !== 'experts') return undefined;
     return lackFor(trace, by) === `${scoreName(trace)}None` ? by : undefined;
   });
+  /** What the model wrote, once its line has been closed; a generation anew opens it again. */
+  readonly writtenClosed = signal('');
   /** A tab that was opened from elsewhere, until it has the focus. */
   readonly opened = signal<Tab | undefined>(undefined);
   /** What the page had when it was last seen, and the host has no more: a reload of the window ended it. */
@@ -504,6 +506,13 @@ export class Store {
       this.set({ whatIf: { ...form, where: `layer:${layer}`, expert: '' } });
   }
 
+  /** Another model's experts and modules are others, even of the same name: the form about them starts anew. */
+  private startWhatIf({ source: { kind, name, hash = '' } }: Trace): void {
+    const of = JSON.stringify([kind, name, hash]);
+    const former = this.view.whatIfOf.peek();
+    this.set({ whatIfOf: of, ...(former !== '' && former !== of && { whatIf: initial.whatIf }) });
+  }
+
   private bringOut(layer: string): void {
     if (layer === this.view.colourLayer.peek()) return;
     // Pins and filter were about the former layer's experts.
@@ -552,6 +561,7 @@ export class Store {
     const of = rangeOfKey(this.view.scope.peek())?.sequence ?? -1;
     const [was, is] = [this.texts[of], texts[of]];
     if (was !== undefined && !is?.startsWith(was) && (is === undefined || !was.startsWith(is))) this.set({ scope: '' });
+    this.startWhatIf(trace);
     this.texts = texts.map((text, s) => (text !== undefined && this.texts[s]?.startsWith(text) ? this.texts[s] : text));
     const selection = this.view.selection.peek();
     const { layer, module } = selection;

@@ -1,7 +1,7 @@
 /** How each token of a text looks and what is said about it: by leading expert, by a number, by a change, by attribution. */
 import type { Side } from '../../src/protocol/panel.js';
 import { quiet } from '../../src/look/palette.js';
-import type { Layer } from '../../src/trace/model/access.js';
+import { isStart, type Layer } from '../../src/trace/model/access.js';
 import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import { isRankOnly } from '../../src/trace/figures/leaders.js';
 import { layerOf, type ShownExperts } from '../../src/trace/model/shownExperts.js';
@@ -31,7 +31,7 @@ export function drawnOf(store: Store, name: Side, index: number): Drawn | undefi
   const trace = side.choices.value;
   const sequence = trace?.sequences[index];
   if (!trace || !sequence) return undefined;
-  const drawn = outdated(coloured(store, name, trace, index), side.fresh.value);
+  const drawn = started(outdated(coloured(store, name, trace, index), side.fresh.value));
   return index === trace.sequences.length - 1 ? divided(drawn, side.given.value) : drawn;
 }
 
@@ -49,6 +49,13 @@ function coloured(store: Store, name: Side, trace: Trace, index: number): Drawn 
   }
   const shownExperts = side.shownExperts.value;
   return byExperts(trace, index, shownExperts, shownExperts && side.looks.value(shownExperts.set));
+}
+
+/** What the tokenizer puts first is not in the document, so nobody knows it from there. */
+function started(drawn: Drawn): Drawn {
+  const { say, sequence } = drawn;
+  if (!isStart(sequence, 0)) return drawn;
+  return { ...drawn, say: (i) => (i === 0 ? `${say(i)} · ${t('tokenStart')}` : say(i)) };
 }
 
 /** What follows an edit is no longer what the model would say. */

@@ -53,6 +53,7 @@ interface Selected {
 
 export function useSelected({ body, spans, drawn }: Shown, { from, to, id, isCompared }: Selected): void {
   const former = useRef<readonly HTMLElement[]>([]);
+  const revealed = useRef<HTMLElement>(undefined);
   useLayoutEffect(() => {
     for (const span of former.current) {
       span.classList.remove('selected');
@@ -70,7 +71,9 @@ export function useSelected({ body, spans, drawn }: Shown, { from, to, id, isCom
     span.setAttribute('aria-label', drawn.say(from));
     span.setAttribute('aria-selected', 'true');
     body.current!.setAttribute('aria-activedescendant', span.id);
-    reveal(span, body);
+    // Other colours are no reason to scroll back to it.
+    if (revealed.current !== span) reveal(span, body);
+    revealed.current = span;
   }, [from, to, drawn, isCompared]);
 }
 
@@ -87,11 +90,11 @@ export function useWriting({ body, spans, drawn }: Shown, isWriting: boolean): v
   }, [isWriting, drawn]);
 }
 
-/** A text that is unfolded after the model went on with it begins where it did. @param given undefined: it did not */
-export function useWritten({ body, spans, drawn }: Shown, given: number | undefined): void {
+/** A text that the model went on with begins where it did, once that is done or the text is unfolded. @param given undefined: it did not */
+export function useWritten({ body, spans, drawn }: Shown, given: number | undefined, isWriting: boolean): void {
   useLayoutEffect(() => {
     const first = drawn && given !== undefined && spans.current[firstWritten(drawn.sequence, given)];
-    if (!first) return;
+    if (!first || isWriting) return;
     const show = (): void => {
       reveal(spans.current.at(-1)!, body);
       reveal(first, body);
@@ -100,7 +103,7 @@ export function useWritten({ body, spans, drawn }: Shown, given: number | undefi
     // Once more: blocks have their real height only once they have been seen.
     const again = requestAnimationFrame(show);
     return () => cancelAnimationFrame(again);
-  }, []);
+  }, [isWriting]);
 }
 
 export function useFilter({ body, spans, drawn }: Shown, experts: readonly string[]): void {

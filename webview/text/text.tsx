@@ -5,11 +5,12 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Side } from '../../src/protocol/panel.js';
 import { shown as plainText, visible } from '../../src/trace/text/label.js';
 import { useArrival } from '../components/arrival.js';
-import { Button, classes } from '../components/controls.js';
+import { Button, classes, Tool } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { Splitter } from '../components/splitter.js';
 import { t } from '../look/strings.js';
 import { drawnOf, firstWritten } from './drawn.js';
+import { inability } from '../store/reasons.js';
 import { sideName } from '../store/sides.js';
 import { useFilter, useScope, useSelected, useSpans, useWriting, useWritten } from './effects.js';
 import { target } from './tokenSpans.js';
@@ -32,28 +33,59 @@ export function Texts() {
 /** What the model wrote, to read where the text is folded, to copy or insert. */
 function Written() {
   const store = useStore();
-  const { choices, given, isRunning } = store.main;
+  const { choices, given, asked, isRunning } = store.main;
   const [sequence, at] = [choices.value?.sequences.at(-1), given.value];
   const text = at === undefined ? undefined : sequence?.text?.slice(at);
   const row = useRef<HTMLDivElement>(null);
   useArrival('written', text && !isRunning.value ? text : undefined, row);
   if (!sequence || at === undefined || !text) return null;
+  const isOpen = store.view.generateOpen.value;
+  if (store.writtenClosed.value === text && !isOpen && !isRunning.value) return null;
+  const count = sequence.tokens.count - firstWritten(sequence, at);
+  const limit = store.description.value?.limits.tokens ?? Infinity;
   const reason = isRunning.value ? t('busy') : undefined;
   return (
     <div ref={row} class="writtenBar" role="group" aria-label={t('generate')} tabindex={-1}>
-      <span>{t('written', sequence.tokens.count - firstWritten(sequence, at))}</span>
-      <Button press={() => store.send({ type: 'copy', text })} class="link" data-focus="written-copy">
-        {t('writtenCopy')}
-      </Button>
-      <Button
-        press={() => store.send({ type: 'insert' })}
-        title={t('writtenInsertHint')}
-        reason={reason}
-        class="link"
-        data-focus="written-insert"
-      >
-        {t('writtenInsert')}
-      </Button>
+      <span class="said">
+        {asked.value === undefined || isRunning.value || count >= asked.value
+          ? t('written', count)
+          : t(sequence.tokens.count < limit ? 'writtenEnded' : 'writtenFull', count, asked.value)}
+      </span>
+      <span class="acts">
+        <Button press={() => store.send({ type: 'copy', text })} class="link" data-focus="written-copy">
+          {t('writtenCopy')}
+        </Button>
+        <Button
+          press={() => store.send({ type: 'insert' })}
+          title={t('writtenInsertHint')}
+          reason={reason}
+          class="link"
+          data-focus="written-insert"
+        >
+          {t('writtenInsert')}
+        </Button>
+        {inability(store, 'generate') === undefined && (
+          <Button
+            press={() => store.set({ generateOpen: true })}
+            title={t('writtenAgainHint')}
+            reason={reason}
+            class="link"
+            data-focus="written-again"
+          >
+            {t('writtenAgain')}
+          </Button>
+        )}
+        <Tool
+          label={t('writtenClose')}
+          icon="close"
+          press={() => {
+            store.writtenClosed.value = text;
+            store.set({ generateOpen: false });
+          }}
+          reason={reason}
+          data-focus="written-close"
+        />
+      </span>
       <WrittenText text={text} isWriting={isRunning.value} />
     </div>
   );
@@ -101,7 +133,7 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
   const shown = { body, spans, drawn };
   useSelected(shown, { from: selected, to: past, id: index === 0 ? name : `${name}-${index}`, isCompared });
   useWriting(shown, name === 'main' && side.running.value?.what === 'generate');
-  useWritten(shown, name === 'main' ? side.given.value : undefined);
+  useWritten(shown, name === 'main' ? side.given.value : undefined, side.running.value?.what === 'generate');
   useFilter(shown, store.view.filter.value.experts);
   useScope(shown, name === 'main' ? store.scope.value : undefined, index);
 

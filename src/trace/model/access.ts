@@ -182,6 +182,11 @@ export function isSpecial({ tokens }: Sequence, t: number): boolean {
   return tokens.special?.[t] === 1;
 }
 
+/** Whether the tokenizer put it before the text, to mark where that starts. */
+export function isStart(sequence: Sequence, t: number): boolean {
+  return t === 0 && sequence.role !== 'output' && isSpecial(sequence, t);
+}
+
 /** Indexes of the tokens that statistics count: those that are routed and not special. */
 export function textTokens(sequence: Sequence): Int32Array {
   const found = new Int32Array(sequence.done);

@@ -197,6 +197,8 @@ it('keeps the last tokens that were written when generating is stopped', async (
   runs.stop(id);
   await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
   expect(main().trace!.sequences[0]!.text).toBe('ab!!');
+  // Why there is no more is not the model's doing.
+  expect(main().generated!.asked).toBeUndefined();
 });
 
 describe('what the model wrote', () => {
@@ -209,6 +211,7 @@ describe('what the model wrote', () => {
 
   it('is routed with the text under a what-if and under another strategy, with and without the what-if', async () => {
     expect(writtenIn(main())).toBe('!!!');
+    expect(main().generated!.asked).toBe(3);
     const what = runs.route(id, 'main', strategy, [knockOut]);
     await answer(1);
     await answer(2);

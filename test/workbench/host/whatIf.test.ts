@@ -108,6 +108,7 @@ describe('what if', () => {
     // Its panel distinguishes the written text from the given one.
     const { scene } = panels.find(id)!;
     assert.equal(scene.side('main')!.given, text.length);
+    assert.equal(scene.side('main')!.asked, 4);
     assert.equal(scene.isTextVisible(), false);
   });
 

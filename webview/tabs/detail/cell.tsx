@@ -58,6 +58,7 @@ function Sentences({ trace, module: s, token }: Props) {
   if (applied.length === 0) said.push(t('detailCellNone'));
   else if (set.scope === 'pool' && !module.stack)
     said.push(t('detailCell', String(module.layer), kindName(module.kind), named(applied)));
+  else if (module.kind === 'router' && !module.stack) said.push(t('detailRouter', module.layer, named(applied)));
   else said.push(t('detailCellAt', moduleName(module), named(applied)));
   if (applied.length > 0 && !rows.weight) said.push(t('weightNone'));
   if (forcedAt(rows, token) >= 0) said.push(t('detailForced'));

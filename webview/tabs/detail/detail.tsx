@@ -1,5 +1,12 @@
 /** The selected cell, layer or token: who leads, by how much, and how close it was, in bars and in words. */
-import { layersOf, sharedModules, modulesOf, type Layer, type SharedModules } from '../../../src/trace/model/access.js';
+import {
+  isStart,
+  layersOf,
+  sharedModules,
+  modulesOf,
+  type Layer,
+  type SharedModules,
+} from '../../../src/trace/model/access.js';
 import { tokenLabel, visible } from '../../../src/trace/text/label.js';
 import { leadMost, ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import { measureOf } from '../../../src/trace/figures/measure.js';
@@ -11,7 +18,6 @@ import { Badge, ExpertLabel } from '../../components/expert.js';
 import { Figure, Part } from '../../components/figure.js';
 import { InAtlas } from '../../components/inAtlas.js';
 import { rowsOf } from '../../components/table.js';
-import { choicesAt, type Choice } from '../../map/model.js';
 import { layerKey } from '../../../src/trace/model/shownExperts.js';
 import { layerOf } from '../../../src/trace/model/shownExperts.js';
 import { classOf, named } from '../../look/looks.js';
@@ -19,7 +25,9 @@ import { layerName, listed, moduleName, tokenPlace } from '../../look/names.js';
 import { fixed, inPercent, kindName, percent, t } from '../../look/strings.js';
 import { fullName, fullNameAt } from '../../store/atlas.js';
 import { leadersOf } from '../../store/sums.js';
+import { Both } from './both.js';
 import { CellDetail } from './cell.js';
+import { chosenOf, type At } from './chosen.js';
 
 export function Detail() {
   const store = useStore();
@@ -42,7 +50,8 @@ export function Detail() {
   const place = isLine
     ? t('detailTokens', token + 1, end, own.tokens.count)
     : tokenPlace(trace.sequences, sequence, token);
-  const what = [isLone ? t('compareOther') : '', place, where];
+  const isFirst = !isLine && isStart(own, token);
+  const what = [isLone ? t('compareOther') : '', place, isFirst ? t('tokenStart') : '', where];
   return (
     <>
       <header class="detailTitle">
@@ -68,6 +77,7 @@ export function Detail() {
           )}
         </span>
       </header>
+      <Both layer={layer} path={module >= 0 ? trace.modules[module]!.path : undefined} />
       {token >= own.done ? (
         <p class="hint">{t('tokenToCome')}</p>
       ) : module >= 0 && !isLine ? (
@@ -118,21 +128,6 @@ function HowTo({ trace }: { readonly trace: Trace }) {
       </ul>
     </>
   );
-}
-
-interface At {
-  readonly trace: Trace;
-  readonly sequence: number;
-  readonly token: number;
-  /** Past the last token: of a single token, or of a line. */
-  readonly end: number;
-}
-
-/** The experts chosen at some routed modules, the largest share first. */
-function chosenOf({ trace, token, end }: At, part: SharedModules): Choice[] {
-  if (end === token + 1) return choicesAt(trace, part, token);
-  const shares = shareOfTokens(trace, part, token, end);
-  return ranked(shares).map((expert) => ({ expert, weight: shares[expert]! }));
 }
 
 /** Which experts lead at most of these tokens, taken one by one as on the map, and at what share of them. */

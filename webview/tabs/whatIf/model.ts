@@ -1,13 +1,15 @@
 /** What the what-if form offers, and what it says. */
 import {
+  chosenAt,
   kindsOf,
   layerAt,
   layersOf,
   matches,
+  rowsAt,
   sharedModules,
   type ModuleFilter,
 } from '../../../src/trace/model/access.js';
-import { ranked, tokenShares } from '../../../src/trace/figures/leaders.js';
+import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import type { TextScope } from '../../../src/trace/text/scopes.js';
 import type { ShownExperts } from '../../../src/trace/model/shownExperts.js';
 import type { Intervention, Scope, Trace } from '../../../src/trace/model/trace.js';
@@ -53,15 +55,26 @@ export function partAt(trace: Trace, where: string, part: TextScope | undefined)
   return filter && trace.modules.some((module) => matches(module, filter)) ? part : undefined;
 }
 
-/** Id of the expert that leads in the selection, or else in the whole trace. */
-function leaderOf(trace: Trace, { sequence, token, layer, module }: Selection, shownExperts: ShownExperts | undefined) {
+/** Id of the expert that leads in the selection, as the detail says it, or else in the whole trace. */
+function leaderOf(trace: Trace, selection: Selection, where: string, shownExperts: ShownExperts | undefined) {
+  const { sequence, token, end = token + 1, layer, module } = selection;
   if (token < 0) {
     const shares = shownExperts && sharesOf(trace, shownExperts);
     return shares && shownExperts.set.experts[ranked(shares)[0] ?? -1]?.id;
   }
   const path = trace.modules[module]?.path;
-  const modules = sharedModules(trace, path === undefined ? { ...layerOf(trace, layer), sequence } : { module: path });
-  return modules?.experts[ranked(tokenShares(trace, modules, token))[0] ?? -1]?.id;
+  const modules =
+    sharedModules(trace, path === undefined ? { ...layerOf(trace, layer), sequence } : { module: path }) ??
+    // Over layers with experts of their own none leads.
+    sharedModules(trace, { ...modulesAt(trace, where), sequence });
+  if (!modules) return undefined;
+  const [only, ...more] = modules.modules;
+  // At a single router its own order counts, whatever the weights.
+  const first =
+    only !== undefined && more.length === 0 && end === token + 1
+      ? chosenAt(rowsAt(trace, only), token).find((e) => e >= 0)
+      : ranked(shareOfTokens(trace, modules, token, end))[0];
+  return modules.experts[first ?? -1]?.id;
 }
 
 /**
@@ -71,11 +84,12 @@ function leaderOf(trace: Trace, { sequence, token, layer, module }: Selection, s
 export function aim(trace: Trace, form: WhatIfForm, selection: Selection, shownExperts: ShownExperts | undefined) {
   const module = selection.module >= 0 ? trace.modules[selection.module] : undefined;
   const places = placesOf(trace, form.where, module?.path, shownExperts?.layer !== undefined);
-  const wanted = [form.where, `layer:${selection.layer}`];
+  const shown = shownExperts?.layer;
+  const wanted = [form.where, `layer:${selection.layer}`, ...(shown ? [`layer:${layerKey(shown)}`] : [])];
   const where = wanted.find((one) => places.some(([value]) => value === one)) ?? places[0]?.[0] ?? 'all';
   const { set, layer } = expertsAt(trace, where) ?? { set: shownExperts?.set, layer: shownExperts?.layer };
   const experts = set?.experts ?? [];
-  const candidates = [form.expert, leaderOf(trace, selection, shownExperts), experts[0]?.id];
+  const candidates = [form.expert, leaderOf(trace, selection, where, shownExperts), experts[0]?.id];
   const expert = candidates.find((one) => experts.some(({ id }) => id === one)) ?? '';
   return { places, where, set, layer, expert };
 }

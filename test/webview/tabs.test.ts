@@ -1,0 +1,342 @@
+/** What the tabs say of two runs, what the what-if proposes, and what becomes of the form for generating. */
+import { describe, expect, test } from 'vitest';
+import type { Intervention } from '../../src/trace/model/trace.js';
+import { shareOfTokens, ranked, tokenShares } from '../../src/trace/figures/leaders.js';
+import { sharedModules } from '../../src/trace/model/access.js';
+import { fabricate, names, partsOf } from './fabricate.js';
+import { fabricateMoe, moeDescription } from './fabricateMoe.js';
+import type { Panel, Setup } from './harness.js';
+import { pages, picture, testMany } from './pages.js';
+
+const openPage = pages();
+let panel: Panel;
+
+async function open(setup: Setup = {}): Promise<void> {
+  panel = await openPage(setup);
+}
+
+async function text(selector: string): Promise<string> {
+  await panel.settled();
+  return panel.page.locator(selector).first().innerText();
+}
+
+async function choose(tab: string): Promise<void> {
+  const list = panel.page.locator('select[data-focus=tabs]');
+  if ((await list.count()) > 0) await list.selectOption(tab);
+  else await panel.page.locator(`#tab-${tab}`).click();
+  await panel.settled();
+}
+
+const valueOf = (focus: string) => panel.page.locator(`[data-focus=${focus}]`).inputValue();
+
+/** Of an element, as the person sees it: in the window, and hit where it is. */
+const isInView = (selector: string) =>
+  panel.page
+    .locator(selector)
+    .first()
+    .evaluate((one) => {
+      const { left, top, right, bottom } = one.getBoundingClientRect();
+      const hit = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+      return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight && one.contains(hit);
+    });
+
+const windows = [
+  { width: 460, height: 600 },
+  { width: 400, height: 700, theme: 'high-contrast' },
+  { width: 306, height: 400 },
+  { width: 580, height: 780, theme: 'light' },
+  { width: 1280, height: 640 },
+  { width: 1440, height: 900, theme: 'high-contrast-light' },
+] as const satisfies readonly Setup[];
+const nameOf = ({ width, height, theme }: Setup) => `${width}x${height}${theme ? `-${theme}` : ''}`;
+
+describe('while two runs are compared', () => {
+  const main = fabricate();
+  const other = fabricate({ seed: 9, strategy: { name: 'arrow', k: 2 } });
+
+  testMany(
+    windows,
+    'the header names the other run and has the way out, wherever the tab is scrolled to: %o',
+    async (setup) => {
+      await open(setup);
+      await panel.show(main);
+      expect(await panel.page.locator('[data-focus=compared-end]').count()).toBe(0);
+      await panel.show(other, { title: 'Arrow, 2 experts per token' }, 'other');
+      await expect.poll(() => text('.head .named')).toBe('Arrow, 2 experts per token');
+      await panel.page.locator('[data-focus=compare-stop]').waitFor();
+      await picture(panel.page, `compared-${nameOf(setup)}`);
+      await expect.poll(() => isInView('[data-focus=compared-end]')).toBe(true);
+      await panel.page.evaluate(() => {
+        for (const one of document.querySelectorAll('.page, .tabBody')) one.scrollTop = one.scrollHeight;
+      });
+      await expect.poll(() => isInView('[data-focus=compared-end]')).toBe(true);
+      expect(await panel.serious()).toEqual([]);
+      await panel.page.locator('[data-focus=compared-end]').click();
+      await expect.poll(() => panel.sent('closeCompare')).toHaveLength(1);
+      await panel.side('other', undefined);
+      await expect.poll(() => panel.page.locator('.head .named').count()).toBe(0);
+    },
+    { quick: 2 },
+  );
+
+  testMany(
+    windows,
+    'the detail says first what each run chose, side by side: %o',
+    async (setup) => {
+      await open(setup);
+      await panel.show(main);
+      await panel.show(other, { title: 'Arrow, 2 experts per token' }, 'other');
+      await choose('cell');
+      await panel.post({ type: 'select', token: 60, module: 100 });
+      const column = (side: number) => panel.page.locator(`.both td >> nth=${side}`);
+      for (const [side, trace] of [main, other].entries()) {
+        const { chosen } = partsOf(trace);
+        const names = [...chosen(100, 60)].map((e) => trace.expertSets[0]!.experts[e]!.name).sort();
+        await expect.poll(async () => (await column(side).locator('.name').allInnerTexts()).sort()).toEqual(names);
+        const weights = (await column(side).locator('.value').allInnerTexts()).map(Number);
+        expect(weights.every((weight) => weight > 0 && weight <= 1)).toBe(true);
+      }
+      const common = [...partsOf(main).chosen(100, 60)].filter((e) => partsOf(other).chosen(100, 60).includes(e));
+      const said = common.map((e) => main.expertSets[0]!.experts[e]!.name).join(', ') || 'none';
+      await expect.poll(() => text('.both .caption')).toBe(`In both: ${said}.`);
+      await picture(panel.page, `both-${nameOf(setup)}`);
+      // Before everything else but the name of the place.
+      await expect.poll(() => panel.page.locator('.tabBody > :nth-child(2)').getAttribute('class')).toBe('both');
+      expect(await panel.serious()).toEqual([]);
+      await panel.side('other', undefined);
+      await expect.poll(() => panel.page.locator('.both').count()).toBe(0);
+    },
+    { quick: 2 },
+  );
+
+  test('the detail of a line has the shares of both runs, and a token of only one says so', async () => {
+    await open();
+    const short = fabricate({ words: ['The', ' grey', ' goose', ' flies', '.'] });
+    await panel.show(short);
+    const far = fabricate({ words: ['The', ' goose', ' flies', ' far', '.'], seed: 5 });
+    await panel.show(far, { title: 'other.md' }, 'other');
+    await choose('cell');
+    await panel.post({ type: 'select', token: 1 });
+    await expect.poll(() => text('.both td >> nth=0')).toMatch(/%/);
+    await expect.poll(() => text('.both td >> nth=1')).toBe('This token is not in it.');
+    await panel.page.locator('.text:not(.other) .t').nth(2).click();
+    await panel.page
+      .locator('.text:not(.other) .t')
+      .nth(3)
+      .click({ modifiers: ['Shift'] });
+    await expect.poll(() => panel.page.locator('.text:not(.other) .t.selected').count()).toBe(2);
+    const modules = sharedModules(far, {})!;
+    // The same words are a token earlier there.
+    const share = shareOfTokens(far, modules, 1, 3);
+    const first = far.expertSets[0]!.experts[ranked(share)[0]!]!.name;
+    await expect.poll(() => text('.both td:nth-child(2) .name')).toBe(first);
+  });
+});
+
+describe('the what-if', () => {
+  const mixture = fabricateMoe();
+
+  async function showMixture(): Promise<void> {
+    await panel.post({ type: 'pool', description: moeDescription });
+    const strategy = { name: 'mixtral', k: 2 };
+    await panel.side('main', { title: 'kinds.txt', strategy, interventions: [], stale: false, trace: mixture });
+  }
+
+  test('starts anew with the run of another model, and keeps its form for the same', async () => {
+    await open();
+    await showMixture();
+    await choose('whatIf');
+    await panel.post({ type: 'select', token: 20, module: 2 });
+    await panel.page.locator('[data-focus=whatif-expert]').selectOption('2.7');
+    await panel.page.locator('[data-focus=whatif-where]').selectOption('layer:2');
+    await panel.post({ type: 'select', token: 21, module: 5 });
+    await expect.poll(() => valueOf('whatif-where')).toBe('layer:2');
+    // Routed again by the same model.
+    await panel.side('main', undefined);
+    await showMixture();
+    await expect.poll(() => valueOf('whatif-expert')).toBe('2.7');
+    await panel.show(fabricate());
+    await expect.poll(() => valueOf('whatif-where')).toBe('all');
+    await panel.goTo(30, 18);
+    await expect.poll(() => valueOf('whatif-where')).toBe('all');
+    await showMixture();
+    await panel.post({ type: 'select', token: 21, module: 5 });
+    await expect.poll(() => valueOf('whatif-where')).toBe('layer:5');
+  });
+
+  test('proposes for a line the expert that the detail names first, not the first token’s', async () => {
+    await open({ width: 460, height: 600 });
+    const trace = fabricate();
+    await panel.show(trace);
+    const modules = sharedModules(trace, { layer: 4 })!;
+    const firsts: boolean[] = [];
+    for (let line = 0; line < 5; line++) {
+      await panel.goTo(4, line);
+      await choose('cell');
+      const said = /^Of the weight of these [\d,]+ tokens, (.+) has the largest/.exec(await text('.sentence'))?.[1];
+      await choose('whatIf');
+      if (said === undefined) continue;
+      const proposed = await panel.page
+        .locator('[data-focus=whatif-expert]')
+        .evaluate((one) => (one as HTMLSelectElement).selectedOptions[0]!.text);
+      expect(proposed).toBe(said);
+      const { token } = (await panel.sent('select')).at(-1)!;
+      firsts.push(names[ranked(tokenShares(trace, modules, token))[0]!] === said);
+    }
+    expect(firsts).toContain(false);
+  });
+});
+
+describe('generating', () => {
+  const whole = fabricate();
+  const { text: all, tokens } = whole.sequences[0]!;
+  const given = tokens.start![tokens.count - 13]!;
+  const running = { what: 'generate', done: 260, total: tokens.count + 19 } as const;
+
+  /** The form is opened, and what it asks for is written. */
+  async function write(asked?: number): Promise<void> {
+    await panel.show(fabricate({ tokens: 40 }));
+    await panel.press('head-generate');
+    await panel.page.locator('[data-focus=generate-start]').click();
+    await panel.show(whole, { given, running });
+    await panel.show(whole, { given, ...(asked !== undefined && { asked }) });
+  }
+
+  testMany(
+    windows,
+    'ends with one line: why there is no more, what to do with it, and the text; the form is folded: %o',
+    async (setup) => {
+      await open(setup);
+      await panel.show(fabricate({ tokens: 40 }));
+      await panel.post({ type: 'select', token: 3 });
+      await write(32);
+      await expect.poll(() => panel.page.locator('.generate').count()).toBe(0);
+      await expect.poll(() => text('.writtenBar')).toContain('Generated: 13 of 32 tokens. The model ended the text.');
+      await picture(panel.page, `generated-${nameOf(setup)}`);
+      // What is new is in view in the text, wherever the selection is.
+      const isSeen = () =>
+        panel.page.evaluate(() => {
+          const [pane, begins] = [document.querySelector('.text')!, document.querySelector('.t.written.begins')!];
+          const [room, at] = [pane.getBoundingClientRect(), begins.getBoundingClientRect()];
+          return at.top >= room.top - 1 && at.bottom <= room.bottom + 1;
+        });
+      await expect.poll(isSeen).toBe(true);
+      expect(await panel.serious()).toEqual([]);
+      await panel.press('written-again');
+      await expect.poll(() => isInView('[data-focus=generate-start]')).toBe(true);
+      await panel.press('generate-close');
+      await expect.poll(() => panel.page.locator('.generate').count()).toBe(0);
+      await panel.press('written-close');
+      await expect.poll(() => panel.page.locator('.writtenBar').count()).toBe(0);
+      // What was closed is there with the form.
+      await panel.press('head-generate');
+      await expect.poll(() => text('.writtenText')).toContain(all!.slice(given).trim().slice(0, 5));
+    },
+    { quick: 2 },
+  );
+
+  test('gives no reason where there is none, or where it was stopped', async () => {
+    await open({ width: 460, height: 600 });
+    for (const asked of [13, undefined]) {
+      await write(asked);
+      await expect.poll(() => text('.writtenBar .said')).toBe('Generated: 13 tokens');
+    }
+  });
+
+  test('leaves the form open if it failed', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(whole);
+    await panel.press('head-generate');
+    await panel.page.locator('[data-focus=generate-start]').click();
+    await panel.show(whole, { running });
+    await panel.show(whole, { error: { code: 'engine-died', message: 'The model stopped.', remedy: 'Try again.' } });
+    await panel.settled();
+    await expect.poll(() => panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
+  });
+});
+
+describe('the map above the tabs', () => {
+  const main = fabricate();
+  const interventions: Intervention[] = [{ action: 'knock-out', expert: 'html', scope: { layer: 3 } }];
+  const changed = fabricate({ interventions });
+  const scrolled = () => panel.page.locator('.page').evaluate((page) => page.scrollTop);
+  const scrollTo = async (to: number) => {
+    await panel.page.locator('.page').evaluate((page, top) => {
+      page.scrollTop = top;
+    }, to);
+    expect(await scrolled()).toBeGreaterThan(0);
+  };
+  const areInView = () =>
+    panel.page.evaluate(() => {
+      const head = document.querySelector('.head')!.getBoundingClientRect().bottom;
+      return ['.legend', '.plot', '.tabs'].every((one) => {
+        const { top, bottom } = document.querySelector(one)!.getBoundingClientRect();
+        return top >= head - 1 && bottom <= innerHeight;
+      });
+    });
+
+  testMany(
+    ['high-contrast', 'dark', 'light'] as const,
+    'is there again when the window has room for both, unless one reads further down: %s',
+    async (theme) => {
+      await open({ width: 400, height: 390, theme });
+      await panel.show(changed, { before: main });
+      await panel.post({ type: 'textVisible', is: true });
+      await panel.post({ type: 'select', token: 60, module: 100 });
+      await choose('summary');
+      await panel.page.locator('[data-figure=usage]').waitFor();
+      await scrollTo(120);
+      await panel.resize(610, 600);
+      await expect.poll(areInView).toBe(true);
+      await picture(panel.page, `risen-${theme}`);
+      await panel.show(main);
+      await expect.poll(areInView).toBe(true);
+      // Whoever has scrolled there stays there.
+      await panel.page.locator('.tabBody').hover();
+      await panel.page.mouse.wheel(0, 200);
+      await expect.poll(() => scrolled()).toBeGreaterThan(100);
+      const reading = await scrolled();
+      await panel.resize(610, 560);
+      await panel.resize(610, 640);
+      expect(await scrolled()).toBe(reading);
+    },
+  );
+
+  test('is there after a click on another tab or, in the detail, on a module', async () => {
+    await open({ width: 460, height: 660 });
+    await panel.show(main);
+    await panel.post({ type: 'select', token: 60 });
+    await panel.goTo(14, 3);
+    await choose('cell');
+    await panel.page.locator('[data-focus=module-q]').scrollIntoViewIfNeeded();
+    expect(await scrolled()).toBeGreaterThan(40);
+    await panel.press('module-q');
+    await expect.poll(areInView).toBe(true);
+    await picture(panel.page, 'risen-module');
+    await scrollTo(60);
+    await choose('summary');
+    await expect.poll(areInView).toBe(true);
+  });
+});
+
+test('the token that the tokenizer puts before a text is said to mark its start', async () => {
+  await open();
+  await panel.show(fabricate());
+  const token = (i: number) => panel.page.locator('.t').nth(i);
+  await token(0).hover();
+  await expect.poll(() => token(0).getAttribute('title')).toMatch(/ · marks the start of a text$/);
+  await token(1).hover();
+  await expect.poll(() => token(1).getAttribute('title')).not.toContain('marks');
+  await token(0).click();
+  await expect.poll(() => text('.detailTitle')).toMatch(/token 1 of [\d,]+ · marks the start of a text/);
+});
+
+test('a mixture’s router is said to send a token to its experts', async () => {
+  await open();
+  await panel.post({ type: 'pool', description: moeDescription });
+  const strategy = { name: 'mixtral', k: 2 };
+  const trace = fabricateMoe();
+  await panel.side('main', { title: 'kinds.txt', strategy, interventions: [], stale: false, trace });
+  await panel.post({ type: 'select', token: 20, module: 2 });
+  await expect.poll(() => text('.sentence')).toMatch(/^Layer 2’s router sends it to expert \d+ \(0\.\d+\), expert/);
+});
