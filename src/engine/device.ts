@@ -1,6 +1,6 @@
 /** What is known about the cards of this machine: found by a try, kept until something that it depends on changes. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import path from 'node:path';
 import { isNumber, isObject } from '../checks/plain.js';
@@ -20,6 +20,11 @@ function fileOf(folder: string, { card, model }: Pick<Subject, 'card' | 'model'>
 
 /** How many outcomes are kept; those that are oldest go first. */
 const mostKept = 100;
+
+/** Whether the card was ever tried. Only then is it worth looking for drivers. */
+export function wasTried(folder: string, of: Pick<Subject, 'card' | 'model'>): boolean {
+  return existsSync(fileOf(folder, of));
+}
 
 /** What an earlier try found, unless something has changed since. */
 export function keptOutcome(folder: string, subject: Subject): Outcome | undefined {

@@ -6,7 +6,7 @@ import type { Card, Device, DeviceUse, Outcome, Provider, Subject, Tried } from 
 import { strategyOf, usualStrategy } from '../strategies/index.js';
 import type { Trace } from '../trace/model/trace.js';
 import { answersOf } from './answers.js';
-import { cardsOn, compared, driverOf, keepOutcome, keptOutcome, reasonOf, useOf } from './device.js';
+import { cardsOn, compared, driverOf, keepOutcome, keptOutcome, reasonOf, useOf, wasTried } from './device.js';
 import type { Model } from './families/family.js';
 import { onnxruntimeVersion } from './runtime/session.js';
 import type { Outlet } from './serve.js';
@@ -38,7 +38,9 @@ export async function deviceFor({ hash }: Model, choosing: Choosing): Promise<De
   const { asked, lost, again, cache } = choosing;
   if (asked === 'cpu') return useOf(asked, []);
   const subjectOf = (card: Card) => subjectFor(hash, card);
-  const known = (card: Card) => (lost?.card === card ? lost.outcome : keptOutcome(cache, subjectOf(card)));
+  const kept = (card: Card) =>
+    wasTried(cache, { card, model: hash }) ? keptOutcome(cache, subjectOf(card)) : undefined;
+  const known = (card: Card) => (lost?.card === card ? lost.outcome : kept(card));
   const told = (cards: readonly Card[]) =>
     cards.flatMap((card): Tried[] => {
       const outcome = known(card);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { copyData } from './external.js';
 import { foldShapes } from './foldShapes.js';
+import { fuseAttention } from './fuseAttention.js';
 import { removeGuards } from './guards.js';
 import { halveProducts } from './halves.js';
 import {
@@ -74,6 +75,6 @@ export function quicken(
   adapted: ReadonlySet<NodeProto>,
 ): ReadonlyMap<string, NodeProto> {
   removeGuards(graph);
-  foldShapes(graph);
+  fuseAttention(graph, foldShapes(graph));
   return halveProducts(folder, graph, adapted);
 }

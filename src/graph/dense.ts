@@ -17,23 +17,23 @@ export const dense: Form = {
     const own = (what: string) => `gander.${what}.${i}`;
     builder.constant(externalFloats(own('down'), [dIn, g * n * rank], down[0]!.location, down[0]!.offset));
     builder.declare({
-      ...Object.fromEntries(['weight', 'norm'].map((what) => [own(what), [tokens, g, n]])),
-      ...Object.fromEntries(['z4', 'weighted4'].map((what) => [own(what), [tokens, g, n, rank]])),
-      [own('weight4')]: [tokens, g, n, 1],
+      [own('weight')]: [tokens, g, n],
+      [own('norm')]: [tokens, g * n],
+      ...Object.fromEntries(['z3', 'weighted3'].map((what) => [own(what), [tokens, g * n, rank]])),
+      [own('weight3')]: [tokens, g * n, 1],
       [own('z')]: [tokens, g * n * rank],
       ...(g > 1 && { [own('weighted')]: [tokens, g * n * rank] }),
       ...Object.fromEntries(modules.map((_, j) => [`${own('weighted')}.${j}`, [tokens, n * rank]])),
     });
     const nodes = [
       ...builder.scatterAdd(`${names.fixed}.${i}`, own('chosen'), own('shared'), own('weight')),
-      node('Unsqueeze', [own('weight'), builder.shape([-1])], [own('weight4')]),
+      node('Reshape', [own('weight'), builder.shape([-1, g * n, 1])], [own('weight3')]),
       node('MatMul', [own('u'), own('down')], [own('z')]),
-      node('Reshape', [own('z'), builder.shape([-1, g, n, rank])], [own('z4')]),
-      builder.reduce('ReduceL2', own('z4'), own('norm')),
-      node('Mul', [own('z4'), own('weight4')], [own('weighted4')]),
+      node('Reshape', [own('z'), builder.shape([-1, g * n, rank])], [own('z3')]),
+      node('Mul', [own('z3'), own('weight3')], [own('weighted3')]),
       node(
         'Reshape',
-        [own('weighted4'), builder.shape([-1, g * n * rank])],
+        [own('weighted3'), builder.shape([-1, g * n * rank])],
         [g === 1 ? `${own('weighted')}.0` : own('weighted')],
       ),
     ];
@@ -65,5 +65,8 @@ export const dense: Form = {
 
   slots: (n) => n,
 
-  norms: ({ modules }, i) => [{ name: `gander.norm.${i}`, bases: modules.map((_, j) => `gander.base.${i}.${j}`) }],
+  norms: (builder, _, i) => ({
+    names: [`gander.norm.${i}`],
+    nodes: [builder.reduce('ReduceL2', `gander.z3.${i}`, `gander.norm.${i}`)],
+  }),
 };

@@ -36,8 +36,6 @@ const common = {
   /** [R] each */
   zeros: 'gander.pairs.zeros',
   ones: 'gander.pairs.ones',
-  /** [3] (−1, 1, k) */
-  shape: 'gander.pairs.shape',
   /** [2] (−1, k) */
   flat: 'gander.pairs.flat',
 } as const;
@@ -75,12 +73,12 @@ export const gathered: Form = {
     const [down, up] = [group.down[j]!, group.up[j]!];
     builder.constant(externalFloats(own('down'), [n, dIn, rank], down.location, down.offset));
     builder.constant(externalFloats(own('up'), [n, rank, dOut], up.location, up.offset));
-    builder.declare({ [own('norm')]: [tokens, 1, width] });
+    builder.declare({ [own('norm')]: [tokens, width] });
     const choice = node('If', [common.wide], [sum, own('norm')]);
     const branch = (name: string, nodes: NodeProto[]) => {
       const output = [
         valueInfo(own(`${name}.sum`), DataType.FLOAT, [tokens, dOut]),
-        valueInfo(own(`${name}.norm`), DataType.FLOAT, [tokens, 1, width]),
+        valueInfo(own(`${name}.norm`), DataType.FLOAT, [tokens, width]),
       ];
       choice.attribute.push(graphAttribute(`${name}_branch`, { name: own(name), node: nodes, output }));
     };
@@ -102,8 +100,7 @@ export const gathered: Form = {
 
   slots: () => width,
 
-  norms: ({ modules }, i) =>
-    modules.map((_, j) => ({ name: `gander.norm.${i}.${j}`, bases: [`gander.base.${i}.${j}`] })),
+  norms: (_, { modules }, i) => ({ names: modules.map((_, j) => `gander.norm.${i}.${j}`), nodes: [] }),
 };
 
 /** Computes the values of `common`. */
@@ -119,7 +116,6 @@ function once(builder: Builder, experts: number): void {
     node('Range', [own('scalar.0'), own('count'), own('scalar.1')], [common.positions]),
     node('Expand', [builder.shape([0]), common.count], [common.zeros]),
     node('Expand', [builder.shape([1]), common.count], [common.ones]),
-    node('Concat', [builder.shape([-1, 1]), names.k], [common.shape], { axis: 0 }),
     node('Concat', [builder.shape([-1]), names.k], [common.flat], { axis: 0 }),
   ]) {
     builder.first(n);
@@ -172,7 +168,7 @@ function chosenExperts(builder: Builder, group: Group, i: number, j: number, n: 
     node('Reshape', [own('z'), builder.shape([-1, rank])], [own('z.rows')]),
     node('Gather', [own('z.rows'), own('row')], [own('z.pairs')]),
     builder.reduce('ReduceL2', own('z.pairs'), own('norm.pairs')),
-    node('Reshape', [own('norm.pairs'), common.shape], [own('else.norm')]),
+    node('Reshape', [own('norm.pairs'), common.flat], [own('else.norm')]),
     node('Reshape', [own('change'), builder.shape([-1, dOut])], [own('change.rows')]),
     node('Reshape', [own('row'), common.flat], [own('row.of')]),
     node('Gather', [own('change.rows'), own('row.of')], [own('change.of')]),
@@ -193,8 +189,7 @@ function everyExpert(builder: Builder, group: Group, i: number, j: number, n: nu
     node('Transpose', [all('z.by_expert')], [all('z')], { perm: [1, 0, 2] }),
     builder.reduce('ReduceL2', all('z'), all('norm')),
     node('Reshape', [own('chosen'), common.flat], [all('chosen')]),
-    node('GatherElements', [all('norm'), all('chosen')], [all('norm.chosen')], { axis: -1 }),
-    node('Reshape', [all('norm.chosen'), common.shape], [own('then.norm')]),
+    node('GatherElements', [all('norm'), all('chosen')], [own('then.norm')], { axis: -1 }),
     node('Shape', [all('norm')], [all('shape')]),
     node('ConstantOfShape', [all('shape')], [all('zeros')]),
     node('Reshape', [own('weight'), common.flat], [all('weight.chosen')]),

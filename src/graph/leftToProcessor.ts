@@ -18,6 +18,9 @@ function isLeft({ opType, input, output }: NodeProto): boolean {
     case 'Sin':
     case 'Cos':
       return true;
+    // It gave other numbers on more than a few tokens.
+    case 'GroupQueryAttention':
+      return true;
     // Its second output, 1 ÷ RMS, is not what it should be.
     case 'SimplifiedLayerNormalization':
       return Boolean(output[1]);

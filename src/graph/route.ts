@@ -85,14 +85,13 @@ export interface Form {
   outputs(builder: Builder, groups: readonly Group[], n: number): void;
   /** The last axis of `moved`. */
   slots(n: number): number | string;
-  /** The norms ‖s B A u‖ of a group, [T, its modules, slots], in one or more pieces. */
-  norms(group: Group, i: number): Norms[];
+  /** The norms ‖s B A u‖ of a group, side by side [T, its modules × slots], and nodes that compute them if the group's own do not. */
+  norms(builder: Builder, group: Group, i: number, n: number): Norms;
 }
 
 export interface Norms {
-  readonly name: string;
-  /** For each module in the piece, [T, 1]: 1 / √(‖W u‖² / dOut). */
-  readonly bases: readonly string[];
+  readonly names: readonly string[];
+  readonly nodes: readonly NodeProto[];
 }
 
 /**
@@ -134,44 +133,47 @@ export function insertRouting(
     builder.first(node('Split', [name, 'gander.sizes'], parts, { axis: 1 }));
   }
   form.once(builder, n);
-  groups.forEach((group, i) => insertGroup(builder, group, i, n, how));
+  const measured = groups.map((group, i) => insertGroup(builder, group, i, n, how));
   const affinities = groups.map((_, i) => `gander.affinity.${i}`);
   builder.last(node('Concat', affinities, [names.affinity], { axis: 1 }));
   builder.output(names.affinity, DataType.FLOAT, [tokens, m, n]);
   form.outputs(builder, groups, n);
-  insertMoved(
-    builder,
-    groups.flatMap((group, i) => form.norms(group, i)),
-    m,
-    form.slots(n),
-  );
+  insertMoved(builder, measured, m, form.slots(n));
   builder.finish();
 }
 
 /**
- * onnxruntime computes depth first, beginning with the graph's last output and with the last input of each node. So this
- * output comes last, with its pieces in reverse: then W u and A u are consumed module by module. In any other order they are
- * kept for all modules until the end, which takes as much memory again as the model.
+ * onnxruntime computes depth first, beginning with the graph's last output and, of a node's inputs, with what the last node makes. So
+ * this output comes last, with what it takes in reverse: then W u and A u are consumed module by module. In any other order they
+ * are kept for all modules until the end, which takes as much memory again as the model.
  */
-function insertMoved(builder: Builder, norms: readonly Norms[], m: number, slots: number | string): void {
-  const own = (what: string, i: number) => `gander.moved.${what}.${i}`;
-  for (const [i, { name, bases }] of [...norms.entries()].reverse()) {
-    const together = bases.length > 1 ? own('bases', i) : bases[0]!;
-    builder.declare({
-      ...(bases.length > 1 && { [together]: [tokens, bases.length] }),
-      [own('bases3', i)]: [tokens, bases.length, 1],
-      [own('part', i)]: [tokens, bases.length, slots],
-    });
-    if (bases.length > 1) builder.last(node('Concat', [...bases], [together], { axis: -1 }));
-    builder.last(node('Unsqueeze', [together, builder.shape([-1])], [own('bases3', i)]));
-    builder.last(node('Mul', [name, own('bases3', i)], [own('part', i)]));
-  }
-  const parts = norms.map((_, i) => own('part', i));
-  builder.last(node('Concat', parts, [names.moved], { axis: 1 }));
+function insertMoved(builder: Builder, measured: readonly Measured[], m: number, slots: number | string): void {
+  const own = (what: string) => `gander.moved.${what}`;
+  const ints = (value: number) => builder.shape([value]);
+  for (const { nodes } of [...measured].reverse()) for (const n of [...nodes].reverse()) builder.last(n);
+  const all = [...measured.flatMap(({ bases }) => bases), ...measured.flatMap(({ norms }) => norms)];
+  builder.declare({ [own('bases')]: [tokens, m], [own('norms3')]: [tokens, m, slots] });
+  for (const n of [
+    node('Concat', all, [own('all')], { axis: 1 }),
+    node('Slice', [own('all'), ints(0), ints(m), ints(1)], [own('bases')]),
+    node('Slice', [own('all'), ints(m), ints(Number.MAX_SAFE_INTEGER), ints(1)], [own('norms')]),
+    node('Unsqueeze', [own('bases'), ints(-1)], [own('bases3')]),
+    node('Reshape', [own('norms'), builder.shape([0, m, -1])], [own('norms3')]),
+    node('Mul', [own('norms3'), own('bases3')], [names.moved]),
+  ])
+    builder.last(n);
   builder.output(names.moved, DataType.FLOAT, [tokens, m, slots]);
 }
 
-function insertGroup(builder: Builder, group: Group, i: number, n: number, { form, weightEpsilon }: Routing): void {
+/** What `moved` takes of a group, and the nodes that compute only that. */
+interface Measured {
+  /** For each module [T, 1]: 1 / √(‖W u‖² / dOut). */
+  readonly bases: readonly string[];
+  readonly norms: readonly string[];
+  readonly nodes: readonly NodeProto[];
+}
+
+function insertGroup(builder: Builder, group: Group, i: number, n: number, { form, weightEpsilon }: Routing): Measured {
   const { modules, dIn } = group;
   const g = modules.length;
   const own = (what: string) => `gander.${what}.${i}`;
@@ -208,12 +210,20 @@ function insertGroup(builder: Builder, group: Group, i: number, n: number, { for
     modules.flatMap(({ products }) => products.map((product) => product.node)),
     [...nodes, ...form.group(builder, group, i, n)],
   );
+  const norms = form.norms(builder, group, i, n);
+  const measures: NodeProto[] = [];
   for (const seam of seamsOf(builder, group.modules, i)) {
-    const added = seam.modules.flatMap(({ j, y, sum, bias }) =>
-      moduleNodes(builder, group, i, j, n, form, y, sum, bias),
-    );
+    const added = seam.modules.flatMap(({ j, y, sum, bias }) => {
+      measures.push(...baseNodes(builder, group, i, j, y, bias));
+      return form.module(builder, group, i, j, n, y, sum);
+    });
     builder.after(seam.after, [...seam.open, ...added, ...seam.close]);
   }
+  return {
+    bases: modules.map((_, j) => `gander.base.${i}.${j}`),
+    norms: norms.names,
+    nodes: [...measures, ...norms.nodes],
+  };
 }
 
 /**
@@ -237,16 +247,13 @@ function amongAll(builder: Builder, own: (what: string) => string, [g, n]: [numb
   ];
 }
 
-/** Adds the experts' output to `y` [T, dOut], which is W u plus any bias. */
-function moduleNodes(
+/** The norm of W u, where `y` [T, dOut] is that plus any bias. */
+function baseNodes(
   builder: Builder,
   group: Group,
   i: number,
   j: number,
-  n: number,
-  form: Form,
   y: string,
-  sum: string,
   bias: string | undefined,
 ): NodeProto[] {
   const own = (what: string) => `gander.${what}.${i}.${j}`;
@@ -263,6 +270,5 @@ function moduleNodes(
       epsilon: { float: 1e-30 },
       stash_type: 1,
     }),
-    ...form.module(builder, group, i, j, n, y, sum),
   ];
 }

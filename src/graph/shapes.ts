@@ -13,7 +13,7 @@ export interface Integers {
   readonly scalar: boolean;
 }
 
-type Dims = readonly Size[];
+export type Dims = readonly Size[];
 
 /** Longer lists are no shapes. */
 const mostIntegers = 64;
@@ -29,15 +29,20 @@ export class Shapes {
   readonly #integers = new Map<string, Integers>();
   readonly #truths = new Map<string, readonly boolean[]>();
 
-  /** @param inputs dimensions of the graph's inputs */
-  constructor(graph: GraphProto, inputs: ReadonlyMap<string, Dims>) {
+  /** @param known dimensions of the graph's inputs, and of other values if they are known */
+  constructor(graph: GraphProto, known: ReadonlyMap<string, Dims>) {
     this.#index = indexOf(graph);
-    for (const [name, dims] of inputs) this.#dims.set(name, dims);
+    for (const [name, dims] of known) this.#dims.set(name, dims);
     for (const { name, dims } of graph.initializer)
       this.#dims.set(
         name,
         dims.map((d) => Size.of(Number(d))),
       );
+  }
+
+  /** All that are known. */
+  get known(): ReadonlyMap<string, Dims> {
+    return this.#dims;
   }
 
   /** Undefined if not even their number is known. */
@@ -75,6 +80,11 @@ export class Shapes {
     return type === (DataType.UINT8 as number) && intAttribute(n, 'bits') !== 8;
   }
 
+  /** The axes that a node takes as its second input; in older operator sets they are an attribute. */
+  axes(n: NodeProto): readonly number[] | undefined {
+    return n.input[1] ? this.constants(n.input[1]) : n.attribute.find(({ name }) => name === 'axes')?.ints.map(Number);
+  }
+
   truths(name: string | undefined): readonly boolean[] | undefined {
     return name ? this.#truths.get(name) : undefined;
   }
@@ -89,7 +99,27 @@ export class Shapes {
     const integers = computes.get(n.opType)?.(n, this);
     if (integers && integers.sizes.length <= mostIntegers) this.#integers.set(output, integers);
     const dims = measures.get(n.opType)?.(n, this);
-    if (dims) this.#dims.set(output, dims);
+    if (dims && !this.#dims.has(output)) this.#dims.set(output, dims);
+    if (n.opType === 'Split') this.#visitSplit(n);
+    if (n.opType === 'GroupQueryAttention') this.#visitKept(n);
+  }
+
+  /** Keys and values grow by the tokens. */
+  #visitKept(n: NodeProto): void {
+    const tokens = this.dims(n.input[0])?.[1];
+    for (const i of [1, 2]) {
+      const past = this.dims(n.input[i + 2]);
+      const size = tokens && past?.[2]?.plus(tokens);
+      if (past && size) this.#dims.set(n.output[i]!, past.with(2, size));
+    }
+  }
+
+  #visitSplit(n: NodeProto): void {
+    const dims = this.dims(n.input[0]);
+    const axis = axisOf(intAttribute(n, 'axis') ?? 0, dims);
+    const sizes = this.constants(n.input[1]);
+    if (!dims || axis === undefined || sizes?.length !== n.output.length) return;
+    n.output.forEach((name, i) => this.#dims.set(name, dims.with(axis, Size.of(sizes[i]!))));
   }
 }
 
@@ -124,7 +154,7 @@ const computes = byOperator<Compute>({
   },
   Unsqueeze(n, shapes) {
     const one = shapes.integers(n.input[0]);
-    return one?.scalar && axesOf(n, shapes)?.length === 1 ? { ...one, scalar: false } : undefined;
+    return one?.scalar && shapes.axes(n)?.length === 1 ? { ...one, scalar: false } : undefined;
   },
   Squeeze(n, shapes) {
     const one = shapes.integers(n.input[0]);
@@ -219,7 +249,7 @@ const gathered: Measure = (n, shapes) => {
 
 const reduced: Measure = (n, shapes) => {
   const dims = shapes.dims(n.input[0]);
-  const told = axesOf(n, shapes);
+  const told = shapes.axes(n);
   const axes = told?.map((axis) => axisOf(axis, dims));
   if (!dims || !axes?.length || axes.includes(undefined)) return undefined;
   return (intAttribute(n, 'keepdims') ?? 1) === 0
@@ -242,6 +272,7 @@ const measures = byOperator<Measure>({
         'Exp',
         'Floor',
         'Gelu',
+        'GroupQueryAttention',
         'HardSigmoid',
         'Identity',
         'IsNaN',
@@ -249,6 +280,7 @@ const measures = byOperator<Measure>({
       ...['LayerNormalization', 'LeakyRelu', 'Log', 'LogSoftmax', 'Neg', 'Not', 'QuickGelu', 'Reciprocal', 'Relu'],
       ...[
         'RMSNormalization',
+        'RotaryEmbedding',
         'ScatterElements',
         'ScatterND',
         'Sigmoid',
@@ -281,6 +313,12 @@ const measures = byOperator<Measure>({
   },
   Gather: gathered,
   GatherBlockQuantized: (n, shapes) => (shapes.isPacked(n) ? undefined : gathered(n, shapes)),
+  GatherND(n, shapes) {
+    const [from, at] = [shapes.dims(n.input[0]), shapes.dims(n.input[1])];
+    const depth = at?.at(-1);
+    if (!from || !at || !depth?.isConstant || intAttribute(n, 'batch_dims')) return undefined;
+    return [...at.slice(0, -1), ...from.slice(depth.constant)];
+  },
   GatherElements: (n, shapes) => shapes.dims(n.input[1]),
   Transpose(n, shapes) {
     const dims = shapes.dims(n.input[0]);
@@ -290,7 +328,7 @@ const measures = byOperator<Measure>({
   },
   Unsqueeze(n, shapes) {
     const dims = shapes.dims(n.input[0]);
-    const told = axesOf(n, shapes);
+    const told = shapes.axes(n);
     if (!dims || !told) return undefined;
     const count = dims.length + told.length;
     const axes = new Set(told.map((axis) => (axis < 0 ? axis + count : axis)));
@@ -299,7 +337,7 @@ const measures = byOperator<Measure>({
   },
   Squeeze(n, shapes) {
     const dims = shapes.dims(n.input[0]);
-    const axes = axesOf(n, shapes)?.map((axis) => axisOf(axis, dims));
+    const axes = shapes.axes(n)?.map((axis) => axisOf(axis, dims));
     return axes && !axes.includes(undefined) ? dims?.filter((_, axis) => !axes.includes(axis)) : undefined;
   },
   Concat(n, shapes) {
@@ -335,7 +373,8 @@ const measures = byOperator<Measure>({
   },
   Reshape(n, shapes) {
     const [dims, to] = [shapes.dims(n.input[0]), shapes.integers(n.input[1])?.sizes];
-    if (!to || intAttribute(n, 'allowzero')) return undefined;
+    // An empty axis that is asked for.
+    if (!to || (intAttribute(n, 'allowzero') && to.some(({ key }) => key === '0'))) return undefined;
     const isOpen = (size: Size) => size.key === '-1';
     const shape = to.map((size, axis) => (size.key === '0' ? dims?.[axis] : size));
     const others = every(shape.filter((size) => !size || !isOpen(size)));
@@ -372,11 +411,6 @@ function every<T>(values: readonly (T | undefined)[]): T[] | undefined {
 function axisOf(axis: number, dims: Dims | undefined): number | undefined {
   const at = axis < 0 ? axis + (dims?.length ?? NaN) : axis;
   return dims && at >= 0 && at < dims.length ? at : undefined;
-}
-
-/** The axes that a node takes as its second input; in older operator sets they are an attribute. */
-function axesOf(n: NodeProto, shapes: Shapes): readonly number[] | undefined {
-  return n.input[1] ? shapes.constants(n.input[1]) : n.attribute.find(({ name }) => name === 'axes')?.ints.map(Number);
 }
 
 /** @param output names sizes of which one may be 1 */

@@ -45,6 +45,17 @@ export function integerOf(walk: Walk, value: string | undefined): number | undef
   return values?.length === 1 ? values[0] : undefined;
 }
 
+/** The number of a constant that is a single float. */
+export function floatOf(walk: Constants, value: string | undefined): number | undefined {
+  const told = value ? walk.producers.get(value)?.attribute.find(({ name }) => name === 'value_float') : undefined;
+  if (told) return told.f;
+  const tensor = constantOf(walk, value);
+  if (tensor?.dataType !== (DataType.FLOAT as number) || tensor.dims.some((d) => d !== 1n)) return undefined;
+  const { floatData, rawData } = tensor;
+  if (floatData.length === 1) return floatData[0];
+  return rawData.length === 4 ? new DataView(rawData.buffer, rawData.byteOffset, 4).getFloat32(0, true) : undefined;
+}
+
 interface Told {
   readonly values: readonly number[];
   readonly scalar: boolean;

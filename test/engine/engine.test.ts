@@ -462,7 +462,7 @@ it('begins a request only once all that was answered before has left', async () 
   };
   const full = await createEngine(
     { pool: tinyPool, cache, threads: 1, chunk: 256 },
-    { loading: () => Promise.resolve(), emptied },
+    { loading: () => Promise.resolve(), device: () => Promise.resolve(), emptied },
   );
   opened.push(full);
   const answered = full.info().then(() => happened.push('answered'));

@@ -3,13 +3,14 @@
  * results are the same to the bit, as onnxruntime runs the optimised graph either way.
  */
 import { createHash } from 'node:crypto';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
+import { parseModel, writeModel } from '../../graph/model.js';
 import { seal, unbroken } from './seal.js';
 
 /** Raise it when onnxruntime's settings for every model change. */
-const makerVersion = 2;
+const makerVersion = 3;
 
 export class Optimised {
   /** Its path. It must be beside the original, as onnxruntime looks for a graph's weights beside the graph. */
@@ -42,6 +43,7 @@ export class Optimised {
     if (!this.#canWrite()) return open(undefined);
     const opened = await this.#opened(open);
     try {
+      this.#reverse();
       renameSync(this.#temporary, this.file);
       seal(
         path.dirname(this.file),
@@ -52,6 +54,20 @@ export class Optimised {
       rmSync(this.#temporary, { force: true });
     }
     return opened;
+  }
+
+  /**
+   * onnxruntime writes the nodes of a graph that it has changed in the order in which it computes them, and computes those of a file
+   * beginning with what the last one needs (route.ts). Only in reverse are they computed in that order again, in which values are
+   * soon used up.
+   */
+  #reverse(): void {
+    const [made, kept] = [this.made, this.#temporary].map((file) => parseModel(readFileSync(file)));
+    const order = ({ graph }: ReturnType<typeof parseModel>) =>
+      graph.node.map(({ output }) => output.join()).join('\n');
+    if (order(kept!) === order(made!)) return;
+    kept!.graph.node.reverse();
+    writeFileSync(this.#temporary, writeModel(kept!));
   }
 
   #canWrite(): boolean {

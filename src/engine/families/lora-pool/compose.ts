@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Base, copyBase, quicken, readBase } from '../../../graph/base.js';
 import { classifierModel } from '../../../graph/classifier.js';
+import { dropBatch } from '../../../graph/dropBatch.js';
 import { dense } from '../../../graph/dense.js';
 import { weightOf } from '../../../graph/external.js';
 import { type FoundModule, findModules } from '../../../graph/find.js';
@@ -29,10 +30,10 @@ import { type WrittenVectors, writtenNames, writtenVectors } from './routerVecto
 import { ExpertFiles, ExpertNumbers } from './stored.js';
 
 /** Part of every cache key: raise it when the same pool would be composed differently. */
-const composerVersion = 16;
+const composerVersion = 17;
 
 /** Also part of the keys of gathered graphs. */
-const gatheredVersion = 1;
+const gatheredVersion = 2;
 
 /** Columns of A' (experts × rank) from which a graph is gathered. Measured: equally fast with 256, faster with 512. */
 export const gatheredFrom = 384;
@@ -201,6 +202,7 @@ export function writeRouted(
     if (predicts) insertPredictions(model, likeliest, eightBits);
     // The gathered form takes the number of tokens from this input's size.
     else if (form === 'gathered') model.graph.input.push(valueInfo(names.targets, DataType.INT64, [1, tokens, 1]));
+    dropBatch(model.graph);
     writeFileSync(filesOf(folder).model, writeModel(model));
     return { groups, bytes: files.size, form };
   } finally {

@@ -21,7 +21,7 @@ import type { MoeFolder } from './folder.js';
 import { type Plan, planWith } from './plan.js';
 
 /** Part of every cache key: raise it when the same model would be composed differently. */
-const composerVersion = 7;
+const composerVersion = 8;
 
 export interface Composed {
   readonly entry: Entry;
