@@ -332,20 +332,23 @@ describe('the walkthrough', () => {
     await window.shot('walkthrough-routed');
   });
 
-  step('moves beside a text that was opened in its group, and routes by the keyboard while it has the focus', async () => {
-    await window.panel.locator('#tab-summary').click();
-    await openFile(window.page, 'flock.txt');
-    await runCommand(window.page, 'Gander: Route Selection');
-    await tab('Routing: flock.txt').waitFor();
-    await window.showText();
-    await editor(window.page, 'flock.txt').waitFor();
-    await window.shot('walkthrough-beside');
-    await selectLine(window.page, 'flock.txt', 2);
-    await window.panel.locator('#tab-summary').click();
-    await window.page.keyboard.press('ControlOrMeta+K');
-    await window.page.keyboard.press('ControlOrMeta+Alt+G');
-    await tab('Routing: flock.txt:2').waitFor();
-  });
+  step(
+    'moves beside a text that was opened in its group, and routes by the keyboard while it has the focus',
+    async () => {
+      await window.panel.locator('#tab-summary').click();
+      await openFile(window.page, 'flock.txt');
+      await runCommand(window.page, 'Gander: Route Selection');
+      await tab('Routing: flock.txt').waitFor();
+      await window.showText();
+      await editor(window.page, 'flock.txt').waitFor();
+      await window.shot('walkthrough-beside');
+      await selectLine(window.page, 'flock.txt', 2);
+      await window.panel.locator('#tab-summary').click();
+      await window.page.keyboard.press('ControlOrMeta+K');
+      await window.page.keyboard.press('ControlOrMeta+Alt+G');
+      await tab('Routing: flock.txt:2').waitFor();
+    },
+  );
 
   step('opens the panel', async () => {
     await tab('Routing').click({ button: 'middle' });
