@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { report } from '../host/notify.js';
 import { withPatientProgress } from './progress.js';
-import { activeEditor, spansToRoute } from '../host/texts.js';
+import { activeEditor, editorsOf, spansToRoute } from '../host/texts.js';
 import type { Span } from '../routing/positions.js';
 import type { Routed } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
@@ -10,7 +10,9 @@ import type { Command, Services } from './services.js';
 export const routeSelection: Command = {
   id: 'gander.routeSelection',
   async run(services) {
-    const editor = await activeEditor();
+    // While the panel has the focus, the text that it shows.
+    const shown = services.panels.active?.scene.routed;
+    const editor = (shown && editorsOf(shown.uri)[0]) ?? (await activeEditor());
     if (!editor) throw noEditor();
     const { document } = editor;
     const { done, failure } = await routeAll(services, document, spansToRoute(editor));

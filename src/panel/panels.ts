@@ -47,7 +47,8 @@ export class Panels implements vscode.Disposable {
     const open = this.following;
     if (open) {
       open.scene.show(routed.id);
-      if (!open.panel.visible || !preserveFocus) open.panel.reveal(undefined, preserveFocus);
+      const aside = besideText(open.panel, routed.uri);
+      if (aside !== undefined || !open.panel.visible || !preserveFocus) open.panel.reveal(aside, preserveFocus);
       return open;
     }
     return this.#adopt(this.#restoring ?? this.#create(preserveFocus), new RoutedScene(this.services, routed.id));
@@ -283,6 +284,14 @@ export class Panels implements vscode.Disposable {
 }
 
 const nameOf = ({ scene }: RoutingPanel): string => scene.routed?.main.title ?? '';
+
+/** Another column, if the text is in sight only where the panel would cover it: a group that opened with something else is not locked. */
+function besideText({ viewColumn }: vscode.WebviewPanel, uri: string): vscode.ViewColumn | undefined {
+  const columns = editorsOf(uri).map((editor) => editor.viewColumn);
+  if (columns.length === 0 || columns.some((column) => column !== viewColumn)) return undefined;
+  const other = vscode.window.tabGroups.all.find((group) => group.viewColumn !== viewColumn);
+  return other?.viewColumn ?? vscode.ViewColumn.Beside;
+}
 
 /** Beside the editor, in the walkthrough's or the settings' group if that is open there: three columns would leave room for none. */
 function columnBeside(): vscode.ViewColumn {

@@ -6,7 +6,17 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { words } from '../../../src/words/words.js';
 import { decodeTrace } from '../../../src/trace/file/file.js';
 import type { Block } from '../../../src/trace/model/trace.js';
-import { enter, hoverText, leavePage, openContainer, openFile, patience, runCommand } from '../harness/workbench.mjs';
+import {
+  editor,
+  enter,
+  hoverText,
+  leavePage,
+  openContainer,
+  openFile,
+  patience,
+  runCommand,
+  selectLine,
+} from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
@@ -321,6 +331,24 @@ describe('the walkthrough', () => {
     expect(await window.page.locator('.editor-group-container').count()).toBe(2);
     await window.shot('walkthrough-routed');
   });
+
+  step(
+    'moves beside a text that was opened in its group, and routes by the keyboard while it has the focus',
+    async () => {
+      await window.panel.locator('#tab-summary').click();
+      await openFile(window.page, 'flock.txt');
+      await runCommand(window.page, 'Gander: Route Selection');
+      await tab('Routing: flock.txt').waitFor();
+      await window.showText();
+      await editor(window.page, 'flock.txt').waitFor();
+      await window.shot('walkthrough-beside');
+      await selectLine(window.page, 'flock.txt', 2);
+      await window.panel.locator('#tab-summary').click();
+      await window.page.keyboard.press('ControlOrMeta+K');
+      await window.page.keyboard.press('ControlOrMeta+Alt+G');
+      await tab('Routing: flock.txt:2').waitFor();
+    },
+  );
 
   step('opens the panel', async () => {
     await tab('Routing').click({ button: 'middle' });
