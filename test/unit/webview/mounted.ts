@@ -83,6 +83,7 @@ export class Mounted extends Part {
 
 /** The globals that modules of the page look for, until `vi.unstubAllGlobals`. */
 export function stubPage(): void {
+  vi.stubGlobal('addEventListener', () => {});
   vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => {} }));
   vi.stubGlobal('document', {
     createElementNS: (_: string, name: string) => new Mounted(name),
