@@ -12,15 +12,15 @@ export function leftToProcessor({ node }: GraphProto): string[] {
   return node.filter((n) => n.name !== '' && isLeft(n)).map(({ name }) => name);
 }
 
-function isLeft({ opType, input, output }: NodeProto): boolean {
+function isLeft({ name, opType, input, output }: NodeProto): boolean {
   switch (opType) {
     // WebGPU asks for 11 bits of an angle's sine only within a half turn, and positions are many turns.
     case 'Sin':
     case 'Cos':
       return true;
-    // It gave other numbers on more than a few tokens.
+    // It gave other numbers on more than a few tokens. A model's own one is not parted from what it shares with the card.
     case 'GroupQueryAttention':
-      return true;
+      return name.startsWith('/gander/');
     // Its second output, 1 ÷ RMS, is not what it should be.
     case 'SimplifiedLayerNormalization':
       return Boolean(output[1]);

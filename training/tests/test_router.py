@@ -93,8 +93,14 @@ def test_the_engine_computes_what_the_reference_does(
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     reference_says, engine_says = load_arrays(wanted), load_arrays(got)
-    np.testing.assert_array_equal(engine_says["block.0.chosen"], reference_says["chosen"])
-    np.testing.assert_allclose(engine_says["block.0.score"], reference_says["affinity"], atol=near, rtol=0)
+    chosen, wanted_chosen = engine_says["block.0.chosen"], reference_says["chosen"]
+    # Sums in another order may turn a tie around.
+    assert (chosen != wanted_chosen).mean() < 0.001
+    affinity = reference_says["affinity"]
+    np.testing.assert_allclose(
+        *(np.take_along_axis(affinity, which, axis=-1) for which in (chosen, wanted_chosen)), atol=near / 10, rtol=0
+    )
+    np.testing.assert_allclose(engine_says["block.0.score"], affinity, atol=near, rtol=0)
     np.testing.assert_allclose(engine_says["block.0.weight"], reference_says["weight"], atol=near, rtol=0)
     np.testing.assert_allclose(engine_says["sequence.0.log_prob"], reference_says["log_prob"], atol=near, rtol=0)
 

@@ -15,8 +15,16 @@ it('names what WebGPU does not compute as it should', () => {
     narrow: node('Split', ['x', 'n'], many(6)),
     wide: node('Split', ['x', 'n'], many(7)),
     product: node('MatMul', ['a', 'b'], ['y']),
+    '/gander/attention': node('GroupQueryAttention', ['q', 'k', 'v'], ['y']),
+    attention: node('GroupQueryAttention', ['q', 'k', 'v'], ['y']),
     '': node('Sin', ['x'], ['y']),
   };
   const named = Object.entries(nodes).map(([name, one]) => ({ ...one, name }));
-  expect(leftToProcessor(create(GraphProtoSchema, { node: named }))).toEqual(['sine', 'cosine', 'inverse', 'wide']);
+  expect(leftToProcessor(create(GraphProtoSchema, { node: named }))).toEqual([
+    'sine',
+    'cosine',
+    'inverse',
+    'wide',
+    '/gander/attention',
+  ]);
 });

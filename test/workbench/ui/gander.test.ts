@@ -216,6 +216,9 @@ describe('Gander in the workbench', () => {
     await window.showText();
     await expect.poll(() => window.painted()).toBeGreaterThan(1000);
     await expect.poll(() => text().innerText()).toMatch(/and.write.down/);
+    // The comparison is made again, and colours the text by what changes, up or down.
+    await window.panel.locator('[data-focus=compared-end]').waitFor();
+    await expect.poll(borders).toHaveLength(2);
     expect(await window.notifications()).toEqual([]);
     await window.shot('reloaded');
   });
