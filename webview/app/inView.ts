@@ -62,6 +62,10 @@ function keep(share: number, toMap: RefObject<() => void>): () => void {
       return;
     }
     isResized();
+    if (result && !body.contains(result)) {
+      result = undefined;
+      work.style.removeProperty('--map');
+    }
     const now = `${innerWidth} ${innerHeight}`;
     // The map does not become higher again with each tab or line of news: that would be restless.
     const before = now === size ? Math.min(most, kept * innerHeight) : 0;
