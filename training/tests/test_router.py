@@ -98,7 +98,7 @@ def test_the_engine_computes_what_the_reference_does(
     assert (chosen != wanted_chosen).mean() < 0.001
     affinity = reference_says["affinity"]
     np.testing.assert_allclose(
-        *(np.take_along_axis(affinity, which, axis=-1) for which in (chosen, wanted_chosen)), atol=near / 10, rtol=0
+        *(np.take_along_axis(affinity, which, axis=-1) for which in (chosen, wanted_chosen)), atol=1e-5, rtol=0
     )
     np.testing.assert_allclose(engine_says["block.0.score"], affinity, atol=near, rtol=0)
     np.testing.assert_allclose(engine_says["block.0.weight"], reference_says["weight"], atol=near, rtol=0)
