@@ -47,8 +47,8 @@ const settings = (precision: Precision, threads: number): ort.InferenceSession.S
   enableMemPattern: false,
   extra: {
     session: {
-      // Threads that spin while they wait would take cores from the editor's other work.
-      intra_op: { allow_spinning: '0' },
+      // A thread that sleeps between two operators wakes late; one that spins for long takes a core from the editor's other work.
+      intra_op: { allow_spinning: '1', spin_duration_us: '50' },
       // Makes signed weights unsigned, whose sums overflow on no processor. Up to four times slower: only where needed.
       x64quantprecision: precision === 'precisely' ? '1' : '0',
       // Weights of few bits that the file itself dequantises are multiplied as floats: otherwise some processors round inputs.

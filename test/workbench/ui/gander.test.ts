@@ -211,6 +211,7 @@ describe('Gander in the workbench', () => {
   });
 
   step('brings the panel back when the window is reloaded', async () => {
+    await window.untilKept('README.md,start:', 'other:{title:Base model alone');
     await window.page.reload();
     await window.page.waitForSelector('.monaco-workbench');
     await window.showText();

@@ -10,7 +10,6 @@ import {
   editor,
   enter,
   hoverText,
-  leavePage,
   openContainer,
   openFile,
   patience,
@@ -140,39 +139,6 @@ describe('the page saves', () => {
 });
 
 describe('panels', () => {
-  /**
-   * Waits until VS Code has written down, which it does every few seconds when nothing else is to be done, what it needs to restore
-   * a file's panel with its open tab. The title may be there before the rest.
-   */
-  const kept = (file: string, tab: string) =>
-    expect
-      .poll(
-        () =>
-          window.page.evaluate(
-            async (wanted) => {
-              const done = <T>(request: IDBRequest<T>) =>
-                new Promise<T>((resolve, reject) => {
-                  request.onsuccess = () => resolve(request.result);
-                  request.onerror = () => reject(new Error(String(request.error)));
-                });
-              for (const { name } of await indexedDB.databases()) {
-                const db = await done(indexedDB.open(name!));
-                for (const store of db.objectStoreNames) {
-                  const all = await done(db.transaction(store).objectStore(store).getAll());
-                  // JSON in JSON in JSON, with any number of backslashes.
-                  const text = JSON.stringify(all).replace(/[\\"]/g, '');
-                  if (wanted.every((part) => text.includes(part))) return true;
-                }
-                db.close();
-              }
-              return false;
-            },
-            [`${file},start:`, `tab:${tab}`],
-          ),
-        { interval: 500, timeout: patience },
-      )
-      .toBe(true);
-
   step('open from a hover at its token', async () => {
     await enter(window.page, 'flock.txt', 'SELECT');
     await hoverText(window.page, 'flock.txt', 'honk');
@@ -223,9 +189,7 @@ describe('panels', () => {
   step('all come back when the window is reloaded, and the pinned one is still pinned', async () => {
     await show('Routing: gaggle.txt:3');
     await window.view('summary');
-    // VS Code writes nothing down while a page has the focus.
-    await leavePage(window.page);
-    await kept('gaggle.txt', 'summary');
+    await window.untilKept('gaggle.txt,start:', 'tab:summary');
     await window.page.reload();
     await window.page.waitForSelector('.monaco-workbench');
     for (const [title, line] of [

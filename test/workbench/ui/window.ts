@@ -189,6 +189,34 @@ export class Window {
     await this.shot(`${picture}-${name}`);
   }
 
+  /**
+   * Waits until VS Code has written down all these parts of what it needs to restore panels, JSON without its quotation marks. It does
+   * so every few seconds when nothing else is to be done, unless a page has the focus; what it has not written by then, a reload loses.
+   */
+  async untilKept(...parts: string[]): Promise<void> {
+    await leavePage(this.page);
+    const isKept = () =>
+      this.page.evaluate(async (wanted) => {
+        const done = <T>(request: IDBRequest<T>) =>
+          new Promise<T>((resolve, reject) => {
+            request.onsuccess = () => resolve(request.result);
+            request.onerror = () => reject(new Error(String(request.error)));
+          });
+        for (const { name } of await indexedDB.databases()) {
+          const db = await done(indexedDB.open(name!));
+          for (const store of db.objectStoreNames) {
+            const all = await done(db.transaction(store).objectStore(store).getAll());
+            // JSON in JSON in JSON, with any number of backslashes.
+            const text = JSON.stringify(all).replace(/[\\"]/g, '');
+            if (wanted.every((part) => text.includes(part))) return true;
+          }
+          db.close();
+        }
+        return false;
+      }, parts);
+    await expect.poll(isKept, { interval: 500, timeout: patience }).toBe(true);
+  }
+
   /** Process ids of the engines behind this window's server, which other windows may share. */
   engines(): number[] {
     const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
