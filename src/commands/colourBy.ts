@@ -9,11 +9,12 @@ import {
   lackFor,
   shownBy,
 } from '../trace/figures/colouring.js';
+import type { Routed } from '../routing/store.js';
 import { layersOf } from '../trace/model/access.js';
 import { layerKey, shownExpertsOf } from '../trace/model/shownExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 import { asking, type Ask } from './asking.js';
-import type { Command } from './services.js';
+import type { Command, Services } from './services.js';
 import { asNode } from './pick.js';
 import { nothingRouted, target } from './target.js';
 
@@ -23,15 +24,21 @@ export const colourBy: Command = {
   async run(services, arg) {
     const node = asNode(arg);
     if (node?.kind === 'expert-layer') {
-      services.colours.choose({ by: 'experts', layer: layerKey(node.layer) });
+      colour(services, target(services, node), { by: 'experts', layer: layerKey(node.layer) });
       return;
     }
-    const { trace } = target(services).main;
+    const routed = target(services);
+    const { trace } = routed.main;
     if (!trace) throw nothingRouted();
     const choice = await asking((ask) => pickColour(ask, trace, services.colours.choice));
-    if (choice) services.colours.choose(choice);
+    if (choice) colour(services, routed, choice);
   },
 };
+
+function colour({ colours, panels }: Services, { id }: Routed, choice: ColourChoice): void {
+  colours.choose(choice);
+  panels.uncover(id);
+}
 
 async function pickColour(ask: Ask, trace: Trace, now: ColourChoice): Promise<ColourChoice | undefined> {
   const current = (is: boolean) => (is ? vscode.l10n.t('current') : '');

@@ -160,16 +160,18 @@ export class Atlases implements vscode.Disposable {
     }
   }
 
-  /** Those that were opened or made here and are still there, the latest first, then those that ship. */
+  /** The one of the model in use, then those that were opened or made here and are still there, the latest first, then those that ship. */
   async offered(): Promise<OfferedAtlas[]> {
     const shipped = await this.#shipped();
     const others = this.#known.filter(
       ({ folder }) => existsSync(path.join(folder, 'atlas.json')) && !shipped.some((one) => one.folder === folder),
     );
-    return [
+    const all = [
       ...others.map(({ folder, model }) => ({ folder, model: model.name, ships: false })),
       ...shipped.map(({ folder, model }) => ({ folder, model: model.name, ships: true })),
     ];
+    const isPresent = ({ folder }: OfferedAtlas) => folder === this.present;
+    return [...all.filter(isPresent), ...all.filter((one) => !isPresent(one))];
   }
 
   /** Those that ship with Gander are known to be sound. */

@@ -136,6 +136,12 @@ export class Panels implements vscode.Disposable {
     for (const { scene, page } of this.#open) if (scene.id === id) page.select(token, sequence);
   }
 
+  /** Lets the person's choice colour the range's text again, here and in its editor. */
+  uncover(id: number): void {
+    this.services.colours.overlay(id, '');
+    for (const { scene, page } of this.#open) if (scene.id === id) page.post({ type: 'uncover' });
+  }
+
   filter(expert: string | undefined): void {
     for (const { page } of this.#open) page.post({ type: 'filter', expert });
   }

@@ -29,7 +29,7 @@ export async function save(
   const target = await vscode.window.showSaveDialog({
     ...(folder && { defaultUri: vscode.Uri.joinPath(folder, file) }),
     filters: { [filterName(kind)]: [endings[kind].split('.').at(-1)!] },
-    title: vscode.l10n.t('Save Routing'),
+    title: vscode.l10n.t('Save {0}', file),
   });
   if (!target) return undefined;
   try {

@@ -348,6 +348,9 @@ export class Store {
       case 'colour':
         this.colour(message, 'host');
         break;
+      case 'uncover':
+        this.overlay('');
+        break;
       case 'pinned':
         this.isPinned.value = message.is;
         break;
