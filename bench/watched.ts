@@ -71,10 +71,21 @@ function profileOf(events: readonly Event[], from: number, to: number): Profile 
     .slice(from, to);
   const [begin, end] = [runs[0]!.ts, runs.at(-1)!.ts + runs.at(-1)!.dur];
   const sums = new Map<string, { count: number; ms: number }>();
-  for (const { cat, name, ts, dur, args } of events) {
-    if (cat !== 'Node' || !name.endsWith('_kernel_time') || ts < begin || ts > end) continue;
-    const sum = sums.get(args!.op_name!) ?? { count: 0, ms: 0 };
-    sums.set(args!.op_name!, { count: sum.count + 1 / runs.length, ms: sum.ms + dur / 1000 / runs.length });
+  const add = (operator: string, count: number, us: number) => {
+    const sum = sums.get(operator) ?? { count: 0, ms: 0 };
+    sums.set(operator, { count: sum.count + count / runs.length, ms: sum.ms + us / 1000 / runs.length });
+  };
+  const inRuns = events
+    .filter(({ cat, name, ts }) => cat === 'Node' && name.endsWith('_kernel_time') && ts >= begin && ts <= end)
+    .sort((a, b) => a.ts - b.ts || b.dur - a.dur);
+  const open: Event[] = [];
+  for (const event of inRuns) {
+    while (open.length > 0 && open.at(-1)!.ts + open.at(-1)!.dur <= event.ts) open.pop();
+    // What If and Loop contain is counted by itself.
+    const around = open.at(-1)?.args?.op_name;
+    if (around !== undefined) add(around, 0, -event.dur);
+    add(event.args!.op_name!, 1, event.dur);
+    open.push(event);
   }
   return {
     run: runs.reduce((sum, { dur }) => sum + dur, 0) / 1000 / runs.length,
