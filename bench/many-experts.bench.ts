@@ -1,20 +1,19 @@
 // A pool of 166 experts of rank 16, as many as the paper's larger pool: routing with its whole trace compared with the base.
 // The experts are random: their output does not matter here, and random gates spread tokens at least as widely as trained ones.
 // GANDER_BENCH_EXPERTS and GANDER_BENCH_RANK change the pool, GANDER_BENCH_FORM (dense or gathered) the form.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Cache } from '../src/engine/runtime/cache.js';
 import { compose } from '../src/engine/families/lora-pool/compose.js';
 import { type FormName } from '../src/engine/families/lora-pool/plan.js';
 import { RoutedSession } from '../src/engine/families/lora-pool/session.js';
-import { random as seeded } from '../src/statistics/random.js';
 import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
 import { poolHash } from '../src/pool/hash.js';
 import { type Pool, causalModel, readPool } from '../src/pool/pool.js';
-import { encodeSafetensors } from '../src/formats/safetensors.js';
 import { BaseSession, composeBase } from './base.js';
 import type { Bench, Suite } from './harness.js';
+import { copyPoolBase, writeExperts } from './madeUp.js';
 import { tracer } from './sides.js';
 
 const root = process.cwd();
@@ -32,46 +31,14 @@ const suite: Suite = async (bench) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   try {
     const folder = path.join(temporary, 'pool');
-    writePool(folder);
+    copyPoolBase(shipped, folder);
+    writeExperts(folder, readPool(shipped).experts[0]!.adapter.modules, { experts, rank });
     await againstBase(bench, readPool(folder), temporary);
   } finally {
     remove();
   }
 };
 export default suite;
-
-/** Writes a pool of the base that ships and experts of random numbers, one after another to save memory. */
-function writePool(folder: string): void {
-  const { modules } = readPool(shipped).experts[0]!.adapter;
-  const manifest = JSON.parse(readFileSync(path.join(shipped, 'pool.json'), 'utf8')) as Record<string, unknown>;
-  delete manifest['multitask'];
-  delete manifest['retriever'];
-  mkdirSync(folder);
-  writeFileSync(path.join(folder, 'pool.json'), JSON.stringify({ ...manifest, id: 'many-experts' }));
-  cpSync(path.join(shipped, 'base'), path.join(folder, 'base'), { recursive: true });
-  const random = seeded(1);
-  for (let e = 0; e < experts; e++) {
-    const expert = path.join(folder, 'experts', `expert-${String(e).padStart(4, '0')}`);
-    mkdirSync(expert, { recursive: true });
-    const config = { peft_type: 'LORA', r: rank, lora_alpha: rank };
-    writeFileSync(path.join(expert, 'adapter_config.json'), JSON.stringify(config));
-    const adapter = [...modules].flatMap(([name, { dIn, dOut }]) => [
-      matrix(`base_model.model.${name}.lora_A.weight`, [rank, dIn], 1 / Math.sqrt(dIn), random),
-      matrix(`base_model.model.${name}.lora_B.weight`, [dOut, rank], 0.02, random),
-    ]);
-    writeFileSync(path.join(expert, 'adapter_model.safetensors'), encodeSafetensors(adapter));
-    const gates = [...modules].map(([name, { dIn }]) => matrix(name, [dIn], 1, random));
-    writeFileSync(path.join(expert, 'gate.safetensors'), encodeSafetensors(gates));
-  }
-}
-
-/** Uniform numbers of variance scale², in bfloat16. */
-function matrix(name: string, shape: number[], scale: number, random: () => number) {
-  const size = shape.reduce((product, n) => product * n, 1);
-  const values = Float32Array.from({ length: size }, () => (2 * random() - 1) * Math.sqrt(3) * scale);
-  const data = Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
-  return { name, dtype: 'BF16' as const, shape, data };
-}
 
 async function againstBase(bench: Bench, pool: Pool, temporary: string): Promise<void> {
   const cache = new Cache(path.join(temporary, 'cache'));
