@@ -89,7 +89,7 @@ async function writing(bench: Bench, temporary: string, llama: Llama | undefined
 
 /** What this benchmark calls of node-llama-cpp. */
 interface LlamaModule {
-  getLlama(options: object): Promise<{
+  readonly getLlama: (options: object) => Promise<{
     loadModel(options: object): Promise<{
       createContext(options: object): Promise<{ getSequence(): Sequence; dispose(): Promise<void> }>;
     }>;
