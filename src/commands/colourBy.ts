@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { layerName } from '../host/colours.js';
+import { type Colours, layerName } from '../host/colours.js';
 import { word } from '../host/words.js';
 import {
   type ColourChoice,
@@ -7,6 +7,7 @@ import {
   colourings,
   isByLayer,
   lackFor,
+  type Overlay,
   shownBy,
 } from '../trace/figures/colouring.js';
 import type { Routed } from '../routing/store.js';
@@ -18,7 +19,10 @@ import type { Command, Services } from './services.js';
 import { asNode } from './pick.js';
 import { nothingRouted, target } from './target.js';
 
-/** Colours the texts by their leading experts (those of one layer, if each layer has its own), or by a number. */
+/**
+ * Colours the texts by their leading experts (those of one layer, if each has its own experts) or by a number; or one text by what
+ * another run or an attribution says of it.
+ */
 export const colourBy: Command = {
   id: 'gander.colourBy',
   async run(services, arg) {
@@ -30,36 +34,65 @@ export const colourBy: Command = {
     const routed = target(services);
     const { trace } = routed.main;
     if (!trace) throw nothingRouted();
-    const choice = await asking((ask) => pickColour(ask, trace, services.colours.choice));
-    if (choice) colour(services, routed, choice);
+    const choice = await asking((ask) => pickColour(ask, routed, trace, services.colours));
+    if (typeof choice === 'string') services.panels.overlay(routed.id, choice);
+    else if (choice) colour(services, routed, choice);
   },
 };
 
 function colour({ colours, panels }: Services, { id }: Routed, choice: ColourChoice): void {
   colours.choose(choice);
-  panels.uncover(id);
+  panels.overlay(id, '');
 }
 
-async function pickColour(ask: Ask, trace: Trace, now: ColourChoice): Promise<ColourChoice | undefined> {
+type Over = Exclude<Overlay, ''>;
+
+async function pickColour(
+  ask: Ask,
+  routed: Routed,
+  trace: Trace,
+  colours: Colours,
+): Promise<ColourChoice | Over | undefined> {
+  const now = colours.choice;
+  const over = colours.overlayOf(routed.id);
   const current = (is: boolean) => (is ? vscode.l10n.t('current') : '');
   const hasLayerExperts = shownExpertsOf(trace)?.layer !== undefined;
   const experts = hasLayerExperts ? vscode.l10n.t('experts of a layer') : word('colour_leader');
   const titleOf = (one: Colouring) => (one === 'experts' ? experts : word(`colour_${one}`));
   // Differs from the choice if the trace lacks what that needs.
   const shown = shownBy(trace, now).by;
-  const by = await ask(
-    colourings
-      .filter((one) => lackFor(trace, one) === undefined)
-      .map((value) => ({ label: titleOf(value), description: current(value === shown), value })),
+  const by = await ask<Colouring | Over>(
+    [
+      ...colourings
+        .filter((one) => lackFor(trace, one) === undefined)
+        .map((value) => ({ label: titleOf(value), description: current(over === '' && value === shown), value })),
+      ...overlaysOf(routed).map(({ title, value }) => ({
+        label: word(title),
+        description: current(value === over),
+        value,
+      })),
+    ],
     vscode.l10n.t('Colour the text by'),
   );
-  if (by === undefined) return undefined;
+  if (by === undefined || by === 'change' || by === 'attribution') return by;
   if (!isByLayer(by) || (by === 'experts' && !hasLayerExperts)) return { by, layer: '' };
   const layers = layersOf(trace).map((layer) => ({ label: layerName(layer), value: layerKey(layer) }));
   const places = by === 'experts' ? layers : [{ label: word('allLayers'), value: '' }, ...layers];
   const layer = await ask(
-    places.map((place) => ({ ...place, description: current(by === now.by && place.value === now.layer) })),
+    places.map((place) => ({
+      ...place,
+      description: current(over === '' && by === now.by && place.value === now.layer),
+    })),
     vscode.l10n.t('Of which layer?'),
   );
   return layer === undefined ? undefined : { by, layer };
+}
+
+/** What else can colour this text. */
+function overlaysOf({ main, other }: Routed) {
+  return [
+    ...(other?.trace ? [{ title: 'colour_change', value: 'change' } as const] : []),
+    ...(!other?.trace && main.before ? [{ title: 'colour_changed', value: 'change' } as const] : []),
+    ...(main.attribution ? [{ title: 'colour_attribution', value: 'attribution' } as const] : []),
+  ];
 }

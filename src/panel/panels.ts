@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { editorsOf } from '../host/texts.js';
+import type { Overlay } from '../trace/figures/colouring.js';
 import type { Routed } from '../routing/store.js';
 import type { PanelMemory } from './messages.js';
 import { pageIcon, pageOptions, whetherDisposed } from './html.js';
@@ -136,10 +137,10 @@ export class Panels implements vscode.Disposable {
     for (const { scene, page } of this.#open) if (scene.id === id) page.select(token, sequence);
   }
 
-  /** Lets the person's choice colour the range's text again, here and in its editor. */
-  uncover(id: number): void {
-    this.services.colours.overlay(id, '');
-    for (const { scene, page } of this.#open) if (scene.id === id) page.post({ type: 'uncover' });
+  /** Colours a range's text, here and in its editor, by what is not in the run itself; empty: by the person's choice. */
+  overlay(id: number, by: Overlay): void {
+    this.services.colours.overlay(id, by);
+    for (const { scene, page } of this.#open) if (scene.id === id) page.post({ type: 'overlay', by });
   }
 
   filter(expert: string | undefined): void {

@@ -94,8 +94,8 @@ export type HostMessage =
   | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly module?: number }
   /** What colours texts was changed elsewhere. */
   | ({ readonly type: 'colour' } & ColourChoice)
-  /** A command chose what colours the text: neither a change nor an attribution does any more. */
-  | { readonly type: 'uncover' }
+  /** A command chose what colours the text: a change or an attribution, or neither any more. */
+  | { readonly type: 'overlay'; readonly by: Overlay }
   /** Whether all the text that the panel shows is in an editor that is in sight. */
   | { readonly type: 'textVisible'; readonly is: boolean }
   /** Whether the panel keeps its run instead of following the editor; never sent where there is no choice. */

@@ -306,6 +306,24 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
   });
 });
 
+test('a run asked for while a pool was chosen is not offered its own router to compare with', async () => {
+  panel = await openPage({ width: 1000, height: 800 });
+  const native = { name: 'native', title: 'The model’s router', hint: '', takes: ['k'] as const };
+  const can = { ...moeDescription.can, strategies: [native], k: true as const };
+  await panel.post({ type: 'pool', description: { ...moeDescription, can } });
+  await panel.side('main', {
+    title: 'geese.md',
+    strategy: { name: 'phatgoose', k: 3 },
+    interventions: [],
+    stale: false,
+    trace: fabricateMoe(),
+  });
+  await panel.settled();
+  await panel.page.locator('#tab-compare').click();
+  await panel.page.locator('[data-focus=compare-editor]').waitFor();
+  expect(await panel.page.locator('[data-focus=compare-now]').count()).toBe(0);
+});
+
 test('16 experts, 2 chosen: each has a colour, and a chip says which layer’s it is', async () => {
   panel = await openPage({ width: 460, height: 800 });
   await panel.post({ type: 'pool', description: moeDescription });

@@ -348,8 +348,8 @@ export class Store {
       case 'colour':
         this.colour(message, 'host');
         break;
-      case 'uncover':
-        this.overlay('');
+      case 'overlay':
+        this.overlay(message.by);
         break;
       case 'pinned':
         this.isPinned.value = message.is;

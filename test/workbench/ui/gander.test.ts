@@ -241,6 +241,11 @@ describe('Gander in the workbench', () => {
     await leavePage(window.page);
     await runCommand(window.page, 'Gander: Colour Text By…', words.colour_surprise);
     await expect.poll(borders).toEqual([inBorders(measureColours.dark)]);
+    // The comparison can be returned to, and left again.
+    await runCommand(window.page, 'Gander: Colour Text By…', words.colour_change);
+    await expect.poll(borders).toHaveLength(2);
+    await runCommand(window.page, 'Gander: Colour Text By…', words.colour_surprise);
+    await expect.poll(borders).toEqual([inBorders(measureColours.dark)]);
   });
 
   for (const [name, theme, underline] of [

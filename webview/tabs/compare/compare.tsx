@@ -22,7 +22,7 @@ import { fixed, inPercent, percent, signed, t } from '../../look/strings.js';
 import { scopeCode } from '../../scope/load.js';
 import { LogProb } from '../shared/logProb.js';
 import { incomparable, modelNames, sideName } from '../../store/sides.js';
-import { choosing, chosenSince, filledIn, strategyHint } from '../../store/strategies.js';
+import { choosing, chosenSince, filledIn, present, strategyHint } from '../../store/strategies.js';
 
 export function Compare() {
   const store = useStore();
@@ -285,7 +285,7 @@ function Most({
 
 /** The strategy with its parameters: an expert that was chosen here, or the first that this run does not use. */
 function wantedOf(store: Store, offer: StrategyOffer): Strategy {
-  const now = store.main.strategy.value;
+  const now = present(store);
   if (!offer.takes.includes('expert')) return filledIn(store, offer.name, now);
   const experts = store.description.value?.experts ?? [];
   const expert =
@@ -302,7 +302,7 @@ function Start() {
   const reason =
     reasonAgainst(store, 'route') ??
     (since && `${t('compareSince', since.ran, since.chosen)} ${t('compareAgain', since.chosen)}`);
-  const strategy = store.main.strategy.value;
+  const strategy = present(store);
   const interventions = store.main.interventions.value;
   // With a strategy of one expert, there is another expert to compare with.
   const offered = (store.description.value?.can.strategies ?? []).filter(
