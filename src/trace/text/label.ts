@@ -34,10 +34,18 @@ export function covered({ text, tokens }: Sequence, t: number): string {
   return text.slice(from, Math.max(from, end[t]!));
 }
 
-/** Makes whitespace visible: `␣function`, `⏎`. Control and direction marks, which could garble a line or a terminal, become dots. */
+/**
+ * Makes whitespace visible: `␣function`, `⏎`. Control and direction marks, which could garble a line or a terminal, become dots. Where
+ * nothing at all would be seen, as of a no-break space or a variation selector alone, its code stands: `U+FE0F`.
+ */
 export function visible(text: string): string {
-  return plain(text.replace(/\r?\n/g, '⏎').replace(/\t/g, '→').replace(/ /g, '␣')) || '∅';
+  const shown = plain(text.replace(/\r?\n/g, '⏎').replace(/\t/g, '→').replace(/ /g, '␣'));
+  if (/[^\p{Zs}\p{M}\p{Default_Ignorable_Code_Point}]/u.test(shown)) return shown;
+  return Array.from(text, codeOf).join(' ') || '∅';
 }
+
+const codeOf = (character: string): string =>
+  `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;
 
 /** One line without control characters, for names and descriptions that come from files. */
 export function plain(text: string): string {

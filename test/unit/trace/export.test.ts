@@ -280,6 +280,7 @@ describe('one line of text', () => {
   it('makes whitespace visible and removes what would move the cursor', () => {
     expect(visible(' a\tb\r\n')).toBe('␣a→b⏎');
     expect(visible('')).toBe('∅');
+    expect([visible('\u00a0'), visible('\ufe0f'), visible('❤\ufe0f')]).toEqual(['U+00A0', 'U+FE0F', '❤\ufe0f']);
     expect(visible('\u001b[2J\u202e\ud800\u200b')).toBe('·[2J···');
     expect(plain('a b\nc 😀')).toBe('a b·c 😀');
   });
