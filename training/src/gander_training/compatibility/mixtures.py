@@ -39,6 +39,7 @@ TITLES = {
     "olmoe": "OLMoE",
     "qwen2-moe": "Qwen2-MoE",
     "qwen3-moe": "Qwen3-MoE",
+    "qwen3-moe-128": "Qwen3-MoE of eight experts a token",
     "granite-moe": "Granite-MoE",
     "gpt-oss": "gpt-oss",
     "deepseek-v3": "DeepSeek-V3",

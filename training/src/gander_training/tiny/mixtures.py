@@ -22,6 +22,7 @@ from gander_training.tiny.numbers import normal
 from gander_training.tiny.pool import END_OF_TEXT, SEED, VOCABULARY, build_tokenizer
 
 HIDDEN, WIDTH, LAYERS, EXPERTS, CHOSEN = 32, 16, 2, 8, 2
+MANY = 128
 
 FP4 = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
 
@@ -87,6 +88,20 @@ ARCHITECTURES = {
             "moe_intermediate_size": WIDTH,
             "num_experts": EXPERTS,
             "num_experts_per_tok": 3,
+            "norm_topk_prob": True,
+            "head_dim": 8,
+            "decoder_sparse_step": 1,
+        },
+    ),
+    # As many experts, and as many of them for a token, as the published model has; each is narrow, to keep the file small.
+    "qwen3-moe-128": Architecture(
+        "Qwen3MoeForCausalLM",
+        "qwen3_moe",
+        {
+            "intermediate_size": 2 * WIDTH,
+            "moe_intermediate_size": 4,
+            "num_experts": MANY,
+            "num_experts_per_tok": 8,
             "norm_topk_prob": True,
             "head_dim": 8,
             "decoder_sparse_step": 1,
@@ -238,7 +253,7 @@ def numbers(name: str, tensor: torch.Tensor, rng: np.random.Generator) -> torch.
         return normal(rng, *tensor.shape, std=0.2)
     if name.endswith("embed_tokens.weight"):
         return normal(rng, *tensor.shape, std=1.0)
-    if tensor.shape[0] == EXPERTS and tensor.dim() == 2:  # routers and the experts' biases
+    if tensor.shape[0] in (EXPERTS, MANY) and tensor.dim() == 2:  # routers and the experts' biases
         return normal(rng, *tensor.shape, std=2 * HIDDEN**-0.5 if name.endswith("weight") else 0.2)
     return normal(rng, *tensor.shape, std=tensor.shape[-1] ** -0.5)
 
