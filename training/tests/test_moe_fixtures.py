@@ -120,7 +120,7 @@ def test_a_selection_score_is_recorded_if_it_differs_from_the_score() -> None:
     groups = golden_of("deepseek-v3")["block.0.selection"].view(-1, 4, 2).isinf()
     assert torch.equal(groups[..., 0], groups[..., 1]) and (groups[..., 0].sum(-1) == 2).all()
     shared = {name for name in ARCHITECTURES if "block.0.always_on_weight" in golden_of(name)}
-    assert shared == {"qwen2-moe", "deepseek-v3", "glm4-moe"}
+    assert shared == {"qwen2-moe", "qwen3-next", "deepseek-v3", "glm4-moe"}
     assert shared == {name for name in ARCHITECTURES if "alwaysOn" in header_of(name)["expertSets"][0]}
 
 

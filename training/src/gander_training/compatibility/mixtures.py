@@ -48,6 +48,7 @@ TITLES = {
     "jetmoe": "JetMoE",
     "glm4-moe": "GLM-4-MoE",
     "flex-olmo": "FlexOlmo",
+    "qwen3-next": "Qwen3-Next",
     "mixtral-top1": "Mixtral of one expert a token",
 }
 # Columns of a router in a trace, which must agree.

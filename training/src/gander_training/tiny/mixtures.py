@@ -46,11 +46,15 @@ COMMON: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """``config`` is added to ``COMMON`` in ``config.json``."""
+    """``config`` is added to ``COMMON`` in ``config.json``.
+
+    ``centred``: its norms multiply by 1 + weight, but for those of linear attention.
+    """
 
     class_name: str
     model_type: str
     config: dict[str, Any]
+    centred: bool = False
 
 
 ARCHITECTURES = {
@@ -225,6 +229,27 @@ ARCHITECTURES = {
             "pad_token_id": 0,
         },
     ),
+    # Linear attention, which keeps a state instead of keys, and a shared expert with a gate of its own.
+    "qwen3-next": Architecture(
+        "Qwen3NextForCausalLM",
+        "qwen3_next",
+        {
+            "intermediate_size": 2 * WIDTH,
+            "moe_intermediate_size": WIDTH,
+            "shared_expert_intermediate_size": WIDTH,
+            "num_experts": EXPERTS,
+            "num_experts_per_tok": 3,
+            "norm_topk_prob": True,
+            "head_dim": 8,
+            "decoder_sparse_step": 1,
+            "layer_types": ["linear_attention", "full_attention"],
+            "linear_num_value_heads": 4,
+            "linear_num_key_heads": 2,
+            "linear_key_head_dim": 8,
+            "linear_value_head_dim": 8,
+        },
+        centred=True,
+    ),
     # With k = 1, where exporters omit divisions by k.
     "mixtral-top1": Architecture(
         "MixtralForCausalLM",
@@ -291,6 +316,8 @@ def write_moe(name: str, folder: Path, seed: int = SEED) -> None:
     rng = np.random.default_rng([seed, 0])
     weights = load_file(folder / "model.safetensors")
     drawn = {key: numbers(key, weights[key], rng) for key in sorted(weights)}
+    if ARCHITECTURES[name].centred:
+        drawn |= {key: drawn[key] - 1 for key in drawn if key.endswith("norm.weight") and "linear_attn" not in key}
     save_file(drawn, folder / "model.safetensors", metadata={"format": "pt"})
     write_tokenizer(folder)
 
