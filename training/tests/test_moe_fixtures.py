@@ -145,7 +145,10 @@ def router_outputs(model: nn.Module) -> Iterator[list[Tensor]]:
     weights = [
         weight.detach()
         for name, weight in model.named_parameters()
-        if weight.dim() == 2 and len(weight) in (EXPERTS, MANY) and ("gate" in name or "router" in name) and "proj" not in name
+        if weight.dim() == 2
+        and len(weight) in (EXPERTS, MANY)
+        and ("gate" in name or "router" in name)
+        and "proj" not in name
     ]
     with LinearOutputs(weights) as seen:
         yield seen.outputs

@@ -1,6 +1,6 @@
 // X-LoRA, FlexOlmo and Qwen3-Next in the real workbench, each from the command that opens it to a what-if. What the window saves is
 // compared with what PEFT or transformers computes.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import type { Trace } from '../../../src/trace/model/trace.js';
 import { words } from '../../../src/words/words.js';
 import { exact, expectMixture, golden, fixtures as mixtures } from '../../engine/mixtures.js';
 import { type PeftCase, expectAsPeft, fixtures as peft, poolOf, readCase } from '../../engine/peftFixtures.js';
-import { goldens, largestDifference } from '../../engine/support.js';
+import { goldens, largestDifference, temporaryFolder } from '../../engine/support.js';
 import { openFile, runCommand } from '../harness/workbench.mjs';
 import { Window, witnessed } from './window.js';
 
@@ -49,6 +49,13 @@ function upTo(count: number): PeftCase {
     return values.filter((_, i) => Math.floor(i / n) % all < count);
   };
   return { ...scaled, floats };
+}
+
+/** A copy of a mixture, alone in its folder: the dialog draws only as many names as it has room for. */
+function alone(name: string): string {
+  const copy = path.join(temporaryFolder(), name);
+  cpSync(path.join(mixtures, name), copy, { recursive: true });
+  return copy;
 }
 
 /** Opens a model, and routes a text by its own router. */
@@ -105,7 +112,7 @@ describe('in the workbench', () => {
   });
 
   step('FlexOlmo without an expert is what transformers computes without it', async () => {
-    const model = path.join(mixtures, 'flex-olmo-transformers');
+    const model = alone('flex-olmo-transformers');
     await opened(model, path.basename(model), 'mixed.txt', nativeRouter.title);
     expectMixture(await saved('mixed.txt'), flexOlmo, exact);
     for (const { layer } of flexOlmo.modules) await knockOut(`${layer}.${out}`, `layer:${layer}`);
@@ -119,7 +126,7 @@ describe('in the workbench', () => {
   });
 
   step('Qwen3-Next is routed as by transformers, and takes a what-if', async () => {
-    const model = path.join(mixtures, 'qwen3-next-transformers');
+    const model = alone('qwen3-next-transformers');
     await opened(model, path.basename(model), 'mixed.txt', nativeRouter.title);
     const before = await saved('mixed.txt');
     expectMixture(before, next, exact);
