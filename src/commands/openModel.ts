@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { GanderError } from '../errors/errors.js';
-import { baseOf } from '../travel/base.js';
+import { baseOf, isXLora } from '../travel/base.js';
 import type { Command, Services } from './services.js';
 import { usePool } from './pools.js';
 
@@ -42,6 +42,19 @@ async function checkModel(chosen: vscode.Uri): Promise<void> {
       ),
     ),
   );
+  // Its base may be in the same folder.
+  if (!there[0] && (await isXLora(chosen.fsPath)))
+    throw new GanderError(
+      'model-missing',
+      vscode.l10n.t(
+        '{0} is an X-LoRA model of PEFT, which cannot be opened as it is: only PEFT knows the order of the modules that it scales.',
+        chosen.fsPath,
+      ),
+      vscode.l10n.t(
+        'Make a pool of it, its adapters and its base: gander-training import-xlora "{0}" --base BASE --out POOL.',
+        chosen.fsPath,
+      ),
+    );
   if (there.includes(true)) return;
   if (existsSync(path.join(chosen.fsPath, 'adapter_config.json'))) {
     const { name } = await baseOf(chosen.fsPath);

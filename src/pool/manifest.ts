@@ -85,8 +85,21 @@ export function readManifest(folder: string): Manifest {
 
 const ofAdapter = z.object({ base_model_name_or_path: z.string().min(1).max(2000).nullish().catch(undefined) });
 
+/** @throws GanderError `pool-missing` for the folder of an X-LoRA model, which only PEFT can put together */
+export function throwIfXLora(folder: string): void {
+  const name = 'adapter_config.json';
+  if (!statSync(path.join(folder, name), { throwIfNoEntry: false })) return;
+  if (!z.object({ peft_type: z.literal('XLORA') }).safeParse(readJson(folder, name)).success) return;
+  throw new GanderError(
+    'pool-missing',
+    `${folder} is an X-LoRA model of PEFT, which cannot be opened as it is: only PEFT knows the order of the modules that it scales.`,
+    `Make a pool of it, its adapters and its base: gander-training import-xlora "${folder}" --base BASE --out POOL.`,
+  );
+}
+
 /** A person with a fine-tuned model may have only what was trained, not the model that it was trained on. */
 function throwIfAdapter(folder: string): void {
+  throwIfXLora(folder);
   const name = 'adapter_config.json';
   if (!statSync(path.join(folder, name), { throwIfNoEntry: false })) return;
   const base = ofAdapter.safeParse(readJson(folder, name)).data?.base_model_name_or_path;

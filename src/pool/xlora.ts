@@ -89,11 +89,12 @@ export function readXLora(
   { classifier, experts, modules }: XLoraEntry,
   adapters: ReadonlyMap<string, Adapter>,
 ): XLora {
-  const parsed = configSchema.safeParse(readJson(folder, path.join(classifier, 'adapter_config.json')));
-  if (!parsed.success) throw invalid(`adapter_config.json: ${schemaProblem(parsed.error)}`);
+  const described = path.join(classifier, 'adapter_config.json');
+  const parsed = configSchema.safeParse(readJson(folder, described));
+  if (!parsed.success) throw invalid(`${described}: ${schemaProblem(parsed.error)}`);
   const config = parsed.data;
   checkAdapters(experts, modules, adapters, Object.keys(config.adapters ?? {}));
-  const scaling = scalingOf(config, experts.length);
+  const scaling = scalingOf(config, experts.length, described);
   const columns = experts.length * (config.layerwise_scalings ? modules.length : 1);
   const widths = [config.hidden_size, ...new Array<number>(config.xlora_depth - 1).fill(config.xlora_size), columns];
   return {
@@ -109,13 +110,12 @@ export function readXLora(
   };
 }
 
-function scalingOf(config: z.infer<typeof configSchema>, classes: number): ScalingConfig {
+function scalingOf(config: z.infer<typeof configSchema>, classes: number, file: string): ScalingConfig {
   const { top_k_lora: topK, scaling_pass_value: passValue } = config;
-  if (topK && topK > classes)
-    throw invalid(`adapter_config.json: "top_k_lora" is ${topK}, more than its ${classes} adapters`);
+  if (topK && topK > classes) throw invalid(`${file}: "top_k_lora" is ${topK}, more than its ${classes} adapters`);
   if (topK && topK < classes && passValue !== 0)
     throw invalid(
-      'adapter_config.json: with "top_k_lora", "scaling_pass_value" must be 0: which of equal scalings PEFT keeps is chance',
+      `${file}: with "top_k_lora", "scaling_pass_value" must be 0: which of equal scalings PEFT keeps is chance`,
     );
   return {
     softmax: config.enable_softmax,
@@ -158,20 +158,21 @@ function checkAdapters(
 }
 
 function layersOf(folder: string, classifier: string, widths: readonly number[], drops: boolean): DenseLayer[] {
-  const file = fileInside(folder, path.join(classifier, 'adapter_model.safetensors'));
+  const weights = path.join(classifier, 'adapter_model.safetensors');
+  const file = fileInside(folder, weights);
   const bytes = statSync(file).size;
   if (bytes > poolLimits.classifier)
-    throw invalid(`it has ${bytesInWords(bytes)}; at most ${bytesInWords(poolLimits.classifier)} are read`);
-  return told(() => {
+    throw invalid(`${weights}: it has ${bytesInWords(bytes)}; at most ${bytesInWords(poolLimits.classifier)} are read`);
+  return told(weights, () => {
     const tensors = Safetensors.open(file);
     const left = new Set(tensors.header.tensors.keys());
     const read = (name: string, wanted: readonly number[]) => {
       const shape = tensors.header.tensors.get(name)?.shape;
-      if (!shape) throw missing(name);
+      if (!shape) throw missing(name, weights);
       if (shape.join() !== wanted.join())
         throw new SafetensorsError(`"${name}" is [${shape.join(', ')}], not [${wanted.join(', ')}]`);
       left.delete(name);
-      return () => told(() => tensors.floats(name));
+      return () => told(weights, () => tensors.floats(name));
     };
     const layers = widths.slice(1).map((dOut, i): DenseLayer => {
       // Each layer is followed by ReLU, and in training by dropout, which have numbers, too.
@@ -181,25 +182,27 @@ function layersOf(folder: string, classifier: string, widths: readonly number[],
     });
     const [unknown] = left;
     if (unknown !== undefined) throw new SafetensorsError(`"${unknown.slice(0, 120)}" is no part of such a classifier`);
+    // Later, a number that is not finite would be an error of the whole pool, also where gates could route it.
+    for (const { weight, bias } of layers) for (const numbers of [weight, bias]) numbers();
     return layers;
   });
 }
 
 /** PEFT drops every tensor with an adapter's name between dots, and X-LoRA's adapters are named 0, 1, …, as layers are. */
-function missing(name: string): GanderError {
+function missing(name: string, file: string): GanderError {
   return new GanderError(
     'pool-invalid',
-    `The X-LoRA classifier has no "${name}"; save_pretrained of PEFT 0.21 leaves it out.`,
+    `${file}: the X-LoRA classifier has no "${name}"; save_pretrained of PEFT 0.21 leaves it out.`,
     'Save it from the model in memory: safetensors.torch.save_file of those entries of model.state_dict() that have internal_xlora_classifier in their names.',
   );
 }
 
-function told<T>(read: () => T): T {
+function told<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof SafetensorsError)) throw error;
-    throw invalid(`adapter_model.safetensors: ${error.message}`);
+    throw invalid(`${file}: ${error.message}`);
   }
 }
 

@@ -54,6 +54,16 @@ const plain = (name: string): string =>
 export const otherBase = (id: string, told: ToldBase, baseName: string, remedy: string): GanderError =>
   new GanderError('expert-invalid', `${id} was made for ${told.name ?? 'other weights'}, not for ${baseName}.`, remedy);
 
+/** Whether it is a folder of PEFT's X-LoRA: a classifier, not an adapter. */
+export async function isXLora(folder: string): Promise<boolean> {
+  try {
+    const config: unknown = JSON.parse((await smallText(path.join(folder, 'adapter_config.json'))) ?? '');
+    return z.object({ peft_type: z.literal('XLORA') }).safeParse(config).success;
+  } catch {
+    return false;
+  }
+}
+
 const configSchema = z.object({ base_model_name_or_path: z.string().min(1).max(2000).optional().catch(undefined) });
 
 /** What an expert's folder says of its base. What is wrong with its files, the pool that takes it says. */

@@ -32,19 +32,22 @@ export function changed(source: string, change: (graph: GraphProto, folder: stri
 /** The same model, in which the experts with these numbers compute something else in every layer. */
 export function withOtherExperts(source: string, experts: readonly number[]): string {
   return changed(source, (graph, folder) => {
+    const { num_local_experts: count = 8 } = JSON.parse(readFileSync(path.join(folder, 'config.json'), 'utf8')) as {
+      readonly num_local_experts?: number;
+    };
     const owners = new Map(graph.node.flatMap((n) => n.input.map((name) => [name, n.name])));
     for (const tensor of graph.initializer) {
       if (tensor.dataType !== (DataType.FLOAT as number)) continue;
       const expert = expertOf(tensor.name) ?? expertOf(owners.get(tensor.name) ?? '');
       if (expert !== undefined) triple(tensor, folder, 1, experts.includes(expert) ? [0] : []);
-      else if (tensor.dims.length > 2 && tensor.dims[0] === 8n) triple(tensor, folder, 8, experts);
+      else if (tensor.dims.length > 2 && tensor.dims[0] === BigInt(count)) triple(tensor, folder, count, experts);
     }
   });
 }
 
 /** A tensor's expert, by names like `mlp.experts.3.up_proj` or `experts.gate_up_proj.3_scales`. JetMoE's `select_11` is expert 11 % 8. */
 function expertOf(name: string): number | undefined {
-  const found = /experts[./](\d)[./]|experts\.\w+\.(\d)_scales/.exec(name);
+  const found = /experts[./](\d+)[./]|experts\.\w+\.(\d+)_scales/.exec(name);
   if (found) return Number(found[1] ?? found[2]);
   const nth = /^select(?:_(\d+))?$/.exec(name);
   return nth ? Number(nth[1] ?? 0) % 8 : undefined;

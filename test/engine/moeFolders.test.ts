@@ -250,3 +250,19 @@ it.each([
     });
   },
 );
+
+it.each([
+  ['alone', []],
+  ['with the configuration of its base', ['config.json']],
+  ['with its base', ['config.json', 'model.onnx', 'tokenizer.json']],
+])('an X-LoRA model is said to be one, with the command that makes a pool of it: %s', async (_, beside) => {
+  const folder = temporaryFolder();
+  const from = path.join(root, 'test/fixtures/peft/llama');
+  cpSync(path.join(from, 'xlora/plain'), folder, { recursive: true });
+  for (const name of beside) cpSync(path.join(from, 'base', name), path.join(folder, name));
+  await expect((await engineFor(folder)).info()).rejects.toMatchObject({
+    code: 'pool-missing',
+    message: `${folder} is an X-LoRA model of PEFT, which cannot be opened as it is: only PEFT knows the order of the modules that it scales.`,
+    remedy: expect.stringContaining(`gander-training import-xlora "${folder}" --base BASE --out POOL`) as string,
+  });
+});

@@ -1,5 +1,5 @@
 /** X-LoRA, compared with PEFT on classifiers with the files that PEFT writes. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../../src/engine/local.js';
@@ -113,6 +113,48 @@ describe('a pool with an X-LoRA classifier', () => {
     }
     // Last, so that the graph has an adapter of the whole pool, too.
     expectAsPeft(await beside.route({ text: wanted.text, strategy }), wanted, wanted.experts);
+  });
+
+  /** Writes a NaN into the last number of the classifier's weights. */
+  const spoil = (pool: string, name: string) => {
+    const file = path.join(pool, 'xlora', name, 'adapter_model.safetensors');
+    const bytes = readFileSync(file);
+    bytes.writeFloatLE(NaN, bytes.length - 4);
+    writeFileSync(file, bytes);
+  };
+
+  it('whose classifier is damaged is routed by its gates, and says what is wrong with which file', async () => {
+    const { experts } = caseOf('llama', 'layerwise-top2');
+    const [gated, damaged] = [poolOf('llama', experts, {}, []), poolWith('llama', 'layerwise-top2')];
+    for (const pool of [gated, damaged]) experts.forEach((id, e) => writeGate(pool, id, e));
+    spoil(damaged, 'layerwise-top2');
+    const [alone, beside] = [await open(gated), await open(damaged)];
+    const info = await beside.info();
+    expect(info.kind === 'pool' && info.strategies).toEqual(
+      await alone.info().then((own) => own.kind === 'pool' && own.strategies),
+    );
+    expect(info.warnings).toEqual([
+      {
+        code: 'part-left-out',
+        text: expect.stringMatching(
+          /^The X-LoRA classifier is left out: .*xlora\/layerwise-top2\/adapter_model\.safetensors: .* not finite\..*import-xlora/,
+        ) as string,
+      },
+    ]);
+    const of = { name: 'phatgoose', k: 2 };
+    const [without, having] = [await alone.route({ text, strategy: of }), await beside.route({ text, strategy: of })];
+    expect([...pooled(having).logProb!]).toEqual([...pooled(without).logProb!]);
+    await expect(beside.route({ text, strategy })).rejects.toMatchObject({ code: 'strategy-unavailable' });
+  });
+
+  it('whose classifier is damaged is refused where nothing else routes it, before anything is composed', async () => {
+    const pool = poolWith('llama', 'plain');
+    spoil(pool, 'plain');
+    await expect(open(pool).then((engine) => engine.info())).rejects.toMatchObject({
+      code: 'pool-invalid',
+      message: expect.stringMatching(/xlora\/plain\/adapter_model\.safetensors: .* not finite/) as string,
+      remedy: expect.stringMatching(/import-xlora|remove "xlora"/) as string,
+    });
   });
 
   const act = async (architecture: string, name: string, ...interventions: Intervention[]) => {

@@ -20,7 +20,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from gander_training.mixtures.fixtures import OTHER_K, names
 from gander_training.mixtures.folder import OnnxFolder
-from gander_training.tiny.mixtures import ARCHITECTURES, EXPERTS, config_of, load_moe, write_moe
+from gander_training.tiny.mixtures import ARCHITECTURES, EXPERTS, MANY, config_of, load_moe, write_moe
 
 FIXTURES = Path(__file__).parents[2] / "test/fixtures"
 GOLDEN = FIXTURES / "golden/moe"
@@ -85,7 +85,8 @@ def test_the_chosen_are_the_best_by_what_was_compared(name: str) -> None:
     k = chosen.shape[-1]
     assert torch.equal(best.indices[..., :k], chosen)
     if name in ARCHITECTURES:  # no choice depends on the order of sums; with rounded weights that cannot be arranged
-        assert (best.values[..., :k] - best.values[..., 1 : k + 1]).min() > 1e-3
+        least = 1e-4 if name == "qwen3-moe-128" else 1e-3  # 128 logits are nearer to one another than eight
+        assert (best.values[..., :k] - best.values[..., 1 : k + 1]).min() > least
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -119,7 +120,7 @@ def test_a_selection_score_is_recorded_if_it_differs_from_the_score() -> None:
     groups = golden_of("deepseek-v3")["block.0.selection"].view(-1, 4, 2).isinf()
     assert torch.equal(groups[..., 0], groups[..., 1]) and (groups[..., 0].sum(-1) == 2).all()
     shared = {name for name in ARCHITECTURES if "block.0.always_on_weight" in golden_of(name)}
-    assert shared == {"qwen2-moe", "deepseek-v3", "glm4-moe"}
+    assert shared == {"qwen2-moe", "qwen3-next", "deepseek-v3", "glm4-moe"}
     assert shared == {name for name in ARCHITECTURES if "alwaysOn" in header_of(name)["expertSets"][0]}
 
 
@@ -144,7 +145,10 @@ def router_outputs(model: nn.Module) -> Iterator[list[Tensor]]:
     weights = [
         weight.detach()
         for name, weight in model.named_parameters()
-        if weight.dim() == 2 and len(weight) == EXPERTS and ("gate" in name or "router" in name) and "proj" not in name
+        if weight.dim() == 2
+        and len(weight) in (EXPERTS, MANY)
+        and ("gate" in name or "router" in name)
+        and "proj" not in name
     ]
     with LinearOutputs(weights) as seen:
         yield seen.outputs

@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
 import { bundledModels } from '../../../src/product/bundled.js';
-import { activate, closeAll, extension, picking, routed, set, show, until } from './helpers.js';
+import { activate, closeAll, extension, hearing, picking, routed, set, show, until } from './helpers.js';
 
 const folder = () => path.join(extension().extensionPath, 'test/fixtures/moe/mixtral-transformers');
 
@@ -110,6 +110,22 @@ describe('a mixture of experts', () => {
     await choosing(elsewhere, () => vscode.commands.executeCommand('gander.openModel'));
     const adapter = path.join(elsewhere, 'tiny-pool/experts/alpha');
     await choosing(adapter, () => vscode.commands.executeCommand('gander.openModel'));
+    assert.equal(api.services.engines.pool, before);
+  });
+
+  it('is not looked for in an X-LoRA model, of which the error says how a pool is made', async () => {
+    const before = api.services.engines.pool;
+    const chosen = path.join(extension().extensionPath, 'test/fixtures/peft/llama/xlora/plain');
+    const said = await hearing(() => choosing(chosen, () => vscode.commands.executeCommand('gander.openModel')));
+    assert.deepEqual(
+      said.map(({ level, text }) => [level, text]),
+      [
+        [
+          'error',
+          `${chosen} is an X-LoRA model of PEFT, which cannot be opened as it is: only PEFT knows the order of the modules that it scales. Make a pool of it, its adapters and its base: gander-training import-xlora "${chosen}" --base BASE --out POOL.`,
+        ],
+      ],
+    );
     assert.equal(api.services.engines.pool, before);
   });
 });

@@ -16,16 +16,6 @@ const fixtures = path.resolve(import.meta.dirname, '../../fixtures/moe');
 const quantised = path.join(fixtures, 'lfm2-moe-genai-int4');
 const twoRouters = path.join(fixtures, 'jetmoe-transformers');
 
-async function openModel({ page, input }: Window, folder: string): Promise<void> {
-  await startCommand(page, 'Gander: Open Model…');
-  // Once the dialog has listed the folder, it overwrites what was typed before.
-  await page.locator('.quick-input-widget .monaco-list-row', { hasText: '..' }).waitFor();
-  await input.fill(folder);
-  await page.locator('.quick-input-widget .monaco-list-row', { hasText: path.basename(folder) }).waitFor();
-  await page.locator('.quick-input-widget .monaco-button', { hasText: 'Open Model' }).click();
-  await input.waitFor({ state: 'hidden' });
-}
-
 const ways = [
   {
     picture: 'mixture-shipped',
@@ -52,7 +42,7 @@ const ways = [
     name: path.basename(quantised),
     router: 'lfm2_moe',
     text: 'geese.txt',
-    inUse: (window: Window) => openModel(window, quantised),
+    inUse: (window: Window) => window.openModel(quantised),
   },
 ];
 
@@ -141,7 +131,7 @@ it('with two routers in a layer, tree, hover and what-if keep them apart', () =>
     const { page, panel } = window;
     await runCommand(page, 'View: Close All Editors');
     await openFile(page, 'geese.txt');
-    await openModel(window, twoRouters);
+    await window.openModel(twoRouters);
     await page.locator('.statusbar-item', { hasText: path.basename(twoRouters) }).waitFor();
     await runCommand(page, 'Gander: Route Selection');
     await window.showText();

@@ -4,7 +4,16 @@ import path from 'node:path';
 import { type Browser, chromium, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { afterAll, expect, inject } from 'vitest';
 import { openWorkbench, startServer, type Server, type ServerOptions } from '../harness/vscode.mjs';
-import { enter, leavePage, openFile, patience, runCommand, selectLine, webview } from '../harness/workbench.mjs';
+import {
+  enter,
+  leavePage,
+  openFile,
+  patience,
+  runCommand,
+  selectLine,
+  startCommand,
+  webview,
+} from '../harness/workbench.mjs';
 import { unhurried } from './setup.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
@@ -152,6 +161,18 @@ export class Window {
   /** VS Code's quick input: one box for all questions, which keeps the last answer until the next question. */
   get input(): Locator {
     return this.page.locator('.quick-input-widget input.input');
+  }
+
+  /** Opens a model in VS Code's own dialog. */
+  async openModel(folder: string): Promise<void> {
+    await startCommand(this.page, 'Gander: Open Model…');
+    // Once the dialog has listed the folder, it overwrites what was typed before.
+    const rows = this.page.locator('.quick-input-widget .monaco-list-row');
+    await rows.filter({ hasText: '..' }).waitFor();
+    await this.input.fill(folder);
+    await rows.filter({ hasText: path.basename(folder) }).waitFor();
+    await this.page.locator('.quick-input-widget .monaco-button', { hasText: 'Open Model' }).click();
+    await this.input.waitFor({ state: 'hidden' });
   }
 
   /** Saves from the page's menu through VS Code's own dialog to the disk. @param file in the open folder, as the dialog names it */

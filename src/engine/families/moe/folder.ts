@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { readCard } from '../../../pool/card.js';
-import { readJson, unnamedContext } from '../../../pool/manifest.js';
+import { readJson, throwIfXLora, unnamedContext } from '../../../pool/manifest.js';
 import { checkBaseSizes } from '../../../pool/baseFiles.js';
 import { fileInside } from '../../../pool/paths.js';
 import { GanderError } from '../../../errors/errors.js';
@@ -100,9 +100,11 @@ function isModelFile(chosen: string): boolean {
   return chosen.endsWith('.onnx');
 }
 
-/** @throws GanderError `model-missing`, `model-invalid`, `pool-unsafe-path`, `pool-invalid` */
+/** @throws GanderError `model-missing`, `model-invalid`, `pool-missing`, `pool-unsafe-path`, `pool-invalid` */
 export function readMoeFolder(chosen: string): MoeFolder {
   const folder = folderOf(chosen);
+  // A base beside it would be another model than the one that was chosen.
+  if (folder === chosen) throwIfXLora(folder);
   const present = [configName, genaiName].filter((name) => existsSync(path.join(folder, name)));
   if (present.length === 0)
     throw new GanderError(

@@ -39,6 +39,7 @@ TITLES = {
     "olmoe": "OLMoE",
     "qwen2-moe": "Qwen2-MoE",
     "qwen3-moe": "Qwen3-MoE",
+    "qwen3-moe-128": "Qwen3-MoE of eight experts a token",
     "granite-moe": "Granite-MoE",
     "gpt-oss": "gpt-oss",
     "deepseek-v3": "DeepSeek-V3",
@@ -47,6 +48,7 @@ TITLES = {
     "jetmoe": "JetMoE",
     "glm4-moe": "GLM-4-MoE",
     "flex-olmo": "FlexOlmo",
+    "qwen3-next": "Qwen3-Next",
     "mixtral-top1": "Mixtral of one expert a token",
 }
 # Columns of a router in a trace, which must agree.

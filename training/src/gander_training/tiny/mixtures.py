@@ -22,6 +22,7 @@ from gander_training.tiny.numbers import normal
 from gander_training.tiny.pool import END_OF_TEXT, SEED, VOCABULARY, build_tokenizer
 
 HIDDEN, WIDTH, LAYERS, EXPERTS, CHOSEN = 32, 16, 2, 8, 2
+MANY = 128
 
 FP4 = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
 
@@ -45,11 +46,15 @@ COMMON: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """``config`` is added to ``COMMON`` in ``config.json``."""
+    """``config`` is added to ``COMMON`` in ``config.json``.
+
+    ``centred``: its norms multiply by 1 + weight, but for those of linear attention.
+    """
 
     class_name: str
     model_type: str
     config: dict[str, Any]
+    centred: bool = False
 
 
 ARCHITECTURES = {
@@ -87,6 +92,20 @@ ARCHITECTURES = {
             "moe_intermediate_size": WIDTH,
             "num_experts": EXPERTS,
             "num_experts_per_tok": 3,
+            "norm_topk_prob": True,
+            "head_dim": 8,
+            "decoder_sparse_step": 1,
+        },
+    ),
+    # As many experts, and as many of them for a token, as the published model has; each is narrow, to keep the file small.
+    "qwen3-moe-128": Architecture(
+        "Qwen3MoeForCausalLM",
+        "qwen3_moe",
+        {
+            "intermediate_size": 2 * WIDTH,
+            "moe_intermediate_size": 4,
+            "num_experts": MANY,
+            "num_experts_per_tok": 8,
             "norm_topk_prob": True,
             "head_dim": 8,
             "decoder_sparse_step": 1,
@@ -210,6 +229,27 @@ ARCHITECTURES = {
             "pad_token_id": 0,
         },
     ),
+    # Linear attention, which keeps a state instead of keys, and a shared expert with a gate of its own.
+    "qwen3-next": Architecture(
+        "Qwen3NextForCausalLM",
+        "qwen3_next",
+        {
+            "intermediate_size": 2 * WIDTH,
+            "moe_intermediate_size": WIDTH,
+            "shared_expert_intermediate_size": WIDTH,
+            "num_experts": EXPERTS,
+            "num_experts_per_tok": 3,
+            "norm_topk_prob": True,
+            "head_dim": 8,
+            "decoder_sparse_step": 1,
+            "layer_types": ["linear_attention", "full_attention"],
+            "linear_num_value_heads": 4,
+            "linear_num_key_heads": 2,
+            "linear_key_head_dim": 8,
+            "linear_value_head_dim": 8,
+        },
+        centred=True,
+    ),
     # With k = 1, where exporters omit divisions by k.
     "mixtral-top1": Architecture(
         "MixtralForCausalLM",
@@ -238,7 +278,7 @@ def numbers(name: str, tensor: torch.Tensor, rng: np.random.Generator) -> torch.
         return normal(rng, *tensor.shape, std=0.2)
     if name.endswith("embed_tokens.weight"):
         return normal(rng, *tensor.shape, std=1.0)
-    if tensor.shape[0] == EXPERTS and tensor.dim() == 2:  # routers and the experts' biases
+    if tensor.shape[0] in (EXPERTS, MANY) and tensor.dim() == 2:  # routers and the experts' biases
         return normal(rng, *tensor.shape, std=2 * HIDDEN**-0.5 if name.endswith("weight") else 0.2)
     return normal(rng, *tensor.shape, std=tensor.shape[-1] ** -0.5)
 
@@ -276,6 +316,8 @@ def write_moe(name: str, folder: Path, seed: int = SEED) -> None:
     rng = np.random.default_rng([seed, 0])
     weights = load_file(folder / "model.safetensors")
     drawn = {key: numbers(key, weights[key], rng) for key in sorted(weights)}
+    if ARCHITECTURES[name].centred:
+        drawn |= {key: drawn[key] - 1 for key in drawn if key.endswith("norm.weight") and "linear_attn" not in key}
     save_file(drawn, folder / "model.safetensors", metadata={"format": "pt"})
     write_tokenizer(folder)
 
