@@ -136,6 +136,8 @@ export interface MapPlot {
   readonly hues: readonly string[];
   /** As pale as its number is small: the colour need not say which expert it is. */
   readonly isPale: boolean;
+  /** The first place of what the model wrote, and what says so; none if it was given all of the text. */
+  readonly written?: { readonly from: number; readonly says: string };
 }
 
 export interface TablePlot {

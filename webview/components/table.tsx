@@ -137,14 +137,13 @@ function made(rows: TableRows, from: number, to: number, numbered = false): Comp
   ));
 }
 
-/** The text of a table that is on the page, or of a list of numbers. */
+/** The text of a table that is on the page, or of a list of numbers. Figures that stand within a part are saved on their own. */
 export function shownTable(within: Element): TablePlot {
-  const table = within.querySelector('table');
+  const own = (tag: string) =>
+    [...within.querySelectorAll(tag)].filter((one) => [null, within].includes(one.closest('.figure')));
+  const table = own('table')[0] as HTMLTableElement | undefined;
   if (!table) {
-    const [terms, numbers] = ['dt', 'dd'].map((tag) => [...within.querySelectorAll(tag)].map(textIn)) as [
-      string[],
-      string[],
-    ];
+    const [terms, numbers] = ['dt', 'dd'].map((tag) => own(tag).map(textIn)) as [string[], string[]];
     return { kind: 'table', head: ['', ''], rows: terms.map((term, i) => [term, numbers[i] ?? '']) };
   }
   const cellsOf = ({ cells }: HTMLTableRowElement) =>
