@@ -106,10 +106,20 @@ function fitted(columns: readonly Column[], width: number): Part | undefined {
   const room = width - gap * (columns.length - 1);
   const least = sum(columns, (column) => column.least);
   if (least > room) return undefined;
-  // What is left goes to the columns of words, as much as each lacks.
-  const lacking = sum(columns, ({ wide, least }) => Math.max(0, wide - least));
-  const share = lacking > 0 ? Math.min(1, (room - least) / lacking) : 0;
-  return { columns, widths: columns.map(({ wide, least }) => least + share * Math.max(0, wide - least)), gap };
+  return { columns, widths: shared(columns, room - least), gap };
+}
+
+/** What is left goes to the columns of words, in equal parts; what lacks less than its part leaves the rest to the others. */
+function shared(columns: readonly Column[], left: number): number[] {
+  const lacks = columns.map(({ wide, least }) => Math.max(0, wide - least));
+  const widths = columns.map(({ least }) => least);
+  const order = [...lacks.keys()].filter((c) => lacks[c]! > 0).sort((a, b) => lacks[a]! - lacks[b]!);
+  order.forEach((c, i) => {
+    const own = Math.min(lacks[c]!, left / (order.length - i));
+    widths[c]! += own;
+    left -= own;
+  });
+  return widths;
 }
 
 /** Where not even two columns fit: the wider ones give way, and their words are broken. */

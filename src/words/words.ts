@@ -510,7 +510,7 @@ export const words = {
   loadByLayer: 'How even the loads are, by layer (load entropy)',
   loadByLayerCaption: '1: a layer’s experts have equal loads. 0: one has all.',
   clickLayer: 'Click to choose the layer.',
-  loadChance: 'chance {0}',
+  loadChance: '(chance {0})',
   of: '{0} of {1}',
   usageByLayer: 'Load by layer',
   usageByLayerCaption: 'Rows are layers, columns are experts. Stronger: a larger share of the layer’s choices.',

@@ -460,6 +460,8 @@ testMany(
         expect(await faults(whole), `${name} at 174 mm`).toEqual([]);
         const csv = await saved('csv');
         expect(csv.split('\r\n').length, name).toBeGreaterThan(2);
+        // Each number beside its own name, whatever explanations stand between.
+        if (name === 'agreement') expect(csv).toMatch(/"Jensen-Shannon divergence","[\d.<]+ bits/);
         await press('figure-close');
       }
     }

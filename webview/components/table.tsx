@@ -143,8 +143,7 @@ export function shownTable(within: Element): TablePlot {
     [...within.querySelectorAll(tag)].filter((one) => [null, within].includes(one.closest('.figure')));
   const table = own('table')[0] as HTMLTableElement | undefined;
   if (!table) {
-    const [terms, numbers] = ['dt', 'dd'].map((tag) => own(tag).map(textIn)) as [string[], string[]];
-    return { kind: 'table', head: ['', ''], rows: terms.map((term, i) => [term, numbers[i] ?? '']) };
+    return { kind: 'table', head: ['', ''], rows: own('dt').map((term) => [textIn(term), saidOf(term)]) };
   }
   const cellsOf = ({ cells }: HTMLTableRowElement) =>
     Array.from(cells).flatMap((cell) => [textIn(cell), ...Array<string>(cell.colSpan - 1).fill(textIn(cell))]);
@@ -157,6 +156,14 @@ export function shownTable(within: Element): TablePlot {
       .trim(),
   );
   return { kind: 'table', head, rows };
+}
+
+/** What a list says of a term: its number, and what explains it. */
+function saidOf(term: Element): string {
+  const said: string[] = [];
+  for (let next = term.nextElementSibling; next?.tagName === 'DD'; next = next.nextElementSibling)
+    said.push(textIn(next));
+  return said.join('. ');
 }
 
 /** All of a table, however little of it is on the page. */
