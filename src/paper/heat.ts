@@ -2,7 +2,7 @@ import { max } from 'd3-array';
 import { inkOn } from '../look/palette.js';
 import { blend, type Look } from './look.js';
 import { widthOf } from './metrics.js';
-import { badge, badgeWidth, cellMark, keysOf, rampOf, tickText, turnedTitle } from './parts.js';
+import { badge, badgeWidth, cellMark, keysOf, rampOf, tickText, turnedBadge, turnedTitle } from './parts.js';
 import { type HeatPlot, titleOf } from './plot.js';
 import { cut, lineHeight, type Sheet, toMiddle } from './sheet.js';
 
@@ -28,14 +28,28 @@ export function drawHeat(sheet: Sheet, look: Look, plot: HeatPlot, width: number
   const left = 14 + labels + 4;
   const cell = (width - left) / Math.max(1, columns.length);
   const high = Math.min(14, Math.max(isNamed ? cell : marks ? 10 : 6, 3));
-  const top = 2 * lineHeight + 4;
+  // Labels that are wider than a column read upwards, all of them.
+  const labelled = columns.filter((one) => typeof one !== 'string');
+  const isTurned = badgeWidth(labelled) > cell - 0.5 && labelled.some(({ shortLabel }) => widthOf(shortLabel) > 0);
+  const above = isTurned ? badgeWidth(labelled) : lineHeight;
+  const top = lineHeight + 4 + above;
   const across = everyFitting(
     columns.length,
     cell,
     Math.max(11, ...columns.map((one) => (typeof one === 'string' ? widthOf(one) + 2 : 0))),
   );
   sheet.text(columnTitle, left + (width - left) / 2, 8, look.ink, { anchor: 'middle' });
-  for (const c of across) labelAbove(sheet, look, columns[c]!, left + (c + 0.5) * cell, cell);
+  for (const c of across) {
+    const [label, middle] = [columns[c]!, left + (c + 0.5) * cell];
+    if (typeof label === 'string') {
+      const inside = Math.min(middle, width - widthOf(label) / 2);
+      sheet.text(label, inside, lineHeight + 6 + toMiddle, look.ink, { anchor: 'middle' });
+    } else if (isTurned) turnedBadge(sheet, look, label, middle, top - 2, above);
+    else {
+      const own = Math.max(badgeWidth([label]), 9);
+      badge(sheet, look, label, middle - own / 2, lineHeight + 6, own);
+    }
+  }
   everyFitting(rows.length, high, 9).forEach((r) => {
     const [row, y] = [rows[r]!, top + (r + 0.5) * high];
     if (typeof row === 'string') sheet.text(row, left - 4, y + toMiddle, look.ink, { anchor: 'end' });
@@ -61,15 +75,6 @@ export function drawHeat(sheet: Sheet, look: Look, plot: HeatPlot, width: number
   const under = rampOf(sheet, look, ends, shade, left, top + rows.length * high + 5, width);
   const keys = marks?.means.map(([is, text]) => ({ is, text, colour: look.ink })) ?? [];
   return keysOf(sheet, look, keys, left, width, under);
-}
-
-function labelAbove(sheet: Sheet, look: Look, label: Label, middle: number, room: number): void {
-  if (typeof label === 'string') {
-    sheet.text(label, middle, lineHeight + 6 + toMiddle, look.ink, { anchor: 'middle' });
-    return;
-  }
-  const own = Math.max(Math.min(badgeWidth([label]), room - 1), 9);
-  badge(sheet, look, label, middle - own / 2, lineHeight + 6, own);
 }
 
 /** Indexes far enough apart for labels of a size. */

@@ -1,5 +1,5 @@
 import type { Look } from './look.js';
-import { axisAtLeft, axisBelow, axisHeight, keysOf, scaleFor, widthAtLeft, type Key } from './parts.js';
+import { axisAtLeft, axisBelow, keysOf, scaleFor, widthAtLeft, type Key } from './parts.js';
 import { titleOf, type LinesPlot } from './plot.js';
 import { scaleOf } from './scale.js';
 import type { Sheet } from './sheet.js';
@@ -25,14 +25,14 @@ export function drawLines(sheet: Sheet, look: Look, { x, y, series, reference }:
     sheet.line([left, level, width - 8, level], look.ink, { isDashed: true });
   }
   axisAtLeft(sheet, look, vertical, left, titleOf(y));
-  axisBelow(sheet, look, across, tall + 4, x.title, Math.min(6, count));
+  const under = axisBelow(sheet, look, across, tall + 4, x.title, [0, width], Math.min(6, count));
   const keys: Key[] = [
     ...(series.length > 1
       ? series.map(({ name, isOld }) => ({ is: 'line', text: name, colour: colourOf(isOld) }) as const)
       : []),
     ...(reference ? [{ is: 'dashed', text: reference.name, colour: look.ink } as const] : []),
   ];
-  return keysOf(sheet, look, keys, left, width, tall + 4 + axisHeight + 4);
+  return keysOf(sheet, look, keys, left, width, under + 4);
 }
 
 /** The indexes of known values, without a gap in each run. A lone one is given twice, so that it shows as a dot. */

@@ -2,7 +2,7 @@ import { inkOn, quiet, weakest } from '../look/palette.js';
 import { everyFitting } from './heat.js';
 import { blend, type Look } from './look.js';
 import { widthOf } from './metrics.js';
-import { keysOf, legendOf, rampOf, turnedTitle } from './parts.js';
+import { type Key, keysOf, legendOf, rampOf, turnedTitle } from './parts.js';
 import type { MapPlot, Place } from './plot.js';
 import { cut, lineHeight, type Sheet, toMiddle } from './sheet.js';
 
@@ -49,6 +49,10 @@ function drawBands(sheet: Sheet, look: Look, plot: MapPlot, width: number): numb
     const top = y + (hasLabels ? labelRoom : 2);
     drawCells(sheet, look, plot, { left, top, width: cell, height, from, to });
     const bottom = top + levels.length * height;
+    if (isWithin(plot.written, from, to)) {
+      const x = left + (plot.written.from - from) * cell;
+      sheet.line([x, hasLabels ? y + 2 : top - 2, x, bottom + 3], look.ink, { width: 1, isDashed: true });
+    }
     for (const l of everyFitting(levels.length, height, 9))
       sheet.text(levels[l]!.mark, left - 3, top + (l + 0.5) * height + toMiddle, look.ink, { anchor: 'end' });
     turnedTitle(sheet, look, plot.model, (top + bottom) / 2);
@@ -133,6 +137,11 @@ function drawLinesDown(sheet: Sheet, look: Look, plot: MapPlot, width: number): 
       to: Math.min(places.length, (n + 1) * count),
     };
     drawCells(sheet, look, plot, area);
+    if (isWithin(plot.written, area.from, area.to)) {
+      const y = top + (plot.written.from - area.from) * height;
+      const right = area.left + levels.length * cell;
+      sheet.line([begin - numbersWide - 4, y, right, y], look.ink, { width: 1, isDashed: true });
+    }
     const wide = Math.max(...levels.map(({ mark }) => widthOf(mark)));
     for (const l of everyFitting(levels.length, cell, wide + 3))
       sheet.text(levels[l]!.mark, area.left + (l + 0.5) * cell, top - 3, look.ink, { anchor: 'middle' });
@@ -149,6 +158,9 @@ function drawLinesDown(sheet: Sheet, look: Look, plot: MapPlot, width: number): 
   turnedTitle(sheet, look, plot.text, top + (count * height) / 2);
   return top + count * height;
 }
+
+const isWithin = (written: MapPlot['written'], from: number, to: number): written is NonNullable<typeof written> =>
+  written !== undefined && written.from >= from && written.from < to;
 
 function indented(sheet: Sheet, look: Look, text: string, x: number, y: number, room: number): void {
   const own = text.trimStart();
@@ -196,7 +208,7 @@ function widestMark({ levels, places, who }: MapPlot): number {
   const { mark } = who ?? {};
   if (!mark) return Infinity;
   const marks = new Set(levels.flatMap((_, l) => places.map((_, p) => mark(l, p))));
-  return Math.max(...[...marks].map(widthOf));
+  return Math.max(...[...marks].map((text) => widthOf(text)));
 }
 
 /** In sixteen steps, so that neighbours can have the same colour. */
@@ -218,10 +230,13 @@ function cellColours(look: Look, { tone, strength, hues, isPale }: MapPlot) {
 }
 
 function keys(sheet: Sheet, look: Look, plot: MapPlot, width: number, top: number): number {
-  const { hues, legend, value, scale, isPale } = plot;
+  const { hues, legend, value, scale, isPale, written } = plot;
   const isTwoSided = hues.length > 1;
-  const swatches = isTwoSided ? hues.map((text, i) => ({ is: 'swatch', text, colour: look.hues[i]! }) as const) : [];
-  const y = keysOf(sheet, look, swatches, 0, width, legendOf(sheet, look, legend, 0, width, top));
+  const meant: Key[] = [
+    ...(isTwoSided ? hues.map((text, i) => ({ is: 'swatch', text, colour: look.hues[i]! }) as const) : []),
+    ...(written ? [{ is: 'dashed', text: written.says, colour: look.ink } as const] : []),
+  ];
+  const y = keysOf(sheet, look, meant, 0, width, legendOf(sheet, look, legend, 0, width, top));
   const [floor, hue] = hues.length > 0 ? [0.06, look.hues[0]] : [isPale ? 0.06 : weakest, look.faint];
   return rampOf(
     sheet,

@@ -4,10 +4,10 @@ import type { Look } from './look.js';
 import { widthOf } from './metrics.js';
 import type { CellMark, Named, Quantity } from './plot.js';
 import { scaleOf, type Scale } from './scale.js';
-import { cut, lineHeight, type Sheet, toMiddle } from './sheet.js';
+import { lineHeight, type Sheet, toMiddle, wrapped } from './sheet.js';
 
 /** Room for an axis below: ticks, numbers and a title. */
-export const axisHeight = 2 * lineHeight + 4;
+const axisHeight = 2 * lineHeight + 4;
 /** Side of a swatch that has no letters. */
 const swatch = 8;
 
@@ -17,8 +17,19 @@ export function tickText(value: number, digits: number): string {
   return /^−[0.]+$/.test(text) ? text.slice(1) : text;
 }
 
-/** An axis below, in the quantity's unit. */
-export function axisBelow(sheet: Sheet, look: Look, scale: Scale, y: number, title: string, count = 5): void {
+/**
+ * An axis below, in the quantity's unit. Returns where it ends.
+ * @param sides of the sheet: a title that is longer than the axis may be as wide as that, and then wraps
+ */
+export function axisBelow(
+  sheet: Sheet,
+  look: Look,
+  scale: Scale,
+  y: number,
+  title: string,
+  sides: readonly [number, number],
+  count = 5,
+): number {
   const [from, to] = scale.range;
   sheet.line([from, y, to, y], look.line);
   const digits = scale.digits(count);
@@ -27,7 +38,13 @@ export function axisBelow(sheet: Sheet, look: Look, scale: Scale, y: number, tit
     sheet.line([x, y, x, y + 2.5], look.line);
     sheet.text(tickText(at, digits), x, y + 10, look.ink, { anchor: 'middle' });
   }
-  sheet.text(cut(title, to - from + 40), (from + to) / 2, y + 10 + lineHeight, look.ink, { anchor: 'middle' });
+  const lines = wrapped(title, sides[1] - sides[0]);
+  lines.forEach((line, i) => {
+    const half = widthOf(line) / 2;
+    const middle = Math.min(sides[1] - half, Math.max(sides[0] + half, (from + to) / 2));
+    sheet.text(line, middle, y + 10 + (i + 1) * lineHeight, look.ink, { anchor: 'middle' });
+  });
+  return y + axisHeight + (Math.max(1, lines.length) - 1) * lineHeight;
 }
 
 /** How wide the numbers of an axis at the left are. */
@@ -67,14 +84,26 @@ export function scaleFor(
 export function badge(sheet: Sheet, look: Look, { slot, shortLabel, name }: Named, x: number, y: number, wide: number) {
   const { fill, ink } = look.expert(slot);
   sheet.rect(x, y - 4.5, wide, 9, fill, name);
-  // A letter may use the edge that is left free around wider ones.
-  sheet.text(cut(shortLabel, 1.2 * wide), x + wide / 2, y + toMiddle, ink, { anchor: 'middle', isBold: true });
+  sheet.text(shortLabel, x + wide / 2, y + toMiddle, ink, { anchor: 'middle', isBold: true });
+}
+
+/** The same, read upwards, where columns are narrower than their labels. @param bottom of its rectangle */
+export function turnedBadge(
+  sheet: Sheet,
+  look: Look,
+  { slot, shortLabel, name }: Named,
+  x: number,
+  bottom: number,
+  long: number,
+): void {
+  const { fill, ink } = look.expert(slot);
+  sheet.rect(x - 4.5, bottom - long, 9, long, fill, name);
+  sheet.text(shortLabel, x + toMiddle, bottom - long / 2, ink, { anchor: 'middle', isBold: true, isTurned: true });
 }
 
 /** Wide enough for the badge of each. */
 export function badgeWidth(all: readonly Named[]): number {
-  // Bold letters are a tenth wider.
-  return Math.max(10, ...all.map(({ shortLabel }) => 1.1 * widthOf(shortLabel) + 3));
+  return Math.max(10, ...all.map(({ shortLabel }) => widthOf(shortLabel, true) + 3));
 }
 
 interface Entry {
@@ -84,14 +113,16 @@ interface Entry {
   readonly draw: (x: number, middle: number) => void;
 }
 
-/** Entries beside each other, on as many lines as it takes. Returns where they end. */
+/** Entries beside each other, on as many lines as it takes; so is a long one's text. Returns where they end. */
 function flow(sheet: Sheet, look: Look, entries: readonly Entry[], left: number, width: number, top: number): number {
   let [x, y] = [left, top];
   for (const { text, before, draw } of entries) {
     const wide = before + widthOf(text) + 10;
     if (x > left && x + wide - 10 > width) [x, y] = [left, y + lineHeight + 1];
     draw(x, y + 5);
-    sheet.text(cut(text, width - x - before), x + before, y + 5 + toMiddle, look.ink);
+    const lines = wrapped(text, width - x - before);
+    lines.forEach((line, i) => sheet.text(line, x + before, y + i * lineHeight + 5 + toMiddle, look.ink));
+    y += Math.max(0, lines.length - 1) * lineHeight;
     x += wide;
   }
   return entries.length > 0 ? y + lineHeight + 1 : top;
@@ -174,15 +205,22 @@ export function rampOf(
   right: number,
 ): number {
   const steps = 12;
-  const y = top + 5;
+  const long = steps * 4;
   const before = title === '' ? weak : `${title}: ${weak}`;
-  if (title !== '' && left + widthOf(before + strong) + steps * 4 + 6 > right) {
-    sheet.text(cut(`${title}:`, right - left), left, y + toMiddle, look.ink);
-    return rampOf(sheet, look, { title: '', weak, strong }, fillAt, left, top + lineHeight, right);
+  if (title !== '' && left + widthOf(before + strong) + long + 6 > right) {
+    const lines = wrapped(`${title}:`, right - left);
+    lines.forEach((line, i) => sheet.text(line, left, top + i * lineHeight + 5 + toMiddle, look.ink));
+    const ends = { title: '', weak, strong };
+    return rampOf(sheet, look, ends, fillAt, left, top + lines.length * lineHeight, right);
   }
+  const y = top + 5;
   sheet.text(before, left, y + toMiddle, look.ink);
   const bar = left + widthOf(before) + 3;
   for (let i = 0; i < steps; i++) sheet.rect(bar + i * 4, y - 4, 4, 8, fillAt(i / (steps - 1)));
-  sheet.text(strong, bar + steps * 4 + 3, y + toMiddle, look.ink);
-  return top + lineHeight + 1;
+  // The strongest colour's words have a line of their own where there is no room beside it.
+  const isBeside = bar + long + 3 + widthOf(strong) <= right;
+  if (isBeside) sheet.text(strong, bar + long + 3, y + toMiddle, look.ink);
+  const lines = isBeside ? [] : wrapped(strong, right - left);
+  lines.forEach((line, i) => sheet.text(line, right, y + (i + 1) * lineHeight + toMiddle, look.ink, { anchor: 'end' }));
+  return top + (1 + lines.length) * lineHeight + 1;
 }

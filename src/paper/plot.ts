@@ -29,6 +29,10 @@ export interface Bar {
   /** What the value is compared with, such as chance. */
   readonly reference?: number | undefined;
   readonly isWeak?: boolean | undefined;
+  /** Said at the end of its row, such as an arrow with a ratio. */
+  readonly mark?: string | undefined;
+  /** Stands instead of a bar where there is nothing to measure. */
+  readonly note?: string | undefined;
 }
 
 export interface BarsPlot {
@@ -40,6 +44,8 @@ export interface BarsPlot {
   readonly reference?: string;
   /** What the whiskers are. */
   readonly interval?: string;
+  /** What pale bars are. */
+  readonly weak?: string;
 }
 
 interface Series {
@@ -130,6 +136,8 @@ export interface MapPlot {
   readonly hues: readonly string[];
   /** As pale as its number is small: the colour need not say which expert it is. */
   readonly isPale: boolean;
+  /** The first place of what the model wrote, and what says so; none if it was given all of the text. */
+  readonly written?: { readonly from: number; readonly says: string };
 }
 
 export interface TablePlot {

@@ -91,3 +91,25 @@ export function cut(text: string, room: number, wide = widthOf): string {
   while (all.length > 0 && wide(`${all.join('')}…`) > room) all.pop();
   return all.length > 0 ? `${all.join('')}…` : '';
 }
+
+/** A text in lines that fit; a word that is longer than a line goes on in the next one. None for no text. @param room in points */
+export function wrapped(text: string, room: number, isBold = false): string[] {
+  const fits = (line: string) => widthOf(line, isBold) <= room;
+  const lines: string[] = [];
+  for (const word of text.split(' ').filter(Boolean)) {
+    const longer = lines.length > 0 ? `${lines.at(-1)!} ${word}` : word;
+    if (lines.length > 0 && fits(longer)) {
+      lines[lines.length - 1] = longer;
+      continue;
+    }
+    let rest = Array.from(word);
+    while (!fits(rest.join('')) && rest.length > 1) {
+      let count = rest.length - 1;
+      while (count > 1 && !fits(rest.slice(0, count).join(''))) count--;
+      lines.push(rest.slice(0, count).join(''));
+      rest = rest.slice(count);
+    }
+    lines.push(rest.join(''));
+  }
+  return lines;
+}

@@ -42,5 +42,8 @@ export const figureWords = {
   logProbChange: 'Change of log-probability',
   shareOfLine: 'Share of the line',
   meanOfLine: '{0}, line mean',
+  writtenFrom: 'from here on written by the model',
+  writtenWithin: 'from within this line on written by the model',
+  ofWhatIf: 'what-if',
   shareOfTokens: 'Share of the line’s tokens',
 } as const satisfies Record<string, string | Counted>;

@@ -411,6 +411,7 @@ export const words = {
   contribution: 'Contribution',
   contributionHint: 'How large what an expert adds is, beside the module’s own output.',
   chosen: 'Chosen',
+  notChosen: 'not chosen',
   shareOfWeight: 'Share of the weight',
   shareOfChoices: 'Share of the choices',
   byLayer: 'Leading expert by layer',
@@ -477,9 +478,9 @@ export const words = {
   interval: '95% interval',
   corpusTitle: 'Load beside the corpus',
   corpusCaption: {
-    one: 'Share of this text’s choices; the line is the share over the {0} document of {1}. Whiskers are 95% intervals over this text’s tokens.',
+    one: 'Share of this text’s choices; the line is the share over the {0} document of the atlas of {1}. Whiskers are 95% intervals over this text’s tokens.',
     other:
-      'Share of this text’s choices; the line is the share over the {0} documents of {1}. Whiskers are 95% intervals over this text’s tokens.',
+      'Share of this text’s choices; the line is the share over the {0} documents of the atlas of {1}. Whiskers are 95% intervals over this text’s tokens.',
   },
   corpusApart: 'Arrows: more or fewer choices than chance among these tokens explains.',
   corpusNone: { other: 'In {0} tokens, chance alone could make all these differences.' },
@@ -509,7 +510,7 @@ export const words = {
   loadByLayer: 'How even the loads are, by layer (load entropy)',
   loadByLayerCaption: '1: a layer’s experts have equal loads. 0: one has all.',
   clickLayer: 'Click to choose the layer.',
-  loadChance: 'chance {0}',
+  loadChance: '(chance {0})',
   of: '{0} of {1}',
   usageByLayer: 'Load by layer',
   usageByLayerCaption: 'Rows are layers, columns are experts. Stronger: a larger share of the layer’s choices.',

@@ -61,6 +61,49 @@ function read(svg: string) {
   }, svg);
 }
 
+/** The texts of a figure that are cut, that leave it, or that stand on another, in the font in which a browser shows it. */
+function faults(svg: string): Promise<string[]> {
+  return panel.page.evaluate((source) => {
+    const box = document.createElement('div');
+    box.style.cssText = 'position:absolute;left:0;top:0;background:white';
+    box.innerHTML = source;
+    document.querySelector('dialog[open]')!.append(box);
+    const root = box.querySelector('svg')!;
+    const sheet = root.getBoundingClientRect();
+    const texts = [...root.querySelectorAll('text')].map((text) => ({
+      says: text.textContent,
+      at: text.getBoundingClientRect(),
+    }));
+    const found: string[] = [];
+    for (const [i, { says, at }] of texts.entries()) {
+      if (/…$/.test(says)) found.push(`cut: ${says}`);
+      if (
+        at.left < sheet.left - 1 ||
+        at.right > sheet.right + 1 ||
+        at.top < sheet.top - 3 ||
+        at.bottom > sheet.bottom + 3
+      )
+        found.push(`outside: ${says}`);
+      for (const other of texts.slice(i + 1)) {
+        const wide = Math.min(at.right, other.at.right) - Math.max(at.left, other.at.left);
+        const high = Math.min(at.bottom, other.at.bottom) - Math.max(at.top, other.at.top);
+        // A line of text is higher than its letters.
+        if (wide > 1.5 && high > 4) found.push(`on each other: ${says} | ${other.says}`);
+      }
+    }
+    // Chips hold their labels.
+    for (const text of root.querySelectorAll('rect + text[font-weight=bold]')) {
+      const [chip, label] = [text.previousElementSibling!, text].map((one) => one.getBoundingClientRect());
+      if (label!.width > chip!.width + 1 && label!.height > chip!.height + 4)
+        found.push(`over its chip: ${text.textContent}`);
+      if (!text.hasAttribute('transform') && label!.width > chip!.width + 1)
+        found.push(`over its chip: ${text.textContent}`);
+    }
+    box.remove();
+    return found;
+  }, svg);
+}
+
 const pictures = join(import.meta.dirname, '../../artifacts/webview');
 
 /** To look at, at the size that it has on paper. */
@@ -114,7 +157,11 @@ describe('the map', () => {
     await press('figure-pdf');
     const pdf = (await panel.sent('save')).at(-1)!;
     expect(parsePageMessage(pdf)).toEqual(pdf);
-    expect(pdf).toMatchObject({ kind: 'pdf', name: 'Experts by token and module', data: { background: '#ffffff' } });
+    expect(pdf).toMatchObject({
+      kind: 'pdf',
+      name: 'Experts by token and module 85mm',
+      data: { background: '#ffffff' },
+    });
     await press('figure-caption');
     await expect.poll(() => panel.sent('copy')).toEqual([{ type: 'copy', text: caption }]);
     await picture(panel.page, 'save-figure-dark');
@@ -406,13 +453,89 @@ testMany(
         expect(found, name).toMatchObject({ isBroken: false, width: '85mm', fontSize: '8', ground: '#ffffff' });
         expect(found.texts.length, name).toBeGreaterThan(3);
         expect(found.texts.join(' '), name).not.toMatch(/NaN|undefined|\[object/);
+        expect(await faults(svg), `${name} at 85 mm`).toEqual([]);
+        await press('segment-174 mm');
+        const whole = await saved('svg');
+        await print(`paper-${name}-174`, whole);
+        expect(await faults(whole), `${name} at 174 mm`).toEqual([]);
         const csv = await saved('csv');
         expect(csv.split('\r\n').length, name).toBeGreaterThan(2);
+        // Each number beside its own name, whatever explanations stand between.
+        if (name === 'agreement') expect(csv).toMatch(/"Jensen-Shannon divergence","[\d.<]+ bits/);
         await press('figure-close');
       }
     }
   },
 );
+
+test('what a what-if changed is saved as the block says it, and its layers as their chart', async () => {
+  await open();
+  const before = fabricate({ tokens: 90 });
+  const interventions = [{ action: 'knock-out', expert: 'prose', scope: {} } as const];
+  await panel.show(fabricate({ tokens: 90, interventions }), { before });
+  await showTab('whatIf');
+  const terms = panel.page.locator('[data-figure=effect] > dl > dt');
+  await expect.poll(() => terms.count()).toBe(4);
+  const said = await terms.allInnerTexts();
+  await openFigure('effect');
+  const rows = (await saved('csv')).trim().split('\r\n').slice(1);
+  expect(rows.map((row) => row.split('","')[0]!.slice(1))).toEqual(said);
+  expect(rows[0]).toMatch(/^"Flipped choices","\d+% of [\d,]+ cells: 89 tokens/);
+  await press('figure-close');
+  await openFigure('effectByLayer');
+  expect((await read(await saved('svg'))).texts).toEqual(expect.arrayContaining(['Layer', 'Direct effect']));
+});
+
+test('a file’s name has its width, and says that a run is one after a what-if', async () => {
+  await open();
+  const before = fabricate({ tokens: 40 });
+  const names = async () => (await panel.sent('save')).map(({ name }) => name);
+  await panel.show(before);
+  await openMap();
+  await saved('svg');
+  await press('segment-174 mm');
+  await saved('svg');
+  await saved('csv');
+  await press('figure-close');
+  const interventions = [{ action: 'knock-out', expert: 'prose', scope: {} } as const];
+  await panel.show(fabricate({ tokens: 40, interventions }), { before });
+  await openMap();
+  await saved('svg');
+  const title = 'Experts by token and module';
+  expect(await names()).toEqual([`${title} 85mm`, `${title} 174mm`, title, `${title} what-if 85mm`]);
+});
+
+describe('what the model wrote', () => {
+  const dashed = (svg: string) =>
+    [...svg.matchAll(/<polyline points="([^"]+)"[^>]*stroke-dasharray/g)].map(([, at]) => at!);
+
+  testMany(['Lines', 'Grid'] as const, 'is told from what it was given ($0)', async (form) => {
+    await open();
+    const trace = fabricate({ tokens: 90 });
+    const { text, tokens } = trace.sequences[0]!;
+    const given = text!.indexOf('\n', tokens.start![40]) + 1;
+    await panel.show(trace);
+    await press(`segment-${form}`);
+    await openMap();
+    const legend = 'from here on written by the model';
+    const none = await saved('svg');
+    expect([dashed(none), (await read(none)).texts.includes(legend)]).toEqual([[], false]);
+    await press('figure-close');
+    await panel.show(trace, { given });
+    await openMap();
+    const svg = await saved('svg');
+    await print(`paper-written-${form}`, svg);
+    // The rule, and its sample in the legend.
+    expect(dashed(svg)).toHaveLength(2);
+    expect((await read(svg)).texts).toContain(legend);
+    await press('figure-close');
+    await panel.show(trace, { given: given + 3 });
+    await openMap();
+    const within = form === 'Lines' ? 'from within this line on written by the model' : legend;
+    await expect.poll(async () => (await read(await saved('svg'))).texts).toContain(within);
+    expect(await faults(await saved('svg'))).toEqual([]);
+  });
+});
 
 test('a chart that is shown as a table is saved as that table, however long it is', async () => {
   await open();

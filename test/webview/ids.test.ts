@@ -211,7 +211,7 @@ describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, 
     });
     const compared = await text('.tabBody');
     expect(compared).not.toMatch(/NaN|undefined/);
-    expect(compared).toMatch(/Top-k overlap\s+[\d.]+% chance 3\.1%/);
+    expect(compared).toMatch(/Top-k overlap\s+[\d.]+% \(chance 3\.1%\)/);
     expect(compared).toMatch(/Jensen-Shannon divergence\s+–/);
     expect(compared).toMatch(/The text is\s+–/);
     expect(compared).toContain('loads cannot be compared over layers');

@@ -159,9 +159,18 @@ test('the summary says which experts the text takes more or less often than the 
   const panel = await open(pool, atlas);
   const { page } = panel;
   await page.locator('#tab-summary').click();
-  await expect.poll(() => corpus(panel).innerText()).toContain('90 documents of docs');
+  await expect.poll(() => corpus(panel).innerText()).toContain(`90 documents of the atlas of ${pool.source.name}.`);
   await expect.poll(() => corpus(panel).locator('.mark').first().innerText()).toBe('↑ 3.0×');
   await picture(page, 'modelAtlas-corpus');
+  await corpus(panel).locator('[data-focus=save-corpus]').click();
+  // Its figure has what its caption says: arrows, and what pale bars are.
+  expect(await page.locator('.figureCaption').innerText()).toContain('Arrows:');
+  await page.locator('[data-focus=figure-svg]').click();
+  await expect.poll(() => panel.sent('save')).toHaveLength(1);
+  const figure = (await panel.sent('save'))[0]!;
+  const svg = figure.kind === 'svg' ? figure.data : '';
+  for (const text of ['↑ 3.0×', 'may be chance', 'Over the corpus']) expect(svg).toContain(`>${text}</text>`);
+  await page.locator('[data-focus=figure-close]').click();
   await corpus(panel).locator('[data-focus=table-corpus]').click();
   const rows = besideCorpus(
     own,

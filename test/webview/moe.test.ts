@@ -300,7 +300,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
       trace: fabricateMoe({ layers: 48, experts: 128, k: 8, tokens: 300, seed: 6 }),
     });
     const compared = await text('.tabBody');
-    expect(compared).toMatch(/Top-k overlap\s+[\d.]+% chance 6\.3%/);
+    expect(compared).toMatch(/Top-k overlap\s+[\d.]+% \(chance 6\.3%\)/);
     await expect.poll(() => panel.page.locator('[data-figure=compareByLayer] .line').count()).toBe(1);
     expect(compared).toContain('loads cannot be compared over layers');
   });

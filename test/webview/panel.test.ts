@@ -374,7 +374,7 @@ describe('the tabs', () => {
     const bar = panel.page.locator('[data-figure=usage] .bar', { hasText: 'knocked out' });
     await expect.poll(() => bar.locator('.name').allInnerTexts()).toEqual(['prose']);
     expect(await bar.locator('.whisker, .reference').count()).toBe(0);
-    await expect.poll(() => text('[data-figure=load]')).toMatch(/of 11 +chance 11\.0/);
+    await expect.poll(() => text('[data-figure=load]')).toMatch(/of 11 +\(chance 11\.0\)/);
     await expect.poll(() => text('[data-figure=load]')).toMatch(/dead experts\)\s+none/);
     await picture(panel.page, 'summary-knocked-out');
     await panel.page.locator('[data-focus=table-usage]').click();
@@ -600,7 +600,7 @@ describe('two runs', () => {
     await panel.show(main);
     await panel.show(other, { title: 'other.md' }, 'other');
     await expect.poll(() => panel.page.locator('#tab-compare').getAttribute('aria-selected')).toBe('true');
-    await expect.poll(() => text('.tabBody')).toMatch(/Top-k overlap\s+[\d.]+% chance 17%/);
+    await expect.poll(() => text('.tabBody')).toMatch(/Top-k overlap\s+[\d.]+% \(chance 17%\)/);
     // What is said of the same choices in other words fits: what both chose and what differs are all.
     const [, same, differ] =
       /Over all tokens, (\d+)% of the chosen experts are the same in both runs and (\d+)% differ/.exec(

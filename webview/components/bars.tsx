@@ -31,11 +31,10 @@ export function barsPlot(
   looks: Looks,
   list: readonly Bar[],
   value: Quantity,
-  more: Pick<BarsPlot, 'reference' | 'interval'> = {},
+  more: Pick<BarsPlot, 'reference' | 'interval' | 'weak'> = {},
 ): BarsPlot {
-  const bars = list.map(({ expert, weak, looks: own, name, note, ...bar }) => ({
+  const bars = list.map(({ expert, weak, looks: own, name, ...bar }) => ({
     ...bar,
-    ...(note !== undefined && { text: note }),
     of: named(own ?? looks, expert, name),
     isWeak: weak,
   }));

@@ -137,15 +137,13 @@ function made(rows: TableRows, from: number, to: number, numbered = false): Comp
   ));
 }
 
-/** The text of a table that is on the page, or of a list of numbers. */
+/** The text of a table that is on the page, or of a list of numbers. Figures that stand within a part are saved on their own. */
 export function shownTable(within: Element): TablePlot {
-  const table = within.querySelector('table');
+  const own = (tag: string) =>
+    [...within.querySelectorAll(tag)].filter((one) => [null, within].includes(one.closest('.figure')));
+  const table = own('table')[0] as HTMLTableElement | undefined;
   if (!table) {
-    const [terms, numbers] = ['dt', 'dd'].map((tag) => [...within.querySelectorAll(tag)].map(textIn)) as [
-      string[],
-      string[],
-    ];
-    return { kind: 'table', head: ['', ''], rows: terms.map((term, i) => [term, numbers[i] ?? '']) };
+    return { kind: 'table', head: ['', ''], rows: own('dt').map((term) => [textIn(term), saidOf(term)]) };
   }
   const cellsOf = ({ cells }: HTMLTableRowElement) =>
     Array.from(cells).flatMap((cell) => [textIn(cell), ...Array<string>(cell.colSpan - 1).fill(textIn(cell))]);
@@ -158,6 +156,14 @@ export function shownTable(within: Element): TablePlot {
       .trim(),
   );
   return { kind: 'table', head, rows };
+}
+
+/** What a list says of a term: its number, and what explains it. */
+function saidOf(term: Element): string {
+  const said: string[] = [];
+  for (let next = term.nextElementSibling; next?.tagName === 'DD'; next = next.nextElementSibling)
+    said.push(textIn(next));
+  return said.join('. ');
 }
 
 /** All of a table, however little of it is on the page. */

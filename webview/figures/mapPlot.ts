@@ -6,7 +6,7 @@ import type { MapPlot, Place } from '../../src/paper/plot.js';
 import { svgOf } from '../../src/paper/svg.js';
 import { isMeasure } from '../../src/trace/figures/colouring.js';
 import type { Trace } from '../../src/trace/model/trace.js';
-import { tokenAt } from '../map/columns.js';
+import { columnOf, tokenAt } from '../map/columns.js';
 import type { MapContent } from '../map/content.js';
 import { rowMark } from '../map/gutters.js';
 import { linesOf } from '../map/lines.js';
@@ -15,6 +15,7 @@ import type { Picture } from '../map/picture.js';
 import type { GridScene } from '../map/scene.js';
 import { mapCaption, mapTitle } from '../map/toolbar.js';
 import { axisTitles, columnName, rowName, sayings } from '../map/words.js';
+import { firstWritten } from '../text/drawn.js';
 import { named, shortLabelOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
 import { ends, inPercent, percent, signed, t } from '../look/strings.js';
@@ -117,7 +118,32 @@ function mapPlot(scene: GridScene, trace: Trace, content: MapContent): MapPlot {
         : set.experts.flatMap((_, e) => (looks(set).slots[e] === quiet || !inLegend(e) ? [] : [named(looks(set), e)])),
     hues: raster.shows === 'change' ? [say('lessLikely'), say('likelier')] : hues ? [''] : [],
     isPale: raster.isPale === true,
+    ...writtenIn(scene, trace, content),
   };
+}
+
+/** Where the text that the model wrote begins. */
+function writtenIn(scene: GridScene, trace: Trace, { raster }: MapContent): Pick<MapPlot, 'written'> {
+  const given = scene.side.peek() === 'main' ? scene.store.main.given.peek() : undefined;
+  const last = trace.sequences.length - 1;
+  const first = firstWritten(trace.sequences[last]!, given);
+  if (given === undefined || first === trace.sequences[last]!.tokens.count) return {};
+  for (const { sequence, from, count, lines } of raster.columns.spans) {
+    if (sequence !== last) continue;
+    const text = trace.sequences[last]!.text ?? '';
+    const hasText = (begin: number, end?: number) => /\S/.test(text.slice(begin, end));
+    // A line break alone is no line of the model's.
+    const at = lines
+      ? lines.start.findIndex(
+          (begin, i) =>
+            i < count && hasText(Math.max(begin, given), Math.max(given, lines.start[i + 1] ?? text.length)),
+        )
+      : columnOf(raster.columns, sequence, first) - from;
+    if (at < 0) continue;
+    const isWithin = lines !== undefined && hasText(Math.min(lines.start[at]!, given), given);
+    return { written: { from: from + at, says: say(isWithin ? 'writtenWithin' : 'writtenFrom') } };
+  }
+  return {};
 }
 
 /** Empty where there is none. */

@@ -27,6 +27,8 @@ type Send = (message: FigureMessage) => void;
 
 export interface Figure {
   readonly title: string;
+  /** What its files are called, without their width and ending; default: as its title is. */
+  readonly file?: string;
   readonly caption: string;
   readonly plot: Plot;
   /** The runs that it shows, if two are compared. */
@@ -88,7 +90,7 @@ export function FigureDialog({ figure, send, close }: Props) {
             {drawn.drawing && <Widths mm={mm} choose={setWidth} drawing={drawn.drawing} />}
           </div>
           <Preview drawn={drawn} title={figure.title} />
-          <Pictures send={send} drawn={drawn} title={figure.title} />
+          <Pictures send={send} drawn={drawn} name={pictureName(figure, drawn, mm)} />
           {drawn.drawing && <Lost drawing={drawn.drawing} />}
           <Rest send={send} {...figure} />
         </>
@@ -152,10 +154,14 @@ function Lost({ drawing }: { readonly drawing: Drawing }) {
   return <p class="notice">{say('pdfLacks', lost.length > mostNamed ? `${named} …` : named)}</p>;
 }
 
-function Pictures({ send, drawn, title }: { readonly send: Send; readonly drawn: Drawn; readonly title: string }) {
+/** The two widths are two files. */
+const pictureName = ({ title, file = title }: Figure, { drawing }: Drawn, mm: PaperWidth): string =>
+  drawing ? `${file} ${mm}mm` : file;
+
+function Pictures({ send, drawn, name }: { readonly send: Send; readonly drawn: Drawn; readonly name: string }) {
   const savePng = (): void => {
     drawn.png().then(
-      (data) => send({ type: 'save', kind: 'png', data, name: title }),
+      (data) => send({ type: 'save', kind: 'png', data, name }),
       (thrown: unknown) => send({ type: 'log', level: 'error', text: String(thrown) }),
     );
   };
@@ -166,14 +172,14 @@ function Pictures({ send, drawn, title }: { readonly send: Send; readonly drawn:
         {
           name: 'svg',
           children: say('figureSvg'),
-          press: () => send({ type: 'save', kind: 'svg', data: drawn.svg(), name: title }),
+          press: () => send({ type: 'save', kind: 'svg', data: drawn.svg(), name }),
         },
         ...(drawn.drawing
           ? [
               {
                 name: 'pdf',
                 children: say('figurePdf'),
-                press: () => send({ type: 'save', kind: 'pdf', data: drawn.drawing!, name: title }),
+                press: () => send({ type: 'save', kind: 'pdf', data: drawn.drawing!, name }),
               },
             ]
           : []),
@@ -183,7 +189,7 @@ function Pictures({ send, drawn, title }: { readonly send: Send; readonly drawn:
   );
 }
 
-function Rest({ send, title, plot, caption, runs }: Figure & { readonly send: Send }) {
+function Rest({ send, title, file = title, plot, caption, runs }: Figure & { readonly send: Send }) {
   const vega = plot.kind !== 'table';
   return (
     <>
@@ -193,7 +199,7 @@ function Rest({ send, title, plot, caption, runs }: Figure & { readonly send: Se
           {
             name: 'csv',
             children: say('figureCsv'),
-            press: () => send({ type: 'save', kind: 'csv', data: csvOf(plot, runs), name: title }),
+            press: () => send({ type: 'save', kind: 'csv', data: csvOf(plot, runs), name: file }),
           },
           ...(vega
             ? [
@@ -201,7 +207,7 @@ function Rest({ send, title, plot, caption, runs }: Figure & { readonly send: Se
                   name: 'vega',
                   children: say('vega'),
                   title: say('vegaHint'),
-                  press: () => send({ type: 'save', kind: 'json', data: vegaOf(plot, caption, runs)!, name: title }),
+                  press: () => send({ type: 'save', kind: 'json', data: vegaOf(plot, caption, runs)!, name: file }),
                 },
               ]
             : []),

@@ -129,7 +129,7 @@ function Change({ modules, found: { change, changeIntervals }, name }: Omit<Told
       name="scopeChange"
       title={t('scopeChange', name)}
       caption={t('scopeChangeCaption')}
-      plot={() => barsPlot(looks, list, value, { interval: t('interval') })}
+      plot={() => barsPlot(looks, list, value, { interval: t('interval'), weak: t('corpusByChance') })}
       chart={() => <Bars looks={looks} least={0.02} list={list} />}
       table={() =>
         rowsOf(

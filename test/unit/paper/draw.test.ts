@@ -6,7 +6,7 @@ import { widthOf } from '../../../src/paper/metrics.js';
 import type { Place, Plot } from '../../../src/paper/plot.js';
 import { perMm, type Drawing } from '../../../src/paper/sheet.js';
 import { svgOf } from '../../../src/paper/svg.js';
-import { bars, heat, lines, map, marked, table } from './plots.js';
+import { bars, crowded, heat, lines, map, marked, sentences, table, told, wide } from './plots.js';
 
 const all: readonly (readonly [string, Plot])[] = [
   ['bars', bars],
@@ -16,6 +16,10 @@ const all: readonly (readonly [string, Plot])[] = [
   ['map of tokens', map('across', 135)],
   ['map of lines', map('down', 40)],
   ['table', table],
+  ['table that is too wide', wide],
+  ['table of sentences', sentences],
+  ['bars with long names and marks', told],
+  ['heat of many experts', crowded],
 ];
 
 const textsIn = ({ marks }: Drawing) => marks.flatMap((mark) => (mark.is === 'text' ? [mark.text] : []));
@@ -45,8 +49,13 @@ describe.each(all)('%s', (_, plot) => {
           expect(mark.x).toBeGreaterThanOrEqual(0);
           expect(mark.x + mark.width).toBeLessThanOrEqual(width + 0.01);
           expect(mark.y + mark.height).toBeLessThanOrEqual(height + 0.01);
-        } else if (mark.is === 'text' && !mark.isTurned) {
-          const wide = widthOf(mark.text) / 1.12;
+        } else if (mark.is === 'text') {
+          const wide = widthOf(mark.text, mark.isBold);
+          if (mark.isTurned) {
+            expect(mark.y - (mark.anchor === 'middle' ? wide / 2 : 0), mark.text).toBeGreaterThanOrEqual(-1);
+            expect(mark.y + (mark.anchor === 'middle' ? wide / 2 : 0), mark.text).toBeLessThanOrEqual(height + 1);
+            continue;
+          }
           const left = mark.x - (mark.anchor === 'middle' ? wide / 2 : mark.anchor === 'end' ? wide : 0);
           expect(left, mark.text).toBeGreaterThanOrEqual(-1);
           expect(left + wide, mark.text).toBeLessThanOrEqual(width + 1);
@@ -54,6 +63,65 @@ describe.each(all)('%s', (_, plot) => {
         }
       }
     }
+  });
+});
+
+/** All that is written, with what was broken put together. */
+const wordsIn = (drawing: Drawing) => textsIn(drawing).join('').replaceAll(' ', '');
+
+describe('nothing is cut in a column of paper:', () => {
+  test.each(all.filter(([name]) => !/map|^table$/.test(name)))('%s', (_, plot) => {
+    for (const mm of paperWidths)
+      for (const text of textsIn(draw(plot, paper, mm, ''))) expect(text).not.toContain('…');
+  });
+
+  test.each([wide, sentences])('table %#, each cell of which is there', (plot) => {
+    for (const mm of paperWidths) {
+      const { marks } = draw(plot, paper, mm, '');
+      const places = marks.flatMap((mark) => (mark.is === 'text' ? [mark] : []));
+      const said = wordsIn({ marks } as unknown as Drawing);
+      for (const letters of plot.rows.flat().map((cell) => cell.split(' ')))
+        for (const word of letters) if (word.length < 20) expect(said).toContain(word);
+      // No two texts stand on each other.
+      for (const [i, a] of places.entries())
+        for (const b of places.slice(i + 1)) {
+          if (Math.abs(a.y - b.y) > 5) continue;
+          const [from, to] = [a, b].map((one) => {
+            const long = widthOf(one.text, one.isBold);
+            const left = one.anchor === 'end' ? one.x - long : one.x;
+            return [left, left + long] as const;
+          }) as [readonly [number, number], readonly [number, number]];
+          expect(from[1] <= to[0] + 0.5 || to[1] <= from[0] + 0.5, `${a.text} | ${b.text}`).toBe(true);
+        }
+    }
+  });
+
+  test('a table that is too wide is in two parts, each with its layers', () => {
+    const layers = (mm: number) => textsIn(draw(wide, paper, mm, '')).filter((text) => text === 'Layer').length;
+    expect([layers(85), layers(174)]).toEqual([2, 1]);
+    // Its cells are whole.
+    const texts = textsIn(draw(wide, paper, 85, ''));
+    for (const cell of wide.rows.flat().filter(Boolean)) expect(texts).toContain(cell);
+  });
+
+  test('labels fit into their chips', () => {
+    for (const plot of [heat, crowded, told])
+      for (const mm of paperWidths) {
+        const { marks } = draw(plot, paper, mm, '');
+        for (const [i, mark] of marks.entries()) {
+          const chip = marks[i - 1];
+          if (mark.is !== 'text' || !mark.isBold || chip?.is !== 'rect') continue;
+          expect(widthOf(mark.text, true)).toBeLessThanOrEqual(mark.isTurned ? chip.height : chip.width);
+        }
+        expect(textsIn({ marks } as unknown as Drawing)).not.toContain('');
+      }
+    expect(textsIn(draw(crowded, paper, 85, '')).filter((text) => text === 'HTM')).toHaveLength(24);
+  });
+
+  test('bars say their marks, what pale ones are, and what has none', () => {
+    const texts = textsIn(draw(told, paper, 85, ''));
+    expect(texts).toEqual(expect.arrayContaining(['↑ 3.0×', '0.9×', 'may be chance', 'knocked out']));
+    expect(wordsIn(draw(told, paper, 85, ''))).toContain('layer23,Technicalprose');
   });
 });
 

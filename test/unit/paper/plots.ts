@@ -75,6 +75,67 @@ export const table: TablePlot = {
   rows: Array.from({ length: 80 }, (_, i) => [`word${i}, "quoted"`, `${i}%`, `${i}×`]),
 };
 
+/** As wide as a logit lens: its numbers cannot be narrowed, and do not fit into a column of paper. */
+export const wide: TablePlot = {
+  kind: 'table',
+  head: [
+    'Layer',
+    'With experts Likeliest',
+    'With experts What came next',
+    'Base model Likeliest',
+    'Base model What came next',
+    '',
+  ],
+  rows: Array.from({ length: 30 }, (_, i) => [
+    String(29 - i),
+    `␣implementation ${i}%`,
+    `−${i}.99 (>8)`,
+    '␣We 43%',
+    `−1${i}.72 (>8)`,
+    i % 4 === 0 ? '≠' : '',
+  ]),
+};
+
+/** Words and numbers that are sentences. */
+export const sentences: TablePlot = {
+  kind: 'table',
+  head: ['', ''],
+  rows: [
+    ['Really used (effective number of experts)', '10.9 of 12 chance 12.0'],
+    ['Flipped choices', '16% of 9,270 choices: 309 tokens in 30 modules, without the first token'],
+    ['Never chosen (dead experts)', 'none'],
+    ['x'.repeat(120), 'y'.repeat(120)],
+  ],
+};
+
+/** Long names, and something said at the end of each row. */
+export const told: BarsPlot = {
+  ...bars,
+  value: {
+    title: 'Share of the choices of all experts in this text, of the layers from 0 to 29',
+    unit: '%',
+    times: 100,
+  },
+  bars: bars.bars.map((bar, i) => ({
+    ...bar,
+    of: { ...bar.of, name: ['layer 23, Technical prose', 'HTML', 'TypeScript and JavaScript', 'Prose'][i]! },
+    isWeak: i > 1,
+    mark: ['↑ 3.0×', '', '0.9×', ''][i]!,
+    ...(i === 3 && { note: 'knocked out', low: undefined, high: undefined }),
+  })),
+  reference: 'Over the corpus, which is longer than a line of this legend has room for in a column',
+  weak: 'may be chance',
+};
+
+/** More columns than have room for their labels beside each other. */
+export const crowded: HeatPlot = {
+  ...heat,
+  rows: Array.from({ length: 12 }, (_, slot) => ({ name: `Expert ${slot}`, shortLabel: 'HTM', slot })),
+  columns: Array.from({ length: 12 }, (_, slot) => ({ name: `Expert ${slot}`, shortLabel: 'HTM', slot })),
+  columnTitle: 'Expert',
+  values: Array.from({ length: 12 }, (_, r) => Array.from({ length: 12 }, (_, c) => r + c)),
+};
+
 export function map(runs: MapPlot['runs'], count: number): MapPlot {
   const levels = Array.from({ length: 30 }, (_, l) => ({ mark: String(l), name: `layer ${l}` }));
   const slotAt = (level: number, place: number) => Math.floor(place / 7 + level / 5) % experts.length;

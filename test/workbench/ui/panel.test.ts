@@ -113,7 +113,7 @@ describe('the page saves', () => {
     const figure = (kind: string) =>
       window.saveBy(
         () => window.panel.locator(`[data-focus=figure-${kind}]`).click(),
-        path.join(dir, `flock.txt-Experts-by-line.${kind}`),
+        path.join(dir, `flock.txt-Experts-by-line-85mm.${kind}`),
       );
     const pdf = (await figure('pdf')).toString('latin1');
     expect(pdf).toMatch(/^%PDF-/);

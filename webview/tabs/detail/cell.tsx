@@ -165,7 +165,7 @@ function Scores({ trace, module, token, looks }: Props) {
   const figure = {
     title: t(`${name}OfAll`),
     caption: order.length > shown.length ? t('bestExperts', shown.length, order.length) : undefined,
-    plot: () => barsPlot(looks(rows.set), list, { title: t(name) }),
+    plot: () => barsPlot(looks(rows.set), list, { title: t(name) }, { weak: t('notChosen') }),
     chart: () => (
       <Bars looks={looks(rows.set)} least={best === undefined ? 1 : Math.max(0, scores[best]!)} list={list} />
     ),

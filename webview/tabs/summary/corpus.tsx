@@ -59,7 +59,7 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
       name="corpus"
       title={title}
       caption={[
-        t('corpusCaption', atlas.documents, atlas.title),
+        t('corpusCaption', atlas.documents, atlas.model.name),
         isSmallSample(usage.tokens)
           ? t('corpusShort', smallSample)
           : found.some(({ apart }) => apart)
@@ -67,7 +67,13 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
             : t('corpusNone', usage.tokens),
       ].join(' ')}
       hint={t('corpusHint')}
-      plot={() => barsPlot(looks, list, inPercent(t('usage')), { reference: t('corpusLoad'), interval: t('interval') })}
+      plot={() =>
+        barsPlot(looks, list, inPercent(t('usage')), {
+          reference: t('corpusLoad'),
+          interval: t('interval'),
+          weak: t('corpusByChance'),
+        })
+      }
       chart={() => <Bars looks={looks} least={0.1} list={list} press={open} />}
       table={() => ({
         head: [
