@@ -6,16 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { words } from '../../../src/words/words.js';
 import { decodeTrace } from '../../../src/trace/file/file.js';
 import type { Block } from '../../../src/trace/model/trace.js';
-import {
-  editor,
-  enter,
-  hoverText,
-  openContainer,
-  openFile,
-  patience,
-  runCommand,
-  selectLine,
-} from '../harness/workbench.mjs';
+import { editor, enter, hoverText, openContainer, openFile, runCommand, selectLine } from '../harness/workbench.mjs';
 import { tinyPool, Window, witnessed } from './window.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'gander-ui-'));
