@@ -26,7 +26,7 @@ const bold = [
 /** Other letters, by the first code point from which a width holds: estimated, those of symbols as wide as the widest of them. */
 const others: readonly (readonly [from: number, wide: number])[] = [
   [0x2e80, 1000], // Chinese, Japanese, Korean
-  [0x2070, 838], // arrows, mathematics, signs for whitespace
+  [0x2070, 838], // arrows, mathematics, what stands for whitespace
   [0x2026, 1000], // an ellipsis, and rarer punctuation
   [0x2016, 520], // quotation marks
   [0x2014, 1000], // a long dash
@@ -34,7 +34,7 @@ const others: readonly (readonly [from: number, wide: number])[] = [
   [0x0370, 780], // Greek, Cyrillic, and what is between
   [0x00a0, 700],
 ];
-const signs = new Map([
+const exceptions = new Map([
   ['×', 838],
   ['÷', 838],
   ['±', 838],
@@ -50,7 +50,8 @@ export function widthOf(text: string, isBold = false): number {
   for (const letter of text) {
     const code = letter.codePointAt(0)!;
     const known = (isBold ? bold : regular)[code - 32];
-    sum += known ?? (isBold ? boldly : 1) * (signs.get(letter) ?? others.find(([from]) => code >= from)?.[1] ?? 600);
+    sum +=
+      known ?? (isBold ? boldly : 1) * (exceptions.get(letter) ?? others.find(([from]) => code >= from)?.[1] ?? 600);
   }
   return (sum * textSize) / 1000;
 }

@@ -76,7 +76,7 @@ function faults(svg: string): Promise<string[]> {
     }));
     const found: string[] = [];
     for (const [i, { says, at }] of texts.entries()) {
-      if (/…$/.test(says)) found.push(`cut: ${says}`);
+      if (says.endsWith('…')) found.push(`cut: ${says}`);
       if (
         at.left < sheet.left - 1 ||
         at.right > sheet.right + 1 ||
@@ -489,7 +489,7 @@ test('what a what-if changed is saved as the block says it, and its layers as th
 test('a file’s name has its width, and says that a run is one after a what-if', async () => {
   await open();
   const before = fabricate({ tokens: 40 });
-  const names = async () => (await panel.sent('save')).map(({ name }) => name);
+  const names = async () => (await panel.sent('save')).map((one) => ('name' in one ? one.name : ''));
   await panel.show(before);
   await openMap();
   await saved('svg');
@@ -506,8 +506,7 @@ test('a file’s name has its width, and says that a run is one after a what-if'
 });
 
 describe('what the model wrote', () => {
-  const dashed = (svg: string) =>
-    [...svg.matchAll(/<polyline points="([^"]+)"[^>]*stroke-dasharray/g)].map(([, at]) => at!);
+  const dashed = (svg: string): string[] => svg.match(/<polyline [^>]*stroke-dasharray/g) ?? [];
 
   testMany(['Lines', 'Grid'] as const, 'is told from what it was given ($0)', async (form) => {
     await open();

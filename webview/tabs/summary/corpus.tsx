@@ -67,13 +67,7 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
             : t('corpusNone', usage.tokens),
       ].join(' ')}
       hint={t('corpusHint')}
-      plot={() =>
-        barsPlot(looks, list, inPercent(t('usage')), {
-          reference: t('corpusLoad'),
-          interval: t('interval'),
-          weak: t('corpusByChance'),
-        })
-      }
+      plot={() => barsPlot(looks, list, inPercent(t('usage')), keys())}
       chart={() => <Bars looks={looks} least={0.1} list={list} press={open} />}
       table={() => ({
         head: [
@@ -104,6 +98,9 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
     />
   );
 }
+
+/** What lines, whiskers and pale bars are. */
+const keys = () => ({ reference: t('corpusLoad'), interval: t('interval'), weak: t('corpusByChance') });
 
 /** The modules of a text that an atlas counts: in a decoder, those that read the output. */
 function countedIn(trace: Trace, sequence: number, layer: Layer | undefined): SharedModules | undefined {
