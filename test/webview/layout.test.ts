@@ -393,16 +393,19 @@ describe('by keyboard', () => {
     await expect.poll(() => focused()).toBe('colour-by');
   });
 
-  test.each([460, 1280])('the digit of the text goes to the button that shows it while it is folded: %o', async (width) => {
-    await open({ width, height: 600 });
-    await panel.show(main);
-    await panel.post({ type: 'textVisible', is: true });
-    await press(3, '.cell');
-    await expect.poll(() => focused()).toBe('text-show');
-    await panel.page.keyboard.press('Enter');
-    await press(3, '.cell');
-    await expect.poll(() => focused()).toBe('tokens');
-  });
+  test.each([460, 1280])(
+    'the digit of the text goes to the button that shows it while it is folded: %o',
+    async (width) => {
+      await open({ width, height: 600 });
+      await panel.show(main);
+      await panel.post({ type: 'textVisible', is: true });
+      await press(3, '.cell');
+      await expect.poll(() => focused()).toBe('text-show');
+      await panel.page.keyboard.press('Enter');
+      await press(3, '.cell');
+      await expect.poll(() => focused()).toBe('tokens');
+    },
+  );
 
   test('arrow keys go through a toolbar, which keeps its place', async () => {
     await open({ width: 460, height: 600 });
