@@ -215,7 +215,7 @@ testMany(
   [
     { width: 460, height: 628 },
     { width: 460, height: 628, theme: 'high-contrast' },
-    { width: 400, height: 700, theme: 'light' },
+    { width: 460, height: 628, theme: 'light' },
     { width: 1230, height: 640 },
   ] as const,
   'all numbers of a what-if are in view with a token selected and an atlas there: %o',

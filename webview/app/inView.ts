@@ -18,6 +18,16 @@ const pause = 350;
 /** Of the map: what is above its rows, and a row at its highest before anybody zooms. */
 const [head, row] = [60, 20];
 
+/** Of the page. */
+type Parts = Readonly<Record<'body' | 'page' | 'news' | 'work' | 'left' | 'plot', HTMLElement>>;
+
+function partsOf(): Parts {
+  const body = document.getElementById('tab-body')!;
+  const page = body.closest<HTMLElement>('.page')!;
+  const find = (part: string): HTMLElement => page.querySelector<HTMLElement>(part)!;
+  return { body, page, news: find('.news'), work: find('.work'), left: find('.left'), plot: find('.plot') };
+}
+
 export function useResultInView(): void {
   const store = useStore();
   const isColumn = isStacked.value;
@@ -39,23 +49,19 @@ export function useResultInView(): void {
  * @param toDetail is set to what brings into view how the detail begins
  */
 function keep(share: number, toMap: RefObject<() => void>, toDetail: RefObject<() => void>): () => void {
-  const body = document.getElementById('tab-body')!;
-  const [side, page] = [body.parentElement!, body.closest<HTMLElement>('.page')!];
-  const [news, work, left, plot] = ['.news', '.work', '.left', '.plot'].map((part) =>
-    page.querySelector<HTMLElement>(part)!,
-  ) as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+  const parts = partsOf();
+  const { body, page, news, work, left, plot } = parts;
+  const side = body.parentElement!;
   /** With no more height than its rows take. */
   const whole = (): number =>
     left.offsetHeight - plot.offsetHeight + head + row * Number(work.style.getPropertyValue('--rows'));
-  let size = '';
-  let most = 0;
+  let [size, most] = ['', 0];
   /** What was asked for last, and what is to have room below it. */
   let result: Element | undefined;
   let below = 0;
   const over = new AbortController();
   const { signal } = over;
-  const isRead = reading(page, signal);
-  const isResized = sizes();
+  const [isRead, isResized] = [reading(page, signal), sizes()];
   /** Scrolls up to the map, if the tabs with the beginning of what they show stay in view. */
   const rise = (): void => {
     const scrolled = page.scrollTop;
@@ -114,19 +120,8 @@ function keep(share: number, toMap: RefObject<() => void>, toDetail: RefObject<(
     page.scrollTop = before.scrolled;
   };
   toDetail.current = () => {
-    const figure = firstOf(body);
-    if (!figure || share !== initial.bottomShare) return;
-    const { lack, give } = detailOf(figure, plot);
-    const cut = give();
-    if (cut > 0) {
-      // For as long as the detail is open, whichever cell it is about.
-      result = body.firstElementChild!;
-      page.style.setProperty('--above', `${left.offsetHeight - cut}px`);
-      work.style.setProperty('--map', `${plot.offsetHeight - cut}px`);
-    }
-    // What was clicked stays in view, where the map cannot give enough.
-    const above = plot.querySelector('.cell')!.getBoundingClientRect().top - page.getBoundingClientRect().top;
-    if (lack() > 0) page.scrollTop += Math.max(0, Math.min(lack(), above));
+    // Where the bar was moved to, it stays. For as long as the detail is open, whichever cell it is about, the map stays as low.
+    if (share === initial.bottomShare && showDetail(parts)) result = body.firstElementChild!;
   };
   body.addEventListener(roomWanted, makeRoom as EventListener, { signal });
   const resized = new ResizeObserver(look);
@@ -143,14 +138,26 @@ function keep(share: number, toMap: RefObject<() => void>, toDetail: RefObject<(
   };
 }
 
-/** How much of a detail is out of view, of what says how its first chart begins, and how much of that the map can give. */
-function detailOf(figure: Element, plot: HTMLElement): { readonly lack: () => number; readonly give: () => number } {
+/**
+ * Brings into view as much of a detail’s first chart as says that there is more: first the map gives way, then what is above what
+ * was clicked scrolls away. Returns whether the map has given way.
+ */
+function showDetail({ body, page, work, left, plot }: Parts): boolean {
+  const figure = firstOf(body);
+  if (!figure) return false;
   const beginning = beginningOf(figure);
   const lack = (): number => {
     const { top, height } = beginning.getBoundingClientRect();
     return Math.ceil(top + Math.min(height, lines) + margin - innerHeight);
   };
-  return { lack, give: () => Math.min(lack(), plot.offsetHeight - lowest) };
+  const cut = Math.min(lack(), plot.offsetHeight - lowest);
+  if (cut > 0) {
+    page.style.setProperty('--above', `${left.offsetHeight - cut}px`);
+    work.style.setProperty('--map', `${plot.offsetHeight - cut}px`);
+  }
+  const above = plot.querySelector('.cell')!.getBoundingClientRect().top - page.getBoundingClientRect().top;
+  if (lack() > 0) page.scrollTop += Math.max(0, Math.min(lack(), above));
+  return cut > 0;
 }
 
 /** Whether the window has another size than when this was last asked. */
