@@ -360,19 +360,52 @@ describe('by keyboard', () => {
       () => (document.activeElement as HTMLElement).dataset['focus'] ?? document.activeElement!.className,
     );
 
+  const press = async (digit: number, from: string): Promise<void> => {
+    await panel.page.locator(from).focus();
+    await panel.page.keyboard.press(String(digit));
+  };
+
   test('a digit goes to each part of the page, except while something is typed', async () => {
     await open({ width: 460, height: 600 });
     await panel.show(main);
-    const goals = ['strategy', 'colour-by', 'tokens', 'cell', 'tab-cell', 'tabBody'];
-    for (const [i, goal] of goals.entries()) {
-      await panel.page.locator('.cell').focus();
-      await panel.page.keyboard.press(String(i + 1));
-      await expect.poll(() => focused()).toBe(goal);
-    }
-    await panel.page.locator('[data-focus=strategy-k]').focus();
-    await panel.page.keyboard.press('4');
+    const experts = await panel.page.locator('.legend .chip').first().getAttribute('data-focus');
+    const goals = ['strategy', experts, 'tokens', 'cell', 'tab-cell', 'tabBody'];
+    await panel.page.locator('#tab-whatIf').click();
+    // Also from a list: no digit finds an option there.
+    for (const from of ['.cell', '[data-focus=colour-by]', '[data-focus=whatif-expert]'])
+      for (const [i, goal] of goals.entries()) {
+        await press(i + 1, from);
+        await expect.poll(() => focused(), `${i + 1} from ${from}`).toBe(goal === 'tab-cell' ? 'tab-whatIf' : goal);
+      }
+    // To the expert that was left.
+    await panel.page.locator('.legend .chip').nth(1).focus();
+    const second = await focused();
+    await press(2, '.cell');
+    await expect.poll(() => focused()).toBe(second);
+    await press(4, '[data-focus=strategy-k]');
     await expect.poll(() => focused()).toBe('strategy-k');
+    await panel.page.locator('[data-focus=whatif-expert]').evaluate((list) => list.append(new Option('4th expert')));
+    await press(4, '[data-focus=whatif-expert]');
+    await expect.poll(() => focused()).toBe('whatif-expert');
+    // Numbers have no experts.
+    await panel.page.locator('[data-focus=colour-by]').selectOption('entropy');
+    await press(2, '.cell');
+    await expect.poll(() => focused()).toBe('colour-by');
   });
+
+  test.each([460, 1280])(
+    'the digit of the text goes to the button that shows it while it is folded: %o',
+    async (width) => {
+      await open({ width, height: 600 });
+      await panel.show(main);
+      await panel.post({ type: 'textVisible', is: true });
+      await press(3, '.cell');
+      await expect.poll(() => focused()).toBe('text-show');
+      await panel.page.keyboard.press('Enter');
+      await press(3, '.cell');
+      await expect.poll(() => focused()).toBe('tokens');
+    },
+  );
 
   test('arrow keys go through a toolbar, which keeps its place', async () => {
     await open({ width: 460, height: 600 });

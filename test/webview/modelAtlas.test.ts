@@ -4,7 +4,7 @@ import type { ModelAtlas, UnitKey } from '../../src/protocol/atlas.js';
 import { layersOf, sharedModules } from '../../src/trace/model/access.js';
 import { besideCorpus } from '../../src/trace/figures/corpus.js';
 import { usage, usageIntervals } from '../../src/trace/figures/usage.js';
-import type { Trace } from '../../src/trace/model/trace.js';
+import type { Intervention, Trace } from '../../src/trace/model/trace.js';
 import { description, fabricate } from './fabricate.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
@@ -217,5 +217,44 @@ testMany(
       expect(await panel.serious()).toEqual([]);
       await picture(panel.page, `modelAtlas-${theme}-${width}`);
     }
+  },
+);
+
+testMany(
+  [
+    { width: 460, height: 628 },
+    { width: 460, height: 628, theme: 'high-contrast' },
+    { width: 460, height: 628, theme: 'light' },
+    { width: 1230, height: 640 },
+  ] as const,
+  'all numbers of a what-if are in view with a token selected and an atlas there: %o',
+  async (setup) => {
+    const trace = fabricate();
+    const interventions: Intervention[] = [{ action: 'knock-out', expert: 'html', scope: {} }];
+    const panel = await open(trace, atlasOf(trace, []), setup);
+    const { page } = panel;
+    await panel.post({ type: 'textVisible', is: true });
+    await panel.post({ type: 'select', token: 60 });
+    const list = page.locator('select[data-focus=tabs]');
+    if ((await list.count()) > 0) await list.selectOption('whatIf');
+    else await page.locator('#tab-whatIf').click();
+    await page.locator('.tabBody .inAtlas').waitFor();
+    await page.locator('[data-focus=whatif-apply]').click();
+    await panel.show(fabricate({ interventions }), { before: trace });
+    const last = page.locator('[data-figure=effect] dd').last();
+    await expect.poll(() => last.evaluate((one) => one.getBoundingClientRect().bottom <= innerHeight)).toBe(true);
+    await picture(page, `what-if-numbers-${setup.width}${'theme' in setup ? `-${setup.theme}` : ''}`);
+    expect(await page.locator('.page').evaluate((one) => one.scrollTop)).toBe(0);
+    // The way into the atlas follows the result.
+    await expect
+      .poll(() =>
+        page.evaluate(() => {
+          const [link, result] = ['.tabBody .inAtlas', '[data-figure=effect]'].map((one) =>
+            document.querySelector(one)!,
+          );
+          return (result!.compareDocumentPosition(link!) & Node.DOCUMENT_POSITION_FOLLOWING) > 0;
+        }),
+      )
+      .toBe(true);
   },
 );

@@ -1105,6 +1105,60 @@ describe('running', () => {
     await expect.poll(within).toBe(true);
   });
 
+  testMany(
+    [
+      { width: 460, height: 600 },
+      { width: 400, height: 700, theme: 'high-contrast' },
+      { width: 400, height: 390, theme: 'light' },
+      { width: 1280, height: 720 },
+      { width: 1440, height: 900, theme: 'light' },
+    ] as const,
+    'what was written stays in view when its run is whole, however early the selected token is: %o',
+    async (setup) => {
+      await open(setup);
+      const whole = fabricate({ tokens: 600 });
+      const { text: all, tokens } = whole.sequences[0]!;
+      const given = tokens.start![tokens.count - 32]!;
+      const early = cut(whole, tokens.count - 12);
+      const seen = {
+        ...early,
+        sequences: early.sequences.map((own) => ({ ...own, text: all!.slice(0, tokens.end![tokens.count - 13]) })),
+      };
+      await panel.show(cut(whole, tokens.count - 32), {});
+      await panel.post({ type: 'textVisible', is: true });
+      await panel.post({ type: 'select', token: 6 });
+      // It is not in the editor, so the panel shows it.
+      await panel.post({ type: 'textVisible', is: false });
+      await panel.show(seen, { given, running: { what: 'generate', done: 20, total: 32 } });
+      await panel.show(whole, { given, running: { what: 'generate', done: 32, total: 32 } });
+      // The whole run has arrays of its own.
+      const anew = (trace: typeof whole) => ({ ...trace, source: { ...trace.source } });
+      await panel.show(anew(whole), { given });
+      const isSeen = () =>
+        panel.page.evaluate(() => {
+          const [pane, begins] = [document.querySelector('.text')!, document.querySelector('.t.written.begins')!];
+          const [room, at] = [pane.getBoundingClientRect(), begins.getBoundingClientRect()];
+          return at.top >= room.top - 1 && at.bottom <= room.bottom + 1;
+        });
+      await expect.poll(isSeen).toBe(true);
+      await panel.show(anew(whole), { given });
+      await panel.settled();
+      await picture(panel.page, `written-whole-${setup.width}x${setup.height}`);
+      expect(await isSeen()).toBe(true);
+      // Another text is shown where its selected token is.
+      const [own] = whole.sequences as [(typeof whole.sequences)[0]];
+      await panel.show(anew({ ...whole, sequences: [{ ...own, text: `Z${all!.slice(1)}` }] }), { title: 'b.md' });
+      await expect
+        .poll(() =>
+          panel.page.evaluate(() => {
+            const [pane, chosen] = [document.querySelector('.text')!, document.querySelector('.t.selected')!];
+            return chosen.getBoundingClientRect().top >= pane.getBoundingClientRect().top - 1;
+          }),
+        )
+        .toBe(true);
+    },
+  );
+
   test('a saved trace cannot be run, and says why', async () => {
     await open();
     await panel.post({ type: 'pool', description: fileDescription });
@@ -1245,6 +1299,23 @@ describe('what is remembered', { tags: ['slow'] }, () => {
         panel.page.evaluate(() => (JSON.parse(sessionStorage.getItem('state')!) as { memory: string }).memory),
       )
       .toBe('file:///geese.md#1');
+  });
+
+  test('what a reload ended is said of the run that it was about, and of no later one', async () => {
+    await open({ width: 460, height: 600 });
+    const trace = fabricate();
+    await panel.show(trace, { attribution: fabricateAttribution(trace) });
+    await expect
+      .poll(() => panel.page.evaluate(() => sessionStorage.getItem('state') ?? ''))
+      .toContain('"attributed":true');
+    await panel.reload();
+    await panel.show(trace);
+    const notice = panel.page.locator('[data-focus=lost-attribution]');
+    await notice.waitFor();
+    // The same text once more.
+    await panel.show(trace, { running: { what: 'route', done: 10, total: 266 } });
+    await panel.show(fabricate());
+    await panel.page.locator('.notice').waitFor({ state: 'detached' });
   });
 
   test('nonsense, or the state of another version, does no harm', async () => {

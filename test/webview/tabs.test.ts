@@ -302,6 +302,112 @@ describe('the map above the tabs', () => {
     },
   );
 
+  const plot = () => panel.page.locator('.plot').boundingBox();
+  /** Which of these begin in view, below the header and the tabs. */
+  const beginInView = () =>
+    panel.page.evaluate(() =>
+      ['.sentence', '.figure header', '.figure > :not(header, .caption)'].filter((one) => {
+        const found = document.querySelector(`.tabBody ${one}`)?.getBoundingClientRect();
+        const tabs = document.querySelector('.tabs')!.getBoundingClientRect();
+        return found && found.top >= tabs.bottom - 1 && found.top + Math.min(found.height, 40) <= innerHeight;
+      }),
+    );
+  /** The page has no more to do after a click: it waits for no second one. */
+  const isOver = () => panel.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
+
+  testMany(
+    [
+      { width: 400, height: 385, scale: 1.5 },
+      { width: 400, height: 450, theme: 'light' },
+      { width: 400, height: 450, theme: 'high-contrast' },
+      { width: 420, height: 480 },
+    ] as const,
+    'gives way to a cell that is clicked on while the detail is open: %o',
+    async (setup) => {
+      await open(setup);
+      await panel.show(changed, { before: main });
+      await panel.post({ type: 'textVisible', is: true });
+      await choose('cell');
+      const at = (await plot())!;
+      const click = async (x: number, y: number) => {
+        const now = (await plot())!;
+        await panel.page.mouse.click(now.x + x, now.y + y);
+        await expect.poll(beginInView).toHaveLength(3);
+        await isOver();
+      };
+      await click(200, 50);
+      await picture(panel.page, `clicked-${nameOf(setup)}`);
+      const left = (await plot())!;
+      expect(left.height).toBeGreaterThanOrEqual(104);
+      expect(left.height).toBeLessThanOrEqual(at.height);
+      const cell = () => panel.page.locator('.plot .cell').boundingBox();
+      const isCellSeen = async () => {
+        const [own, map, top] = [
+          (await cell())!,
+          (await plot())!,
+          (await panel.page.locator('.page').boundingBox())!.y,
+        ];
+        return own.y >= Math.max(top, map.y) - 1 && own.y + own.height <= map.y + map.height + 1;
+      };
+      await expect.poll(isCellSeen).toBe(true);
+      await click(260, 80);
+      await expect.poll(isCellSeen).toBe(true);
+      expect(await panel.serious()).toEqual([]);
+    },
+    { quick: 2 },
+  );
+
+  test('stays as it is under the pointer where the detail has room, in a double click, and while it is dragged', async () => {
+    await open({ width: 580, height: 780 });
+    await panel.show(changed, { before: main });
+    await panel.post({ type: 'textVisible', is: true });
+    await panel.post({ type: 'select', token: 60, module: 100 });
+    await choose('cell');
+    const clickIn = async ({ x, y }: { x: number; y: number }) => {
+      await panel.page.mouse.click(x + 200, y + 60);
+      await isOver();
+    };
+    await clickIn((await plot())!);
+    const roomy = (await plot())!;
+    expect(roomy.height).toBeGreaterThan(200);
+    await clickIn(roomy);
+    await clickIn({ x: roomy.x + 30, y: roomy.y });
+    expect(await plot()).toEqual(roomy);
+
+    await open({ width: 400, height: 385 });
+    await panel.show(changed, { before: main });
+    await panel.post({ type: 'textVisible', is: true });
+    await choose('cell');
+    const before = (await plot())!;
+    const [x, y] = [before.x + 200, before.y + 60];
+    await panel.page.mouse.click(x, y);
+    await panel.page.mouse.down();
+    await isOver();
+    expect(await plot()).toEqual(before);
+    await panel.page.mouse.move(x - 60, y - 20, { steps: 4 });
+    await isOver();
+    expect(await plot()).toEqual(before);
+    await panel.page.mouse.up();
+    await expect.poll(beginInView).toHaveLength(3);
+  });
+
+  test('is whole again, with all that is above it, once a result that was scrolled to is undone', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(changed, { before: main });
+    await panel.post({ type: 'textVisible', is: false });
+    await choose('whatIf');
+    await panel.page.locator('[data-figure=effectByLayer]').waitFor();
+    await panel.page.locator('[data-figure=attribution]').scrollIntoViewIfNeeded();
+    await panel.page.locator('.page').evaluate((page) => {
+      page.scrollTop = page.scrollHeight;
+    });
+    expect(await scrolled()).toBeGreaterThan(100);
+    await panel.show(main);
+    await expect.poll(scrolled).toBe(0);
+    await picture(panel.page, 'undone');
+    expect(await isInView('.legend')).toBe(true);
+  });
+
   test('is there after a click on another tab or, in the detail, on a module', async () => {
     await open({ width: 460, height: 660 });
     await panel.show(main);

@@ -13,39 +13,55 @@ const margin = 6;
 const lowest = 104;
 /** What was in a tab before takes at most this share of the window from the map. */
 const kept = 0.55;
+/** Longer than between the two clicks of a double one, in milliseconds. */
+const pause = 350;
 /** Of the map: what is above its rows, and a row at its highest before anybody zooms. */
 const [head, row] = [60, 20];
+
+/** Of the page. */
+type Parts = Readonly<Record<'body' | 'page' | 'news' | 'work' | 'left' | 'plot', HTMLElement>>;
+
+function partsOf(): Parts {
+  const body = document.getElementById('tab-body')!;
+  const page = body.closest<HTMLElement>('.page')!;
+  const find = (part: string): HTMLElement => page.querySelector<HTMLElement>(part)!;
+  return { body, page, news: find('.news'), work: find('.work'), left: find('.left'), plot: find('.plot') };
+}
 
 export function useResultInView(): void {
   const store = useStore();
   const isColumn = isStacked.value;
   const share = store.view.bottomShare.value;
   const toMap = useRef(() => {});
-  useLayoutEffect(() => (isColumn ? keep(share, toMap) : undefined), [isColumn, share]);
+  const toDetail = useRef(() => {});
+  useLayoutEffect(() => (isColumn ? keep(share, toMap, toDetail) : undefined), [isColumn, share]);
   useAnswered(store, () => {
     if (isColumn) toMap.current();
   });
+  useClicked(store, () => {
+    if (isStacked.peek() && store.view.tab.peek() === 'cell') toDetail.current();
+  });
 }
 
-/** Returns a function that lets go. @param toMap is set to what scrolls up to the map */
-function keep(share: number, toMap: RefObject<() => void>): () => void {
-  const body = document.getElementById('tab-body')!;
-  const [side, page] = [body.parentElement!, body.closest<HTMLElement>('.page')!];
-  const [news, work, left, plot] = ['.news', '.work', '.left', '.plot'].map((part) =>
-    page.querySelector<HTMLElement>(part)!,
-  ) as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+/**
+ * Returns a function that lets go.
+ * @param toMap is set to what scrolls up to the map
+ * @param toDetail is set to what brings into view how the detail begins
+ */
+function keep(share: number, toMap: RefObject<() => void>, toDetail: RefObject<() => void>): () => void {
+  const parts = partsOf();
+  const { body, page, news, work, left, plot } = parts;
+  const side = body.parentElement!;
   /** With no more height than its rows take. */
   const whole = (): number =>
     left.offsetHeight - plot.offsetHeight + head + row * Number(work.style.getPropertyValue('--rows'));
-  let size = '';
-  let most = 0;
+  let [size, most] = ['', 0];
   /** What was asked for last, and what is to have room below it. */
   let result: Element | undefined;
   let below = 0;
   const over = new AbortController();
   const { signal } = over;
-  const isRead = reading(page, signal);
-  const isResized = sizes();
+  const [isRead, isResized] = [reading(page, signal), sizes()];
   /** Scrolls up to the map, if the tabs with the beginning of what they show stay in view. */
   const rise = (): void => {
     const scrolled = page.scrollTop;
@@ -55,10 +71,11 @@ function keep(share: number, toMap: RefObject<() => void>): () => void {
     if (body.getBoundingClientRect().top + lines > innerHeight) page.scrollTop = scrolled;
   };
   toMap.current = rise;
+  const isLeftOver = leftOver(page, plot, isRead, signal);
   const look = (): void => {
     if (page.scrollTop > 0) {
       // Where one reads, nothing moves.
-      if (!isRead() && isResized()) rise();
+      if (isLeftOver() || (!isRead() && isResized())) rise();
       return;
     }
     isResized();
@@ -102,6 +119,10 @@ function keep(share: number, toMap: RefObject<() => void>): () => void {
     page.style.setProperty('--above', above);
     page.scrollTop = before.scrolled;
   };
+  toDetail.current = () => {
+    // Where the bar was moved to, it stays. For as long as the detail is open, whichever cell it is about, the map stays as low.
+    if (share === initial.bottomShare && showDetail(parts)) result = body.firstElementChild!;
+  };
   body.addEventListener(roomWanted, makeRoom as EventListener, { signal });
   const resized = new ResizeObserver(look);
   for (const one of [page, news, left, body]) resized.observe(one);
@@ -115,6 +136,28 @@ function keep(share: number, toMap: RefObject<() => void>): () => void {
     page.style.removeProperty('--above');
     work.style.removeProperty('--map');
   };
+}
+
+/**
+ * Brings into view as much of a detail’s first chart as says that there is more: first the map gives way, then what is above what
+ * was clicked scrolls away. Returns whether the map has given way.
+ */
+function showDetail({ body, page, work, left, plot }: Parts): boolean {
+  const figure = firstOf(body);
+  if (!figure) return false;
+  const beginning = beginningOf(figure);
+  const lack = (): number => {
+    const { top, height } = beginning.getBoundingClientRect();
+    return Math.ceil(top + Math.min(height, lines) + margin - innerHeight);
+  };
+  const cut = Math.min(lack(), plot.offsetHeight - lowest);
+  if (cut > 0) {
+    page.style.setProperty('--above', `${left.offsetHeight - cut}px`);
+    work.style.setProperty('--map', `${plot.offsetHeight - cut}px`);
+  }
+  const above = plot.querySelector('.cell')!.getBoundingClientRect().top - page.getBoundingClientRect().top;
+  if (lack() > 0) page.scrollTop += Math.max(0, Math.min(lack(), above));
+  return cut > 0;
 }
 
 /** Whether the window has another size than when this was last asked. */
@@ -139,6 +182,19 @@ function reading(page: HTMLElement, signal: AbortSignal): () => boolean {
   page.addEventListener('pointerdown', (event) => event.target === page && read(event), { signal });
   page.addEventListener('scroll', () => (isRead &&= page.scrollTop > 0), { signal });
   return () => isRead;
+}
+
+/** Whether what was scrolled to is gone, so that the page is scrolled only as far as the rest of it goes. */
+function leftOver(page: HTMLElement, plot: HTMLElement, isRead: () => boolean, signal: AbortSignal): () => boolean {
+  let former = page.scrollTop;
+  page.addEventListener('scroll', () => (former = page.scrollTop), { signal });
+  return () => {
+    const [was, now] = [former, page.scrollTop];
+    former = now;
+    const isCut = now < was && now >= page.scrollHeight - page.clientHeight - 1;
+    // Who reads on does so below the map.
+    return isCut && (!isRead() || plot.getBoundingClientRect().top >= page.getBoundingClientRect().top);
+  };
 }
 
 /** Keys that scroll the page, if nothing else heeds them. */
@@ -169,11 +225,48 @@ function useAnswered(store: Store, answered: () => void): void {
   }, [tab, place]);
 }
 
+/** After a click on the map that has selected something, once it is not the first of two. */
+function useClicked(store: Store, clicked: () => void): void {
+  const then = useRef(clicked);
+  then.current = clicked;
+  useLayoutEffect(() => {
+    let before: unknown;
+    let isAnswered = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const over = new AbortController();
+    const { signal } = over;
+    const down = ({ target }: Event): void => {
+      clearTimeout(timer);
+      before = (target as Element).closest('.plot') ? store.view.selection.peek() : undefined;
+      // Who goes on elsewhere is not interrupted.
+      if (!before) isAnswered = true;
+    };
+    const up = (): void => {
+      if (before && before !== store.view.selection.peek()) isAnswered = false;
+      before = undefined;
+      if (isAnswered) return;
+      timer = setTimeout(() => {
+        isAnswered = true;
+        then.current();
+      }, pause);
+    };
+    addEventListener('pointerdown', down, { signal, capture: true });
+    // After the map has selected what is clicked.
+    addEventListener('pointerup', up, { signal });
+    return () => {
+      clearTimeout(timer);
+      over.abort();
+    };
+  }, []);
+}
+
+/** The first figure or form. */
+const firstOf = (body: HTMLElement): Element | undefined =>
+  [...body.children].find((part) => part.matches('.figure, .form'));
+
 /** Of the first figure or form, or of everything if there is none; if something was asked for, of how that begins. */
 function bottomOf(body: HTMLElement, result: Element | undefined, below: number): number {
-  const parts = [...body.children];
-  const first = parts.find((part) => part.matches('.figure, .form')) ?? parts.at(-1);
-  const own = (first ?? body).getBoundingClientRect().bottom;
+  const own = (firstOf(body) ?? body.lastElementChild ?? body).getBoundingClientRect().bottom;
   const asked = result && body.contains(result) ? beginningOf(result).getBoundingClientRect().bottom + below : 0;
   return Math.max(own, asked) + margin;
 }

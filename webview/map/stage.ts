@@ -79,7 +79,11 @@ export class Stage {
     this.#focus = scroller.querySelector('.cell')!;
     this.#following = new Following(scene, scroller);
     scene.frame = () => this.frame();
-    const resized = new ResizeObserver(() => this.#draw());
+    const resized = new ResizeObserver(() => {
+      // As large as it was: what was in view stays in view.
+      this.#revealing ||= this.selected() !== undefined;
+      this.#draw();
+    });
     resized.observe(scroller);
     this.#end.push(
       () => resized.disconnect(),

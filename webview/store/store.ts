@@ -171,6 +171,8 @@ export class Store {
   private readonly incoming = new SideReceiver();
   private memory: string | undefined;
   private hadAttribution: boolean;
+  /** The run that what was lost was about, once it is whole again. */
+  private lostOf: string | undefined;
   /** The host has said whether there is another side. */
   private isOtherKnown = false;
   /** By sequence. While a text is being written again, the longest version that is known. */
@@ -316,6 +318,7 @@ export class Store {
         if (message.side === 'main') {
           this.keepSelection();
           this.followAttribution();
+          this.followRun();
         } else {
           this.lone.value = nowhere;
           this.followComparison(message.state !== undefined);
@@ -333,6 +336,7 @@ export class Store {
           ...(message.running && { running: message.running }),
           ...(message.error && { error: message.error }),
         };
+        if (message.side === 'main') this.followRun();
         break;
       }
       case 'select':
@@ -539,16 +543,33 @@ export class Store {
     const attributed = attribution.peek() !== undefined;
     if (this.hadAttribution && !attributed) this.lost.value = { ...this.lost.peek(), attribution: title.peek() };
     this.hadAttribution = false;
-    const { attribution: lost } = this.lost.peek();
-    if (lost !== undefined && (attributed || lost !== title.peek())) this.forgetLost('attribution');
+    if (this.lost.peek().attribution !== undefined && attributed) this.forgetLost('attribution');
     this.set({ attributed });
+  }
+
+  /** What was lost belongs to the run that was on show then: with another in its place, nobody misses it. */
+  private followRun(): void {
+    const state = this.main.state.peek();
+    const { attribution, comparison } = this.lost.peek();
+    if (!state || (attribution === undefined && comparison === undefined)) return;
+    const { title, model, strategy, interventions, trace, running, scoresFollow } = state;
+    const isOtherText = [attribution, comparison].some((of) => of !== undefined && of !== title);
+    const isWhole = trace?.sequences.every(({ done, tokens }) => done === tokens.count) === true;
+    const run =
+      isWhole && !running && !scoresFollow ? JSON.stringify([title, model, strategy, interventions]) : undefined;
+    // The same text routed once more says so only by running.
+    const isRun = running?.what === 'route' || running?.what === 'generate';
+    if (isOtherText || (this.lostOf !== undefined && (isRun || (run !== undefined && run !== this.lostOf))))
+      this.lost.value = {};
+    else this.lostOf ??= run;
   }
 
   /** A comparison that opens is shown; one that is sent again after a reload leaves the view as it was. */
   private followComparison(comparing: boolean): void {
-    if (!this.isOtherKnown && !comparing && this.view.comparing.peek())
+    if (!this.isOtherKnown && !comparing && this.view.comparing.peek()) {
       this.lost.value = { ...this.lost.peek(), comparison: this.main.title.peek() };
-    else this.forgetLost('comparison');
+      this.followRun();
+    } else this.forgetLost('comparison');
     this.isOtherKnown = true;
     if (comparing === this.view.comparing.peek()) return;
     this.set({ comparing, gridSource: 'main', overlay: comparing ? 'change' : '' });

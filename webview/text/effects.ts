@@ -1,6 +1,7 @@
 /** What a text reacts to. Each effect touches only the tokens that it is about, and rebuilds none. */
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import type { Sequence } from '../../src/trace/model/trace.js';
 import { tokensWithin } from '../../src/trace/model/ranges.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
 import { firstWritten, type Drawn } from './drawn.js';
@@ -53,7 +54,7 @@ interface Selected {
 
 export function useSelected({ body, spans, drawn }: Shown, { from, to, id, isCompared }: Selected): void {
   const former = useRef<readonly HTMLElement[]>([]);
-  const revealed = useRef<HTMLElement>(undefined);
+  const revealed = useRef('');
   useLayoutEffect(() => {
     for (const span of former.current) {
       span.classList.remove('selected');
@@ -71,10 +72,17 @@ export function useSelected({ body, spans, drawn }: Shown, { from, to, id, isCom
     span.setAttribute('aria-label', drawn.say(from));
     span.setAttribute('aria-selected', 'true');
     body.current!.setAttribute('aria-activedescendant', span.id);
-    // Other colours are no reason to scroll back to it.
-    if (revealed.current !== span) reveal(span, body);
-    revealed.current = span;
+    // Neither other colours nor more of the same text are a reason to scroll back to it.
+    const now = placeOf(drawn.sequence, from);
+    if (revealed.current !== now) reveal(span, body);
+    revealed.current = now;
   }, [from, to, drawn, isCompared]);
+}
+
+/** Of a token: the same in all runs whose texts begin alike. */
+function placeOf({ text, tokens }: Sequence, token: number): string {
+  const before = text?.slice(0, tokens.end?.[token]) ?? tokens.ids?.subarray(0, token + 1).join(' ') ?? '';
+  return `${token} ${before}`;
 }
 
 /** Scrolls to what is being written. */

@@ -215,6 +215,43 @@ describe('sides', () => {
     expect(again.store.lost.value).toEqual({});
   });
 
+  test('what a reload has ended is of no interest once another run is there', () => {
+    const route = { what: 'route', done: 3, total: 16 } as const;
+    const lostAfter = (...later: readonly ((panel: ReturnType<typeof begin>) => void)[]) => {
+      const panel = begin({ ...initial, comparing: true, attributed: true });
+      // The run itself comes back, part by part.
+      panel.side('main', undefined, { running: route });
+      panel.receive({ type: 'side', side: 'other', state: undefined });
+      panel.side('main', fabricate(), { running: route });
+      panel.side('main', fabricate(), { model: 'Gosling' });
+      for (const step of later) step(panel);
+      return panel.store.lost.value;
+    };
+    const kept = { attribution: 'a.md', comparison: 'a.md' };
+    expect(lostAfter()).toEqual(kept);
+    // What is asked about it leaves it as it is.
+    const running = { what: 'attribute', done: 0, total: 9 } as const;
+    expect(lostAfter(({ receive }) => receive({ type: 'status', side: 'main', running, stale: false }))).toEqual(kept);
+    expect(
+      lostAfter(({ receive }) => receive({ type: 'status', side: 'main', running: undefined, stale: true })),
+    ).toEqual(kept);
+    const others: readonly ((panel: ReturnType<typeof begin>) => void)[] = [
+      ({ receive }) => receive({ type: 'status', side: 'main', running: route, stale: false }),
+      ({ side }) => side('main', undefined, { running: route }),
+      ({ side }) => side('main', fabricate(), { running: { ...route, what: 'generate' }, model: 'Gosling' }),
+      ({ side }) => side('main', fabricate(), { model: 'SmolLM2' }),
+      ({ side }) => side('main', fabricate(), { model: 'Gosling', strategy: { name: 'arrow', k: 2 } }),
+      ({ side }) =>
+        side('main', fabricate(), {
+          model: 'Gosling',
+          interventions: [{ action: 'knock-out', expert: 'go', scope: {} }],
+        }),
+      ({ side }) => side('main', fabricate(), { model: 'Gosling', title: 'b.md' }),
+    ];
+    for (const other of others) expect(lostAfter(other)).toEqual({});
+    expect(lostAfter(others[0]!, ({ side }) => side('main', fabricate(), { model: 'Gosling' }))).toEqual({});
+  });
+
   test('what a hidden page had, and its host still has, is not lost', () => {
     const attribution = { experts: [], logProb: new Float32Array(), change: new Float32Array() };
     const { store, side } = begin({ ...initial, comparing: true, attributed: true });

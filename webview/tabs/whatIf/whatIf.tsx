@@ -15,12 +15,15 @@ import { Attribution } from './attribution.js';
 import { Effect } from './effect.js';
 
 export function WhatIf() {
-  const trace = useStore().main.trace.value;
+  const store = useStore();
+  const trace = store.main.trace.value;
   if (!trace) return <p class="hint">{t('needsTrace')}</p>;
+  const hasEffect = store.main.interventions.value.length > 0;
   return (
     <>
-      <Form trace={trace} />
+      <Form trace={trace} hasEffect={hasEffect} />
       <Effect trace={trace} />
+      {hasEffect && <Whom trace={trace} />}
       <Attribution trace={trace} />
     </>
   );
@@ -41,7 +44,18 @@ function onlyWords({ sequences }: Trace, { sequence, token, end = token + 1 }: S
   return t(end > token + 1 ? 'onlyTokenFirst' : 'onlyToken', tokenLabel(sequences[sequence]!, token));
 }
 
-function Form({ trace }: { readonly trace: Trace }) {
+/** Where the atlas shows the chosen expert. */
+function Whom({ trace }: { readonly trace: Trace }) {
+  const store = useStore();
+  const { whatIf, selection } = store.view;
+  const { set, layer, expert } = aim(trace, whatIf.value, selection.value, store.main.shownExperts.value);
+  if (!set) return null;
+  const experts = [...set.experts.keys()].filter((e) => set.experts[e]!.id === expert);
+  return <InAtlas trace={trace} set={set} layer={layer} experts={experts} />;
+}
+
+/** @param hasEffect its effect is shown below: only what changes the form stands between */
+function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect: boolean }) {
   const store = useStore();
   const form = store.view.whatIf.value;
   const selection = store.view.selection.value;
@@ -88,23 +102,16 @@ function Form({ trace }: { readonly trace: Trace }) {
           data-focus="whatif-where"
         />
         <Apply trace={trace} />
+        <Check
+          checked={form.tokenOnly && selection.token >= 0}
+          disabled={selection.token < 0}
+          change={() => set({ tokenOnly: !form.tokenOnly })}
+          data-focus="whatif-token"
+        >
+          {onlyWords(trace, selection)}
+        </Check>
       </div>
-      <Check
-        checked={form.tokenOnly && selection.token >= 0}
-        disabled={selection.token < 0}
-        change={() => set({ tokenOnly: !form.tokenOnly })}
-        data-focus="whatif-token"
-      >
-        {onlyWords(trace, selection)}
-      </Check>
-      {those && (
-        <InAtlas
-          trace={trace}
-          set={those}
-          layer={layer}
-          experts={[...those.experts.keys()].filter((e) => those.experts[e]!.id === expert)}
-        />
-      )}
+      {!hasEffect && <Whom trace={trace} />}
       {scope && (
         <Check
           checked={form.scopeOnly && !(form.tokenOnly && selection.token >= 0)}
@@ -116,7 +123,7 @@ function Form({ trace }: { readonly trace: Trace }) {
         </Check>
       )}
       <p class="caption">{t(hintOf(form, trace), experts.find(([id]) => id === expert)?.[1] ?? expert)}</p>
-      {store.main.interventions.value.length === 0 && <p class="caption">{t('whatIfIntro')}</p>}
+      {!hasEffect && <p class="caption">{t('whatIfIntro')}</p>}
     </div>
   );
 }
