@@ -568,6 +568,7 @@ export const words = {
   force: 'Force',
   logitBias: 'Favour or hinder (logit bias)',
   knockOutHint: '{0} will not be chosen; the next best takes over.',
+  knockOutHintAll: '{0} will take no part.',
   forceHint: '{0} alone is applied, with weight 1; no other expert is chosen.',
   affinityBiasHint:
     'The amount is added to {0}’s affinity before the choice: above 0 it is chosen more often, below 0 less.',

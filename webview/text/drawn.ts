@@ -1,7 +1,7 @@
 /** How each token of a text looks and what is said about it: by leading expert, by a number, by a change, by attribution. */
 import type { Side } from '../../src/protocol/panel.js';
 import { quiet } from '../../src/look/palette.js';
-import { isStart, type Layer } from '../../src/trace/model/access.js';
+import { firstWritten, isStart, type Layer } from '../../src/trace/model/access.js';
 import { isMeasure, type TextMeasure } from '../../src/trace/figures/colouring.js';
 import { isRankOnly } from '../../src/trace/figures/leaders.js';
 import { layerOf, type ShownExperts } from '../../src/trace/model/shownExperts.js';
@@ -65,12 +65,6 @@ function outdated(drawn: Drawn, fresh: number): Drawn {
     i < fresh ? style : { ...style, names: classes(style.names, 'outdated') },
   );
   return { ...drawn, styles };
-}
-
-/** The first token after the text that was given; the number of tokens if there is none. */
-export function firstWritten({ tokens }: Sequence, given: number | undefined): number {
-  const found = given === undefined ? -1 : (tokens.start?.findIndex((start) => start >= given) ?? -1);
-  return found < 0 ? tokens.count : found;
 }
 
 /** Marks what the model wrote, as opposed to what it was given. */

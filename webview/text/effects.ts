@@ -1,10 +1,11 @@
 /** What a text reacts to. Each effect touches only the tokens that it is about, and rebuilds none. */
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { firstWritten } from '../../src/trace/model/access.js';
 import type { Sequence } from '../../src/trace/model/trace.js';
 import { tokensWithin } from '../../src/trace/model/ranges.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
-import { firstWritten, type Drawn } from './drawn.js';
+import type { Drawn } from './drawn.js';
 import { buildTokens, dress } from './tokenSpans.js';
 
 type Body = RefObject<HTMLDivElement | null>;

@@ -187,6 +187,12 @@ export function isStart(sequence: Sequence, t: number): boolean {
   return t === 0 && sequence.role !== 'output' && isSpecial(sequence, t);
 }
 
+/** The first token after the given characters of the text; the number of tokens if there is none. */
+export function firstWritten({ tokens }: Sequence, given: number | undefined): number {
+  const found = given === undefined ? -1 : (tokens.start?.findIndex((start) => start >= given) ?? -1);
+  return found < 0 ? tokens.count : found;
+}
+
 /** Indexes of the tokens that statistics count: those that are routed and not special. */
 export function textTokens(sequence: Sequence): Int32Array {
   const found = new Int32Array(sequence.done);

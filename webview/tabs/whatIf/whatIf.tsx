@@ -35,8 +35,17 @@ const actions = [
   ['logit-bias', 'logitBias'],
 ] as const;
 
-const hintOf = ({ action }: WhatIfForm, trace: Trace) =>
-  action === 'knock-out' ? 'knockOutHint' : action === 'force' ? 'forceHint' : (`${scoreName(trace)}BiasHint` as const);
+function hintOf({ action }: WhatIfForm, trace: Trace) {
+  switch (action) {
+    case 'knock-out':
+      // Where all experts take part, none is the next.
+      return trace.router.k === undefined ? 'knockOutHintAll' : 'knockOutHint';
+    case 'force':
+      return 'forceHint';
+    case 'logit-bias':
+      return `${scoreName(trace)}BiasHint` as const;
+  }
+}
 
 /** Which token a what-if could be limited to: of several that are selected, the first. */
 function onlyWords({ sequences }: Trace, { sequence, token, end = token + 1 }: Selection): string {
