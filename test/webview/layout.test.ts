@@ -375,7 +375,9 @@ describe('by keyboard', () => {
     for (const from of ['.cell', '[data-focus=colour-by]', '[data-focus=whatif-expert]'])
       for (const [i, goal] of goals.entries()) {
         await press(i + 1, from);
-        await expect.poll(() => focused(), { message: `${i + 1} from ${from}` }).toBe(goal === 'tab-cell' ? 'tab-whatIf' : goal);
+        await expect
+          .poll(() => focused(), { message: `${i + 1} from ${from}` })
+          .toBe(goal === 'tab-cell' ? 'tab-whatIf' : goal);
       }
     // To the expert that was left.
     await panel.page.locator('.legend .chip').nth(1).focus();
