@@ -10,9 +10,9 @@ from torch import Tensor
 
 from gander_training.quiet import quiet
 from gander_training.tiny.mixtures import load_moe
-from gander_training.tiny.pool import SEED
 
 RANK, ALPHA, SIZE = 4, 8, 0.15
+DRAW = 3  # a seed with which no two router logits of the tests' texts are near enough to change places
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 FUSED = ["experts.gate_up_proj", "experts.down_proj"]
 
@@ -21,11 +21,13 @@ def write_adapter(base: Path, folder: Path, **options: Any) -> None:
     """Save an adapter for a mixture's folder, with random numbers in all that was trained; ``options``: LoraConfig's."""
     from peft import LoraConfig, get_peft_model
 
-    with quiet():
+    # PEFT draws A itself.
+    with quiet(), torch.random.fork_rng():
+        torch.manual_seed(DRAW)
         peft: Any = get_peft_model(
             load_moe(base), LoraConfig(**{"task_type": "CAUSAL_LM", "r": RANK, "lora_alpha": ALPHA, **options})
         )
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(DRAW)
     with torch.no_grad():
         for parameter in (value for value in peft.parameters() if value.requires_grad):
             parameter += SIZE * torch.randn(parameter.shape, generator=generator)
@@ -46,7 +48,7 @@ def per_expert(base: Path, names: tuple[str, str, str], where: str) -> dict[str,
 
     ``names``: of gate, up and down; ``where``: the path from a layer to the experts.
     """
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator().manual_seed(DRAW)
     result: dict[str, Tensor] = {}
     for name, value in load_moe(base).state_dict().items():
         if not name.endswith("experts.down_proj"):
