@@ -26,6 +26,7 @@ const found = [
   'moe/olmoe-transformers',
   'moe/phimoe-transformers',
   'moe/qwen2-moe-transformers',
+  'moe/qwen3-moe-128-transformers',
   'moe/qwen3-moe-optimum',
   'moe/qwen3-moe-transformers',
   'peft/llama/base',
