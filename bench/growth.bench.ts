@@ -1,11 +1,10 @@
 // How time and memory grow: with parameters, experts, layers and tokens, on Llamas of random numbers in 4 bits with twelve experts
 // of rank 16. GANDER_BENCH_SIZES names the sizes (default 0.1,0.5,1.5,3), GANDER_BENCH_THREADS the threads (default 2).
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { EngineClient } from '../src/engine/client.js';
 import { type Bench, type Comparison, type Suite } from './harness.js';
-import { linears, parametersOf, type Shape, writeBase, writeExperts } from './madeUp.js';
+import { linears, parametersOf, type Shape, withFolder, writeBase, writeExperts } from './madeUp.js';
 
 const root = process.cwd();
 const threads = Number(process.env['GANDER_BENCH_THREADS'] ?? 2);
@@ -23,21 +22,13 @@ const shapes: Readonly<Record<string, Shape>> = {
   '3': { layers: 28, width: 3072, heads: 24, kvHeads: 8, hidden: 8192, vocabulary },
 };
 
-const suite: Suite = async (bench) => {
-  const temporary = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));
-  // These gigabytes must be deleted even if somebody interrupts the benchmark.
-  const remove = () => rmSync(temporary, { recursive: true, force: true });
-  process.once('exit', remove);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  try {
+const suite: Suite = (bench) =>
+  withFolder(async (temporary) => {
     for (const size of sizes) await bySize(bench, temporary, size);
     await byExperts(bench, temporary);
     await byLayers(bench, temporary);
     await byTokens(bench, temporary);
-  } finally {
-    remove();
-  }
-};
+  });
 export default suite;
 
 async function bySize(bench: Bench, temporary: string, size: string): Promise<void> {

@@ -1,6 +1,7 @@
 // Pools whose numbers are random: for what depends on shapes alone, such as time and memory. Random gates spread tokens at least
 // as widely as trained ones.
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { encodeSafetensors } from '../src/formats/safetensors.js';
@@ -8,6 +9,19 @@ import { withDataFile, type DataFile } from '../src/graph/external.js';
 import { DataType, externalTensor, floats, int64s, node, valueInfo, writeModel } from '../src/graph/model.js';
 import { GraphProtoSchema, ModelProtoSchema, type NodeProto, type TensorProto } from '../src/graph/onnx_pb.js';
 import { random as seeded } from '../src/statistics/random.js';
+
+/** Runs `work` with a folder for gigabytes, which are deleted even if somebody interrupts it. */
+export async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  try {
+    await work(folder);
+  } finally {
+    remove();
+  }
+}
 
 /** Widths of a linear layer. */
 export interface Linear {

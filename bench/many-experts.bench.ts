@@ -1,8 +1,7 @@
 // A pool of 166 experts of rank 16, as many as the paper's larger pool: routing with its whole trace compared with the base.
 // The experts are random: their output does not matter here, and random gates spread tokens at least as widely as trained ones.
 // GANDER_BENCH_EXPERTS and GANDER_BENCH_RANK change the pool, GANDER_BENCH_FORM (dense or gathered) the form.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Cache } from '../src/engine/runtime/cache.js';
 import { compose } from '../src/engine/families/lora-pool/compose.js';
@@ -13,7 +12,7 @@ import { poolHash } from '../src/pool/hash.js';
 import { type Pool, causalModel, readPool } from '../src/pool/pool.js';
 import { BaseSession, composeBase } from './base.js';
 import type { Bench, Suite } from './harness.js';
-import { copyPoolBase, writeExperts } from './madeUp.js';
+import { copyPoolBase, withFolder, writeExperts } from './madeUp.js';
 import { tracer } from './sides.js';
 
 const root = process.cwd();
@@ -23,21 +22,13 @@ const experts = Number(process.env['GANDER_BENCH_EXPERTS'] ?? 166);
 const rank = Number(process.env['GANDER_BENCH_RANK'] ?? 16);
 const form = process.env['GANDER_BENCH_FORM'] as FormName | undefined;
 
-const suite: Suite = async (bench) => {
-  const temporary = mkdtempSync(path.join(tmpdir(), 'gander-bench-'));
-  // These gigabytes must be deleted even if somebody interrupts the benchmark.
-  const remove = () => rmSync(temporary, { recursive: true, force: true });
-  process.once('exit', remove);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  try {
+const suite: Suite = (bench) =>
+  withFolder(async (temporary) => {
     const folder = path.join(temporary, 'pool');
     copyPoolBase(shipped, folder);
     writeExperts(folder, readPool(shipped).experts[0]!.adapter.modules, { experts, rank });
     await againstBase(bench, readPool(folder), temporary);
-  } finally {
-    remove();
-  }
-};
+  });
 export default suite;
 
 async function againstBase(bench: Bench, pool: Pool, temporary: string): Promise<void> {
