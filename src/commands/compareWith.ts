@@ -76,6 +76,6 @@ async function choose(
       return strategy && { ...main, title: strategyLabel(strategy, source.experts), strategy };
     }
     case 'selection':
-      return { ...main, ...(await presentSelection(source.limits.tokens)) };
+      return { ...main, ...(await presentSelection(main.text, source.limits.tokens)) };
   }
 }

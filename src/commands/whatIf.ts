@@ -3,6 +3,7 @@ import { type Node, type NodeOf, treeModules } from '../explorer/nodes.js';
 import { sharedModules } from '../trace/model/access.js';
 import { withPatientProgress } from './progress.js';
 import { scopeOf as scopeIn } from '../trace/model/shownExperts.js';
+import { withOneMore } from '../trace/model/whatIf.js';
 import type { Intervention, Scope } from '../trace/model/trace.js';
 import { asking } from './asking.js';
 import type { Command, Services } from './services.js';
@@ -63,9 +64,9 @@ async function intervene(
     return scope && { action, expert, scope };
   });
   if (!intervention) return;
-  await rerun(services, id, (signal) =>
-    services.runs.route(id, 'main', main.strategy, [...main.interventions, intervention], { signal }),
-  );
+  const { trace, interventions, strategy } = main;
+  const all = trace ? withOneMore(trace, interventions, intervention) : [...interventions, intervention];
+  await rerun(services, id, (signal) => services.runs.route(id, 'main', strategy, all, { signal }));
 }
 
 async function rerun(services: Services, id: number, run: (signal: AbortSignal) => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { RoutingService } from '../routing/service.js';
 import type { History } from '../routing/history.js';
-import type { Runs, Waiting } from '../routing/runs.js';
+import type { Manner, Runs, Waiting } from '../routing/runs.js';
 import type { Span } from '../routing/positions.js';
 import type { Output, Routed, RoutingStore } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
@@ -20,6 +20,8 @@ export interface DocumentRouteOptions extends Waiting {
   /** Default: what the settings say. */
   readonly strategy?: Strategy | undefined;
   readonly interventions?: readonly Intervention[];
+  /** The model that ran with this strategy and these interventions; another one takes of them what it can. Default: the one in use. */
+  readonly model?: string | undefined;
   /** The output, for an encoder-decoder; default: it writes one. */
   readonly target?: string | undefined;
   /** Called when the range is in the store and about to run. */
@@ -68,10 +70,7 @@ export class DocumentRouter implements vscode.Disposable {
     const choose = async () => {
       const source = await this.service.describe();
       checkText(text, source.limits.tokens);
-      return {
-        strategy: options.strategy ?? preferredStrategy(source),
-        output: outputFor(source, options.target),
-      };
+      return { ...mannerFor(source, options), output: outputFor(source, options.target) };
     };
     try {
       await this.runs.open(id, choose, options);
@@ -120,6 +119,24 @@ export class DocumentRouter implements vscode.Disposable {
   #edited(document: vscode.TextDocument, changes: Parameters<RoutingStore['edit']>[1]): void {
     this.store.edit(document.uri.toString(), changes, (span) => document.getText(rangeOf(document, span)));
   }
+}
+
+/** A strategy that a model does not offer, and what-ifs on experts that it does not have, stay with the one that had them. */
+function mannerFor(source: SourceDescription, { strategy, interventions = [], model }: DocumentRouteOptions): Manner {
+  if (model === undefined || model === source.name)
+    return { strategy: strategy ?? preferredStrategy(source), interventions };
+  const { can, limits, experts } = source;
+  const has = (expert: string) => experts.some(({ id }) => id === expert);
+  const isPossible =
+    can.strategies.some(({ name }) => name === strategy?.name) &&
+    (strategy?.k ?? 1) <= (limits.mostK ?? experts.length) &&
+    (strategy?.expert === undefined || has(strategy.expert));
+  const kept = interventions.filter(({ expert }) => has(expert));
+  return {
+    strategy: strategy && isPossible ? strategy : preferredStrategy(source),
+    interventions: kept,
+    ...(kept.length < interventions.length && { lacksExperts: true }),
+  };
 }
 
 /** @throws GanderError `request-invalid` for a target that the source does not take */

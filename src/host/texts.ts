@@ -56,22 +56,33 @@ export function spansToRoute(editor: vscode.TextEditor): Span[] {
 
 /**
  * The text selected in a visible editor, preferably the active one. If none is selected, all text of the active editor or of the
- * only one, as for routing. @throws GanderError
+ * only one, as for routing.
+ *
+ * @param than the text that it is to be compared with
+ * @throws GanderError
  */
-export async function presentSelection(most?: number): Promise<{ readonly text: string; readonly title: string }> {
+export async function presentSelection(
+  than: string,
+  most?: number,
+): Promise<{ readonly text: string; readonly title: string }> {
   const selected = vscode.window.visibleTextEditors.filter((e) => e.selections.some((s) => !s.isEmpty));
   const isActive = (editor: vscode.TextEditor) => editor === vscode.window.activeTextEditor;
   const editor = selected.find(isActive) ?? selected[0] ?? (await activeEditor());
-  if (!editor)
-    throw new GanderError(
-      'request-invalid',
-      vscode.l10n.t('No text is selected in an editor.'),
-      vscode.l10n.t('Select the text to compare with, then compare again.'),
-    );
+  if (!editor) throw nothingSelected();
   const span = spansToRoute(editor)[0]!;
   const text = editor.document.getText(rangeOf(editor.document, span));
   checkText(text, most);
+  // With nothing selected, the editor gives all of the text that was routed.
+  if (text === than) throw nothingSelected();
   return { text, title: titleOf(editor.document, span) };
+}
+
+function nothingSelected(): GanderError {
+  return new GanderError(
+    'request-invalid',
+    vscode.l10n.t('No other text is selected in an editor.'),
+    vscode.l10n.t('Select the text to compare with, then compare again.'),
+  );
 }
 
 /** Throws an error about an unusable text before a source is asked. @param most in tokens, if known */

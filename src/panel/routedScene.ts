@@ -245,11 +245,12 @@ export class RoutedScene implements Scene {
     const { routed } = this;
     if (!routed) return;
     this.services.runs.stop(this.#id);
-    const { strategy, isOpening, interventions, output } = routed.main;
+    const { strategy, isOpening, interventions, output, model } = routed.main;
     await this.services.documentRouter.route(await openDocument(routed), routed.span, {
       strategy: isOpening ? undefined : strategy,
       target: output?.target,
       interventions: interventions.filter(({ scope }) => !isOfTokens(scope)),
+      model,
       onAdded: ({ id }) => {
         this.show(id);
       },
@@ -291,7 +292,7 @@ export class RoutedScene implements Scene {
     const { text, title } =
       selection === 'same'
         ? { text: main.text, title: strategyLabel(strategy, experts) }
-        : await presentSelection(limits.tokens);
+        : await presentSelection(main.text, limits.tokens);
     await this.services.runs.compare(this.#id, { text, title, output: main.output, strategy, interventions });
   }
 
@@ -325,14 +326,15 @@ function freshTokens({ fresh, main: { trace } }: Routed): number {
 }
 
 function toState(result: SideResult): SideState {
-  const { title, model, strategy, interventions, trace, before, attribution, lenses, running, error, generated } =
-    result;
+  const { title, model, strategy, interventions, lacksExperts, trace, before } = result;
+  const { attribution, lenses, running, error, generated } = result;
   return {
     title,
     strategy,
     interventions,
     stale: false,
     ...(model !== undefined && { model }),
+    ...(lacksExperts && { lacksExperts }),
     ...(writtenIn(result) && {
       given: givenOf(result),
       ...(generated?.asked !== undefined && { asked: generated.asked }),

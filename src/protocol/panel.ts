@@ -22,6 +22,8 @@ export interface SideState {
   readonly model?: string;
   readonly strategy: Strategy;
   readonly interventions: readonly Intervention[];
+  /** Some that another model ran with were left out, because this one has no such experts. */
+  readonly lacksExperts?: true;
   /** If the model continued a text: the length of what it was given of the last sequence's text, in UTF-16 code units. */
   readonly given?: number;
   /** How many tokens it was asked for, if it was not stopped. */

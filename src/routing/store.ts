@@ -27,6 +27,8 @@ export interface SideResult {
   /** The source is still being asked what it can do; until it answers, `strategy` is only what the settings name. */
   readonly isOpening?: true | undefined;
   readonly interventions: readonly Intervention[];
+  /** Some that another model ran with were left out, because this one has no such experts. */
+  readonly lacksExperts?: true | undefined;
   readonly trace?: Trace | undefined;
   readonly before?: Trace | undefined;
   /** What is run from now on has what the model wrote in it, and returns to this when nothing else is asked than was then. */

@@ -894,6 +894,28 @@ describe('running', () => {
     await expect.poll(() => page.evaluate((one) => one.scrollTop)).toBe(0);
     await panel.page.locator('[data-focus=again-other]').click();
     await expect.poll(() => panel.sent('again')).toHaveLength(1);
+    // No what-if on it would be one on what is on show.
+    await showTab('whatIf');
+    expect(await panel.page.locator('[data-focus=whatif-apply]').getAttribute('aria-disabled')).toBe('true');
+    await panel.show(fabricate(), { model: description.name, lacksExperts: true });
+    await expect
+      .poll(() => text('.notices'))
+      .toBe(`The what-ifs were left out: ${description.name} has no such experts.`);
+  });
+
+  test('a what-if takes the place of what it overrules, and none is applied that a forced expert leaves nothing', async () => {
+    await open();
+    const forced = { action: 'force', expert: 'sql', scope: {} } as const;
+    await panel.show(fabricate({ interventions: [forced] }), { interventions: [forced] });
+    await showTab('whatIf');
+    const apply = panel.page.locator('[data-focus=whatif-apply]');
+    await panel.page.locator('[data-focus=whatif-expert]').selectOption('python');
+    await expect.poll(() => text('.form')).toContain('A forced expert has all the weight there');
+    expect(await apply.getAttribute('aria-disabled')).toBe('true');
+    await panel.page.locator('[data-focus=whatif-expert]').selectOption('sql');
+    await apply.click();
+    const [sent] = await panel.sent('route');
+    expect(sent!.interventions).toEqual([{ action: 'knock-out', expert: 'sql', scope: {} }]);
   });
 
   test('the header names the model and the strategy of the run on show, which another than the chosen model may have made', async () => {

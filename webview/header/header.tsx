@@ -437,7 +437,14 @@ interface Notice {
 /** Where there is no room for several, one line stands for them and opens to show them. */
 function Notices() {
   const store = useStore();
-  const all = [...errorsOf(store), ...otherModel(store), ...stale(store), ...partial(store), ...lost(store)];
+  const all = [
+    ...errorsOf(store),
+    ...otherModel(store),
+    ...lacking(store),
+    ...stale(store),
+    ...partial(store),
+    ...lost(store),
+  ];
   const warnings = store.description.value?.warnings.length ?? 0;
   const [first] = all;
   const pressing = all
@@ -509,6 +516,14 @@ function otherModel(store: Store): Notice[] {
   return [{ look: 'stale', isPressing: true, words, action: <RouteAgain focus="again-other" /> }];
 }
 
+/** What-ifs that the run before had, on another model. */
+function lacking(store: Store): Notice[] {
+  const { state, model } = store.main;
+  return state.value?.lacksExperts && model.value !== undefined
+    ? [{ look: 'plain', isPressing: true, words: t('whatIfsLeftOut', model.value) }]
+    : [];
+}
+
 function stale(store: Store): Notice[] {
   const { isStale, fresh } = store.main;
   if (!isStale.value) return [];
@@ -535,6 +550,8 @@ function partial(store: Store): Notice[] {
 
 /** What was here before the window was reloaded, and is not any more. */
 function lost(store: Store): Notice[] {
+  // Another model has been chosen since: what to do comes first.
+  if (chosenSince(store)) return [];
   const { attribution, comparison } = store.lost.value;
   const { title, choices, isRunning } = store.main;
   // While the run itself comes back, there is nothing that could be done.

@@ -54,25 +54,44 @@ export class ModuleWhatIf {
     return this.#made.bias;
   }
 
-  /** Later interventions on an expert win over earlier ones; a later knock-out or logit bias of a forced expert cancels the force. */
+  /** The interventions that decide what happens at any of the first `count` tokens: a forced expert leaves the others nothing. */
+  deciding(count: number): Set<Intervention> {
+    const all = new Set<Intervention>();
+    for (let t = 0, to = 0; t < count; t = to) {
+      const { latest, held, ...span } = this.#find(t);
+      for (const { intervention } of held ? [held] : latest)
+        if (held || intervention.action !== 'force') all.add(intervention);
+      ({ to } = span);
+    }
+    return all;
+  }
+
   #make(t: number) {
+    const { from, to, latest, held } = this.#find(t);
+    const bias = new Float32Array(this.#experts);
+    for (const { expert, intervention } of latest) {
+      if (intervention.action === 'knock-out') bias[expert] = -Infinity;
+      if (intervention.action === 'logit-bias') bias[expert] = intervention.amount;
+    }
+    return { from, to, bias: { bias, forced: held?.expert ?? -1 } };
+  }
+
+  /**
+   * What applies to the tokens [from, to) around t. Later interventions on an expert win over earlier ones; a later knock-out or logit
+   * bias of a forced expert cancels the force.
+   */
+  #find(t: number) {
     this.#named ??= byExpert(this.#acting);
     this.#forces ??= new Latest(this.#acting.filter(({ intervention }) => intervention.action === 'force'));
-    const bias = new Float32Array(this.#experts);
     let [from, to] = [-Infinity, Infinity];
     const look = (latest: Latest) => {
       const found = latest.at(t);
       [from, to] = [Math.max(from, found.from), Math.min(to, found.to)];
       return found.acting;
     };
-    for (const [expert, latest] of this.#named) {
-      const intervention = look(latest)?.intervention;
-      if (intervention?.action === 'knock-out') bias[expert] = -Infinity;
-      if (intervention?.action === 'logit-bias') bias[expert] = intervention.amount;
-    }
+    const latest = Array.from(this.#named.values(), look).filter((acting) => acting !== undefined);
     const force = look(this.#forces);
-    const isHeld = force !== undefined && this.#named.get(force.expert)!.at(t).acting === force;
-    return { from, to, bias: { bias, forced: isHeld ? force.expert : -1 } };
+    return { from, to, latest, held: force && latest.includes(force) ? force : undefined };
   }
 }
 
@@ -141,4 +160,25 @@ export function whatIfAt(
   let all = kept.get(interventions);
   if (!all) kept.set(interventions, (all = new WhatIfs(interventions)));
   return all.at(experts, module);
+}
+
+/** Those of the interventions that decide anything in the trace; for the others, later ones or a forced expert do. */
+export function deciding(
+  { modules, expertSets, sequences }: Pick<Trace, 'modules' | 'expertSets' | 'sequences'>,
+  interventions: readonly Intervention[],
+): Set<Intervention> {
+  const all = new Set<Intervention>();
+  for (const module of modules) {
+    const { experts } = expertSets[module.expertSet]!;
+    const { count } = sequences[module.sequence]!.tokens;
+    for (const one of whatIfAt(interventions, experts, module)?.deciding(count) ?? []) all.add(one);
+  }
+  return all;
+}
+
+/** One intervention more, without those that decide nothing beside it. */
+export function withOneMore(trace: Trace, interventions: readonly Intervention[], one: Intervention): Intervention[] {
+  const all = [...interventions, one];
+  const left = deciding(trace, all);
+  return all.filter((each) => each === one || left.has(each));
 }

@@ -147,6 +147,23 @@ describe('routing a text', () => {
     );
   });
 
+  it('runs what another model ran with, without the what-ifs and the strategy that this one has no experts for', async () => {
+    const document = await vscode.workspace.openTextDocument({ content: 'Geese of another model.' });
+    const { documentRouter, service } = api.services;
+    const [expert] = (await service.describe()).experts;
+    const out = (id: string) => ({ action: 'knock-out', expert: id, scope: {} }) as const;
+    const asked = { strategy: { name: 'phatgoose', k: 99 }, interventions: [out('nobody'), out(expert!.id)] };
+    const span = { start: 0, end: document.getText().length };
+    const { main } = await documentRouter.route(document, span, { ...asked, model: 'another model' });
+    assert.deepEqual(main.interventions, [out(expert!.id)]);
+    assert.equal(main.lacksExperts, true);
+    assert.equal(main.strategy.k, 2);
+    assert.equal(main.trace!.sequences[0]!.done, main.trace!.sequences[0]!.tokens.count);
+    await assert.rejects(documentRouter.route(document, span, { interventions: [out('nobody')] }), {
+      code: 'request-invalid',
+    });
+  });
+
   it('routes a read-only document that is not on the disk', async () => {
     const uri = vscode.Uri.parse('honk:/far/away.txt');
     const provider = vscode.workspace.registerTextDocumentContentProvider('honk', {

@@ -33,7 +33,7 @@ export function LensView() {
       <Part
         name="lens"
         title={t('lensTitle')}
-        says={t('lensCaption')}
+        says={figureWords(trace, token, found)}
         result={found}
         {...(found ? {} : { plot: null })}
       >
@@ -59,22 +59,42 @@ export function LensView() {
   );
 }
 
+/** What a figure of it says on its own: of which token, and what its signs mean. */
+function figureWords(trace: Trace, token: number, lens: Lens | undefined): string {
+  const last = trace.sequences.length - 1;
+  const after = t('lensAfter', tokenLabel(trace.sequences[last]!, token), tokenPlace(trace.sequences, last, token));
+  const found = lens
+    ? [sentence(lens, trace), ...(hasNext(lens) ? [t('lensLegend', lens.routed.predictions)] : [])]
+    : [];
+  return [t('lensCaption'), after, ...found].join(' ');
+}
+
+const hasNext = ({ routed }: Lens) => routed.logProb !== undefined;
+const withoutOf = ({ without }: Lens) => ('none' in without ? undefined : without);
+
+/** Whether the likeliest token is another without the experts. @param layer index */
+function differs(lens: Lens, layer: number): boolean {
+  const without = withoutOf(lens);
+  return without !== undefined && best(lens.routed, layer) !== best(without, layer);
+}
+
+function sentence(lens: Lens, trace: Trace): string {
+  const { layers, token } = lens;
+  const next = hasNext(lens) ? whenLikeliest(lens, tokenLabel(trace.sequences.at(-1)!, token + 1)) : t('lensNoNext');
+  if (!withoutOf(lens)) return next;
+  return `${next} ${howManyDiffer(layers.filter((_, layer) => differs(lens, layer)).length, layers.length)}`;
+}
+
 function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) {
   const { layers, routed, token } = lens;
-  const without = 'none' in lens.without ? undefined : lens.without;
-  const own = trace.sequences.at(-1)!;
-  const hasNext = routed.logProb !== undefined;
+  const without = withoutOf(lens);
   const nextId = lens.ids[token + 1];
   const columns = without ? [routed, without] : [routed];
   const lastFirst = Array.from(layers, (_, layer) => layers.length - 1 - layer);
-  const differs = (layer: number) => without !== undefined && best(routed, layer) !== best(without, layer);
   return (
     <>
-      <p class="sentence">
-        {hasNext ? whenLikeliest(lens, tokenLabel(own, token + 1)) : t('lensNoNext')}{' '}
-        {without && howManyDiffer(layers.filter((_, layer) => differs(layer)).length, layers.length)}
-      </p>
-      {hasNext && <p class="caption">{t('lensLegend', routed.predictions)}</p>}
+      <p class="sentence">{sentence(lens, trace)}</p>
+      {hasNext(lens) && <p class="caption">{t('lensLegend', routed.predictions)}</p>}
       <ScrollBox label={t('tab_lens')} class="lensBox">
         <table class="lens">
           <caption class="unseen">{t('lensCaption')}</caption>
@@ -83,7 +103,7 @@ function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) 
               <tr>
                 <td />
                 {(['lensRouted', 'lensWithout'] as const).map((name) => (
-                  <th key={name} scope="colgroup" colSpan={hasNext ? 2 : 1}>
+                  <th key={name} scope="colgroup" colSpan={hasNext(lens) ? 2 : 1}>
                     {t(name)}
                   </th>
                 ))}
@@ -93,7 +113,7 @@ function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) 
             <tr>
               <th scope="col">{t('layerHead')}</th>
               {columns.map((_, c) => (
-                <Heads key={c} hasNext={hasNext} />
+                <Heads key={c} hasNext={hasNext(lens)} />
               ))}
               {without && (
                 <th scope="col">
@@ -105,7 +125,7 @@ function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) 
           <tbody>
             {/* The last layers tell most: what they predict is what the run does. */}
             {lastFirst.map((layer) => (
-              <tr key={layer} class={classes(differs(layer) && 'differs')}>
+              <tr key={layer} class={classes(differs(lens, layer) && 'differs')}>
                 <th scope="row" class="number">
                   {layers[layer]}
                 </th>
@@ -114,7 +134,7 @@ function Found({ lens, trace }: { readonly lens: Lens; readonly trace: Trace }) 
                 ))}
                 {without && (
                   <td>
-                    {differs(layer) && (
+                    {differs(lens, layer) && (
                       <>
                         <span aria-hidden="true">≠</span>
                         <span class="unseen">{t('lensDiffersHere')}</span>

@@ -65,6 +65,7 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
           : found.some(({ apart }) => apart)
             ? t('corpusApart')
             : t('corpusNone', usage.tokens),
+        ...(found.some(({ out }) => out) ? [t('corpusOut')] : []),
       ].join(' ')}
       hint={t('corpusHint')}
       plot={() => barsPlot(looks, list, inPercent(t('usage')), keys())}

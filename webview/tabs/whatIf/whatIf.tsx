@@ -1,7 +1,9 @@
 /** What would have happened: the form, and below it what changed and the attribution. */
 import { scoreName, tokenLabel } from '../../../src/trace/text/label.js';
+import { deciding, withOneMore } from '../../../src/trace/model/whatIf.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
+import { chosenSince } from '../../store/strategies.js';
 import type { Selection, WhatIfForm } from '../../store/state.js';
 import { expectResult } from '../../components/arrival.js';
 import { Button, Check, NumberField, Select, type Option } from '../../components/controls.js';
@@ -139,21 +141,32 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
 
 function Apply({ trace }: { readonly trace: Trace }) {
   const store = useStore();
-  const reason = reasonAgainst(store, 'whatIf');
+  const asked = () => {
+    const [form, at] = [store.view.whatIf.value, store.view.selection.value];
+    const { where, expert } = aim(trace, form, at, store.main.shownExperts.value);
+    const one = interventionOf(trace, { ...form, where }, expert, at, partAt(trace, where, store.scope.value));
+    return { form: { ...form, where, expert }, one };
+  };
+  const isHeld = () => {
+    const interventions = store.main.interventions.value;
+    if (!interventions.some(({ action }) => action === 'force')) return false;
+    const { one } = asked();
+    return !deciding(trace, [...interventions, one]).has(one);
+  };
+  const since = chosenSince(store);
+  const reason = since
+    ? t('otherModel', since.ran, since.chosen)
+    : (reasonAgainst(store, 'whatIf') ?? (isHeld() ? t('whatIfHeld') : undefined));
   return (
     <>
       <Button
         press={() => {
           // The form as it is now, which may be later than what was drawn.
-          const [now, at] = [store.view.whatIf.peek(), store.view.selection.peek()];
-          const { where: there, expert: whom } = aim(trace, now, at, store.main.shownExperts.peek());
+          const { form, one } = asked();
           expectResult('effect');
           // What leads in the new run may be another expert: the form stays what was applied.
-          store.set({ whatIf: { ...now, where: there, expert: whom } });
-          store.route([
-            ...store.main.interventions.peek(),
-            interventionOf(trace, { ...now, where: there }, whom, at, partAt(trace, there, store.scope.peek())),
-          ]);
+          store.set({ whatIf: form });
+          store.route(withOneMore(trace, store.main.interventions.value, one));
         }}
         primary
         reason={reason}
