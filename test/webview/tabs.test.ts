@@ -408,6 +408,17 @@ describe('the map above the tabs', () => {
     expect(await isInView('.legend')).toBe(true);
   });
 
+  test('is there, however low the window, when the open tab says that a token is to be selected', async () => {
+    await open({ width: 400, height: 385 });
+    await panel.show(changed, { before: main });
+    await panel.post({ type: 'textVisible', is: true });
+    await choose('whatIf');
+    await scrollTo(200);
+    await choose('cell');
+    await expect.poll(scrolled).toBe(0);
+    await picture(panel.page, 'asks-for-token');
+  });
+
   test('is there after a click on another tab or, in the detail, on a module', async () => {
     await open({ width: 460, height: 660 });
     await panel.show(main);

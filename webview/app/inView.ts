@@ -36,7 +36,10 @@ export function useResultInView(): void {
   const toDetail = useRef(() => {});
   useLayoutEffect(() => (isColumn ? keep(share, toMap, toDetail) : undefined), [isColumn, share]);
   useAnswered(store, () => {
-    if (isColumn) toMap.current();
+    if (!isColumn) return;
+    // What is asked for is on the map.
+    if (asksForToken(store)) partsOf().page.scrollTop = 0;
+    else toMap.current();
   });
   useClicked(store, () => {
     if (isStacked.peek() && store.view.tab.peek() === 'cell') toDetail.current();
@@ -199,6 +202,11 @@ function leftOver(page: HTMLElement, plot: HTMLElement, isRead: () => boolean, s
 
 /** Keys that scroll the page, if nothing else heeds them. */
 const scrolling = new Set(['PageUp', 'PageDown', 'Home', 'End', ' ', 'ArrowUp', 'ArrowDown']);
+
+/** Whether the open tab says only that a token is to be selected. */
+function asksForToken({ view: { tab, selection }, lone }: Store): boolean {
+  return ['cell', 'lens'].includes(tab.peek()) && selection.peek().token < 0 && lone.peek().token < 0;
+}
 
 /** After a click that the open tab answers: on another tab or, in the detail, on another place. */
 function useAnswered(store: Store, answered: () => void): void {
