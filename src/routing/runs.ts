@@ -15,7 +15,8 @@ export type OtherSide = Pick<SideResult, 'text' | 'title' | 'output' | 'strategy
 export type Waiting = Pick<RunOptions, 'signal' | 'onProgress'>;
 
 /** How a range is run. */
-export type Manner = Pick<SideResult, 'strategy' | 'output' | 'interventions' | 'lacksExperts'>;
+export type Manner = Pick<SideResult, 'strategy' | 'output'> &
+  Partial<Pick<SideResult, 'interventions' | 'lacksExperts'>>;
 
 export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'topP' | 'seed'>;
 
