@@ -401,9 +401,11 @@ describe('by keyboard', () => {
       await open({ width, height: 600 });
       await panel.show(main);
       await panel.post({ type: 'textVisible', is: true });
+      await panel.page.locator('[data-focus=text-show]').waitFor();
       await press(3, '.cell');
       await expect.poll(() => focused()).toBe('text-show');
       await panel.page.keyboard.press('Enter');
+      await panel.page.locator('.tokens').waitFor();
       await press(3, '.cell');
       await expect.poll(() => focused()).toBe('tokens');
     },
