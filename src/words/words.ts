@@ -97,7 +97,7 @@ export const words = {
   routeRest: 'Route the rest',
   routeFirstPart: 'Route First Part',
   stoppedEarly: 'Stopped before its first token was routed.',
-  whatIfsLeftOut: 'The what-ifs were left out: {0} has no such experts.',
+  whatIfsLeftOut: 'What-ifs on experts that {0} does not have were left out.',
   lostAttribution: 'The attribution that was here was not kept when the window was reloaded.',
   lostComparison: 'The comparison that was here was not kept when the window was reloaded.',
   lostClose: 'Close this notice',
