@@ -59,12 +59,16 @@ async function againstBase(bench: Bench, cacheFolder: string): Promise<void> {
     const before = ids(past);
     const pasts: [Past | undefined, Past | undefined] =
       past > 0 ? [await trace(before, 0, undefined), await base.run(before, 0, undefined)] : [undefined, undefined];
-    await bench.compare(name, [
-      { label: 'base graph, logits', run: () => base.run(ids(length), past, pasts[1]) },
-      { label: 'the same with our predictions', run: () => predicting.run(ids(length), past, pasts[1]) },
-      { label: 'the same as exported', run: () => exported.run(ids(length), past, pasts[1]) },
-      { label: 'routed, whole trace', run: () => trace(ids(length), past, pasts[0]) },
-    ]);
+    await bench.compare(
+      name,
+      [
+        { label: 'base graph, logits', run: () => base.run(ids(length), past, pasts[1]) },
+        { label: 'the same with our predictions', run: () => predicting.run(ids(length), past, pasts[1]) },
+        { label: 'the same as exported', run: () => exported.run(ids(length), past, pasts[1]) },
+        { label: 'routed, whole trace', run: () => trace(ids(length), past, pasts[0]) },
+      ],
+      { warmUps: length === 1 ? 30 : 3 },
+    );
   };
   await compare('256 tokens', 256, 0);
   await compare('1 token after 64', 1, 64);

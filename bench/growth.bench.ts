@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { EngineClient } from '../src/engine/client.js';
+import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
 import { type Bench, type Comparison, type Suite } from './harness.js';
 import { linears, parametersOf, type Shape, withFolder, writeBase, writeExperts } from './madeUp.js';
 
@@ -35,7 +36,7 @@ async function bySize(bench: Bench, temporary: string, size: string): Promise<vo
   const shape = shapes[size];
   if (!shape) throw new Error(`there are ${Object.keys(shapes).join(', ')}`);
   const made = await Made.open(temporary, shape, 12);
-  const piece = await made.cut(1000);
+  const piece = await cut(1000);
   const name = `${(parametersOf(shape) / 1e9).toPrecision(2)} billion parameters, 1,000 tokens`;
   await bench.compare(name, [{ label: 'routed, whole trace', run: () => made.route(piece) }], {
     rounds: 3,
@@ -63,7 +64,7 @@ async function byLayers(bench: Bench, temporary: string): Promise<void> {
 
 async function grows(bench: Bench, by: string, counts: readonly number[], all: readonly Made[]): Promise<void> {
   const sides = await inTurn(all, async (made, i) => {
-    const piece = await made.cut(256);
+    const piece = await cut(256);
     return { label: String(counts[i]), run: () => made.route(piece) };
   });
   exponent(bench, counts, await bench.compare(by, sides, { rounds: 5, warmUps: 1 }));
@@ -74,7 +75,7 @@ async function byTokens(bench: Bench, temporary: string): Promise<void> {
   const counts = bench.quick ? [250, 500] : [500, 1000, 2000, 4000, 8000];
   const made = await Made.open(temporary, small, 12);
   const sides = await inTurn(counts, async (count) => {
-    const piece = await made.cut(count);
+    const piece = await cut(count);
     return { label: String(count), run: () => made.route(piece) };
   });
   exponent(bench, counts, await bench.compare('tokens', sides, { rounds: 3, warmUps: 0 }));
@@ -90,6 +91,14 @@ function exponent(bench: Bench, counts: readonly number[], { name, sides }: Comp
   const [x, y] = [mean(([a]) => a), mean(([, b]) => b)];
   const slope = mean(([a, b]) => (a - x) * (b - y)) / mean(([a]) => (a - x) ** 2);
   bench.notes[`${name}: time grows with the power`] = Number(slope.toFixed(2));
+}
+
+/** A text of exactly so many tokens. */
+async function cut(tokens: number): Promise<string> {
+  const text = readFileSync(path.join(root, 'THIRD_PARTY_NOTICES.md'), 'utf8');
+  const { end, count } = await new Tokenizer(tokenizer).encode(text);
+  if (count < tokens || !end) throw new Error(`the text has only ${count} tokens`);
+  return text.slice(0, end[tokens - 1]);
 }
 
 async function inTurn<T, U>(all: readonly T[], each: (one: T, i: number) => Promise<U>): Promise<U[]> {
@@ -121,14 +130,6 @@ class Made {
     const start = performance.now();
     await client.route({ text: 'a', strategy });
     return new Made(folder, client, Number(((performance.now() - start) / 1000).toFixed(1)));
-  }
-
-  /** A text of exactly so many tokens. */
-  async cut(tokens: number): Promise<string> {
-    const source = readFileSync(path.join(root, 'THIRD_PARTY_NOTICES.md'), 'utf8').slice(0, 6 * tokens);
-    const { count, end } = (await this.client.route({ text: source, strategy: { name: 'base' } })).sequences[0]!.tokens;
-    if (count < tokens || !end) throw new Error(`the text has only ${count} tokens`);
-    return source.slice(0, end[tokens - 1]);
   }
 
   async route(text: string): Promise<void> {

@@ -78,6 +78,8 @@ export class Bench {
       })),
     };
     this.comparisons.push(comparison);
+    // At once: what takes minutes is not lost to what fails after it.
+    console.log(`\n${table(comparison)}`);
     return comparison;
   }
 }
@@ -113,12 +115,14 @@ export function table(comparison: Comparison): string {
 export async function runSuite(name: string, suite: Suite, folder: string, quick: boolean): Promise<void> {
   const bench = new Bench(quick);
   const ranOn = machine();
-  await suite(bench);
-  if (!bench.comparisons.length) throw new Error(`${name} compared nothing`);
   console.log(`\n── ${name}\n${ranOn}`);
-  for (const comparison of bench.comparisons) console.log(`\n${table(comparison)}`);
-  for (const [key, value] of Object.entries(bench.notes)) console.log(`${key}: ${value}`);
   const { comparisons, notes } = bench;
+  try {
+    await suite(bench);
+  } finally {
+    for (const [key, value] of Object.entries(notes)) console.log(`${key}: ${value}`);
+  }
+  if (!comparisons.length) throw new Error(`${name} compared nothing`);
   mkdirSync(folder, { recursive: true });
   const json = { name, machine: ranOn, date: new Date().toISOString(), comparisons, notes };
   writeFileSync(path.join(folder, `${name}.json`), JSON.stringify(json, null, 1));

@@ -53,10 +53,14 @@ async function reading(bench: Bench, temporary: string, llama: Llama | undefined
   const first = ids.slice(0, before);
   const past = { routed: await routed.run(first, 0, undefined), base: await base.run(first, 0, undefined) };
   const one = ids.slice(before, before + 1);
-  await bench.compare('one token after 64', [
-    { label: 'routed, whole trace', run: () => routed.run(one, before, past.routed) },
-    { label: 'the base in Gander', run: () => base.run(one, before, past.base) },
-  ]);
+  await bench.compare(
+    'one token after 64',
+    [
+      { label: 'routed, whole trace', run: () => routed.run(one, before, past.routed) },
+      { label: 'the base in Gander', run: () => base.run(one, before, past.base) },
+    ],
+    { warmUps: 30 },
+  );
   await routed.release();
   await base.release();
 }
