@@ -208,6 +208,18 @@ describe('in view, without scrolling', () => {
       const map = (await panel.page.locator('.plot').boundingBox())!;
       expect(map.height).toBeGreaterThanOrEqual(160);
 
+      // And with what the model wrote.
+      const given = main.sequences[0]!.text!.length - 90;
+      await show(window);
+      await panel.post({ type: 'textVisible', is: false });
+      await panel.show(main, { given });
+      await panel.page.locator('.writtenText').waitFor();
+      await choose('whatIf');
+      await panel.page.locator('[data-focus=whatif-apply]').click();
+      await panel.show(main, { given, interventions, running: { what: 'route', done: 10, total: 266 } });
+      await panel.show(changed, { given, before: main });
+      await expectAnswer('effect', `${window.width}-with-written`);
+
       await show(window);
       await choose('compare');
       await panel.page.locator('[data-focus=compare-now]').click();

@@ -11,6 +11,8 @@ import { initial } from '../store/state.js';
 const margin = 6;
 /** Of the map, with three of its rows: as low as it gets, and only for a result that has no room beside all of a grid's rows. */
 const lowest = 104;
+/** Of the text: a line of it, with what stands around it. */
+const oneLine = 44;
 /** What was in a tab before takes at most this share of the window from the map. */
 const kept = 0.55;
 /** Longer than between the two clicks of a double one, in milliseconds. */
@@ -34,7 +36,7 @@ export function useResultInView(): void {
   const share = store.view.bottomShare.value;
   const toMap = useRef(() => {});
   const toDetail = useRef(() => {});
-  useLayoutEffect(() => (isColumn ? keep(share, toMap, toDetail) : undefined), [isColumn, share]);
+  useLayoutEffect(() => (isColumn ? keep(store, toMap, toDetail) : undefined), [isColumn, share]);
   useAnswered(store, () => {
     if (!isColumn) return;
     // What is asked for is on the map.
@@ -51,13 +53,17 @@ export function useResultInView(): void {
  * @param toMap is set to what scrolls up to the map
  * @param toDetail is set to what brings into view how the detail begins
  */
-function keep(share: number, toMap: RefObject<() => void>, toDetail: RefObject<() => void>): () => void {
+function keep({ view }: Store, toMap: RefObject<() => void>, toDetail: RefObject<() => void>): () => void {
+  const share = view.bottomShare.peek();
   const parts = partsOf();
   const { body, page, news, work, left, plot } = parts;
   const side = body.parentElement!;
   /** With no more height than its rows take. */
   const whole = (): number =>
     left.offsetHeight - plot.offsetHeight + head + row * Number(work.style.getPropertyValue('--rows'));
+  const release = (): void => {
+    for (const part of ['--map', '--text']) work.style.removeProperty(part);
+  };
   let [size, most] = ['', 0];
   /** What was asked for last, and what is to have room below it. */
   let result: Element | undefined;
@@ -84,7 +90,7 @@ function keep(share: number, toMap: RefObject<() => void>, toDetail: RefObject<(
     isResized();
     if (result && !body.contains(result)) {
       result = undefined;
-      work.style.removeProperty('--map');
+      release();
     }
     const now = `${innerWidth} ${innerHeight}`;
     // The map does not become higher again with each tab or line of news: that would be restless.
@@ -97,10 +103,10 @@ function keep(share: number, toMap: RefObject<() => void>, toDetail: RefObject<(
     const above = share === initial.bottomShare ? Math.min(wanted, room, whole()) : wanted;
     page.style.setProperty('--above', `${Math.floor(above)}px`);
   };
-  /** The map gives way if both then have room; otherwise the page is left as it is, and scrolled. */
+  /** The map and then the text give way if all then have room; otherwise the page is left as it is, and scrolled. */
   const makeRoom = ({ target, detail }: CustomEvent<number>): void => {
-    const [above, map] = [page.style.getPropertyValue('--above'), work.style.getPropertyValue('--map')];
-    const before = { scrolled: page.scrollTop, most, result };
+    const above = page.style.getPropertyValue('--above');
+    const before = { scrolled: page.scrollTop, most, result, parts: work.style.cssText };
     result = target as Element;
     below = detail;
     page.scrollTop = 0;
@@ -110,15 +116,17 @@ function keep(share: number, toMap: RefObject<() => void>, toDetail: RefObject<(
       const { top, bottom, height } = beginning.getBoundingClientRect();
       return (below > 0 ? bottom + below : top + Math.min(height, lines)) <= innerHeight;
     };
-    for (const least of [Number(work.style.getPropertyValue('--least')), lowest])
-      if (below === 0 && least >= lowest && !hasRoom()) work.style.setProperty('--map', `${least}px`);
+    const least = Math.max(lowest, Number(work.style.getPropertyValue('--least')));
+    const parts = { '--map': [least, lowest], '--text': view.topShare.peek() === initial.topShare ? [oneLine] : [] };
+    for (const [part, heights] of Object.entries(parts))
+      for (const height of heights) if (below === 0 && !hasRoom()) work.style.setProperty(part, `${height}px`);
     const isIn = hasRoom();
     // What is below it will not stay.
     if (below > 0) result = before.result;
     below = 0;
     if (isIn) return;
     ({ most, result } = before);
-    work.style.setProperty('--map', map);
+    work.style.cssText = before.parts;
     page.style.setProperty('--above', above);
     page.scrollTop = before.scrolled;
   };
@@ -137,7 +145,7 @@ function keep(share: number, toMap: RefObject<() => void>, toDetail: RefObject<(
     resized.disconnect();
     drawn.disconnect();
     page.style.removeProperty('--above');
-    work.style.removeProperty('--map');
+    release();
   };
 }
 
