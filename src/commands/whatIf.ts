@@ -64,9 +64,9 @@ async function intervene(
     return scope && { action, expert, scope };
   });
   if (!intervention) return;
-  const { trace, interventions, strategy } = main;
-  const all = trace ? withOneMore(trace, interventions, intervention) : [...interventions, intervention];
-  await rerun(services, id, (signal) => services.runs.route(id, 'main', strategy, all, { signal }));
+  await rerun(services, id, (signal) =>
+    services.runs.route(id, 'main', main.strategy, withOneMore(main.interventions, intervention), { signal }),
+  );
 }
 
 async function rerun(services: Services, id: number, run: (signal: AbortSignal) => Promise<void>): Promise<void> {

@@ -900,10 +900,10 @@ describe('running', () => {
     await panel.show(fabricate(), { model: description.name, lacksExperts: true });
     await expect
       .poll(() => text('.notices'))
-      .toBe(`The what-ifs were left out: ${description.name} has no such experts.`);
+      .toBe(`What-ifs on experts that ${description.name} does not have were left out.`);
   });
 
-  test('a what-if takes the place of what it overrules, and none is applied that a forced expert leaves nothing', async () => {
+  test('a what-if hides what it overrules until it is undone, and none is applied that a forced expert leaves nothing', async () => {
     await open();
     const forced = { action: 'force', expert: 'sql', scope: {} } as const;
     await panel.show(fabricate({ interventions: [forced] }), { interventions: [forced] });
@@ -915,7 +915,14 @@ describe('running', () => {
     await panel.page.locator('[data-focus=whatif-expert]').selectOption('sql');
     await apply.click();
     const [sent] = await panel.sent('route');
-    expect(sent!.interventions).toEqual([{ action: 'knock-out', expert: 'sql', scope: {} }]);
+    const out = { action: 'knock-out', expert: 'sql', scope: {} } as const;
+    expect(sent!.interventions).toEqual([forced, out]);
+    await panel.show(fabricate({ interventions: [forced, out] }), { interventions: [forced, out] });
+    await expect.poll(() => panel.page.locator('.whatIfChip').allInnerTexts()).toEqual(['sql knocked out everywhere']);
+    await panel.page.locator('[data-focus=undo]').click();
+    await expect.poll(async () => (await panel.sent('route')).at(-1)!.interventions).toEqual([forced]);
+    await panel.page.locator('[data-focus=chip-0]').click();
+    await expect.poll(async () => (await panel.sent('route')).at(-1)!.interventions).toEqual([]);
   });
 
   test('the header names the model and the strategy of the run on show, which another than the chosen model may have made', async () => {

@@ -2,6 +2,7 @@
 import { sum } from 'd3-array';
 import type { DataRun } from '../../src/paper/data.js';
 import type { Side } from '../../src/protocol/panel.js';
+import { deciding } from '../../src/trace/model/whatIf.js';
 import { t } from '../look/strings.js';
 import type { Store } from '../store/store.js';
 import { strategyTitle } from '../store/strategies.js';
@@ -59,7 +60,7 @@ function manner(store: Store, name: Side): string[] {
   const side = store.side(name);
   const trace = side.choices.peek();
   if (!trace) return [];
-  const { router, source, interventions } = trace;
+  const { router, source } = trace;
   // The model in use may be another by now than the one that ran.
   const model = side.model.peek() ?? (name === 'main' ? store.description.peek()?.name : undefined) ?? source.name;
   const named = expertNames(store);
@@ -69,6 +70,6 @@ function manner(store: Store, name: Side): string[] {
     say('byStrategy', strategyTitle(store, router.name)),
     ...(router.k === undefined ? [] : [`k = ${router.k}`]),
     ...(typeof expert === 'string' ? [say('byExpert', named(expert))] : []),
-    ...interventions.map((one) => say('withWhatIf', sayWhatIf(one, store, named))),
+    ...deciding(trace, trace.interventions).map((one) => say('withWhatIf', sayWhatIf(one, store, named))),
   ];
 }

@@ -294,7 +294,8 @@ function useFolded(store: Store): void {
 
 function WhatIfChips() {
   const store = useStore();
-  const list = store.main.interventions.value;
+  const { interventions, whatIfs } = store.main;
+  const list = whatIfs.value;
   if (list.length === 0) return null;
   const reason = reasonAgainst(store, 'whatIf');
   const name = expertNames(store);
@@ -314,7 +315,7 @@ function WhatIfChips() {
         );
       })}
       <Button
-        press={() => store.route(list.slice(0, -1))}
+        press={() => store.route(interventions.peek().slice(0, -1))}
         reason={reason}
         title={t('undoLast')}
         class="link"
@@ -373,7 +374,7 @@ function progressOf(store: Store, { what, done, total }: NonNullable<SideState['
   if (what === 'generate') return t('generatingNow');
   if (what !== 'route') return t(`${parts}Now`);
   const name = expertNames(store);
-  const changes = main.interventions.value.map((one) => say(one, store, name));
+  const changes = main.whatIfs.value.map((one) => say(one, store, name));
   return changes.length > 0 ? t('routingWith', changes.join(', ')) : t('routingNow');
 }
 

@@ -4,6 +4,7 @@ import type { Lens } from '../../src/requests/api.js';
 import type { SideState } from '../../src/protocol/panel.js';
 import { isFixed } from '../../src/trace/figures/overlap.js';
 import { shownExpertsOf } from '../../src/trace/model/shownExperts.js';
+import { deciding } from '../../src/trace/model/whatIf.js';
 import type { ExpertSet, Intervention, Trace } from '../../src/trace/model/trace.js';
 import { looksOf, type Looks } from '../look/looks.js';
 import type { View } from './state.js';
@@ -28,6 +29,10 @@ export class SideSignals {
   readonly model = computed(() => this.state.value?.model);
   readonly strategy = computed(() => this.state.value?.strategy);
   readonly interventions = computed(() => this.state.value?.interventions ?? none);
+  /** Without those that later ones overrule: undone, a later one leaves them as they were. */
+  readonly whatIfs = computed(() =>
+    this.choices.value ? deciding(this.choices.value, this.interventions.value) : this.interventions.value,
+  );
   readonly error = computed(() => this.state.value?.error);
   readonly isStale = computed(() => this.state.value?.stale === true);
   /** Number of tokens, from the first, that are still as they were routed. */

@@ -35,13 +35,14 @@ import {
 import { choiceChanges, haveChoicesInCommon, logProbChanges, type Change } from '../../src/trace/alignment/change.js';
 import { layerAt } from '../../src/trace/model/access.js';
 import { layerKey, layerOf } from '../../src/trace/model/shownExperts.js';
-import type { Intervention, Trace } from '../../src/trace/model/trace.js';
+import type { Intervention, Sequence, Trace } from '../../src/trace/model/trace.js';
 import { rangeOfKey } from '../../src/trace/model/ranges.js';
 import { scoreName } from '../../src/trace/text/label.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
 import type { Partners, Background } from '../background/background.js';
 import type { Plot } from '../../src/paper/plot.js';
 import type { Lazy } from './lazy.js';
+import { nowhere, samePlace, type Place } from './place.js';
 import { SideSignals, type ViewSignals } from './side.js';
 import { initial, restore, type Filter, type GridSource, type Selection, type Tab, type View } from './state.js';
 
@@ -53,13 +54,6 @@ export interface Host {
 
 /** `memory` belongs to the host, which finds a panel again by it after a reload. */
 export type Kept = View & { readonly memory?: string };
-
-/** A token of one sequence; −1: none. `end`: past the last, if it is the first of several. */
-export interface Place {
-  readonly sequence: number;
-  readonly token: number;
-  readonly end?: number;
-}
 
 /** A figure that a person wants to save: the map, or one with a title, what its numbers are, and its data. */
 export type SavedFigure =
@@ -77,8 +71,6 @@ export interface Lost {
   readonly attribution?: string;
   readonly comparison?: string;
 }
-
-export const nowhere: Place = { sequence: 0, token: -1 };
 
 /** Finds the parts of a text, once the code is loaded. */
 type Scopes = Lazy<{ readonly scopeOf: (trace: Trace, title: string, key: string) => TextScope | undefined }>;
@@ -175,6 +167,8 @@ export class Store {
   private lostOf: string | undefined;
   /** The host has said whether there is another side. */
   private isOtherKnown = false;
+  /** What the selection is in. */
+  private placedIn: readonly Sequence[] = [];
   /** By sequence. While a text is being written again, the longest version that is known. */
   private texts: readonly (string | undefined)[] = [];
   private saving: ReturnType<typeof setTimeout> | undefined;
@@ -587,19 +581,15 @@ export class Store {
     if (was !== undefined && !is?.startsWith(was) && (is === undefined || !was.startsWith(is))) this.set({ scope: '' });
     this.startWhatIf(trace);
     this.texts = texts.map((text, s) => (text !== undefined && this.texts[s]?.startsWith(text) ? this.texts[s] : text));
-    const selection = this.view.selection.peek();
-    const { layer, module } = selection;
+    const { layer, module, ...place } = this.view.selection.peek();
     const fits = module < trace.modules.length && (layer === '' || layerOf(trace, layer) !== undefined);
-    const sequence = selection.sequence < trace.sequences.length ? selection.sequence : 0;
     this.set({
       selection: {
-        sequence,
-        token: Math.min(selection.token, trace.sequences[sequence]!.tokens.count - 1),
-        ...(selection.end !== undefined &&
-          selection.end <= trace.sequences[sequence]!.tokens.count && { end: selection.end }),
+        ...samePlace(place, this.placedIn, trace.sequences),
         ...(fits ? { layer, module } : { layer: '', module: -1 }),
       },
     });
+    this.placedIn = trace.sequences;
   }
 }
 

@@ -162,23 +162,23 @@ export function whatIfAt(
   return all.at(experts, module);
 }
 
-/** Those of the interventions that decide anything in the trace; for the others, later ones or a forced expert do. */
+/** Those of the interventions that decide anything in the trace, in their order; for the others, later ones or a forced expert do. */
 export function deciding(
   { modules, expertSets, sequences }: Pick<Trace, 'modules' | 'expertSets' | 'sequences'>,
   interventions: readonly Intervention[],
-): Set<Intervention> {
+): readonly Intervention[] {
+  if (interventions.length < 2) return interventions;
   const all = new Set<Intervention>();
   for (const module of modules) {
     const { experts } = expertSets[module.expertSet]!;
     const { count } = sequences[module.sequence]!.tokens;
     for (const one of whatIfAt(interventions, experts, module)?.deciding(count) ?? []) all.add(one);
   }
-  return all;
+  return interventions.filter((one) => all.has(one));
 }
 
-/** One intervention more, without those that decide nothing beside it. */
-export function withOneMore(trace: Trace, interventions: readonly Intervention[], one: Intervention): Intervention[] {
-  const all = [...interventions, one];
-  const left = deciding(trace, all);
-  return all.filter((each) => each === one || left.has(each));
+/** One intervention more. Asked for again, it is there once, where it decides. */
+export function withOneMore(interventions: readonly Intervention[], one: Intervention): Intervention[] {
+  const asked = JSON.stringify(one);
+  return [...interventions.filter((each) => JSON.stringify(each) !== asked), one];
 }

@@ -14,7 +14,7 @@ const favour = (expert: string, amount: number, scope: Scope = {}): Intervention
   scope,
 });
 
-describe('one what-if more', () => {
+describe('what decides anything', () => {
   it.each([
     ['the same expert, the same place', [out(one)], favour(one, 1), []],
     ['the same expert, all places', [out(one, { layer: 0 })], favour(one, 1), []],
@@ -26,19 +26,23 @@ describe('one what-if more', () => {
     ['another one forced at a token', [force(one)], force(other, { token: 2 }), [force(one)]],
     ['one forced where another is out', [out(one)], force(other), []],
     ['one forced in a layer where another is out everywhere', [out(one)], force(other, { layer: 0 }), [out(one)]],
-  ])('beside %s', (_, before, more, kept) => {
-    expect(withOneMore(trace, before, more)).toEqual([...kept, more]);
+  ])('after %s', (_, before, more, kept) => {
+    expect(deciding(trace, [...before, more])).toEqual([...kept, more]);
   });
 
-  it('decides nothing where an expert is forced', () => {
+  it('is not what is asked where an expert is forced', () => {
     const [forced, idle, elsewhere] = [force(one, { layer: 0 }), favour(other, 1, { layer: 0 }), favour(other, 1)];
-    expect(deciding(trace, [forced, idle])).toEqual(new Set([forced]));
-    expect(deciding(trace, [forced, elsewhere])).toEqual(new Set([forced, elsewhere]));
+    expect(deciding(trace, [forced, idle])).toEqual([forced]);
+    expect(deciding(trace, [forced, elsewhere])).toEqual([forced, elsewhere]);
   });
 
   it('is told apart token by token', () => {
     const all = [0, 1, 2].map((token) => out(one, { token }));
-    expect(deciding(trace, [favour(one, 1), ...all])).toEqual(new Set(all));
-    expect(deciding(trace, [favour(one, 1), ...all.slice(1)]).size).toBe(3);
+    expect(deciding(trace, [favour(one, 1), ...all])).toEqual(all);
+    expect(deciding(trace, [favour(one, 1), ...all.slice(1)])).toHaveLength(3);
   });
+});
+
+it('is there once when it is asked for again', () => {
+  expect(withOneMore([out(one), favour(other, 1)], out(one))).toEqual([favour(other, 1), out(one)]);
 });

@@ -94,7 +94,7 @@ describe('selection', () => {
     receive({ type: 'select', token: 99, module: 20 });
     expect(store.view.selection.value).toEqual({ sequence: 0, token: 15, layer: '2', module: 20 });
     side('main', fabricate({ layers: 1, tokens: ['a', ' b'] }));
-    expect(store.view.selection.value).toEqual({ sequence: 0, token: 1, layer: '', module: -1 });
+    expect(store.view.selection.value).toEqual({ sequence: 0, token: -1, layer: '', module: -1 });
   });
 
   test('of the second text says so', () => {

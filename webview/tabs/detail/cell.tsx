@@ -66,7 +66,9 @@ function Sentences({ trace, module: s, token }: Props) {
   const { margin, entropy } = certainty;
   if (Number.isFinite(margin)) {
     const close = margin < 0.1 ? 'detailClose' : margin < 0.5 ? 'detailMedium' : 'detailClear';
-    said.push(t('detailMargin', margin > 0 && margin < 0.01 ? small(margin) : fixed(margin), t(close)));
+    said.push(
+      t(`detailMargin_${scoreName(trace)}`, margin > 0 && margin < 0.01 ? small(margin) : fixed(margin), t(close)),
+    );
   }
   if (Number.isFinite(entropy))
     said.push(

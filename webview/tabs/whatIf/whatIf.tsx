@@ -151,7 +151,7 @@ function Apply({ trace }: { readonly trace: Trace }) {
     const interventions = store.main.interventions.value;
     if (!interventions.some(({ action }) => action === 'force')) return false;
     const { one } = asked();
-    return !deciding(trace, [...interventions, one]).has(one);
+    return !deciding(trace, [...interventions, one]).includes(one);
   };
   const since = chosenSince(store);
   const reason = since
@@ -166,7 +166,7 @@ function Apply({ trace }: { readonly trace: Trace }) {
           expectResult('effect');
           // What leads in the new run may be another expert: the form stays what was applied.
           store.set({ whatIf: form });
-          store.route(withOneMore(trace, store.main.interventions.value, one));
+          store.route(withOneMore(store.main.interventions.value, one));
         }}
         primary
         reason={reason}
