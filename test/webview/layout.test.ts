@@ -752,6 +752,22 @@ describe('beside its editor', { tags: ['slow'] }, () => {
     },
   );
 
+  test('experts come before what is said of the colours where there is no room for both', async () => {
+    await open({ width: 610, height: 620 });
+    await panel.show(main, { attribution: fabricateAttribution(main) });
+    await panel.page.locator('#tab-whatIf').click();
+    const colours = panel.page.locator('[data-focus=colour-by]');
+    await expect.poll(() => colours.inputValue()).toBe('attribution');
+    await panel.settled();
+    const chips = () =>
+      panel.page
+        .locator('.legend .chip')
+        .evaluateAll((all) => all.filter((one) => one.checkVisibility({ visibilityProperty: true })).length);
+    await expect.poll(chips).toBeGreaterThanOrEqual(5);
+    await panel.page.locator('[data-focus=legend-more]').click();
+    await panel.page.locator('.legend .scale.of').waitFor();
+  });
+
   test('what does not fit in the header is in a menu', async () => {
     await open(beside);
     await panel.show(main);
