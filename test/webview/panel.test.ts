@@ -1177,6 +1177,8 @@ describe('running', () => {
       // Another text is shown where its selected token is.
       const [own] = whole.sequences as [(typeof whole.sequences)[0]];
       await panel.show(anew({ ...whole, sequences: [{ ...own, text: `Z${all!.slice(1)}` }] }), { title: 'b.md' });
+      await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(0);
+      await panel.post({ type: 'select', token: 6 });
       await expect
         .poll(() =>
           panel.page.evaluate(() => {
