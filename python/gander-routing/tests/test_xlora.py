@@ -173,7 +173,7 @@ def test_a_forced_expert_has_weight_1(tmp_path: Path) -> None:
         adapts = torch.tensor([
             module.path in opened.pool.experts[opened.ids.index(expert)].lora for module in forced.modules
         ])  # fmt: skip
-        wanted = torch.zeros(4).index_fill(0, torch.tensor(opened.ids.index(expert)), 1)
+        wanted = torch.eye(4)[opened.ids.index(expert)]
         assert torch.equal(weights_of(forced), (adapts[:, None, None] * wanted).expand(-1, forced.chosen.shape[1], -1))
         alone = opened.run(TEXT, strategy=Strategy("single", expert=expert))
         torch.testing.assert_close(forced.log_prob[1:], alone.log_prob[1:], atol=BOUND, rtol=0)

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import FIXTURES, Served
+from gander_routing.forward import routed_forward
 from gander_routing.pool import read_pool
+from gander_routing.strategies import Strategy
+from gander_routing.whatif import Intervention, Scope
 from gander_trace import Trace
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -129,14 +132,26 @@ def test_info_and_the_trace_name_the_strategy_as_the_engine_does(scaled: Callabl
 def test_a_text_is_continued_as_if_it_had_been_read_whole(
     scaled: Callable[..., Served], architecture: str, name: str
 ) -> None:
-    whole, single = scaled(architecture, name, chunk=256), scaled(architecture, name, chunk=1)
-    out = {"action": "tilt", "expert": "second", "scope": {"tokens": [[2, 5], [8, 30]]}, "amount": 1.5}
-    written = whole.trace("generate", text=TEXT, strategy=X_LORA, maxTokens=6, interventions=[out])
-    told = written.sequences[0]
-    read = single.trace("route", text=told.text, strategy=X_LORA, interventions=[out])
-    np.testing.assert_array_equal(read.sequences[0].ids, told.ids)
-    np.testing.assert_allclose(weights_of(read), weights_of(written), atol=BOUND)
-    np.testing.assert_allclose(read.sequences[0].log_prob, told.log_prob, atol=BOUND)  # type: ignore[arg-type]
+    # The second range begins in the text and ends in the generated part.
+    spans = ((2, 5), (8, 30))
+    tilt = {"action": "tilt", "expert": "second", "scope": {"tokens": spans}, "amount": 1.5}
+    for chunk in (1, 256):
+        served = scaled(architecture, name, chunk=chunk)
+        written = served.trace("generate", text=TEXT, strategy=X_LORA, maxTokens=6, interventions=[tilt])
+        told, model = written.sequences[0], served.service.engine.model
+        assert told.ids is not None and isinstance(model, PoolModel)
+        result = routed_forward(
+            model.loaded.model,
+            model.adapters,
+            torch.tensor(told.ids.tolist()),
+            Strategy("x-lora"),
+            classifier=model.classifier,
+            interventions=[Intervention("tilt", "second", Scope(tokens=spans), 1.5)],
+        )
+        np.testing.assert_array_equal(written.blocks[0].chosen, result.chosen.numpy())
+        np.testing.assert_allclose(written.blocks[0].weight, result.weight.numpy(), atol=BOUND)  # type: ignore[arg-type]
+        np.testing.assert_allclose(written.blocks[0].score, result.affinity.numpy(), atol=BOUND)  # type: ignore[arg-type]
+        np.testing.assert_allclose(told.log_prob, result.log_prob.numpy(), atol=BOUND)  # type: ignore[arg-type]
 
 
 def test_what_ifs_act_on_the_logits_of_the_second_pass(scaled: Callable[..., Served]) -> None:

@@ -1,7 +1,7 @@
 """X-LoRA: a classifier reads the base's last hidden state and scales every adapter for each token.
 
-Buehler, Buehler (arXiv 2402.07148), as PEFT's ``XLoraModel`` computes it, without PEFT (docs/strategies.md, "X-LoRA"). A
-text is read twice: in the first pass all adapters have one scaling, and the classifier reads what the head reads there.
+Buehler, Buehler (arXiv 2402.07148), as PEFT's ``XLoraModel`` computes it, without PEFT (docs/strategies.md, "X-LoRA").
+A text is read twice: in the first pass all adapters have one scaling, and the classifier reads what the head reads there.
 
 Axes: M modules, T tokens, N experts of the pool, C classes (the experts that the classifier knows), d the hidden size.
 """
@@ -30,6 +30,7 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 LAYER = "base_model.internal_xlora_classifier.layers"
 MOST_BYTES = 2**30  # as in src/checks/limits.ts
 STORED = {torch.float32, torch.float16, torch.bfloat16}
+NO_HEAD = "The base does not show what its head reads, which an X-LoRA classifier reads, too."
 RESTORE = "Restore the file, or fetch the pool again."
 AGAIN = (
     "Import it again with gander-training import-xlora, train it again with gander-training xlora, or remove "
@@ -105,7 +106,7 @@ class Classifier:
 
 
 def pass_scaling(config: ScalingConfig, classes: int) -> float:
-    """What each adapter's output is multiplied by in the first pass: all are equal before the rest of the arithmetic."""
+    """What each adapter's output is multiplied by in the first pass, where all scalings are equal."""
     equal = 1 / classes if config.softmax_of_top_k and config.pass_value else config.pass_value
     return equal * config.weight
 
@@ -167,7 +168,7 @@ class ScaledRouter(Router):
 
     @contextlib.contextmanager
     def first_pass(self) -> Iterator[None]:
-        """The classifier reads what runs through the model inside this context, which must be inside ``installed``.
+        """The classifier reads what runs through the model in this context, which must be inside ``installed``.
 
         Raises ``UserError`` if its logits are not finite. The model's own logits there are only those of the last token.
         """
@@ -185,6 +186,8 @@ class ScaledRouter(Router):
         finally:
             handle.remove()
             self.is_first = False
+        if len(read) != 1:
+            raise UserError(NO_HEAD)
         (hidden,) = read
         # On the CPU, because not every device has F64.
         self.logits = self.classifier.logits(hidden.reshape(-1, hidden.shape[-1])).cpu()
@@ -234,14 +237,14 @@ def head_of(model: nn.Module) -> Any:
     """The layer that makes a model's logits. Raises ``UserError`` if there is none."""
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
     if head is None:
-        raise UserError("The base does not show what its head reads, which an X-LoRA classifier reads, too.")
+        raise UserError(NO_HEAD)
     return head
 
 
 def read_classifier(pool: Pool) -> Classifier | None:
     """The classifier that ``pool.json`` names, or None if it names none.
 
-    Raises ``ClassifierError`` for one that cannot be used, ``UserError`` for an entry of ``pool.json`` with another form.
+    Raises ``ClassifierError`` for one that cannot be used, ``UserError`` for an entry with another form.
     """
     if pool.manifest.get("xlora") is None:
         return None

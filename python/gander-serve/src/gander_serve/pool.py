@@ -214,7 +214,7 @@ class ScaledRun(PoolRun):
 
 
 def _classifier(pool: Pool) -> tuple[Classifier | None, Sequence[Any]]:
-    """The pool's X-LoRA classifier, and warnings: with gates, the pool is routed without one that cannot be used, too."""
+    """The pool's X-LoRA classifier, and warnings: a pool with gates does without one that cannot be used."""
     try:
         return read_classifier(pool), []
     except ClassifierError as error:
