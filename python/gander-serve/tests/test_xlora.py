@@ -167,12 +167,12 @@ def test_what_ifs_act_on_the_logits_of_the_second_pass(scaled: Callable[..., Ser
     out = act("knock-out")
     assert not weights_of(out)[..., second].any()
     np.testing.assert_allclose(weights_of(out).sum(-1), 1, atol=1e-6)
-    scope = {"module": "model.layers.1.mlp.up_proj", "token": 9}
+    scope = {"module": "model.layers.1.mlp.up_proj", "token": 8}
     tilted, row = act("tilt", **scope), [site.path for site in plain.sites].index(scope["module"])
     assert plain.blocks[0].score is not None
-    wanted = plain.blocks[0].score[row, 9].astype(np.float64)
+    wanted = plain.blocks[0].score[row, 8].astype(np.float64)
     wanted[second] += 1.5
-    np.testing.assert_allclose(weights_of(tilted)[row, 9], np.exp(wanted) / np.exp(wanted).sum(), atol=1e-6)
+    np.testing.assert_allclose(weights_of(tilted)[row, 8], np.exp(wanted) / np.exp(wanted).sum(), atol=1e-6)
     assert (np.abs(weights_of(tilted) - weights_of(plain)) > 1e-3).sum() == 3
     for changed in (out, tilted):
         # Before any what-if: the classifier reads the base, which none changes.

@@ -235,7 +235,8 @@ class ScaledRouter(Router):
 
 def head_of(model: nn.Module) -> Any:
     """The layer that makes a model's logits. Raises ``UserError`` if there is none."""
-    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    find: Any = getattr(model, "get_output_embeddings", None)
+    head = find and find()
     if head is None:
         raise UserError(NO_HEAD)
     return head

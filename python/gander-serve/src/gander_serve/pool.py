@@ -249,9 +249,19 @@ def _loaded(pool: Pool, where: Where, base: str | None) -> Loaded:
                 f"{base} cannot be loaded: {first}",
                 "Name the pool's base as a transformers folder.",
             ) from error
-    tokenizer = Tokenizer(load_tokenizer(file.parent), None)
+    tokenizer = Tokenizer(_tokenizer(file), None)
     tokenizer.hash = hash_of(file)
     return Loaded(where.put(model), tokenizer, str(pool.manifest["name"]), pool.path)
+
+
+def _tokenizer(file: Path) -> Any:
+    """A pool's tokenizer, which need not have a configuration beside it."""
+    if (file.parent / "tokenizer_config.json").is_file():
+        return load_tokenizer(file.parent)
+    # By the model's type alone, transformers takes Llama's class, which adds tokens that the model does not have.
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(tokenizer_file=str(file))  # type: ignore[no-untyped-call]
 
 
 def _placed(expert: Adapter, model: Any) -> Adapter:
