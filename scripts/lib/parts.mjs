@@ -219,6 +219,7 @@ export const parts = {
           { folder: serve, file: 'tests/test_moe.py' },
           { folder: serve, file: 'tests/test_adapter.py' },
           { folder: serve, file: 'tests/test_t5.py' },
+          { folder: serve, file: 'tests/test_xlora.py' },
         ],
         shard,
       );

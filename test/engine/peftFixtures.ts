@@ -60,6 +60,17 @@ export function poolOf(
   return pool;
 }
 
+export function xLoraCase(architecture: string, name: string): PeftCase {
+  return readCase(path.join(fixtures, architecture, 'xlora', name, 'golden.safetensors'));
+}
+
+/** A pool with the classifier of an X-LoRA case. @param also experts that the classifier does not know */
+export function xLoraPool(architecture: string, name: string, also: readonly string[] = []): string {
+  const { experts, modules } = xLoraCase(architecture, name);
+  const classifier = `xlora/${name}`;
+  return poolOf(architecture, [...experts, ...also], { xlora: { classifier, experts, modules } }, [classifier]);
+}
+
 /**
  * Compares a trace with PEFT's numbers.
  *

@@ -8,7 +8,7 @@ import { readAdapter } from '../../src/pool/adapter.js';
 import type { LensColumn } from '../../src/requests/api.js';
 import type { Engine } from '../../src/requests/ask.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
-import { bound, casesIn, expectAsPeft, fixtures, poolOf, readCase } from './peftFixtures.js';
+import { bound, casesIn, expectAsPeft, poolOf, xLoraCase as caseOf, xLoraPool as poolWith } from './peftFixtures.js';
 import { largestDifference, pooled, temporaryFolder } from './support.js';
 
 const cache = temporaryFolder();
@@ -19,15 +19,6 @@ async function open(pool: string, chunk = 50): Promise<Engine> {
   const engine = await createEngine({ pool, cache, threads: 1, chunk });
   engines.push(engine);
   return engine;
-}
-
-const caseOf = (architecture: string, name: string) =>
-  readCase(path.join(fixtures, architecture, 'xlora', name, 'golden.safetensors'));
-
-function poolWith(architecture: string, name: string, also: readonly string[] = []): string {
-  const { experts, modules } = caseOf(architecture, name);
-  const classifier = `xlora/${name}`;
-  return poolOf(architecture, [...experts, ...also], { xlora: { classifier, experts, modules } }, [classifier]);
 }
 
 /** A gate, another one for each expert, at each module that the expert adapts. */

@@ -1,15 +1,20 @@
-/** The real gander-serve behind the client and the command line, compared with the engine on this machine: a pool, and one on a T5. */
+/**
+ * The real gander-serve behind the client and the command line, compared with the engine on this machine: a pool, one on a T5, and
+ * pools with an X-LoRA classifier.
+ */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GanderError } from '../../src/errors/errors.js';
 import type { ServerInfo } from '../../src/requests/api.js';
 import type { Engine } from '../../src/requests/ask.js';
 import { createEngine } from '../../src/engine/local.js';
 import { remoteClient } from '../../src/engine/remote.js';
 import { decodeTrace } from '../../src/trace/file/file.js';
 import type { Intervention, Trace } from '../../src/trace/model/trace.js';
+import { xLoraPool } from '../engine/peftFixtures.js';
 import { builtCli, largestDifference, root, tinyPool } from '../engine/support.js';
 import { type Serving, startGanderServe } from '../servers/ganderServe.js';
 
@@ -151,6 +156,60 @@ describe('scores of gander-serve', () => {
     expect(Math.abs(each[0]!.scores[0]!.bits - own.bits)).toBeLessThan(1e-3 * own.tokens);
     expect(each[1]!.scores[0]!.bits).toBeGreaterThan(10 * own.bits);
     expect((await pool.gander('score', files[0]!)).out).toMatch(/Bits per byte; less is better\.\n$/);
+  });
+});
+
+describe('a pool with an X-LoRA classifier behind gander-serve', () => {
+  const xLora = { name: 'x-lora' } as const;
+  const read = 'the experts that know the text';
+  const whatIfs: readonly Intervention[] = [
+    { action: 'knock-out', expert: 'first', scope: { layer: 1 } },
+    { action: 'logit-bias', expert: 'second', amount: 1.5, scope: { tokens: [[3, 9]] } },
+    { action: 'force', expert: 'third', scope: { module: 'model.layers.0.mlp.up_proj', token: 5 } },
+  ];
+
+  it.each([
+    ['llama', 'layerwise-top2'],
+    ['phi', 'softmax-topk'],
+    ['qwen3', 'scaling-pass'],
+  ])('routes, continues, changes and attributes a text like the engine on this machine: %s, %s', async (...of) => {
+    const scaled = await Both.open(xLoraPool(...of));
+    try {
+      const { strategies } = (await scaled.server.info()) as ServerInfo;
+      expect(strategies[0]).toBe('x-lora');
+      const [theirs, ours] = [
+        await scaled.server.route({ text: read, strategy: xLora }),
+        await scaled.here.route({ text: read, strategy: xLora }),
+      ];
+      expect(theirs.router).toEqual(ours.router);
+      expectAlike(theirs, ours);
+      const changed = { text: read, strategy: xLora, interventions: whatIfs };
+      const told = await scaled.server.route(changed);
+      expectAlike(told, await scaled.here.route(changed));
+      expect(largestDifference(told.blocks[0]!.weight!, theirs.blocks[0]!.weight!)).toBeGreaterThan(0.1);
+      const more = { ...changed, maxTokens: 5 };
+      expectAlike(await scaled.server.generate(more), await scaled.here.generate(more));
+      const [change, own] = [await scaled.server.attribute(changed), await scaled.here.attribute(changed)];
+      expect(change.experts.map(({ id }) => id)).toEqual(own.experts.map(({ id }) => id));
+      expect(largestDifference(change.change, own.change)).toBeLessThan(2e-3);
+    } finally {
+      scaled.close();
+    }
+  });
+
+  it('is refused by both in the same words if the classifier is damaged', async () => {
+    const damaged = xLoraPool('llama', 'plain');
+    const file = path.join(damaged, 'xlora/plain/adapter_config.json');
+    const config = JSON.parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(file, JSON.stringify({ ...config, gating: 'new' }));
+    const here = createEngine({ pool: damaged, cache: path.join(folder, 'cache') }).then((engine) => engine.info());
+    const why = await here.then(
+      () => undefined,
+      (error: unknown) => error as GanderError,
+    );
+    expect(why).toMatchObject({ code: 'pool-invalid', message: expect.stringContaining('"gating"') as string });
+    const starting = startGanderServe(mkdtempSync(path.join(folder, 'server-')), token, damaged);
+    await expect(starting).rejects.toThrow(`cannot be served: ${why!.message} ${why!.remedy}`);
   });
 });
 

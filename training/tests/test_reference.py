@@ -137,3 +137,26 @@ def test_half_written_and_absent_parts_are_left_out(tmp_path: Path) -> None:
     assert [expert.id for expert in found.experts] == IDS and found.multitask is None
     shutil.copytree(POOL / "multitask", found.path / "multitask")
     assert pool_hash(found.path) == pool_hash(POOL)
+
+
+def test_x_lora_is_run_with_the_pools_classifier(tmp_path: Path) -> None:
+    fixtures = POOL.parent / "peft/qwen3"
+    own = fixtures / "xlora/scaling-pass"
+    with safe_open(own / "golden.safetensors", "np") as file:
+        case = json.loads(file.metadata()["case"])
+    for part in ("base", *(f"experts/{expert}" for expert in case["experts"])):
+        shutil.copytree(fixtures / part, tmp_path / "pool" / part)
+    shutil.copytree(own, tmp_path / "pool/xlora")
+    entry = {"classifier": "xlora", "experts": case["experts"], "modules": case["modules"]}
+    manifest = {**json.loads((fixtures / "pool.json").read_text()), "xlora": entry}
+    (tmp_path / "pool/pool.json").write_text(json.dumps(manifest))
+    asked = ["--pool", str(tmp_path / "pool"), "--strategy", "x-lora"]
+    assert main([*asked, "--text", case["text"], "--out", str(tmp_path / "trace")]) == 0
+    wanted = load_file(own / "golden.safetensors")["log_prob"]
+    torch.testing.assert_close(load_file(tmp_path / "trace")["log_prob"][1:], wanted, atol=2e-5, rtol=0)
+
+
+def test_x_lora_is_not_for_an_encoder_decoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--pool", str(POOL.parent / "tiny-t5"), "--text", "a", "--strategy", "x-lora"]
+    assert main([*asked, "--out", str(tmp_path / "trace")]) == 1
+    assert "not for an encoder-decoder" in capsys.readouterr().err

@@ -34,6 +34,7 @@ StrategyName = Literal[
     "arrow",
     "jointly-trained",
     "multitask",
+    "x-lora",
 ]
 ROUTED = ("phatgoose", "average-activation", "arrow", "jointly-trained")
 
@@ -110,10 +111,15 @@ def listed(fixed: Tensor, width: int) -> tuple[Tensor, Tensor]:
 
 
 def fixed_weights(strategy: Strategy, experts: Sequence[Expert]) -> Tensor | None:
-    """The weights [1, 1, N] of a strategy that does not route, or None."""
+    """The weights [1, 1, N] of a strategy that does not route, or None.
+
+    Raises ``UserError`` for x-lora: where it is supported, its weights are those of ``xlora.ScaledRouter``.
+    """
     count = len(experts)
     if strategy.name in ROUTED:
         return None
+    if strategy.name == "x-lora":
+        raise UserError("the strategy x-lora is only for a model that continues a text, not for an encoder-decoder")
     if strategy.name == "merged":
         return torch.full((1, 1, count), 1 / count)
     weights = torch.zeros(1, 1, count)

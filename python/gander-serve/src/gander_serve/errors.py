@@ -15,6 +15,7 @@ STATUS = {
     "text-too-long": 413,
     "trace-invalid": 413,
     "busy": 429,
+    "base-invalid": 500,
     "internal": 500,
     "cancelled": 503,
     "engine-unavailable": 503,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -45,6 +45,9 @@ class Run(Protocol):
 
     def expect(self, spans: Mapping[int, tuple[int, int]]) -> None:
         """Announces which tokens [from, to) of each sequence the next pass runs."""
+
+    def before(self, run: Callable[[Any], Any]) -> None:
+        """Does what the next pass depends on. ``run`` runs that pass's tokens after a past and returns the next past."""
 
     def seen(self) -> Sequence[Mapping[str, Array] | None]:
         """The trace's columns from the last pass, by site, as [T, …]; ``None`` for a site that did not run."""

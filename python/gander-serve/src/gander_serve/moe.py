@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -180,6 +180,9 @@ class MoeRun:
     def expect(self, spans: Mapping[int, tuple[int, int]]) -> None:
         for tap, what_if in zip(self.taps.routers, self.what_if, strict=True):
             tap.bias = what_if.bias(*spans[0])
+
+    def before(self, run: Callable[[Any], Any]) -> None:
+        pass
 
     def seen(self) -> Sequence[Mapping[str, Array] | None]:
         self.taps.settle()

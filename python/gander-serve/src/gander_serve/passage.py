@@ -76,7 +76,9 @@ class Passage:
         else:
             self.run.expect({0: (0, len(self.texts[0])), 1: span})
             given = {"decoder_input_ids": _batch(ids, model), "encoder_outputs": self.encoded}
-        out, self.past = self.model.loaded.step(given, self.done, self.past)
+        loaded, first = self.model.loaded, self.done
+        self.run.before(lambda past: loaded.step(given, first, past)[1])
+        out, self.past = loaded.step(given, first, self.past)
         self.done = span[1]
         self.recorder.add(self.run.seen())
         logits = out[0].float()

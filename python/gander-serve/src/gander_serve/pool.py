@@ -5,7 +5,7 @@ The routing is gander_routing's, against which the extension's engine is checked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from gander_routing.errors import UserError
 from gander_routing.pool import Expert as Adapter
 from gander_routing.pool import Module, Pool, blocks_of, modules_of, read_pool
 from gander_routing.retrieval import retrievable, retrieve
+from gander_routing.xlora import Classifier, ClassifierError, ScaledRouter, head_of, read_classifier
 from gander_trace import Expert, ExpertSet, Router, Site, Source
 from torch import Tensor
 
@@ -35,21 +36,24 @@ class PoolModel:
     """A pool folder (docs/pool-format.md) on its own base, or on the same base as a transformers folder."""
 
     family = "pool"
-    warnings: Sequence[Any] = ()
 
     def __init__(self, folder: Path, where: Where, base: str | None = None) -> None:
         try:
             pool = read_pool(folder)
+            # Before the base, which takes long to load.
+            classifier, self.warnings = _classifier(pool)
             self.loaded = _loaded(pool, where, base)
             self.adapters = [_placed(expert, self.loaded.model) for expert in pool.experts]
             self.modules = modules_of(self.adapters)
             # Router refuses experts that were made for another base.
             nothing = torch.zeros(1, 1, 1)
             routing.Router(self.loaded.model, self.adapters, strategies.Strategy("base"), nothing, None)
+            self.classifier = classifier and _beside_head(classifier, self.loaded.model)
+            if self.classifier is not None:
+                ScaledRouter(self.loaded.model, self.adapters, self.classifier)
         except (UserError, OSError) as error:
-            raise ServeError(
-                "cannot-serve", f"{folder} cannot be served: {error}", "Check it with gander-training pool check."
-            ) from error
+            remedy = getattr(error, "remedy", "Check it with gander-training pool check.")
+            raise ServeError("cannot-serve", f"{folder} cannot be served: {error}", remedy) from error
         self.pool = pool
         self.wholes: dict[str, Adapter | None] = {}
         self.top_k = int(pool.manifest.get("topK", 2))
@@ -63,6 +67,8 @@ class PoolModel:
     def _strategies(self) -> Sequence[str]:
         """The strategies for which the pool has the files; the default first."""
         given = ["arrow", "single", "merged", "merged-factors", "base"]
+        if self.classifier is not None:
+            given.insert(0, "x-lora")
         if any(expert.gate for expert in self.adapters):
             given.insert(0, "phatgoose")
         if all(expert.activation for expert in self.adapters):
@@ -112,6 +118,8 @@ class PoolModel:
         for item in route.interventions:
             self.known(item.expert)
         settled = self.settled(route.strategy, route.text)
+        if settled.name == "x-lora":
+            return self._begin_scaled(route, source)
         strategy = strategies.Strategy(
             cast(strategies.StrategyName, settled.name), settled.k or 1, settled.expert, self.epsilon
         )
@@ -119,17 +127,19 @@ class PoolModel:
         whole = self.whole(strategy)
         given = strategies.fixed_weights(strategy, self.adapters)
         router = routing.Router(self.loaded.model, self.adapters, strategy, zero, given, whole)
-        sites, blocks = self._places(router.modules)
         header = strategies.router_of(strategy)
-        frame = Frame(
-            source,
-            Router(header["name"], header.get("k"), header["scoring"], header.get("params")),
-            self.expert_sets,
-            sites,
-            blocks,
-            [item.header for item in route.interventions],
-        )
-        return PoolRun(self, router, given, frame, route.interventions)
+        told = Router(header["name"], header.get("k"), header["scoring"], header.get("params"))
+        return PoolRun(self, router, given, self._frame(route, source, told, router), route.interventions)
+
+    def _begin_scaled(self, route: Route, source: Source) -> ScaledRun:
+        assert self.classifier is not None, "settled refuses x-lora without a classifier"
+        router = ScaledRouter(self.loaded.model, self.adapters, self.classifier)
+        told = Router(**self.classifier.config.header())
+        return ScaledRun(self, router, None, self._frame(route, source, told, router), route.interventions)
+
+    def _frame(self, route: Route, source: Source, told: Router, router: routing.Router) -> Frame:
+        sites, blocks = self._places(router.modules)
+        return Frame(source, told, self.expert_sets, sites, blocks, [item.header for item in route.interventions])
 
 
 class PoolRun:
@@ -158,6 +168,9 @@ class PoolRun:
         self.router.bias = [steering[site.sequence][0][i] for i, site in enumerate(self.frame.sites)]
         self.router.fixed = [steering[site.sequence][1][i] for i, site in enumerate(self.frame.sites)]
 
+    def before(self, run: Callable[[Any], Any]) -> None:
+        pass
+
     def _steering(self, sequence: int, first: int, last: int) -> tuple[Tensor, Tensor]:
         """For tokens [first, last), the bias on scores and the weights that replace the router's: [M, T or 1, N]."""
         whole = last - first if self.by_token else 1
@@ -182,6 +195,40 @@ class PoolRun:
         ]
 
 
+class ScaledRun(PoolRun):
+    """A run of x-lora, whose first pass has keys and values of its own, so that a token's scalings never change."""
+
+    past: Any = None
+
+    def before(self, run: Callable[[Any], Any]) -> None:
+        assert isinstance(self.router, ScaledRouter)
+        try:
+            with self.router.first_pass():
+                self.past = run(self.past)
+        except UserError as error:
+            raise ServeError(
+                "base-invalid",
+                str(error),
+                "Look for weights that are not finite, or too large for their type, in the base and the experts.",
+            ) from error
+
+
+def _classifier(pool: Pool) -> tuple[Classifier | None, Sequence[Any]]:
+    """The pool's X-LoRA classifier, and warnings: a pool with gates does without one that cannot be used."""
+    try:
+        return read_classifier(pool), []
+    except ClassifierError as error:
+        if not any(expert.gate for expert in pool.experts):
+            raise
+        text = f"The X-LoRA classifier is left out: {error} {error.remedy}"
+        return None, [{"code": "part-left-out", "text": text}]
+
+
+def _beside_head(classifier: Classifier, model: Any) -> Classifier:
+    device = head_of(model).weight.device
+    return classifier if device.type == "meta" else classifier.to(device)
+
+
 def _loaded(pool: Pool, where: Where, base: str | None) -> Loaded:
     file = pool.path / pool.manifest["base"]["tokenizer"]
     if base is None:
@@ -202,9 +249,19 @@ def _loaded(pool: Pool, where: Where, base: str | None) -> Loaded:
                 f"{base} cannot be loaded: {first}",
                 "Name the pool's base as a transformers folder.",
             ) from error
-    tokenizer = Tokenizer(load_tokenizer(file.parent), None)
+    tokenizer = Tokenizer(_tokenizer(file), None)
     tokenizer.hash = hash_of(file)
     return Loaded(where.put(model), tokenizer, str(pool.manifest["name"]), pool.path)
+
+
+def _tokenizer(file: Path) -> Any:
+    """A pool's tokenizer, which need not have a configuration beside it."""
+    if (file.parent / "tokenizer_config.json").is_file():
+        return load_tokenizer(file.parent)
+    # By the model's type alone, transformers takes Llama's class, which adds tokens that the model does not have.
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(tokenizer_file=str(file))  # type: ignore[no-untyped-call]
 
 
 def _placed(expert: Adapter, model: Any) -> Adapter:

@@ -14,6 +14,7 @@ from gander_routing.forward import routed_forward
 from gander_routing.pool import Pool, modules_of
 from gander_routing.retrieval import retrieve
 from gander_routing.strategies import Strategy
+from gander_routing.xlora import read_classifier
 from torch import Tensor, nn
 
 from gander_training.reference.cases import Case
@@ -58,6 +59,7 @@ def golden(pool: Pool, model: nn.Module, tokenizer: Any, case: Case) -> tuple[di
         torch.tensor(encoded.ids),
         strategy,
         multitask=pool.multitask,
+        classifier=read_classifier(pool) if strategy.name == "x-lora" else None,
         interventions=case.interventions,
         **given,
     )

@@ -11,6 +11,7 @@ import torch
 from gander_routing.forward import routed_forward
 from gander_routing.pool import Pool
 from gander_routing.strategies import Strategy
+from gander_routing.xlora import read_classifier
 
 from gander_training.reference.golden import load_base, settled
 from gander_training.texts.tokens import encode, load_tokenizer
@@ -42,7 +43,12 @@ def measure(pool: Pool, text: str, strategy: Strategy, tokens: int | None, repea
         with torch.no_grad():
             model(input_ids=batch, use_cache=False)
 
-    routed = timings(lambda: routed_forward(model, pool.experts, batch, strategy, multitask=pool.multitask), repeats)
+    classifier = read_classifier(pool) if strategy.name == "x-lora" else None
+
+    def route() -> None:
+        routed_forward(model, pool.experts, batch, strategy, multitask=pool.multitask, classifier=classifier)
+
+    routed = timings(route, repeats)
     alone = timings(base, repeats)
     return {
         "pool": pool.manifest["id"],
