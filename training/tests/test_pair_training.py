@@ -109,7 +109,11 @@ def test_an_adapter_starts_as_in_the_authors_code() -> None:
     assert a.std().item() == pytest.approx(0.01, rel=0.05)
 
 
-def test_training_in_bfloat16_which_is_the_default(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("has", "dtype"), [("avx512_bf16", torch.bfloat16), ("avx2", torch.float32)])
+def test_training_in_bfloat16_where_the_processor_multiplies_in_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has: str, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {has: True, "architecture": "x86_64"})
     common = [
         "--base",
         str(BASE),
@@ -125,7 +129,7 @@ def test_training_in_bfloat16_which_is_the_default(data: Path, tmp_path: Path) -
     assert main(["expert", *common, "--steps", "2", "--out", str(tmp_path / "made")]) == 0
     assert main(["gate", *common, "--steps", "2", "--expert", str(tmp_path / "made")]) == 0
     adapter = load_file(tmp_path / "made/adapter_model.safetensors")
-    assert {tensor.dtype for tensor in adapter.values()} == {torch.bfloat16}
+    assert {tensor.dtype for tensor in adapter.values()} == {dtype}
     assert next(tensor for name, tensor in adapter.items() if "lora_A" in name).shape[0] == 16
     assert all(vector.any() for vector in load_file(tmp_path / "made/gate.safetensors").values())
 

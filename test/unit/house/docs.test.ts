@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parts } from '../../../scripts/lib/parts.mjs';
 import { rooms } from '../../../scripts/lint/rooms.mjs';
 
 const root = path.resolve(import.meta.dirname, '../../..');
@@ -57,6 +58,34 @@ it.each(own)('%s names files that are there', (page) => {
   // NAME stands for one that is yet to be written; what is hidden is installed or made.
   const known = files.map((file) => file.replace(/\/NAME\b.*$/, '')).filter((file) => !file.includes('/.'));
   expect(known.filter((file) => !isThere(file) && !isThere(beside(page, file)))).toEqual([]);
+});
+
+/** What is wrong with an npm command; undefined: nothing. */
+function wrongWith([, script, rest]: readonly (string | undefined)[]): string | undefined {
+  const name = script!.replace(/^run /, '');
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  if (!(name in scripts)) return `package.json has no ${name}`;
+  const named = rest?.split(' ').filter((word) => /^[a-z]/.test(word)) ?? [];
+  const unknown = name === 'test' ? named.filter((word) => !(word in parts)) : [];
+  return unknown.length > 0 ? `npm test has no part ${unknown.join(', ')}` : undefined;
+}
+
+const npmIn = (text: string) =>
+  Array.from(text.matchAll(/\bnpm (run [\w:-]*\w|test|start)\b(?: -- ([^`\n]*?)(?=`| {2}| #|$))?/gm));
+
+it.each(pages)('%s has only scripts that package.json has', (page) => {
+  const wrong = npmIn(read(page)).flatMap((found) => wrongWith(found) ?? []);
+  expect(wrong).toEqual([]);
+});
+
+it('finds a script and a part that do not exist', () => {
+  const found = npmIn('`npm run bild`, `npm test -- unit enigne`\nnpm run build  then\nnpm test -- --all  # all');
+  expect(found.map(wrongWith)).toEqual([
+    'package.json has no bild',
+    'npm test has no part enigne',
+    undefined,
+    undefined,
+  ]);
 });
 
 it('docs/packages.md has a line for each package, and for no other', () => {

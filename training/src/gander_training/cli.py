@@ -9,8 +9,12 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gander_routing.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 # Heavy imports happen only when a command runs, so that --help is immediate.
 
@@ -50,8 +54,28 @@ def _common(parser: argparse.ArgumentParser, usual: Mapping[str, float], pair: M
     parser.add_argument(
         "--runs", type=Path, default=Path(".runs"), help="checkpoints to resume from (default: %(default)s)"
     )
-    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="default: %(default)s")
+    _dtype_option(parser)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="PyTorch's threads (default: all)")
+
+
+def _dtype_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dtype",
+        choices=("bfloat16", "float32"),
+        help="default: bfloat16 if the processor multiplies in it, otherwise float32",
+    )
+
+
+def _dtype(args: argparse.Namespace) -> torch.dtype:
+    import torch
+
+    from gander_training.bases.arithmetic import usual_dtype
+
+    if args.dtype is not None:
+        return getattr(torch, args.dtype)
+    usual = usual_dtype()
+    print(f"in {usual}".replace("torch.", ""), file=sys.stderr)
+    return usual
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -290,7 +314,7 @@ def _xlora_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", type=int, default=1, help="windows that run at once (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=2, help="default: %(default)s")
-    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="default: %(default)s")
+    _dtype_option(parser)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="PyTorch's threads (default: all)")
     parser.add_argument("--overwrite", action="store_true", help="replace the pool's classifier")
     shape = parser.add_argument_group("the classifier", "Defaults are PEFT's.")
@@ -386,8 +410,6 @@ def _prepare(args: argparse.Namespace) -> None:
 
 
 def _expert(args: argparse.Namespace) -> None:
-    import torch
-
     from gander_training.experts.train import Card, ExpertOptions, require_fresh, train_expert
     from gander_training.experts.workbench import open_bench, open_pair_bench
     from gander_training.pairs.train import PairOptions, train_pair_expert
@@ -399,7 +421,7 @@ def _expert(args: argparse.Namespace) -> None:
     require_fresh(args.out, args.overwrite)
     held_out = {split: path for split in ("validation", "test") if (path := getattr(args, split))}
     bench = (open_pair_bench if is_pair else open_bench)(
-        args.base, rank=args.rank, alpha=args.alpha, dtype=getattr(torch, args.dtype), compiled=args.compile
+        args.base, rank=args.rank, alpha=args.alpha, dtype=_dtype(args), compiled=args.compile
     )
     settings = args.steps, args.batch, args.length, args.learning_rate, args.seed
     card = Card(args.name or args.out.name, args.description, args.license)
@@ -415,7 +437,6 @@ def _expert(args: argparse.Namespace) -> None:
 
 
 def _gate(args: argparse.Namespace) -> None:
-    import torch
     from gander_routing.retrieval import Retriever
 
     from gander_training.experts.workbench import open_bench, open_pair_bench
@@ -435,7 +456,7 @@ def _gate(args: argparse.Namespace) -> None:
     if retriever is None:
         print("no retriever: examples.safetensors is not written", file=sys.stderr)
     bench = (open_pair_bench if is_pair else open_bench)(
-        args.base, rank=0, alpha=0, dtype=getattr(torch, args.dtype), compiled=False, adapter=args.expert
+        args.base, rank=0, alpha=0, dtype=_dtype(args), compiled=False, adapter=args.expert
     )
     settings = args.steps, args.batch, args.length, args.learning_rate, args.seed + 1
     if is_pair:
@@ -512,8 +533,6 @@ def _router(args: argparse.Namespace) -> None:
 
 
 def _xlora(args: argparse.Namespace) -> None:
-    import torch
-
     from gander_training.gates.xlora import XLoraOptions, XLoraShape, train_xlora
 
     _prepare(args)
@@ -531,8 +550,7 @@ def _xlora(args: argparse.Namespace) -> None:
         args.weight,
     )
     options = XLoraOptions(args.steps, args.batch, args.length, args.learning_rate, args.seed, args.part, shape)
-    dtype = getattr(torch, args.dtype)
-    told = train_xlora(args.pool, args.data, options, args.runs, dtype=dtype, overwrite=args.overwrite)
+    told = train_xlora(args.pool, args.data, options, args.runs, dtype=_dtype(args), overwrite=args.overwrite)
     print(f"{args.pool}: loss {told['first']:.4f} at the start, {told['last']:.4f} at the end")
 
 
