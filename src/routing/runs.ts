@@ -86,10 +86,17 @@ export class Runs {
     const found = isThere ? { trace: generated.trace } : await this.#routed(asked, options);
     const { name: model } = await this.service.describe();
     this.store.patchSide(id, side, { before: undefined, ...found, model, ...unasked });
+    this.#endWithItself(id);
     const routed = this.store.get(id);
     if (!routed || side !== 'main') return;
     this.#mainListeners.forEach((listener) => listener(routed));
     this.#listeners.forEach((listener) => listener(routed, found.trace));
+  }
+
+  /** A what-if that is taken back may leave the run that it is compared with. Another engine's run of the same says something. */
+  #endWithItself(id: number): void {
+    const { main, other } = this.store.get(id) ?? {};
+    if (main && other && main.model === other.model && isSameResult(main, other)) this.closeCompare(id);
   }
 
   async #routed(asked: SideResult, options: RunOptions): Promise<{ readonly trace: Trace; readonly before?: Trace }> {

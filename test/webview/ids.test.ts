@@ -213,7 +213,7 @@ describe('only ids, each layer’s own experts, two texts', { tags: ['slow'] }, 
     expect(compared).not.toMatch(/NaN|undefined/);
     expect(compared).toMatch(/Top-k overlap\s+[\d.]+% \(chance 3\.1%\)/);
     expect(compared).toMatch(/Jensen-Shannon divergence\s+–/);
-    expect(compared).toMatch(/The text is\s+–/);
+    expect(compared).toMatch(/In the other run, the text is\s+–/);
     expect(compared).toContain('loads cannot be compared over layers');
     await select(0, 4, 1);
     await expect.poll(() => label()).toMatch(/\d% of the chosen experts differ/);

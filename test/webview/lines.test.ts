@@ -241,6 +241,27 @@ describe('a line', () => {
     await expect.poll(() => said()).toMatch(/^line 10, \d+ tokens, css, ([\d.]+% of the line|no expert)$/);
   });
 
+  test('that the other text does not have says so, and an excerpt is one block of lines', async () => {
+    await open();
+    const line = ['The', ' grey', ' goose', '\n'];
+    const words = [...line, ...line, '\n', 'def', ' wedge', '\n', '\n', ...line];
+    await besideEditor(fabricate({ words }));
+    // Begins with the empty line, after two others that end as it does.
+    await panel.show(fabricate({ words: words.slice(8, 12), seed: 9 }), { title: 'README.md:12–13' }, 'other');
+    await press('Lines');
+    const cells = [/not in the other text$/, /not in the other text$/, /differ$/, /differ$/, /not in the other text$/];
+    for (const [row, cell] of cells.entries()) {
+      await panel.goTo(3, row);
+      await expect.poll(() => said(), { message: `line ${row}` }).toMatch(cell);
+    }
+    const place = (await panel.page.locator('.cell').boundingBox())!;
+    await panel.page.mouse.move(place.x + place.width / 2, place.y + place.height / 2);
+    await expect
+      .poll(() => panel.page.locator('.tip').innerText())
+      .toMatch(/^line 1\d, \d tokens?, layer 3\nnot in the other text$/);
+    await picture(panel.page, 'lines-excerpt');
+  });
+
   test('has its numbers, shares and words in a table, too', async () => {
     await open();
     await besideEditor(fabricate());

@@ -609,13 +609,16 @@ describe('two runs', () => {
     expect(Number(same) + Number(differ)).toBe(100);
     expect(await text('.tabBody')).toMatch(/Flipped choices\s+\d+%\s+Cells in which at least one expert differs/);
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+5 of 7/);
+    await expect
+      .poll(() => text('.tabBody'))
+      .toMatch(/In the other run, the text is\s+[\d.]+(%| times).* per token \(log-probability −/);
     await panel.page.locator('.text.other .t').nth(1).click();
     await panel.settled();
     await expect.poll(() => panel.page.locator('.text:not(.other) .t.selected').textContent()).toBe(' goose');
     await expect.poll(() => panel.page.locator('.text.other .t.selected').textContent()).toBe(' goose');
     // The map shows this run; a token with no partner has no difference.
     await panel.goTo(1, 0);
-    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('no expert');
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('not in the other text');
     await panel.goTo(2, 0);
     await expect
       .poll(() => panel.page.locator('.cell').getAttribute('aria-label'))

@@ -3,7 +3,7 @@ import { sort } from 'd3-array';
 import { colourCount, quiet } from '../../src/look/palette.js';
 import type { SharedModules } from '../../src/trace/model/access.js';
 import type { Place } from './geometry.js';
-import { cellAt, hidden, shareAt, type Raster, type Row } from './model.js';
+import { cellAt, hidden, nothing, shareAt, unknown, type Raster, type Row } from './model.js';
 
 /** How each cell is drawn. R rows, C columns, row-major. */
 export interface Cells {
@@ -146,6 +146,8 @@ export interface Window {
   readonly shares: readonly Share[];
   /** Number of cells about which something is known. */
   readonly known: number;
+  /** Why, if that is 0: what most tells of the cells' kinds (`nothing`, or else `unknown`). */
+  readonly without: number;
   /** Mean of what colours them, if that is a number or the share of one expert. */
   readonly mean: number;
 }
@@ -167,9 +169,11 @@ export function within(raster: Raster, from: Place, to: Place): Window {
   const counts = new Map<string, Share>();
   let known = 0;
   let sum = 0;
+  let without = unknown;
   for (let row = from.row; row <= to.row; row++)
     for (let column = from.column; column <= to.column; column++) {
       const i = row * columns.count + column;
+      if (expert[i] === nothing) without = nothing;
       const part = expert[i]! < 0 ? undefined : cellAt(raster, column, row)?.part;
       if (!part) continue;
       known++;
@@ -186,5 +190,5 @@ export function within(raster: Raster, from: Place, to: Place): Window {
     placeOf,
     ({ expert: e }) => e,
   );
-  return { from, to, known, mean: sum / known, shares };
+  return { from, to, known, without, mean: sum / known, shares };
 }

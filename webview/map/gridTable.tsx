@@ -8,6 +8,7 @@ import { tokenLabel } from '../../src/trace/text/label.js';
 import { TableBox } from '../components/table.js';
 import { expertName, moduleName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
+import { absentIn } from './change.js';
 import { choicesAt } from './model.js';
 import type { GridScene } from './scene.js';
 import { changeWords } from './words.js';
@@ -53,8 +54,9 @@ function numberOf(scene: GridScene, trace: Trace, sequence: number, token: numbe
   }
   const [change, partners, other] = [store.changes.value?.[sequence], store.partners.value, store.against.value];
   if (!isChange.value || !change || !partners || !other) return undefined;
+  const isAbsent = absentIn({ here: trace, there: other }, sequence, partners[sequence])[token] === 1;
   if (change.by === 'logProb') {
-    const said = changeWords(change.value[token] ?? NaN);
+    const said = isAbsent ? t('notInOther') : changeWords(change.value[token] ?? NaN);
     return { name: t('drawn_change'), at: () => said };
   }
   const pairs = new ChoicePairs(trace, other);
@@ -64,7 +66,8 @@ function numberOf(scene: GridScene, trace: Trace, sequence: number, token: numbe
     name: t('drawn_difference'),
     at(s) {
       const share = pairs.shares(Int32Array.of(s), sequence, { of })[token]!;
-      return Number.isNaN(share) ? t('unknownCell') : t('differs', percent(share));
+      if (Number.isNaN(share)) return t(isAbsent ? 'notInOther' : 'unknownCell');
+      return t('differs', percent(share));
     },
   };
 }

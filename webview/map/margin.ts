@@ -6,6 +6,7 @@ import type { Trace } from '../../src/trace/model/trace.js';
 import type { Store } from '../store/store.js';
 import { attributionIn } from '../store/attribution.js';
 import { measuredOf } from '../store/sums.js';
+import { withAbsent } from './change.js';
 import type { Columns } from './columns.js';
 import { blank, rasterOf, withNumbers, type Raster, type Row } from './model.js';
 
@@ -27,7 +28,7 @@ export function marginOf(store: Store, name: Side, trace: Trace, columns: Column
     return withNumbers(made, by, value);
   }
   if (by === 'change') {
-    const { changes, partners } = store;
+    const { changes, partners, against } = store;
     if (!changes.value) return undefined;
     const isSigned = changes.value[0]?.by === 'logProb';
     const change = new Float32Array(columns.count).fill(NaN);
@@ -42,7 +43,10 @@ export function marginOf(store: Store, name: Side, trace: Trace, columns: Column
         mark(made, from + t, isSigned && x >= 0 ? 1 : 0, Math.min(1, Math.abs(x) / (isSigned ? most : 1)));
       }
     }
-    return made;
+    const [main, other] = [store.main.choices.value, against.value];
+    if (!main || !other || !partners.value) return made;
+    const sides = name === 'main' ? { here: main, there: other } : { here: other, there: main };
+    return withAbsent(made, sides, partners.value, name);
   }
   const attribution = side.attribution.value;
   const last = columns.spans.at(-1);

@@ -77,7 +77,7 @@ export function turn({ isTurned }: Pick<Raster, 'isTurned'>, { column, row }: Pl
   return isTurned ? { column: row, row: column } : { column, row };
 }
 
-/** No expert was applied, or none leads. */
+/** No expert was applied, or none leads; in a comparison, the other text does not have the token. */
 export const nothing = -1;
 /** Hidden by the filter. */
 export const hidden = -2;

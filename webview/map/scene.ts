@@ -12,7 +12,7 @@ import type { Store } from '../store/store.js';
 import { measuredOf } from '../store/sums.js';
 import { isStacked } from '../look/room.js';
 import { theme } from '../look/theme.js';
-import { changeRaster, differenceRaster } from './change.js';
+import { changeRaster, differenceRaster, withAbsent } from './change.js';
 import { columnOf, columnsBeyond, columnsOf, lineColumns, tokenAt, type Columns } from './columns.js';
 import type { Frame, Place } from './geometry.js';
 import type { Action } from './input.js';
@@ -197,9 +197,11 @@ export class GridScene {
       return rasterOf(trace, rows, columns, filter, this.shownExperts.value?.set, this.before.value);
     const { against, changes, partners } = this.store;
     if (!against.value || !changes.value || !partners.value) return undefined;
-    return changes.value[0]?.by === 'logProb'
-      ? changeRaster(changes.value, rows, columns)
-      : differenceRaster(trace, against.value, rows, columns, partners.value);
+    const raster =
+      changes.value[0]?.by === 'logProb'
+        ? changeRaster(changes.value, rows, columns)
+        : differenceRaster(trace, against.value, rows, columns, partners.value);
+    return withAbsent(raster, { here: trace, there: against.value }, partners.value);
   }
 
   private contentFor(raster: Raster, labels: readonly string[], margin?: Raster): MapContent {

@@ -21,6 +21,7 @@ import {
   differs,
   isChange,
   lineCell,
+  noChange,
   remarks,
   rowName,
   weightOf,
@@ -195,7 +196,7 @@ function CellTip({
 function WindowTip({
   trace,
   raster,
-  window: { from, to, known, shares, mean },
+  window: { from, to, known, without, shares, mean },
   labels,
   title,
   looks,
@@ -217,7 +218,7 @@ function WindowTip({
         {title ?? t(raster.isTurned ? 'windowLines' : 'windowOf', numbers[0]!, numbers[1]!)},{' '}
         {[...new Set(names)].join(' – ')}
       </div>
-      {known === 0 && <div>{t('noChoice')}</div>}
+      {known === 0 && <div>{isChange(raster) ? noChange(without) : t('noChoice')}</div>}
       {shares.slice(0, 4).map(({ part, row, expert, count }) => (
         <div key={`${row.layer} ${row.module} ${expert}`} class="tipRow">
           <Badge looks={looks(part.set)} expert={expert} />

@@ -62,7 +62,7 @@ export function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): 
   const kind = raster.expert[cell]!;
   if (kind === hidden) said.push(t('hiddenCell'));
   else if (kind === unknown) said.push(t('unknownCell'));
-  else if (kind === nothing) said.push(t('noChoice'));
+  else if (kind === nothing) said.push(t(isChange(raster) ? 'notInOther' : 'noChoice'));
   const measure = measureAt(raster, cell);
   if (measure) said.push(measure);
   const changed = raster.changed?.[cell] ?? 0;
@@ -79,9 +79,13 @@ export function changeWords(change: number): string {
 
 export function differs(raster: Raster, at: Place): string {
   const cell = at.row * raster.columns.count + at.column;
-  if (raster.change) return changeWords(raster.change[at.column]!);
-  return raster.expert[cell]! < 0 ? t('noChoice') : t('differs', percent(raster.strength[cell]!));
+  const kind = raster.expert[cell]!;
+  if (kind < 0) return noChange(kind);
+  return raster.change ? changeWords(raster.change[at.column]!) : t('differs', percent(raster.strength[cell]!));
 }
+
+/** Why it is not said how a token differs. @param kind what the cell has instead of an expert */
+export const noChange = (kind: number): string => t(kind === nothing ? 'notInOther' : 'unknownCell');
 
 export const weightOf = ({ weight }: Choice, isSum: boolean): string =>
   weight === undefined ? '' : isSum ? percent(weight) : fixed(weight);

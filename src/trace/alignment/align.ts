@@ -1,6 +1,7 @@
 /** Aligns the tokens of two runs by a shortest edit script, or one close to the shortest if the texts differ too much. */
 import { alignedEdits } from '../../checks/limits.js';
 import { tokenText } from '../text/label.js';
+import { joined, type Run, runsOf, runThroughMiddle } from './together.js';
 import type { Sequence, Trace } from '../model/trace.js';
 
 /** The two texts side by side, in C columns. */
@@ -83,9 +84,9 @@ export function align(a: Int32Array, b: Int32Array): Alignment {
   const upTo = (iEnd: number, jEnd: number) => {
     while (i < iEnd || j < jEnd) columns.push([i < iEnd ? i++ : -1, j < jEnd ? j++ : -1, 0]);
   };
-  for (const [im, jm] of commonSubsequence(a, b)) {
-    upTo(im, jm);
-    columns.push([i++, j++, 1]);
+  for (const run of commonRuns(a, b)) {
+    upTo(run.i, run.j);
+    for (let s = 0; s < run.length; s++) columns.push([i++, j++, 1]);
   }
   upTo(a.length, b.length);
   return {
@@ -93,6 +94,29 @@ export function align(a: Int32Array, b: Int32Array): Alignment {
     b: Int32Array.from(columns, (c) => c[1]),
     same: Uint8Array.from(columns, (c) => c[2]),
   };
+}
+
+/** A longest common subsequence as runs, as few as is easily found: an excerpt is matched with one place of the text that it is from. */
+function commonRuns(a: Int32Array, b: Int32Array): readonly Run[] {
+  const excerpt = runThroughMiddle(a, b);
+  const shorter = Math.min(a.length, b.length);
+  if (excerpt?.length === shorter) return [excerpt];
+  const found = commonSubsequence(a, b);
+  const runs = runsOf(found);
+  const longest = runs.reduce((most, { length }) => Math.max(most, length), 0);
+  const around =
+    excerpt && excerpt.length * 2 > shorter && excerpt.length > longest ? pairsAround(a, b, excerpt) : undefined;
+  return joined(a, b, around && around.length >= found.length ? runsOf(around) : runs);
+}
+
+/** A longest common subsequence of those that have a run. */
+function pairsAround(a: Int32Array, b: Int32Array, { i, j, length }: Run): [number, number][] {
+  const [iEnd, jEnd] = [i + length, j + length];
+  return [
+    ...commonSubsequence(a.subarray(0, i), b.subarray(0, j)),
+    ...Array.from({ length }, (_, s): [number, number] => [i + s, j + s]),
+    ...commonSubsequence(a.subarray(iEnd), b.subarray(jEnd)).map(([x, y]): [number, number] => [iEnd + x, jEnd + y]),
+  ];
 }
 
 /**

@@ -415,6 +415,45 @@ it('keeps the experts that are done when an attribution is stopped, and how many
   await routed;
 });
 
+describe('a comparison with and without a what-if', () => {
+  const compareWithout = async () => {
+    const done = runs.route(id, 'main', strategy, [knockOut]);
+    await answer(0);
+    await answer(1);
+    await done;
+    const compared = runs.compare(id, { text: 'ab', title: 'without', strategy, interventions: [] });
+    await settle();
+    if (engine.asked[2]) await answer(2);
+    await compared;
+    expect(store.get(id)!.other!.trace).toBeDefined();
+  };
+  const again = async (...interventions: Intervention[]) => {
+    const from = engine.asked.length;
+    const done = runs.route(id, 'main', strategy, interventions);
+    for (let n = from; n < from + 2; n++) {
+      await settle();
+      engine.asked[n]?.answer();
+    }
+    await done;
+  };
+
+  it('ends where the what-if is undone, and not for another', async () => {
+    await compareWithout();
+    await again({ ...knockOut, expert: 'b' });
+    expect(store.get(id)!.other).toBeDefined();
+    await again();
+    expect(main()).toMatchObject({ interventions: [], running: undefined });
+    expect(store.get(id)!.other).toBeUndefined();
+  });
+
+  it('with another model’s run of the same text stays', async () => {
+    await compareWithout();
+    store.patchSide(id, 'other', { model: 'another' });
+    await again();
+    expect(store.get(id)!.other).toBeDefined();
+  });
+});
+
 it('refuses to compare a run with itself', async () => {
   await expect(runs.compare(id, { ...main(), title: 'again' })).rejects.toMatchObject({ code: 'request-invalid' });
   expect(store.get(id)!.other).toBeUndefined();

@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { traceLimits } from '../../../src/checks/limits.js';
 import { random } from '../../../src/statistics/random.js';
-import { align, alignTraces, commonSubsequence, isCutAlike } from '../../../src/trace/alignment/align.js';
+import {
+  align,
+  alignTraces,
+  type Alignment,
+  commonSubsequence,
+  isCutAlike,
+} from '../../../src/trace/alignment/align.js';
+import { joined, runsOf } from '../../../src/trace/alignment/together.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { fabricate, fabricateIds, textOf, withText } from './fabricate.js';
 
@@ -21,6 +28,11 @@ function longest(a: Int32Array, b: Int32Array): number {
   }
   return row[b.length]!;
 }
+
+const runsIn = ({ a, b, same }: Alignment) =>
+  runsOf([...same.keys()].filter((c) => same[c]).map((c): [number, number] => [a[c]!, b[c]!]));
+
+const turned = ({ a, b, same }: Alignment): Alignment => ({ a: b, b: a, same });
 
 const ids = (alphabet: number) =>
   fc.array(fc.nat(alphabet), { maxLength: 40 }).map((values) => Int32Array.from(values));
@@ -54,6 +66,76 @@ describe('token alignment', () => {
         });
       }),
     );
+  });
+
+  it('keeps matched tokens together, and matches as many as without', () => {
+    const pair = fc.nat(6).chain((alphabet) => fc.tuple(ids(alphabet), ids(alphabet)));
+    fc.assert(
+      fc.property(pair, ([a, b]) => {
+        const { same } = align(a, b);
+        expect(same.reduce((sum, x) => sum + x, 0)).toBe(longest(a, b));
+        expect(runsIn(align(a, b)).length).toBeLessThanOrEqual(runsOf(commonSubsequence(a, b)).length);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('matches an excerpt with one place, wherever it is from, in a text full of newlines and repeated tokens', () => {
+    // Of every three tokens one is a newline, and the others come from five words.
+    const next = random(7);
+    const text = Int32Array.from({ length: 240 }, () => (next() < 1 / 3 ? 0 : 1 + Math.floor(next() * 5)));
+    for (let from = 0; from < text.length; from++)
+      for (const length of [1, 2, 3, 7, 24, 60]) {
+        const excerpt = text.subarray(from, from + length);
+        for (const found of [align(text, excerpt), turned(align(excerpt, text))])
+          expect(runsIn(found), `${from} ${length}`).toEqual([{ i: expect.any(Number), j: 0, length: excerpt.length }]);
+      }
+  });
+
+  it('matches an excerpt whose first and last token are elsewhere too, or nowhere', () => {
+    // A special token ends both; the selection begins with a token that the text has merged with the one before.
+    const [newline, end, cut] = [0, 1, 2];
+    const text = Int32Array.of(7, newline, 3, newline, 4, newline, newline, 5, 6, newline, 8, 9, newline, 3, end);
+    expect(runsIn(align(text, Int32Array.of(newline, 5, 6, newline, 8, end)))).toEqual([
+      { i: 6, j: 0, length: 5 },
+      { i: 14, j: 5, length: 1 },
+    ]);
+    expect(runsIn(align(text, Int32Array.of(cut, newline, 5, 6, newline, cut)))).toEqual([{ i: 6, j: 1, length: 4 }]);
+  });
+
+  it('slides a run that could as well lie next to its neighbour, in both texts', () => {
+    // As where a block is inserted that ends as the one before it does.
+    const a = Int32Array.of(1, 2, 0, 3, 4, 0, 5, 9);
+    const b = Int32Array.of(1, 2, 0, 5, 8);
+    expect(runsIn(align(a, b))).toEqual([
+      { i: 0, j: 0, length: 3 },
+      { i: 6, j: 3, length: 1 },
+    ]);
+    const [long, short] = [Int32Array.of(7, 0, 3, 4, 0, 5, 6, 8), Int32Array.of(9, 0, 5, 6, 9, 9, 9)];
+    expect(runsIn(align(long, short))).toEqual([{ i: 4, j: 1, length: 3 }]);
+    expect(runsIn(turned(align(short, long)))).toEqual([{ i: 4, j: 1, length: 3 }]);
+  });
+
+  it('joins runs without reading 8,000 repeated tokens over and over', () => {
+    let reads = 0;
+    const counted = (tokens: Int32Array) =>
+      new Proxy(tokens, {
+        get(of, key) {
+          reads++;
+          return Reflect.get(of, key) as unknown;
+        },
+      });
+    // Each run is as the other text goes on, but for its last token: nearly all of it is read in vain.
+    const size = 8000;
+    const a = Int32Array.from({ length: size }, (_, t) => (t % 5 === 4 ? 1 : 0));
+    const runs = Array.from({ length: size / 8 }, (_, r) => ({ i: r * 8, j: r * 4, length: 4 }));
+    joined(counted(a), counted(new Int32Array(size)), runs);
+    joined(
+      counted(new Int32Array(size)),
+      counted(new Int32Array(size)),
+      runs.map((run) => ({ ...run, i: run.j, j: run.i })),
+    );
+    expect(reads).toBeLessThan(4 * size * Math.log2(size));
   });
 
   it('sets replaced tokens side by side', () => {

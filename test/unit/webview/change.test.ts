@@ -5,10 +5,10 @@ import { initial } from '../../../webview/store/state.js';
 import { partners } from '../../../webview/background/tasks.js';
 import { choiceChanges, haveChoicesInCommon } from '../../../src/trace/alignment/change.js';
 import { logProbChanges } from '../../../src/trace/alignment/change.js';
-import { changeRaster, differenceRaster } from '../../../webview/map/change.js';
+import { changeRaster, differenceRaster, withAbsent } from '../../../webview/map/change.js';
 import { columnsOf } from '../../../webview/map/columns.js';
-import { rowsOf, unknown } from '../../../webview/map/model.js';
-import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock } from '../trace/fabricate.js';
+import { nothing, rowsOf, unknown } from '../../../webview/map/model.js';
+import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock, withText } from '../trace/fabricate.js';
 
 const layers = (trace: Trace) => rowsOf(trace, initial.filter, []);
 const modules = (trace: Trace) => rowsOf(trace, initial.filter, 'all');
@@ -70,6 +70,32 @@ describe('difference', () => {
     const other = spelled(['a', ' c']);
     const raster = differenceRaster(main, other, layers(main), columnsOf(main), partners(main, other));
     expect([...raster.expert.subarray(0, 3)]).toEqual([0, unknown, 0]);
+  });
+
+  test('says which tokens the other text does not have, once it is whole', () => {
+    const [main, other] = [spelled(['a', ' b', ' c']), spelled(['a', ' c'])];
+    const [rows, columns] = [layers(main), columnsOf(main)];
+    const seen = (there: Trace) => {
+      const beside = partners(main, there);
+      const shown = [
+        differenceRaster(main, there, rows, columns, beside),
+        changeRaster(logProbChanges(main, there, beside), rows, columns),
+      ];
+      return shown.map((one) => withAbsent(one, { here: main, there }, beside)).map(({ expert }) => [...expert]);
+    };
+    const [choices, predictions] = seen(other);
+    expect(choices!.slice(0, 3)).toEqual([0, nothing, 0]);
+    // A text's first token has no log-probability, though both have it.
+    expect(predictions!.slice(0, 2)).toEqual([unknown, nothing]);
+    for (const expert of seen(withText(other, { done: 1 }))) expect(expert).not.toContain(nothing);
+    const back = partners(other, main);
+    const turned = withAbsent(
+      differenceRaster(main, other, rows, columns, partners(main, other)),
+      { here: main, there: other },
+      back,
+      'other',
+    );
+    expect([...turned.expert.subarray(0, 3)]).toEqual([0, nothing, 0]);
   });
 
   test('by log-probability is the same in every row, for aligned tokens only', () => {

@@ -57,7 +57,7 @@ export function Compare() {
       <Part name="agreement" title={t('inNumbers')} result={found} ofBoth>
         <dl class="numbers">
           {hasChoices && <Agreement found={found} />}
-          <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} />
+          <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} ofOther />
           <dt>{t('compareAligned')}</dt>
           <dd>
             {t(

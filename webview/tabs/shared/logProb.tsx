@@ -8,15 +8,17 @@ interface Runs {
   readonly from: Sequence | undefined;
   readonly to: Sequence | undefined;
   readonly found: Difference;
+  /** Whether `to` is the other of two runs that are compared, which is then said. */
+  readonly ofOther?: boolean;
 }
 
 /** How much likelier the text became, in plain words and then in nats. */
-export function LogProb({ from: before, to: after, found }: Runs) {
+export function LogProb({ from: before, to: after, found, ofOther = false }: Runs) {
   const { from, to, tokens } =
     before && after ? alignedMeans(before, after, found.alignment) : { from: NaN, to: NaN, tokens: 0 };
   return (
     <>
-      <dt>{t('compareLogProb')}</dt>
+      <dt>{t(ofOther ? 'compareLogProbOther' : 'compareLogProb')}</dt>
       {tokens === 0 ? (
         <dd>–</dd>
       ) : (
