@@ -252,10 +252,10 @@ describe('generating', () => {
     async (setup) => {
       await open(setup);
       const said = () => text('.writtenBar .said');
-      const forced: Intervention = { action: 'force', expert: 'sql', scope: {} };
+      const forced: Intervention = { action: 'force', expert: 'go', scope: {} };
       // The run that is shown reads 13 tokens, where 16 were written.
       await write({ count: 16, asked: 16, otherwise: { interventions: [forced] } });
-      await expect.poll(said).toBe('Generated with SQL forced everywhere: 16 tokens');
+      await expect.poll(said).toBe('Generated with go forced everywhere: 16 tokens');
       await picture(panel.page, `generated-with-${nameOf(setup)}`);
       const shows = (written: Partial<Written>) =>
         panel.show(whole, { given, interventions: [forced], written: { ...wrote, ...written } });
@@ -295,8 +295,8 @@ describe('what a what-if changed', () => {
     'of a run whose other half is missing, it is said how to get it, and not that it will appear: %o',
     async (setup) => {
       await open(setup);
-      await choose('whatIf');
       await panel.show(changed, { running: { what: 'generate', done: 10, total: 32 } });
+      await choose('whatIf');
       await expect.poll(effect).toContain('The effect appears when the run is done.');
       await panel.show(changed);
       await expect.poll(effect).toContain('this text has to be routed once more, without what-ifs');
@@ -318,8 +318,8 @@ describe('what a what-if changed', () => {
 
   test('stays while something else is asked about the run', async () => {
     await open({ width: 460, height: 600 });
-    await choose('whatIf');
     await panel.show(changed, { before: fabricate() });
+    await choose('whatIf');
     await expect.poll(() => panel.page.locator('[data-figure=effect] .numbers').count()).toBe(1);
     for (const what of ['attribute', 'lens'] as const) {
       await panel.show(changed, { before: fabricate(), running: { what, done: 1, total: 9 } });
