@@ -299,7 +299,7 @@ describe('what a what-if changed', () => {
       await choose('whatIf');
       await expect.poll(effect).toContain('The effect appears when the run is done.');
       await panel.show(changed);
-      await expect.poll(effect).toContain('this text has to be routed once more, without what-ifs');
+      await expect.poll(effect).toContain('this text has to be routed without what-ifs, too');
       await picture(panel.page, `effect-lacks-${nameOf(setup)}`);
       expect(await effect()).not.toContain('appears');
       expect(await panel.serious()).toEqual([]);

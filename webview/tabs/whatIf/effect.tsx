@@ -40,16 +40,18 @@ function Lacking() {
   return (
     <>
       <p class="hint">{t('effectLacks')}</p>
-      <Button
-        press={() => {
-          expectResult('effect');
-          store.route(store.main.interventions.peek());
-        }}
-        reason={reasonAgainst(store, 'whatIf')}
-        data-focus="effect-find"
-      >
-        {t('effectFind')}
-      </Button>
+      <div class="formRow">
+        <Button
+          press={() => {
+            expectResult('effect');
+            store.route(store.main.interventions.peek());
+          }}
+          reason={reasonAgainst(store, 'whatIf')}
+          data-focus="effect-find"
+        >
+          {t('effectFind')}
+        </Button>
+      </div>
     </>
   );
 }
