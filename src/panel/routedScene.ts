@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as vscode from 'vscode';
 import { translated } from '../host/description.js';
 import type { Atlases } from '../host/atlases.js';
@@ -9,12 +10,20 @@ import { editorsOf, presentSelection } from '../host/texts.js';
 import type { TokenMark } from '../host/tokenMark.js';
 import type { Runs, Waiting } from '../routing/runs.js';
 import type { RoutingService } from '../routing/service.js';
-import { givenOf, type Routed, type RoutingStore, type SideResult, writtenIn } from '../routing/store.js';
+import {
+  type Generated,
+  givenOf,
+  type Routed,
+  type RoutingStore,
+  type SideResult,
+  writtenIn,
+} from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
-import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '../protocol/panel.js';
+import type { DocumentLines, PageMessage, Side, SideState, VisibleLines, Written } from '../protocol/panel.js';
 import type { SourceDescription } from '../requests/description.js';
 import { openCard } from './card.js';
 import type { ColourChoice } from '../trace/figures/colouring.js';
+import { firstWritten } from '../trace/model/access.js';
 import { isOfTokens } from '../trace/model/whatIf.js';
 import type { Received } from '../transport/pieces.js';
 import { EditorLines } from './editorLines.js';
@@ -325,6 +334,25 @@ function freshTokens({ fresh, main: { trace } }: Routed): number {
   return first < 0 ? count : first;
 }
 
+/** An output that was left open is written by each run anew. */
+const isOfGenerated = ({ output, trace }: SideResult, generated: Generated): boolean =>
+  !output || output.target !== undefined || trace === generated.trace;
+
+function writtenOf(result: SideResult, generated: Generated): Written {
+  const { asked, isFull, model, strategy, interventions } = generated;
+  const sequence = generated.trace.sequences.at(-1)!;
+  return {
+    count: sequence.tokens.count - firstWritten(sequence, givenOf(result)),
+    ...(asked !== undefined && { asked }),
+    ...(isFull && { isFull }),
+    otherwise: {
+      ...(model !== undefined && result.model !== undefined && model !== result.model && { model }),
+      ...(!isDeepStrictEqual(strategy, result.strategy) && { strategy }),
+      ...(!isDeepStrictEqual(interventions, result.interventions) && { interventions }),
+    },
+  };
+}
+
 function toState(result: SideResult): SideState {
   const { title, model, strategy, interventions, lacksExperts, trace, before } = result;
   const { attribution, lenses, running, error, generated } = result;
@@ -337,7 +365,7 @@ function toState(result: SideResult): SideState {
     ...(lacksExperts && { lacksExperts }),
     ...(writtenIn(result) && {
       given: givenOf(result),
-      ...(generated?.asked !== undefined && { asked: generated.asked }),
+      ...(generated && isOfGenerated(result, generated) && { written: writtenOf(result, generated) }),
     }),
     ...(trace && { trace }),
     ...(before && { before }),

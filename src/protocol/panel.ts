@@ -14,6 +14,18 @@ import type { Strategy } from '../strategies/strategy.js';
 /** Which of the two sides a trace belongs to; `other` is what it is compared with. */
 export type Side = 'main' | 'other';
 
+/** How a model wrote a text, as it was then. A later run may read the same text as other tokens, and in another way. */
+export interface Written {
+  /** Of tokens. */
+  readonly count: number;
+  /** How many tokens it was asked for, if it was not stopped. */
+  readonly asked?: number;
+  /** If it wrote fewer: it could read no more. Otherwise it ended the text. */
+  readonly isFull?: true;
+  /** What was otherwise than in the run that is shown. */
+  readonly otherwise: Partial<Pick<SideState, 'model' | 'strategy' | 'interventions'>>;
+}
+
 /** What one side shows: the request and its result. The host owns this; the page keeps only view state. */
 export interface SideState {
   /** Shown above the text: the document's name and range, or the trace file's name. */
@@ -26,8 +38,8 @@ export interface SideState {
   readonly lacksExperts?: true;
   /** If the model continued a text: the length of what it was given of the last sequence's text, in UTF-16 code units. */
   readonly given?: number;
-  /** How many tokens it was asked for, if it was not stopped. */
-  readonly asked?: number;
+  /** If that was in a run of its own: the run shown may be a later one, which only reads it. */
+  readonly written?: Written;
   /** Absent until the first tokens have arrived. */
   readonly trace?: Trace;
   /** The same request without interventions, if there are any: before → after. */

@@ -83,14 +83,15 @@ export class Runs {
     if (!asked) return;
     const { generated } = asked;
     const isThere = generated && isSameRun(asked, { ...asked, ...generated }) && (await this.#isInUse(generated.model));
-    const found = isThere ? { trace: generated.trace } : await this.#routed(asked, options);
+    const before = asked.interventions.length > 0 ? await this.#without(asked, calm(options)) : undefined;
+    const trace = isThere ? generated.trace : await this.#routed(asked, options);
     const { name: model } = await this.service.describe();
-    this.store.patchSide(id, side, { before: undefined, ...found, model, ...unasked });
+    this.store.patchSide(id, side, { trace, before, model, ...unasked });
     this.#endWithItself(id);
     const routed = this.store.get(id);
     if (!routed || side !== 'main') return;
     this.#mainListeners.forEach((listener) => listener(routed));
-    this.#listeners.forEach((listener) => listener(routed, found.trace));
+    this.#listeners.forEach((listener) => listener(routed, trace));
   }
 
   /** A what-if that is taken back may leave the run that it is compared with. Another engine's run of the same says something. */
@@ -99,12 +100,14 @@ export class Runs {
     if (main && other && main.model === other.model && isSameResult(main, other)) this.closeCompare(id);
   }
 
-  async #routed(asked: SideResult, options: RunOptions): Promise<{ readonly trace: Trace; readonly before?: Trace }> {
+  #routed(asked: SideResult, options: RunOptions): Promise<Trace> {
     const { strategy, interventions } = asked;
-    const request = { ...withWritten(asked), strategy };
-    const before = interventions.length > 0 ? await this.service.route(request, calm(options)) : undefined;
-    const trace = await this.service.route({ ...request, interventions }, options);
-    return { trace, ...(before && { before }) };
+    return this.service.route({ ...withWritten(asked), strategy, interventions }, options);
+  }
+
+  /** The same without interventions. */
+  #without(asked: SideResult, options: RunOptions): Promise<Trace> {
+    return this.service.route({ ...withWritten(asked), strategy: asked.strategy }, options);
   }
 
   async #isInUse(model: string | undefined): Promise<boolean> {
@@ -178,23 +181,48 @@ export class Runs {
     return result;
   }
 
-  /** Continues the prompt; what has been written when it is stopped is kept. */
+  /**
+   * Continues the prompt; what has been written when it is stopped is kept. If there are interventions, what was written is then
+   * routed without them, as `before`.
+   */
   async generate(id: number, generation: Generation, waiting: Waiting = {}): Promise<void> {
     const [request, main] = [this.#request(id), this.store.get(id)?.main];
     if (!request || !main) return;
     const { strategy, interventions } = main;
-    const written = (trace: Trace, model: string | undefined, asked?: number): Partial<SideResult> => {
-      const generated: Generated = { trace, strategy, interventions, model, ...(asked !== undefined && { asked }) };
+    const written = (
+      trace: Trace,
+      model: string | undefined,
+      end: Pick<Generated, 'asked' | 'isFull'> = {},
+    ): Partial<SideResult> => {
+      const generated: Generated = { trace, strategy, interventions, model, ...end };
       return { trace, before: undefined, model, generated, ...unasked };
+    };
+    const finished = () => {
+      const routed = this.store.get(id);
+      if (routed) this.#mainListeners.forEach((listener) => listener(routed));
     };
     await this.#run(id, 'main', 'generate', waiting, async (options, patch) => {
       const onPartial = (part: Trace) => patch(written(part, main.model));
       const trace = await this.service.generate({ ...request, ...generation }, { ...options, onPartial });
-      const { name } = await this.service.describe();
+      const { name, limits } = await this.service.describe();
+      const isFull = trace.sequences.at(-1)!.tokens.count >= (limits.tokens ?? Infinity);
+      const result = written(trace, name, { asked: generation.maxTokens, ...(isFull && { isFull }) });
       // Not every source stops when told to, so another run may be on show by now.
-      patch(written(trace, name, generation.maxTokens));
-      const routed = this.store.get(id);
-      if (routed) this.#mainListeners.forEach((listener) => listener(routed));
+      patch(result);
+      finished();
+      if (interventions.length === 0) return;
+      const onProgress = (done: number, total: number) => patch({ running: { what: 'route', done, total } });
+      onProgress(0, 0);
+      try {
+        patch({ before: await this.#without({ ...main, ...result }, { signal: options.signal!, onProgress }) });
+      } catch (thrown) {
+        const error = GanderError.from(thrown);
+        if (error.code === 'cancelled') throw error;
+        // The text is written all the same; whoever wants to know what the interventions did asks again, and is told why not.
+        this.log(`generate: not routed without interventions (${error.code})`);
+        return;
+      }
+      finished();
     });
   }
 

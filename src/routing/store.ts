@@ -12,6 +12,8 @@ export interface Generated extends Pick<SideResult, 'strategy' | 'interventions'
   readonly trace: Trace;
   /** How many tokens it was asked for, if it came to its end: fewer were written where the model ended the text. */
   readonly asked?: number;
+  /** Fewer were written because the model can read no more. */
+  readonly isFull?: true;
 }
 
 /** One side of a routed range: what was asked, and the result so far. */

@@ -176,7 +176,7 @@ describe('a pool with an X-LoRA classifier behind gander-serve', () => {
     const scaled = await Both.open(xLoraPool(...of));
     try {
       const { can } = (await scaled.server.info()) as ServerInfo;
-      expect(can.strategies?.[0]).toMatchObject(xLora);
+      expect(can.strategies[0]).toMatchObject(xLora);
       const [theirs, ours] = [
         await scaled.server.route({ text: read, strategy: xLora }),
         await scaled.here.route({ text: read, strategy: xLora }),

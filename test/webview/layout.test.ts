@@ -247,6 +247,36 @@ describe('in view, without scrolling', () => {
     },
   );
 
+  testMany(
+    [
+      ...windows.filter(({ width }) => width! > 306),
+      { name: 'with the wider half at 1280×720', width: 610, height: 623, isBeside: true },
+    ],
+    '$name: after that under a what-if, whose effect stays meanwhile, the chart, too',
+    async (window) => {
+      await show(window);
+      const before = { before: main, interventions };
+      await panel.show(changed, before);
+      await choose('whatIf');
+      const attribute = panel.page.locator('[data-focus=attribute]');
+      await attribute.scrollIntoViewIfNeeded();
+      await attribute.click();
+      await panel.show(changed, { ...before, running: { what: 'attribute', done: 10, total: 266 } });
+      await panel.settled();
+      expect(await panel.page.locator('[data-figure=effect] .numbers').count()).toBe(1);
+      const running = { what: 'attribute', done: 266, total: 266 } as const;
+      await panel.show(changed, { ...before, running, attribution: fabricateAttribution(changed) });
+      await panel.show(changed, { ...before, attribution: fabricateAttribution(changed) });
+      await panel.page.locator('[data-figure=attribution] .bars').waitFor();
+      await panel.settled();
+      await picture(panel.page, `attributed-whatif-${window.width}`);
+      expect(await outOfView('[data-figure=attribution] h3')).toEqual([]);
+      const bars = '[data-figure=attribution] .bar';
+      const inView = async () => (await panel.page.locator(bars).count()) - (await outOfView(bars)).length;
+      await expect.poll(inView).toBeGreaterThanOrEqual(4);
+    },
+  );
+
   test('beside an editor at 1920×1080: a long chart in one tab does not leave a low map above the blank of the next', async () => {
     await show(windows.find(({ name }) => name.includes('1920'))!);
     const wide = widen(main, 24);

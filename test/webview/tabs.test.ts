@@ -1,5 +1,6 @@
 /** What the tabs say of two runs, what the what-if proposes, and what becomes of the form for generating. */
 import { describe, expect, test } from 'vitest';
+import type { Written } from '../../src/protocol/panel.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { shareOfTokens, ranked, tokenShares } from '../../src/trace/figures/leaders.js';
 import { sharedModules } from '../../src/trace/model/access.js';
@@ -193,13 +194,15 @@ describe('generating', () => {
   const given = tokens.start![tokens.count - 13]!;
   const running = { what: 'generate', done: 260, total: tokens.count + 19 } as const;
 
+  const wrote: Written = { count: 13, otherwise: {} };
+
   /** The form is opened, and what it asks for is written. */
-  async function write(asked?: number): Promise<void> {
+  async function write(written?: Partial<Written>): Promise<void> {
     await panel.show(fabricate({ tokens: 40 }));
     await panel.press('head-generate');
     await panel.page.locator('[data-focus=generate-start]').click();
     await panel.show(whole, { given, running });
-    await panel.show(whole, { given, ...(asked !== undefined && { asked }) });
+    await panel.show(whole, { given, written: { ...wrote, ...written } });
   }
 
   testMany(
@@ -209,7 +212,7 @@ describe('generating', () => {
       await open(setup);
       await panel.show(fabricate({ tokens: 40 }));
       await panel.post({ type: 'select', token: 3 });
-      await write(32);
+      await write({ asked: 32 });
       await expect.poll(() => panel.page.locator('.generate').count()).toBe(0);
       await expect.poll(() => text('.writtenBar')).toContain('Generated: 13 of 32 tokens. The model ended the text.');
       await picture(panel.page, `generated-${nameOf(setup)}`);
@@ -237,11 +240,38 @@ describe('generating', () => {
 
   test('gives no reason where there is none, or where it was stopped', async () => {
     await open({ width: 460, height: 600 });
-    for (const asked of [13, undefined]) {
-      await write(asked);
+    for (const written of [{ asked: 13 }, {}]) {
+      await write(written);
       await expect.poll(() => text('.writtenBar .said')).toBe('Generated: 13 tokens');
     }
   });
+
+  testMany(
+    windows,
+    'says how the text was written, where the run that is shown is another: %o',
+    async (setup) => {
+      await open(setup);
+      const said = () => text('.writtenBar .said');
+      const forced: Intervention = { action: 'force', expert: 'go', scope: {} };
+      // The run that is shown reads 13 tokens, where 16 were written.
+      await write({ count: 16, asked: 16, otherwise: { interventions: [forced] } });
+      await expect.poll(said).toBe('Generated with go forced everywhere: 16 tokens');
+      await picture(panel.page, `generated-with-${nameOf(setup)}`);
+      const shows = (written: Partial<Written>) =>
+        panel.show(whole, { given, interventions: [forced], written: { ...wrote, ...written } });
+      await shows({ count: 12, asked: 32, otherwise: { interventions: [] } });
+      await expect.poll(said).toBe('Generated without what-ifs: 12 of 32 tokens. The model ended the text.');
+      await picture(panel.page, `generated-without-${nameOf(setup)}`);
+      await shows({ asked: 32, isFull: true, otherwise: { strategy: { name: 'phatgoose', k: 1 } } });
+      await expect
+        .poll(said)
+        .toBe('Generated with PHATGOOSE, 1 expert per token: 13 of 32 tokens. The model cannot read more.');
+      await shows({ otherwise: { model: 'Another', interventions: [] } });
+      await expect.poll(said).toBe('Generated with Another, no what-ifs: 13 tokens');
+      expect(await panel.serious()).toEqual([]);
+    },
+    { quick: 2 },
+  );
 
   test('leaves the form open if it failed', async () => {
     await open({ width: 460, height: 600 });
@@ -252,6 +282,49 @@ describe('generating', () => {
     await panel.show(whole, { error: { code: 'engine-died', message: 'The model stopped.', remedy: 'Try again.' } });
     await panel.settled();
     await expect.poll(() => panel.page.locator('[data-focus=generate-start]').isVisible()).toBe(true);
+  });
+});
+
+describe('what a what-if changed', () => {
+  const interventions: Intervention[] = [{ action: 'knock-out', expert: 'html', scope: {} }];
+  const changed = fabricate({ interventions });
+  const effect = () => text('[data-figure=effect]');
+
+  testMany(
+    windows,
+    'of a run whose other half is missing, it is said how to get it, and not that it will appear: %o',
+    async (setup) => {
+      await open(setup);
+      await panel.show(changed, { running: { what: 'generate', done: 10, total: 32 } });
+      await choose('whatIf');
+      await expect.poll(effect).toContain('The effect appears when the run is done.');
+      await panel.show(changed);
+      await expect.poll(effect).toContain('this text has to be routed without what-ifs, too');
+      await picture(panel.page, `effect-lacks-${nameOf(setup)}`);
+      expect(await effect()).not.toContain('appears');
+      expect(await panel.serious()).toEqual([]);
+      const find = panel.page.locator('[data-focus=effect-find]');
+      await find.click();
+      const { strategy } = (await panel.sent('route'))[0] as { strategy: unknown };
+      expect(await panel.sent('route')).toEqual([{ type: 'route', side: 'main', strategy, interventions }]);
+      await panel.show(changed, { running: { what: 'route', done: 10, total: 266 } });
+      await expect.poll(() => find.count()).toBe(0);
+      await panel.show(changed, { before: fabricate() });
+      await expect.poll(() => panel.page.locator('[data-figure=effect] .numbers').count()).toBe(1);
+      await expect.poll(() => isInView('[data-figure=effect] h3')).toBe(true);
+    },
+    { quick: 2 },
+  );
+
+  test('stays while something else is asked about the run', async () => {
+    await open({ width: 460, height: 600 });
+    await panel.show(changed, { before: fabricate() });
+    await choose('whatIf');
+    await expect.poll(() => panel.page.locator('[data-figure=effect] .numbers').count()).toBe(1);
+    for (const what of ['attribute', 'lens'] as const) {
+      await panel.show(changed, { before: fabricate(), running: { what, done: 1, total: 9 } });
+      expect(await effect()).toContain('Flipped choices');
+    }
   });
 });
 

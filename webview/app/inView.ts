@@ -61,9 +61,6 @@ function keep({ view }: Store, toMap: RefObject<() => void>, toDetail: RefObject
   /** With no more height than its rows take. */
   const whole = (): number =>
     left.offsetHeight - plot.offsetHeight + head + row * Number(work.style.getPropertyValue('--rows'));
-  const release = (): void => {
-    for (const part of ['--map', '--text']) work.style.removeProperty(part);
-  };
   let [size, most] = ['', 0];
   /** What was asked for last, and what is to have room below it. */
   let result: Element | undefined;
@@ -90,7 +87,7 @@ function keep({ view }: Store, toMap: RefObject<() => void>, toDetail: RefObject
     isResized();
     if (result && !body.contains(result)) {
       result = undefined;
-      release();
+      release(work);
     }
     const now = `${innerWidth} ${innerHeight}`;
     // The map does not become higher again with each tab or line of news: that would be restless.
@@ -116,10 +113,8 @@ function keep({ view }: Store, toMap: RefObject<() => void>, toDetail: RefObject
       const { top, bottom, height } = beginning.getBoundingClientRect();
       return (below > 0 ? bottom + below : top + Math.min(height, lines)) <= innerHeight;
     };
-    const least = Math.max(lowest, Number(work.style.getPropertyValue('--least')));
-    const parts = { '--map': [least, lowest], '--text': view.topShare.peek() === initial.topShare ? [oneLine] : [] };
-    for (const [part, heights] of Object.entries(parts))
-      for (const height of heights) if (below === 0 && !hasRoom()) work.style.setProperty(part, `${height}px`);
+    // Where the bar between text and map was moved to, it stays.
+    if (below === 0) giveWay(work, hasRoom, view.topShare.peek() === initial.topShare);
     const isIn = hasRoom();
     // What is below it will not stay.
     if (below > 0) result = before.result;
@@ -145,8 +140,20 @@ function keep({ view }: Store, toMap: RefObject<() => void>, toDetail: RefObject
     resized.disconnect();
     drawn.disconnect();
     page.style.removeProperty('--above');
-    release();
+    release(work);
   };
+}
+
+/** The map and, if it may, the text are made lower, one after the other, until there is room. */
+function giveWay(work: HTMLElement, hasRoom: () => boolean, mayText: boolean): void {
+  const least = Math.max(lowest, Number(work.style.getPropertyValue('--least')));
+  const parts = { '--map': [least, lowest], '--text': mayText ? [oneLine] : [] };
+  for (const [part, heights] of Object.entries(parts))
+    for (const height of heights) if (!hasRoom()) work.style.setProperty(part, `${height}px`);
+}
+
+function release(work: HTMLElement): void {
+  for (const part of ['--map', '--text']) work.style.removeProperty(part);
 }
 
 /**

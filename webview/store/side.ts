@@ -22,8 +22,8 @@ export class SideSignals {
   readonly isRunning = computed(() => this.running.value !== undefined);
   /** Length of the text that the model was given; undefined if it was given all of it. */
   readonly given = computed(() => this.state.value?.given);
-  /** How many tokens the model was asked for; undefined if it wrote none, or was stopped. */
-  readonly asked = computed(() => this.state.value?.asked);
+  /** How the model wrote what follows that; undefined if no run but the one that is shown wrote it. */
+  readonly written = computed(() => this.state.value?.written);
   readonly title = computed(() => this.state.value?.title ?? '');
   /** Name of the model that ran; undefined for a trace file, and before a run is complete. */
   readonly model = computed(() => this.state.value?.model);

@@ -13,6 +13,13 @@ export function strategyTitle(store: Store, name: string | undefined): string {
   return offers(store).find((offer) => offer.name === name)?.title ?? strategyName(name);
 }
 
+/** With its parameters. @param expertName by its id */
+export function fullTitle(store: Store, { name, k, expert }: Strategy, expertName: (id: string) => string): string {
+  const title = strategyTitle(store, name);
+  if (k !== undefined) return t('expertsPerToken', title, k);
+  return expert === undefined ? title : `${title}: ${expertName(expert)}`;
+}
+
 /** A strategy with its parameters filled in, as close to the current one as possible. */
 export function filledIn(store: Store, name: string, now?: Strategy): Strategy {
   const { experts, limits } = store.description.value ?? { experts: [], limits: {} };

@@ -2,7 +2,7 @@
 import { useComputed } from '@preact/signals';
 import { range } from 'd3-array';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import type { Side } from '../../src/protocol/panel.js';
+import type { Side, Written as Facts } from '../../src/protocol/panel.js';
 import { firstWritten } from '../../src/trace/model/access.js';
 import { shown as plainText, visible } from '../../src/trace/text/label.js';
 import { useArrival } from '../components/arrival.js';
@@ -13,6 +13,9 @@ import { t } from '../look/strings.js';
 import { drawnOf } from './drawn.js';
 import { inability } from '../store/reasons.js';
 import { sideName } from '../store/sides.js';
+import type { Store } from '../store/store.js';
+import { fullTitle } from '../store/strategies.js';
+import { expertNames, say } from '../store/whatIfWords.js';
 import { useFilter, useScope, useSelected, useSpans, useWriting, useWritten } from './effects.js';
 import { target } from './tokenSpans.js';
 
@@ -34,7 +37,7 @@ export function Texts() {
 /** What the model wrote, to read where the text is folded, to copy or insert. */
 function Written() {
   const store = useStore();
-  const { choices, given, asked, isRunning } = store.main;
+  const { choices, given, written, isRunning } = store.main;
   const [sequence, at] = [choices.value?.sequences.at(-1), given.value];
   const text = at === undefined ? undefined : sequence?.text?.slice(at);
   const row = useRef<HTMLDivElement>(null);
@@ -42,15 +45,14 @@ function Written() {
   if (!sequence || at === undefined || !text) return null;
   const isOpen = store.view.generateOpen.value;
   if (store.writtenClosed.value === text && !isOpen && !isRunning.value) return null;
-  const count = sequence.tokens.count - firstWritten(sequence, at);
-  const limit = store.description.value?.limits.tokens ?? Infinity;
   const reason = isRunning.value ? t('busy') : undefined;
   return (
     <div ref={row} class="writtenBar" role="group" aria-label={t('generate')} tabindex={-1}>
       <span class="said">
-        {asked.value === undefined || isRunning.value || count >= asked.value
-          ? t('written', count)
-          : t(sequence.tokens.count < limit ? 'writtenEnded' : 'writtenFull', count, asked.value)}
+        {writtenWords(
+          store,
+          written.value ?? { count: sequence.tokens.count - firstWritten(sequence, at), otherwise: {} },
+        )}
       </span>
       <span class="acts">
         <Button press={() => store.send({ type: 'copy', text })} class="link" data-focus="written-copy">
@@ -90,6 +92,22 @@ function Written() {
       <WrittenText text={text} isWriting={isRunning.value} />
     </div>
   );
+}
+
+/** How much was written, why no more, and how, where that is not how the run that is shown was routed. */
+function writtenWords(store: Store, { count, asked = count, isFull, otherwise }: Facts): string {
+  const { model, strategy, interventions } = otherwise;
+  const name = expertNames(store);
+  const whatIfs = interventions?.map((one) => say(one, store, name));
+  const others = [model, strategy && fullTitle(store, strategy, name)].filter((part) => part !== undefined);
+  const parts = [...others, ...(whatIfs?.length === 0 ? [t('noWhatIfs')] : (whatIfs ?? []))];
+  const isOnlyWithout = others.length === 0 && whatIfs?.length === 0;
+  const how = isOnlyWithout
+    ? t('generatedWithout')
+    : parts.length > 0
+      ? t('generatedWith', parts.join(', '))
+      : t('generated');
+  return count >= asked ? t('written', count, how) : t(isFull ? 'writtenFull' : 'writtenEnded', count, asked, how);
 }
 
 /** Two lines have room; while more is written, the last ones. */

@@ -86,7 +86,7 @@ export function align(a: Int32Array, b: Int32Array): Alignment {
   };
   for (const run of commonRuns(a, b)) {
     upTo(run.i, run.j);
-    for (let s = 0; s < run.length; s++) columns.push([i++, j++, 1]);
+    while (i < run.i + run.length) columns.push([i++, j++, 1]);
   }
   upTo(a.length, b.length);
   return {

@@ -57,11 +57,12 @@ export class ModuleWhatIf {
   /** The interventions that decide what happens at any of the first `count` tokens: a forced expert leaves the others nothing. */
   deciding(count: number): Set<Intervention> {
     const all = new Set<Intervention>();
-    for (let t = 0, to = 0; t < count; t = to) {
-      const { latest, held, ...span } = this.#find(t);
+    let t = 0;
+    while (t < count) {
+      const { latest, held, to } = this.#find(t);
       for (const { intervention } of held ? [held] : latest)
         if (held || intervention.action !== 'force') all.add(intervention);
-      ({ to } = span);
+      t = to;
     }
     return all;
   }

@@ -201,6 +201,71 @@ it('keeps the last tokens that were written when generating is stopped', async (
   expect(main().generated!.asked).toBeUndefined();
 });
 
+it('says of a text that ends where the model can read no more that it is full', async () => {
+  for (const [maxTokens, isFull] of [
+    [61, undefined],
+    [62, true],
+  ] as const) {
+    const generated = runs.generate(id, { maxTokens });
+    await answer(engine.asked.length);
+    await generated;
+    expect(main().generated).toMatchObject({ asked: maxTokens });
+    expect(main().generated!.isFull).toBe(isFull);
+  }
+});
+
+describe('what the model wrote under a what-if', () => {
+  let generating: Promise<void>;
+  beforeEach(async () => {
+    store.patchSide(id, 'main', { interventions: [knockOut] });
+    generating = runs.generate(id, { maxTokens: 3 });
+    await answer(0);
+  });
+  const texts = () => [main().trace, main().before].map((trace) => trace?.sequences[0]!.text);
+  const asked = () => engine.asked.map(({ request }) => [request.text, request.interventions]);
+
+  it('is routed without it, too, so that its effect can be told', async () => {
+    const finished = vi.fn();
+    runs.onDidFinish(finished);
+    expect(texts()).toEqual(['ab!!!', undefined]);
+    engine.asked[1]!.options.onProgress?.(1, 5);
+    expect(main().running).toEqual({ what: 'route', done: 1, total: 5 });
+    const { trace } = main();
+    await answer(1);
+    await generating;
+    expect(asked()).toEqual([
+      ['ab', [knockOut]],
+      ['ab!!!', undefined],
+    ]);
+    expect(texts()).toEqual(['ab!!!', 'ab!!!']);
+    expect(main()).toMatchObject({ running: undefined, error: undefined, generated: { asked: 3 } });
+    expect(main().trace).toBe(trace);
+    // Shown again, the run has its effect.
+    expect(finished.mock.lastCall![0].main.before).toBe(main().before);
+  });
+
+  it('stays if it cannot be routed, which has not failed; asked for again, only that is run', async () => {
+    engine.asked[1]!.fail(new GanderError('request-invalid', 'Too long.', 'Cut it.'));
+    await generating;
+    expect(main()).toMatchObject({ running: undefined, error: undefined, before: undefined });
+    expect(log).toContain('generate: not routed without interventions (request-invalid)');
+    const { trace } = main();
+    const again = runs.route(id, 'main', strategy, [knockOut]);
+    await answer(2);
+    await again;
+    expect(asked().slice(2)).toEqual([['ab!!!', undefined]]);
+    expect(main().trace).toBe(trace);
+    expect(texts()).toEqual(['ab!!!', 'ab!!!']);
+  });
+
+  it('stays if that is stopped', async () => {
+    runs.stop(id);
+    await expect(generating).rejects.toMatchObject({ code: 'cancelled' });
+    expect(texts()).toEqual(['ab!!!', undefined]);
+    expect(main()).toMatchObject({ running: undefined, error: undefined, generated: { asked: 3 } });
+  });
+});
+
 describe('what the model wrote', () => {
   const shown = () => main().trace!.sequences[0]!.text;
   beforeEach(async () => {

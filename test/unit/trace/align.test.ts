@@ -88,7 +88,7 @@ describe('token alignment', () => {
       for (const length of [1, 2, 3, 7, 24, 60]) {
         const excerpt = text.subarray(from, from + length);
         for (const found of [align(text, excerpt), turned(align(excerpt, text))])
-          expect(runsIn(found), `${from} ${length}`).toEqual([{ i: expect.any(Number), j: 0, length: excerpt.length }]);
+          expect(runsIn(found), `${from} ${length}`).toMatchObject([{ j: 0, length: excerpt.length }]);
       }
   });
 

@@ -108,7 +108,9 @@ describe('what if', () => {
     // Its panel distinguishes the written text from the given one.
     const { scene } = panels.find(id)!;
     assert.equal(scene.side('main')!.given, text.length);
-    assert.equal(scene.side('main')!.asked, 4);
+    const { count, asked, otherwise } = scene.side('main')!.written!;
+    assert.deepEqual([asked, otherwise], [4, {}]);
+    assert.ok(count > 0 && count <= 4);
     assert.equal(scene.isTextVisible(), false);
   });
 
@@ -119,15 +121,40 @@ describe('what if', () => {
     assert.ok(written.length > text.length);
     const expert = generated!.expertSets[0]!.experts[0]!.id;
     const { scene } = panels.find(id)!;
+    const wrote = scene.side('main')!.written!;
+    assert.deepEqual(wrote.otherwise, {});
     const route = (list: typeof interventions) =>
       scene.handle({ type: 'route', side: 'main', strategy: asked, interventions: list });
     await route([...interventions, { action: 'knock-out', expert, scope: {} }]);
     assert.equal(main().trace!.sequences[0]!.text, written);
     assert.equal(main().before!.sequences[0]!.text, written);
     assert.equal(scene.side('main')!.given, text.length);
+    // What it was written with stays told, and so does how much was written, whatever reads it now.
+    assert.deepEqual(scene.side('main')!.written, { ...wrote, otherwise: { interventions } });
+    await scene.handle({ type: 'route', side: 'main', strategy: { name: 'base' }, interventions });
+    assert.deepEqual(scene.side('main')!.written, { ...wrote, otherwise: { strategy: asked } });
     await route(interventions);
     assert.equal(main().trace, generated);
     assert.equal(scene.side('main')!.given, text.length);
+    assert.deepEqual(scene.side('main')!.written, wrote);
+  });
+
+  it('says of a text that was written under a what-if that it was, once that is undone', async () => {
+    const { strategy: asked, interventions: former } = main();
+    const { scene } = panels.find(id)!;
+    const route = (list: typeof former) =>
+      scene.handle({ type: 'route', side: 'main', strategy: asked, interventions: list });
+    const expert = main().trace!.expertSets[0]!.experts[0]!.id;
+    const forced: typeof former = [{ action: 'force', expert, scope: {} }];
+    await route(forced);
+    await api.services.runs.generate(id, { maxTokens: 4, temperature: 0 });
+    assert.equal(main().before!.sequences[0]!.text, main().trace!.sequences[0]!.text);
+    assert.deepEqual(main().before!.interventions, []);
+    const wrote = scene.side('main')!.written!;
+    assert.deepEqual(wrote.otherwise, {});
+    await route([]);
+    assert.deepEqual(scene.side('main')!.written, { ...wrote, otherwise: { interventions: forced } });
+    await route(former);
   });
 
   it('compares with another strategy', async () => {

@@ -4,28 +4,55 @@ import { consequences } from '../../../src/trace/figures/consequences.js';
 import type { Difference } from '../../../src/trace/figures/difference.js';
 import { isSpecial } from '../../../src/trace/model/access.js';
 import type { Sequence, Trace } from '../../../src/trace/model/trace.js';
+import { expectResult } from '../../components/arrival.js';
+import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
 import { rowsOf } from '../../components/table.js';
 import { inPercent, percent, small, t } from '../../look/strings.js';
+import { reasonAgainst } from '../../store/reasons.js';
 import { LogProb } from '../shared/logProb.js';
 
 export function Effect({ trace }: { readonly trace: Trace }) {
   const store = useStore();
-  const { before, interventions, isRunning } = store.main;
+  const { before, interventions, running } = store.main;
   if (interventions.value.length === 0) return null;
+  // What is asked about a run leaves it as it is: an effect that went and came back would move what is below it.
+  const isChanging = ['route', 'generate'].includes(running.value?.what ?? '');
   const found =
-    before.value && !isRunning.value
+    before.value && !isChanging
       ? store.background.differences(before.value, trace)?.[store.view.selection.value.sequence]
       : undefined;
   const isSame = found?.all.flipped === 0;
   return (
     <Part name="effect" title={t('effect')} result={found} {...(!found || isSame ? { plot: null } : {})}>
-      {!found && <p class="hint">{t('effectWaiting')}</p>}
+      {!found && (before.value || isChanging ? <p class="hint">{t('effectWaiting')}</p> : <Lacking />)}
       {isSame && <p class="hint">{t('effectNone')}</p>}
       {found && !isSame && before.value && <EffectNumbers before={before.value} after={trace} found={found} />}
     </Part>
+  );
+}
+
+/** The run was stopped, or came without it. */
+function Lacking() {
+  const store = useStore();
+  return (
+    <>
+      <p class="hint">{t('effectLacks')}</p>
+      <div class="formRow">
+        <Button
+          press={() => {
+            expectResult('effect');
+            store.route(store.main.interventions.peek());
+          }}
+          reason={reasonAgainst(store, 'whatIf')}
+          data-focus="effect-find"
+        >
+          {t('effectFind')}
+        </Button>
+      </div>
+    </>
   );
 }
 
