@@ -198,7 +198,7 @@ export class Runs {
       const onPartial = (part: Trace) => patch(written(part, main.model));
       const trace = await this.service.generate({ ...request, ...generation }, { ...options, onPartial });
       const { name, limits } = await this.service.describe();
-      const isFull = trace.sequences.at(-1)!.tokens.count >= limits.tokens;
+      const isFull = trace.sequences.at(-1)!.tokens.count >= (limits.tokens ?? Infinity);
       const result = written(trace, name, { asked: generation.maxTokens, ...(isFull && { isFull }) });
       // Not every source stops when told to, so another run may be on show by now.
       patch(result);
