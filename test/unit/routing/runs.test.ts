@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Manner, Runs } from '../../../src/routing/runs.js';
 import { RoutingService } from '../../../src/routing/service.js';
-import { RoutingStore, writtenIn } from '../../../src/routing/store.js';
+import { type Routed, RoutingStore, writtenIn } from '../../../src/routing/store.js';
 import { GanderError } from '../../../src/errors/errors.js';
 import { ChildSource } from '../../../src/source/child.js';
 import type { Strategy } from '../../../src/strategies/strategy.js';
@@ -225,7 +225,7 @@ describe('what the model wrote under a what-if', () => {
   const asked = () => engine.asked.map(({ request }) => [request.text, request.interventions]);
 
   it('is routed without it, too, so that its effect can be told', async () => {
-    const finished = vi.fn();
+    const finished = vi.fn<(routed: Routed) => void>();
     runs.onDidFinish(finished);
     expect(texts()).toEqual(['ab!!!', undefined]);
     engine.asked[1]!.options.onProgress?.(1, 5);
