@@ -24,10 +24,15 @@ afterAll(async () => {
 
 const row = (label: string) => window.page.locator('.quick-input-widget .monaco-list-row', { hasText: label });
 
-/** Its row in VS Code's list of servers. */
+/** Its row in VS Code's list of servers, which stays as it was opened: early in a window, no extension is in it yet. */
 async function listed() {
-  await startCommand(window.page, 'MCP: List Servers');
-  await row('Gander').waitFor();
+  const open = async () => {
+    await window.page.keyboard.press('Escape');
+    await startCommand(window.page, 'MCP: List Servers');
+    await row('Add Server').waitFor();
+    return row('Gander').count();
+  };
+  await expect.poll(open, { timeout: patience }).toBe(1);
   return (await row('Gander').innerText()).replace(/\s+/g, ' ');
 }
 
