@@ -4,6 +4,8 @@ import path from 'node:path';
 import type { Engine } from '../src/requests/ask.js';
 import { createEngine } from '../src/engine/local.js';
 import { Tokenizer } from '../src/engine/runtime/tokenizer.js';
+import { Cache } from '../src/engine/runtime/cache.js';
+import { poolHash } from '../src/pool/hash.js';
 import { readPool } from '../src/pool/pool.js';
 import { GanderError } from '../src/errors/errors.js';
 import { asPool } from '../src/requests/modelInfo.js';
@@ -55,7 +57,10 @@ async function onDocuments(engine: Engine, options: Options, cache: string, sign
     path.join(cache, 'evaluate', `${fileName(pool.id)}-${fileName(pool.hash.slice(-12))}.jsonl`),
   );
   const before = path.join(options.out, 'evaluation.json');
-  if (options.goOn && existsSync(before)) say(`${results.takeOver(readFileSync(before, 'utf8'))} scores of ${before}`);
+  if (options.goOn && existsSync(before)) {
+    const taken = results.takeOver(readFileSync(before, 'utf8'), withoutClassifier(options));
+    say(`${taken} scores of ${before}`);
+  }
   const progress = new Progress(process.stderr, { everyMs: 30_000 });
   let outcome: RunOutcome = { cancelled: false, failures: [] };
   let broken: GanderError | undefined;
@@ -83,6 +88,12 @@ async function onDocuments(engine: Engine, options: Options, cache: string, sign
   );
   if (broken) throw broken;
   return outcome.cancelled ? 130 : 0;
+}
+
+/** The hash of the pool as it would be without its X-LoRA classifier, which no other strategy reads. */
+function withoutClassifier({ pool: folder, cache }: Options): string {
+  const { xlora: _, ...pool } = readPool(path.resolve(folder));
+  return poolHash(pool, new Cache(path.resolve(cache, 'engine')));
 }
 
 async function gather(options: Options, pool: { experts: readonly { id: string }[] }): Promise<Document[]> {

@@ -58,11 +58,12 @@ describe('results', () => {
     const json = (hash: string) => JSON.stringify({ pool: { hash }, results: [before] });
     const results = new Results('pool', file);
     results.addScore('d', 'base', { ...score, bits: 1 });
-    expect(results.takeOver(json('other'))).toBe(0);
-    expect(results.takeOver(json('pool'))).toBe(2);
+    expect(results.takeOver(json('other'), 'alike')).toBe(0);
+    expect(results.takeOver(json('pool'), 'alike')).toBe(2);
     expect(results.score('d', 'phatgoose:2')).toEqual({ bits: 11, bytes: 7, tokens: 3 });
     expect(results.score('d', 'jointly-trained:2')?.bits).toBe(10); // its present name
     expect(results.score('d', 'base')?.bits).toBe(1); // measured here
-    expect(() => results.takeOver('{"pool"')).toThrow('damaged');
+    expect(new Results('pool', file).takeOver(json('alike'), 'alike')).toBe(2);
+    expect(() => results.takeOver('{"pool"', 'alike')).toThrow('damaged');
   });
 });
