@@ -81,13 +81,24 @@ function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed):
       ]),
       detail: join([
         ...whatIfsOf(result),
-        !result.output && writtenIn(result) !== '' && vscode.l10n.t('generated'),
+        ...writtenOf(result),
         ...numbersOf(trace),
         store.get(range)?.stale && vscode.l10n.t('the text has changed since'),
       ]),
       value: run,
     };
   });
+}
+
+/** How much of what the model wrote a row shows, in UTF-16 code units. */
+const written = 40;
+
+/** How what the model wrote begins, by which runs that differ in nothing else are told apart. */
+function writtenOf(result: SideResult): string[] {
+  const text = writtenIn(result).trim().replace(/\s+/g, ' ');
+  if (result.output || text === '') return [];
+  const shown = plain(text.slice(0, written)) + (text.length > written ? '…' : '');
+  return [vscode.l10n.t('generated “{0}”', shown)];
 }
 
 /** How a run differs from another run of the same text. */

@@ -228,7 +228,8 @@ function Generate() {
   const read = sequences.length > 1 ? 1 : (sequences[0]?.tokens.count ?? 0);
   const room = Math.max(1, (store.description.value?.limits.tokens ?? 2048) - read);
   return (
-    <div class="generate" role="group" aria-label={t('generate')}>
+    <div class="generate" role="group" aria-labelledby="generate-title">
+      <strong id="generate-title">{t('generate')}</strong>
       <Field label={t('generateTokens')}>
         <NumberField
           label={t('generateTokens')}

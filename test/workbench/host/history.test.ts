@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Strategy } from '../../../src/strategies/strategy.js';
+import { plain } from '../../../src/trace/text/label.js';
 import { closeAll, hearing, picking, pressing, routed, show, useTinyPool } from './helpers.js';
 
 const text = 'The quick brown fox jumps over the lazy dog.';
@@ -73,6 +74,21 @@ describe('run history', () => {
     assert.match(rows[0]!.description!, /\d:\d\d.* · shown-\d+ · on show$/);
     assert.doesNotMatch(rows[1]!.description!, /on show/);
     assert.equal(main().trace!.interventions.length, 1, 'looking changes nothing');
+  });
+
+  it('tells how what the model wrote begins', async () => {
+    await services.runs.generate(id, { maxTokens: 40, temperature: 0 });
+    const { text: given, trace } = main();
+    const written = trace!.sequences[0]!.text!.slice(given.length);
+    let detail = '';
+    const look = (items: readonly vscode.QuickPickItem[]) => {
+      detail = items[0]!.detail!;
+      return undefined;
+    };
+    await picking([look], open);
+    const [, shown] = /generated “(.{1,41})”/.exec(detail)!;
+    assert.ok(written.trim().length > 40 && shown!.endsWith('…'), shown);
+    assert.ok(plain(written.replace(/\s+/g, ' ')).includes(shown!.slice(0, -1)), `${shown} of ${written}`);
   });
 
   it('shows a run again in its panel, without asking an engine', async () => {
