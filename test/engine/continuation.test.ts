@@ -74,10 +74,13 @@ async function whole(tokenizer: Tokenizer, ids: readonly number[]) {
     const splits = length > 0 && length < text.length && /[\ud800-\udbff]/.test(text[length - 1]!);
     return splits ? length - 1 : length;
   });
+  const alone = await Promise.all(ids.map((id) => tokenizer.decode([id])));
   const places = prefixes.map((prefix, i) => {
+    const isPart = prefix.endsWith('\ufffd') && alone[i] !== '';
     const from = i === 0 ? 0 : reached[i - 1]!;
     const to = reached.slice(i).find((r) => r > from);
-    return prefix === (prefixes[i - 1] ?? '') || to === undefined ? [-1, -1] : [from, to];
+    const isSilent = prefix === (prefixes[i - 1] ?? '') && !isPart;
+    return isSilent || to === undefined ? [-1, -1] : [from, to];
   });
   return { text, start: places.map(([start]) => start), end: places.map(([, end]) => end) };
 }
@@ -113,6 +116,16 @@ describe.each(Object.entries(tokenizers))('a tokenizer %s', (name, make) => {
       const { start, end } = continuation.tokens();
       expect({ text: continuation.text, start: [...start], end: [...end] }).toEqual(wanted);
     }
+  });
+
+  it.skipIf(name.includes('BERT'))('gives each token of one character the whole of it', async () => {
+    const tokenizer = new Tokenizer(make());
+    const { text, start, end } = await inParts(tokenizer, [...(await tokenizer.encode('𝄞')).ids]);
+    const at = text.indexOf('𝄞');
+    const own = start.map((from, i) => [from, end[i]]).filter(([, to]) => to! > at);
+    expect(own.length).toBeGreaterThan(2);
+    for (const place of own) expect(place).toEqual([at, at + 2]);
+    expect(start.slice(-own.length)).not.toContain(-1);
   });
 
   it('gives the same for tokens in random order', { timeout: 60_000 }, async () => {

@@ -26,7 +26,7 @@ const longestCharacter = 4;
 export class Continuation {
   readonly #tokenizer: Pick<Tokenizer, 'decode' | 'readable' | 'isByte'>;
   readonly #ids: number[] = [];
-  /** For each token, whether it left the text unchanged. */
+  /** For each token, whether it left the text unchanged, and not because the character that it is a part of is not whole yet. */
   readonly #silent: boolean[] = [];
   /** For each settled token, how far the text decoded up to it agrees with the final text. */
   readonly #reached: number[] = [];
@@ -51,7 +51,7 @@ export class Continuation {
     this.#ids.push(id);
     const tail = (await this.#tokenizer.decode(this.#ids.slice(this.#from))).slice(this.#skip);
     this.#tails.push(tail);
-    this.#silent.push(tail === before);
+    this.#silent.push(tail === before && !(isBroken(tail) && (await this.#tokenizer.decode([id])) !== ''));
     if (this.#tails.length >= this.#tryAt) await this.#settle();
   }
 
