@@ -114,7 +114,10 @@ function keep({ view }: Store, toMap: RefObject<() => void>, toDetail: RefObject
       return (below > 0 ? bottom + below : top + Math.min(height, lines)) <= innerHeight;
     };
     // Where the bar between text and map was moved to, it stays.
-    if (below === 0) giveWay(work, hasRoom, view.topShare.peek() === initial.topShare);
+    if (below === 0) {
+      mapGivesWay(work, hasRoom);
+      if (view.topShare.peek() === initial.topShare) textGivesWay(work, hasRoom);
+    }
     const isIn = hasRoom();
     // What is below it will not stay.
     if (below > 0) result = before.result;
@@ -144,12 +147,14 @@ function keep({ view }: Store, toMap: RefObject<() => void>, toDetail: RefObject
   };
 }
 
-/** The map and, if it may, the text are made lower, one after the other, until there is room. */
-function giveWay(work: HTMLElement, hasRoom: () => boolean, mayText: boolean): void {
+/** To all rows of a grid, and if there is no room yet, to as low as it gets. */
+function mapGivesWay(work: HTMLElement, hasRoom: () => boolean): void {
   const least = Math.max(lowest, Number(work.style.getPropertyValue('--least')));
-  const parts = { '--map': [least, lowest], '--text': mayText ? [oneLine] : [] };
-  for (const [part, heights] of Object.entries(parts))
-    for (const height of heights) if (!hasRoom()) work.style.setProperty(part, `${height}px`);
+  for (const height of [least, lowest]) if (!hasRoom()) work.style.setProperty('--map', `${height}px`);
+}
+
+function textGivesWay(work: HTMLElement, hasRoom: () => boolean): void {
+  if (!hasRoom()) work.style.setProperty('--text', `${oneLine}px`);
 }
 
 function release(work: HTMLElement): void {

@@ -57,7 +57,12 @@ export function Compare() {
       <Part name="agreement" title={t('inNumbers')} result={found} ofBoth>
         <dl class="numbers">
           {hasChoices && <Agreement found={found} />}
-          <LogProb from={main.sequences[wanted]} to={other.sequences[wanted]} found={found} ofOther />
+          <LogProb
+            title={t('compareLogProbOther')}
+            from={main.sequences[wanted]}
+            to={other.sequences[wanted]}
+            found={found}
+          />
           <dt>{t('compareAligned')}</dt>
           <dd>
             {t(

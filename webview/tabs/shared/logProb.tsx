@@ -5,20 +5,20 @@ import type { Sequence } from '../../../src/trace/model/trace.js';
 import { ends, fixed, percent, t } from '../../look/strings.js';
 
 interface Runs {
+  /** Which run's text became likelier. */
+  readonly title: string;
   readonly from: Sequence | undefined;
   readonly to: Sequence | undefined;
   readonly found: Difference;
-  /** Whether `to` is the other of two runs that are compared, which is then said. */
-  readonly ofOther?: boolean;
 }
 
 /** How much likelier the text became, in plain words and then in nats. */
-export function LogProb({ from: before, to: after, found, ofOther = false }: Runs) {
+export function LogProb({ title, from: before, to: after, found }: Runs) {
   const { from, to, tokens } =
     before && after ? alignedMeans(before, after, found.alignment) : { from: NaN, to: NaN, tokens: 0 };
   return (
     <>
-      <dt>{t(ofOther ? 'compareLogProbOther' : 'compareLogProb')}</dt>
+      <dt>{title}</dt>
       {tokens === 0 ? (
         <dd>–</dd>
       ) : (

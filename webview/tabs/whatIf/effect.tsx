@@ -94,7 +94,12 @@ function EffectNumbers({
         </dd>
         <dt>{t('effectFirst')}</dt>
         <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>
-        <LogProb from={before.sequences[wanted]} to={after.sequences[wanted]} found={found} />
+        <LogProb
+          title={t('compareLogProb')}
+          from={before.sequences[wanted]}
+          to={after.sequences[wanted]}
+          found={found}
+        />
         <dt>{t('effectKl')}</dt>
         <dd>{Number.isNaN(kl) ? '–' : t('effectKlOf', small(kl))}</dd>
       </dl>
