@@ -19,7 +19,7 @@ class _NextToken(torch.autograd.Function):
         losses = []
         for part, wanted in zip(logits.detach().split(ROWS), targets.split(ROWS), strict=True):
             known = wanted >= 0
-            at = (torch.arange(len(part)), wanted.clamp_min(0))
+            at = (torch.arange(len(part), device=part.device), wanted.clamp_min(0))
             # In float32 this is the part itself, not a copy.
             values = part.float()
             values -= values.amax(-1, keepdim=True)
