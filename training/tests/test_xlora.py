@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from conftest import contents, write_lines
 from gander_routing.errors import UserError
 from gander_routing.pool import read_pool
 from safetensors.numpy import load_file as load_arrays
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gander_training.bases.source import load_base
@@ -26,18 +27,23 @@ from gander_training.cli import main
 from gander_training.compatibility.engine import ROOT
 from gander_training.experts.train import Card, ExpertOptions, train_expert
 from gander_training.experts.workbench import open_bench
+from gander_training.fitting.loop import fit
 from gander_training.gates.peft_xlora import modules_of, read_config
+from gander_training.gates.stacked import Stacked, StackedLinear, check_stacked
 from gander_training.gates.xlora import (
     XLoraOptions,
     XLoraShape,
     adapter_folders,
     open_pool,
+    say_left,
     skip_zeros,
     token_loss,
     train_xlora,
+    trainable,
 )
 from gander_training.imports.xlora import adapters_of
 from gander_training.pools.pool import check_pool
+from gander_training.texts.loss import next_token_loss
 from gander_training.texts.windows import pack, read_texts
 
 TINY = ROOT / "test" / "fixtures" / "tiny-pool"
@@ -196,6 +202,158 @@ def test_adapters_left_out_of_the_first_pass_change_no_number(made: Path, pool: 
         results.append((loss, peft.base_model.get_latest_scalings(), *gradients))
     for plain, skipped in zip(*results, strict=True):
         assert torch.equal(plain, skipped)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A pool of five random adapters, of several ranks and scales, of which the last adapts only some modules."""
+    pool = tmp_path / "mixed"
+    shutil.copytree(TINY, pool)
+    last = pool / "experts/zz-fewer"
+    shutil.copytree(pool / "experts/alpha", last)
+    kept = ["down_proj", "q_proj"]
+    config = json.loads((last / "adapter_config.json").read_text())
+    (last / "adapter_config.json").write_text(json.dumps(config | {"target_modules": kept}))
+    tensors = load_file(last / "adapter_model.safetensors")
+    fewer = {name: tensor for name, tensor in tensors.items() if any(module in name for module in kept)}
+    save_file(fewer, last / "adapter_model.safetensors", metadata={"format": "pt"})
+    for name in ("gate.safetensors", "activation.safetensors", "examples.safetensors"):
+        (last / name).unlink(missing_ok=True)
+    return pool
+
+
+SHAPES = {
+    "all": XLoraShape(temperature=0.5),
+    "layerwise, chosen": XLoraShape(layerwise=True, softmax="chosen", top_k=2),
+    "layerwise, deep, top 2 of all": XLoraShape(layerwise=True, depth=3, size=16, dropout=0.3, top_k=2),
+    "no softmax, weight": XLoraShape(softmax="none", weight=0.7),
+    "first pass adapted": XLoraShape(layerwise=True, depth=2, size=16, pass_value=0.5, weight=1.5),
+    "first pass adapted, chosen": XLoraShape(softmax="chosen", top_k=5, pass_value=0.25),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_stacked_adapters_give_the_logits_and_gradients_of_peft(mixed: Path, shape: XLoraShape) -> None:
+    pool = read_pool(mixed)
+    assert len(pool.experts) == 5
+    peft, _, modules = open_pool(mixed, pool, shape, F32, 0)
+    skip_zeros(peft)
+    classifier = trainable(peft)
+    stacked = Stacked(peft)
+    assert stacked.left == {} and len(modules) == 14
+    rows = torch.randint(0, 100, (3, 24), generator=torch.Generator().manual_seed(1))
+    found = []
+    for context in (nullcontext(), stacked):
+        with context:
+            torch.manual_seed(4)
+            logits = peft(input_ids=rows, use_cache=False).logits
+            loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), rows[:, 1:].flatten())
+            classifier.zero_grad()
+            loss.backward()
+            found.append([logits.detach(), *(p.grad for p in classifier.parameters())])
+    base = peft.base_model.lora_model.model
+    with torch.no_grad(), peft.disable_adapter():
+        assert (base(rows).logits - found[0][0]).abs().max() > 0.01  # the adapters do matter
+    for own, quick in zip(*found, strict=True):
+        assert own.abs().max() > 1e-6
+        torch.testing.assert_close(quick, own, rtol=1e-4, atol=1e-5 * float(own.abs().max()))
+
+
+def test_stacked_adapters_are_not_run_one_by_one_and_peft_is_itself_again(mixed: Path) -> None:
+    peft, _, modules = open_pool(mixed, read_pool(mixed), XLoraShape(pass_value=0.5), F32, 0)
+    runs, heads = [], []
+    for name, module in peft.named_modules():
+        if name.endswith(("lora_A.0", "lora_B.4")):
+            module.register_forward_hook(lambda *_: runs.append(1))
+    peft.get_output_embeddings().register_forward_pre_hook(lambda _, inputs: heads.append(inputs[0].shape[1]))
+    rows = torch.arange(12)[None]
+    before = {name: module.__dict__.get("forward") for name, module in peft.named_modules()}
+    with pytest.raises(ZeroDivisionError), Stacked(peft):
+        peft(input_ids=rows, use_cache=False)
+        assert runs == [] and heads == [1, 12]
+        raise ZeroDivisionError
+    assert {name: module.__dict__.get("forward") for name, module in peft.named_modules()} == before
+    peft(input_ids=rows, use_cache=False)
+    # All 14 modules have adapter 0, and 4 have adapter 4, in two passes.
+    assert len(runs) == 2 * (14 + 4) and heads == [1, 12, 12, 12]
+
+
+def test_a_seeded_run_has_the_losses_that_it_has_with_pefts_own_layers(
+    mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, expert in enumerate(read_pool(mixed).experts):
+        (tmp_path / "corpora" / expert.id).mkdir(parents=True)
+        write_lines(tmp_path / "corpora" / expert.id / "train.jsonl", place)
+    shape = XLoraShape(layerwise=True, depth=2, size=16)
+    options = XLoraOptions(steps=12, batch=4, length=16, learning_rate=1e-2, shape=shape)
+    runs: list[list[float]] = []
+
+    def recorded(*args: Any, **kwargs: Any) -> list[float]:
+        runs.append(fit(*args, **kwargs))
+        return runs[-1]
+
+    monkeypatch.setattr("gander_training.gates.xlora.fit", recorded)
+    train_xlora(mixed, tmp_path / "corpora", options, tmp_path / "runs", dtype=F32)
+    monkeypatch.setattr(Stacked, "__enter__", lambda self: self)
+    monkeypatch.setattr(Stacked, "__exit__", lambda *_: None)
+    train_xlora(mixed, tmp_path / "corpora", options, tmp_path / "runs", dtype=F32, overwrite=True)
+    quick, own = runs
+    assert quick == pytest.approx(own, abs=1e-5) and len(own) == 12 and own[-1] < own[0]
+
+
+def test_stacked_adapters_that_differ_from_pefts_are_refused(
+    mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for expert in read_pool(mixed).experts:
+        (tmp_path / "corpora" / expert.id).mkdir(parents=True)
+        write_lines(tmp_path / "corpora" / expert.id / "train.jsonl", 0)
+    made = StackedLinear.__init__
+
+    def spoilt(self: StackedLinear, layer: Any, scalings: Any) -> None:
+        made(self, layer, scalings)
+        self.spread[0] *= 1.05
+
+    monkeypatch.setattr(StackedLinear, "__init__", spoilt)
+    before = contents(mixed)
+    with pytest.raises(UserError, match="all adapters at once differ from PEFT's one by one"):
+        train_xlora(mixed, tmp_path / "corpora", SHORT, tmp_path / "runs", dtype=F32)
+    assert contents(mixed) == before
+
+
+def test_what_cannot_be_stacked_stays_pefts_and_is_named(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    peft, _, _ = open_pool(mixed, read_pool(mixed), XLoraShape(), F32, 0)
+    layers = peft.base_model.lora_model.model.model.layers
+    for layer in layers:
+        up = layer.mlp.up_proj.lora_B["0"]
+        up.bias = torch.nn.Parameter(torch.ones(up.out_features), requires_grad=False)
+    layers[0].self_attn.q_proj.use_dora["1"] = True
+    stacked = Stacked(peft)
+    say_left(mixed, stacked)
+    dora, bias = capsys.readouterr().err.splitlines()
+    assert "model.layers.0.self_attn.q_proj has DoRA, so" in dora
+    assert "model.layers.0.mlp.up_proj (as 1 more) has an adapter with a bias, so" in bias
+    layers[0].self_attn.q_proj.use_dora["1"] = False
+    assert check_stacked(mixed, peft, stacked, torch.arange(12)[None]) < 1e-5
+
+
+@pytest.mark.parametrize(("dtype", "near"), ((F32, 1e-6), (torch.bfloat16, 1e-2)))
+def test_the_loss_in_place_is_the_cross_entropy_and_has_its_gradient(dtype: torch.dtype, near: float) -> None:
+    torch.manual_seed(0)
+    # More rows than are worked on at once, and logits that overflow without their maximum.
+    logits = (torch.randn(3, 41, 50) * 8 + 100).to(dtype)
+    rows = torch.randint(0, 50, (3, 41))
+    found = []
+    for loss_of in (
+        lambda z: torch.nn.functional.cross_entropy(z[:, :-1].float().flatten(0, 1), rows[:, 1:].flatten()),
+        lambda z: next_token_loss(z, rows),
+    ):
+        leaf = logits.clone().requires_grad_()
+        loss = loss_of(leaf * 1)
+        (loss * 0.5).backward()
+        assert leaf.grad is not None and loss.dtype == F32
+        found.append((loss.item(), leaf.grad))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
+    torch.testing.assert_close(found[1][1], found[0][1], rtol=near, atol=near / 100)
 
 
 def test_parts_of_a_batch_give_what_the_whole_gives(made: Path, pool: Path, tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ def _xlora_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=600, help="default: %(default)s")
     parser.add_argument("--batch", type=int, default=4, help="windows per step (default: %(default)s)")
     parser.add_argument("--length", type=int, default=256, help="tokens per window (default: %(default)s)")
-    parser.add_argument("--part", type=int, default=1, help="windows that run at once (default: %(default)s)")
+    parser.add_argument("--part", type=int, help="windows that run at once (default: all of a step)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="peak (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=2, help="default: %(default)s")
     _dtype_option(parser)
@@ -536,7 +536,7 @@ def _xlora(args: argparse.Namespace) -> None:
     from gander_training.gates.xlora import XLoraOptions, XLoraShape, train_xlora
 
     _prepare(args)
-    if args.part < 1:
+    if args.part is not None and args.part < 1:
         raise UserError("--part must be at least 1")
     shape = XLoraShape(
         args.depth,

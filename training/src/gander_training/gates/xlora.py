@@ -2,14 +2,16 @@
 
 X-LoRA (Buehler, Buehler, arXiv:2402.07148): a first pass over the base, without gradient, gives the last hidden state of
 each token, a classifier makes a scaling of it for each adapted layer and adapter, and a second pass applies them. Model,
-classifier and both passes are PEFT's own (``XLoraModel``). Base and adapters are frozen; the classifier learns by
-next-token loss on all experts' text at once, which PHATGOOSE does not need.
+classifier and both passes are PEFT's own (``XLoraModel``), but while it trains, a module's adapters are one product
+(``stacked``). Base and adapters are frozen; the classifier learns by next-token loss on all experts' text at once, which
+PHATGOOSE does not need.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,8 +39,13 @@ from gander_training.gates.peft_xlora import (
     scaled_modules,
 )
 from gander_training.gates.router import mixed
+from gander_training.gates.stacked import Stacked, check_stacked
 from gander_training.quiet import quiet
+from gander_training.texts.loss import next_token_loss
 from gander_training.texts.windows import pack, read_texts
+
+# How many tokens the stacked adapters are compared with PEFT's on.
+CHECKED = 64
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class XLoraShape:
 
 @dataclass(frozen=True)
 class XLoraOptions:
-    """``steps`` updates on ``batch`` windows of ``length`` tokens, of which ``part`` run at once.
+    """``steps`` updates on ``batch`` windows of ``length`` tokens, of which ``part`` run at once (default: all).
 
     By default as many tokens as all twelve gates of the shipped pool saw together, and as the jointly trained router.
     """
@@ -101,7 +108,7 @@ class XLoraOptions:
     length: int = 256
     learning_rate: float = 1e-3
     seed: int = 2
-    part: int = 1
+    part: int | None = None
     shape: XLoraShape = field(default_factory=XLoraShape)
 
 
@@ -136,8 +143,15 @@ def skip_zeros(peft: Any) -> None:
 
 def token_loss(peft: Any, rows: Tensor) -> Tensor:
     """Mean next-token loss of windows [n, length], in float32. Without ``labels``, or the first pass had a loss, too."""
-    logits = peft(input_ids=rows, use_cache=False).logits[:, :-1].float()
-    return nn.functional.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten())
+    return next_token_loss(peft(input_ids=rows, use_cache=False).logits, rows)
+
+
+def say_left(folder: Path, stacked: Stacked) -> None:
+    """Say which modules PEFT computes itself, one adapter after the other, because that takes long."""
+    for reason in sorted(set(stacked.left.values())):
+        names = [name for name, own in stacked.left.items() if own == reason]
+        more = f" (as {len(names) - 1} more)" if len(names) > 1 else ""
+        print(f"{folder}: {names[0]}{more} {reason}, so that its adapters are computed one by one", file=sys.stderr)
 
 
 def require_trainable(folder: Path, pool: Pool, options: XLoraOptions, overwrite: bool) -> None:
@@ -192,6 +206,10 @@ def train_xlora(
         for expert in pool.experts
     ]
     skip_zeros(peft)
+    stacked = Stacked(peft)
+    say_left(folder, stacked)
+    few_tokens = windows[0][:1, :CHECKED]
+    check_stacked(folder, peft, stacked, few_tokens)
     optimiser = MasterAdamW(list(trainable(peft).parameters()), options.learning_rate)
     runs.mkdir(parents=True, exist_ok=True)
     checkpoint = runs / "xlora.pt"
@@ -204,8 +222,10 @@ def train_xlora(
     ids = [expert.id for expert in pool.experts]
     key = json.dumps([asdict(options), ids, modules, str(corpora), str(dtype)])
     batches = mixed(windows, options)
-    losses = fit(loss_of, optimiser, batches, checkpoint, key, "X-LoRA", part=options.part)
+    with stacked:
+        losses = fit(loss_of, optimiser, batches, checkpoint, key, "X-LoRA", part=options.part)
     peft.eval()
+    check_stacked(folder, peft, stacked, few_tokens)
     write_classifier(folder, pool, peft, modules, windows[0][:1])
     checkpoint.unlink(missing_ok=True)
     few = max(1, len(losses) // 20)
