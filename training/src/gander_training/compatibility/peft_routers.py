@@ -236,7 +236,7 @@ def xlora_results(model: Any, experts: Sequence[Path], folder: Path) -> tuple[di
         seen["weight"][layer.layer_number] = (applied[0] * layer.config.global_scaling_weight).masked_fill(~adapts, 0)
         return applied
 
-    XLoraLayer.get_maybe_topk_scalings = watched  # type: ignore[method-assign]
+    XLoraLayer.get_maybe_topk_scalings = watched  # type: ignore[method-assign, assignment]
     try:
         logits = peft(input_ids=token_ids(), use_cache=False).logits
     finally:

@@ -78,7 +78,7 @@ def obstacle(layer: Any, dtype: torch.dtype) -> str | None:
 
     if not isinstance(layer, XLoraLinearLayer):
         return "is not a linear layer of X-LoRA"
-    target = layer.target
+    target: Any = layer.target
     names = [name for name in target.active_adapters if name in target.lora_A]
     if not names or target.merged:
         return "has no adapter of its own"
@@ -108,9 +108,8 @@ class Stacked:
         self.forwards: list[tuple[nn.Module, Callable[..., Any]]] = []
         dtype = next(peft.base_model.internal_xlora_classifier.parameters()).dtype
         shared: Scalings | None = None
-        for name, module in self.model.named_modules():
-            if not isinstance(module, LoraLayer):
-                continue
+        adapted: list[tuple[str, Any]] = [(n, m) for n, m in self.model.named_modules() if isinstance(m, LoraLayer)]
+        for name, module in adapted:
             layer = getattr(module.forward, "__self__", None)
             if (reason := obstacle(layer, dtype)) is not None:
                 self.left[name] = reason
