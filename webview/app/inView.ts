@@ -114,10 +114,7 @@ function keep({ view }: Store, toMap: RefObject<() => void>, toDetail: RefObject
       return (below > 0 ? bottom + below : top + Math.min(height, lines)) <= innerHeight;
     };
     // Where the bar between text and map was moved to, it stays.
-    if (below === 0) {
-      mapGivesWay(work, hasRoom);
-      if (view.topShare.peek() === initial.topShare) textGivesWay(work, hasRoom);
-    }
+    if (below === 0) giveWay(work, hasRoom, view.topShare.peek() === initial.topShare ? ['map', 'text'] : ['map']);
     const isIn = hasRoom();
     // What is below it will not stay.
     if (below > 0) result = before.result;
@@ -147,14 +144,12 @@ function keep({ view }: Store, toMap: RefObject<() => void>, toDetail: RefObject
   };
 }
 
-/** To all rows of a grid, and if there is no room yet, to as low as it gets. */
-function mapGivesWay(work: HTMLElement, hasRoom: () => boolean): void {
+/** The parts are made lower, one after the other, until there is room. */
+function giveWay(work: HTMLElement, hasRoom: () => boolean, parts: readonly ('map' | 'text')[]): void {
   const least = Math.max(lowest, Number(work.style.getPropertyValue('--least')));
-  for (const height of [least, lowest]) if (!hasRoom()) work.style.setProperty('--map', `${height}px`);
-}
-
-function textGivesWay(work: HTMLElement, hasRoom: () => boolean): void {
-  if (!hasRoom()) work.style.setProperty('--text', `${oneLine}px`);
+  const heights = { map: [least, lowest], text: [oneLine] };
+  for (const part of parts)
+    for (const height of heights[part]) if (!hasRoom()) work.style.setProperty(`--${part}`, `${height}px`);
 }
 
 function release(work: HTMLElement): void {
