@@ -132,7 +132,7 @@ describe('a line', () => {
     // A what-if can be about one token, so it says which of these.
     await panel.press('tab-whatIf');
     const only = panel.page.locator('label:has([data-focus=whatif-token])');
-    await expect.poll(() => only.innerText()).toContain('Only for the first of the selected tokens, A');
+    await expect.poll(() => only.innerText()).toContain('Only for the first of the selected tokens, “A');
     await picture(panel.page, 'dark-only-first');
     await panel.press('tab-cell');
     // A token selected in the editor is a single token again, and its line is marked.

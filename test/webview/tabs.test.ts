@@ -238,6 +238,32 @@ describe('generating', () => {
     { quick: 2 },
   );
 
+  test('asks again for as many tokens, in a form that the next result takes the room of', async () => {
+    await open({ width: 460, height: 600 });
+    await write({ count: 12, asked: 12 });
+    await panel.press('written-again');
+    const tokens = panel.page.locator('[data-focus=generate-n]');
+    await expect.poll(() => tokens.inputValue()).toBe('12');
+    await panel.show(whole, { given, running: { what: 'attribute', done: 1, total: 9 } });
+    await expect.poll(() => tokens.count()).toBe(0);
+  });
+
+  test('stays in view in a text that gives way to a result', async () => {
+    await open({ width: 460, height: 720 });
+    await write({ asked: 32 });
+    const place = () =>
+      panel.page.evaluate(() => {
+        const [pane, begins] = [document.querySelector('.text')!, document.querySelector('.t.written.begins')!];
+        const [room, at] = [pane.getBoundingClientRect(), begins.getBoundingClientRect()];
+        return { isIn: at.top >= room.top - 1 && at.bottom <= room.bottom + 1, height: room.height };
+      });
+    await expect.poll(async () => (await place()).isIn).toBe(true);
+    const { height } = await place();
+    await panel.page.evaluate(() => document.querySelector<HTMLElement>('.work')!.style.setProperty('--text', '44px'));
+    await expect.poll(async () => (await place()).height).toBeLessThan(height / 2);
+    await expect.poll(async () => (await place()).isIn).toBe(true);
+  });
+
   test('gives no reason where there is none, or where it was stopped', async () => {
     await open({ width: 460, height: 600 });
     for (const written of [{ asked: 13 }, {}]) {

@@ -282,7 +282,7 @@ function Generate() {
   );
 }
 
-/** Once it has written, the line of what it wrote has all that is still needed, and the map has its room again. */
+/** Once it has written, the line of what it wrote has all that is still needed; and another result has its room. */
 function useFolded(store: Store): void {
   const { running, error, given } = store.main;
   const isWriting = running.value?.what === 'generate';
@@ -291,6 +291,10 @@ function useFolded(store: Store): void {
     if (was.current && !isWriting && !error.peek() && given.peek() !== undefined) store.set({ generateOpen: false });
     was.current = isWriting;
   }, [isWriting]);
+  const isOther = running.value !== undefined && !isWriting;
+  useLayoutEffect(() => {
+    if (isOther) store.set({ generateOpen: false });
+  }, [isOther]);
 }
 
 function WhatIfChips() {

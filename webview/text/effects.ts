@@ -113,6 +113,23 @@ export function useWritten({ body, spans, drawn }: Shown, given: number | undefi
     const again = requestAnimationFrame(show);
     return () => cancelAnimationFrame(again);
   }, [isWriting]);
+  const begins = useRef<() => HTMLElement | undefined>(() => undefined);
+  begins.current = () =>
+    drawn && given !== undefined ? spans.current[firstWritten(drawn.sequence, given)] : undefined;
+  useLayoutEffect(() => {
+    const pane = body.current!.parentElement!;
+    let height = pane.clientHeight;
+    const resized = new ResizeObserver(() => {
+      const before = height;
+      height = pane.clientHeight;
+      const first = begins.current();
+      const at = first && first.getBoundingClientRect().top - pane.getBoundingClientRect().top;
+      // What a result took the room of stays in view, if it was.
+      if (at !== undefined && height < before && at >= 0 && at < before) reveal(first!, body);
+    });
+    resized.observe(pane);
+    return () => resized.disconnect();
+  }, []);
 }
 
 export function useFilter({ body, spans, drawn }: Shown, experts: readonly string[]): void {

@@ -69,7 +69,7 @@ function Written() {
         </Button>
         {inability(store, 'generate') === undefined && (
           <Button
-            press={() => store.set({ generateOpen: true })}
+            press={() => again(store, written.value?.asked)}
             title={t('writtenAgainHint')}
             reason={reason}
             class="link"
@@ -92,6 +92,12 @@ function Written() {
       <WrittenText text={text} isWriting={isRunning.value} />
     </div>
   );
+}
+
+/** Opens the form with as many tokens as were asked for, if that is known. */
+function again(store: Store, asked: number | undefined): void {
+  const form = store.view.generate.peek();
+  store.set({ generateOpen: true, ...(asked !== undefined && { generate: { ...form, tokens: asked } }) });
 }
 
 /** How much was written, why no more, and how, where that is not how the run that is shown was routed. */
