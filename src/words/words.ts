@@ -727,6 +727,7 @@ export const words = {
   compareWithout: 'With and without the what-if',
   compareSides: 'This run and the other',
   compareThis: 'This run',
+  compareWrote: 'generated “{0}”',
   compareOther: 'The other',
   compareTopKOverlap: 'Top-k overlap',
   compareTopKOverlapPlain:

@@ -26,7 +26,7 @@ export function LogProb({ title, from: before, to: after, found }: Runs) {
           {likelier(means.to - means.from)}
           <span class="faint">
             {' '}
-            {t('compareFromTo', ...ends({ weak: means.from, strong: means.to }))} {overWords(means, before)}
+            {t('compareFromTo', ...ends({ weak: means.from, strong: means.to }))} {overWords(means, before!)}
           </span>
         </dd>
       )}
