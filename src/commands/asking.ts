@@ -11,7 +11,7 @@ export interface Act<T> extends vscode.QuickInputButton {
 }
 
 /** Resolves to what was picked; undefined if the person closed the box, at this question or an earlier one. */
-export type Ask = <T>(items: readonly Item<T>[], title: string) => Promise<T | undefined>;
+export type Ask = <T>(items: readonly Item<T>[], title: string, placeholder?: string) => Promise<T | undefined>;
 
 /**
  * Asks several questions in the same box. With one box for each, VS Code would give the focus back in between, and a panel that
@@ -23,7 +23,7 @@ export async function asking<T>(body: (ask: Ask) => Promise<T>): Promise<T> {
   box.matchOnDetail = true;
   let closed = false;
   box.onDidHide(() => (closed = true));
-  const ask = (items: readonly Item<unknown>[], title: string) =>
+  const ask = (items: readonly Item<unknown>[], title: string, placeholder?: string) =>
     new Promise<unknown>((resolve) => {
       if (closed) {
         resolve(undefined);
@@ -39,6 +39,7 @@ export async function asking<T>(body: (ask: Ask) => Promise<T>): Promise<T> {
         box.onDidHide(() => answer(undefined)),
       );
       box.title = title;
+      box.placeholder = placeholder;
       box.value = '';
       box.items = items;
       box.show();

@@ -2,12 +2,13 @@ import * as vscode from 'vscode';
 import { numbers } from '../host/numbers.js';
 import { expertsIn, strategyLabel } from '../host/strategies.js';
 import { whatIfsOf } from '../host/whatIfs.js';
-import { counted } from '../host/words.js';
+import { counted, word } from '../host/words.js';
 import type { FinishedRun } from '../routing/history.js';
 import { isSameResult } from '../routing/runs.js';
 import { type Routed, type SideResult, writtenIn } from '../routing/store.js';
 import { GanderError } from '../errors/errors.js';
 import { plain } from '../trace/text/label.js';
+import { writtenWords } from '../trace/text/writtenWords.js';
 import { meanLogProbOf } from '../trace/figures/summary.js';
 import type { Trace } from '../trace/model/trace.js';
 import { type Ask, asking, type Item } from './asking.js';
@@ -37,7 +38,7 @@ export const history: Command = {
     const items = rows(services, runs, shown).map(({ value: run, ...row }): Item<FinishedRun | Finished> => {
       return { ...row, value: run, buttons: [{ ...compare, value: new Finished(run) }] };
     });
-    const chosen = await asking((ask) => ask(items, vscode.l10n.t('Run History')));
+    const chosen = await asking((ask) => ask(items, vscode.l10n.t('Run History'), lasting()));
     if (chosen instanceof Finished) compareFinished(services, shown.id, chosen);
     else if (chosen) showAgain(services, chosen);
   },
@@ -45,7 +46,11 @@ export const history: Command = {
 
 /** For people who do not use a pointer: not every VS Code has a key for the buttons of a row. */
 export async function pickFinished(ask: Ask, services: Services, shown: Routed): Promise<Finished | undefined> {
-  const run = await ask(rows(services, services.history.of(shown.uri), shown), vscode.l10n.t('Compare with'));
+  const run = await ask(
+    rows(services, services.history.of(shown.uri), shown),
+    vscode.l10n.t('Compare with'),
+    lasting(),
+  );
   return run && new Finished(run);
 }
 
@@ -64,24 +69,23 @@ function showAgain({ runs, store, panels }: Services, { range, result }: Finishe
   if (routed) panels.show(routed);
 }
 
+/** How far back the runs go: a reload ends them. */
+const lasting = () => vscode.l10n.t('Runs since this window was opened or reloaded');
+
 /** @param shown the run on show, which is marked */
 function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed): Item<FinishedRun>[] {
   const isOneSource = new Set(runs.map(({ result }) => result.trace.source.name)).size === 1;
   return runs.map((run) => {
     const { range, result, ended } = run;
-    const { trace, title, strategy } = result;
+    const { trace, title } = result;
     const isShown = range === shown.id && isSameResult(shown.main, result);
     return {
-      label: strategyLabel(strategy, expertsIn(trace)),
-      description: join([
-        ended.toLocaleTimeString(vscode.env.language),
+      // What tells runs of the same text apart; the rest of a row may be cut off.
+      label: [howItRan(result), ...writtenOf(result)].join(', '),
+      description: join([ended.toLocaleTimeString(vscode.env.language), isShown && vscode.l10n.t('on show')]),
+      detail: join([
         title,
         !isOneSource && plain(trace.source.name),
-        isShown && vscode.l10n.t('on show'),
-      ]),
-      detail: join([
-        ...whatIfsOf(result),
-        ...writtenOf(result),
         ...numbersOf(trace),
         store.get(range)?.stale && vscode.l10n.t('the text has changed since'),
       ]),
@@ -90,21 +94,16 @@ function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed):
   });
 }
 
-/** How much of what the model wrote a row shows, in UTF-16 code units. */
-const written = 40;
-
-/** How what the model wrote begins, by which runs that differ in nothing else are told apart. */
+/** How what the model wrote begins; an encoder-decoder always writes. */
 function writtenOf(result: SideResult): string[] {
-  const text = writtenIn(result).trim().replace(/\s+/g, ' ');
-  if (result.output || text === '') return [];
-  const shown = plain(text.slice(0, written)) + (text.length > written ? '…' : '');
-  return [vscode.l10n.t('generated “{0}”', shown)];
+  const words = result.output ? undefined : writtenWords(writtenIn(result), word);
+  return words === undefined ? [] : [words];
 }
 
-/** How a run differs from another run of the same text. */
-function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace | undefined): string {
+/** How a run differs from another run of the same text, apart from what the model wrote. @param beside the other run */
+function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace = result.trace): string {
   const { source } = result.trace;
-  const elsewhere = beside && beside.source.name !== source.name ? [plain(source.name)] : [];
+  const elsewhere = beside.source.name !== source.name ? [plain(source.name)] : [];
   return [...elsewhere, strategyLabel(result.strategy, expertsIn(result.trace)), ...whatIfsOf(result)].join(', ');
 }
 

@@ -2,14 +2,15 @@
 import type { Attribution } from '../requests/api.js';
 import type { Routed } from '../routing/store.js';
 import { attributionOf } from '../trace/figures/attributed.js';
-import { besideItself, type Change, choiceChanges, logProbChanges } from '../trace/alignment/change.js';
+import { partners } from '../trace/alignment/align.js';
+import { type Change, choiceChanges, haveChoicesInCommon, logProbChanges } from '../trace/alignment/change.js';
 import type { Overlay } from '../trace/figures/colouring.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { isFixed } from '../trace/figures/overlap.js';
 import type { Trace } from '../trace/model/trace.js';
 import { levelsOf, type Tones } from './tones.js';
 
-/** Undefined if the range has nothing to show for the overlay, or if only the panel can show it; the chosen colouring is drawn then. */
+/** Undefined if the range has nothing to show for the overlay; the chosen colouring is drawn then. */
 export function overlaid({ main, other }: Pick<Routed, 'main' | 'other'>, overlay: Overlay): Tones | undefined {
   const { trace, before, attribution } = main;
   if (!trace) return undefined;
@@ -52,7 +53,7 @@ function slotOf(trace: Trace, expert: string): number | undefined {
 
 const changes = new WeakMap<Trace, WeakMap<Trace, Change | undefined>>();
 
-/** How the range's tokens differ from those of the other run, or of the run without the what-ifs; undefined where only the panel can tell. */
+/** How the range's tokens differ from those of the other run, or of the run without the what-ifs; undefined if no token’s change is known. */
 export function changed({ main: { trace, before }, other }: Pick<Routed, 'main' | 'other'>): Change | undefined {
   const against = other?.trace ?? before;
   if (!trace || !against) return undefined;
@@ -62,13 +63,11 @@ export function changed({ main: { trace, before }, other }: Pick<Routed, 'main' 
   return kept.get(against);
 }
 
-/** As the panel does: by choices or, against another run if one of the two chooses nothing, by predictions. */
+/** As the panel does: by choices or, against another run if one of the two chooses nothing, or nothing that the other could, by predictions. */
 function changeOf(trace: Trace, against: Trace, isOther: boolean): Change | undefined {
-  const beside = besideItself(trace, against);
-  if (!beside) return undefined;
-  if (!isOther || !(isFixed(trace) || isFixed(against))) return choiceChanges(trace, against, beside)[0];
-  const partners = beside.map(({ of }) => ({ alignment: { a: of, b: of, same: new Uint8Array(of.length).fill(1) } }));
-  const change = logProbChanges(trace, against, partners)[0]!;
+  const beside = partners(trace, against);
+  const isByPredictions = isOther && (isFixed(trace) || isFixed(against) || !haveChoicesInCommon(trace, against));
+  const change = (isByPredictions ? logProbChanges : choiceChanges)(trace, against, beside)[0]!;
   return change.value.every(Number.isNaN) ? undefined : change;
 }
 

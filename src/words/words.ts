@@ -712,9 +712,22 @@ export const words = {
     one: 'over {0} token that both have (aligned)',
     other: 'over {0} tokens that both have (aligned)',
   },
+  compareOverFirst: {
+    one: 'over {0} token that both have (aligned, not the special first one)',
+    other: 'over {0} tokens that both have (aligned, not the special first one)',
+  },
+  compareOverFirstText: {
+    one: 'over {0} token that both have (aligned, not the first one, which has no prediction)',
+    other: 'over {0} tokens that both have (aligned, not the first one, which has no prediction)',
+  },
+  compareOverPredicted: {
+    one: 'over {0} token that both have (aligned, no special one, and with a prediction in both)',
+    other: 'over {0} tokens that both have (aligned, no special ones, and with a prediction in both)',
+  },
   compareWithout: 'With and without the what-if',
   compareSides: 'This run and the other',
   compareThis: 'This run',
+  compareWrote: 'generated “{0}”',
   compareOther: 'The other',
   compareTopKOverlap: 'Top-k overlap',
   compareTopKOverlapPlain:

@@ -464,7 +464,7 @@ describe('the tabs', () => {
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(
-        /The text is\s+[\d.]+\s?% (less likely|likelier) per token \(log-probability −\d\.\d+ → −\d\.\d+ nats\)/,
+        /The text is\s+[\d.]+\s?% (less likely|likelier) per token \(log-probability −\d\.\d+ → −\d\.\d+ nats\) over 265 tokens that both have \(aligned, not the special first one\)/,
       );
     await panel.page.locator('[data-focus=table-effectByLayer]').click();
     await expect.poll(() => text('[data-figure=effectByLayer] thead')).toMatch(/Direct effect\s+Downstream effect/);
@@ -585,6 +585,8 @@ describe('two runs', () => {
     await expect.poll(() => text('.tabBody')).toMatch(/Jensen-Shannon divergence\s+–/);
     await panel.show(other, { title: 'other.md' }, 'other');
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+60 of 60/);
+    // Why these are fewer.
+    expect(await text('.tabBody')).toContain('over 59 tokens that both have (aligned, not the special first one)');
     await expect.poll(() => text('.tabBody')).toMatch(/Jensen-Shannon divergence\s+[\d.]+ bits/);
   });
 
@@ -612,6 +614,9 @@ describe('two runs', () => {
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(/In the other run, the text is\s+[\d.]+(%| times).* per token \(log-probability −/);
+    expect(await text('.tabBody')).toContain(
+      'over 4 tokens that both have (aligned, not the first one, which has no prediction)',
+    );
     await panel.page.locator('.text.other .t').nth(1).click();
     await panel.settled();
     await expect.poll(() => panel.page.locator('.text:not(.other) .t.selected').textContent()).toBe(' goose');

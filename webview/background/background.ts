@@ -1,11 +1,12 @@
 /** Compares two runs and keeps the results. A long text's are computed in the worker, and undefined until then. */
 import { signal, type Signal } from '@preact/signals-core';
+import type { Partners } from '../../src/trace/alignment/align.js';
 import type { Difference } from '../../src/trace/figures/difference.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { Caller } from '../../src/channel/caller.js';
 import { isAnswering } from '../../src/channel/messages.js';
 import { GanderError } from '../../src/errors/errors.js';
-import { much, perform, sizeOf, type Partners, type Results, type Task, type TaskCalls, type Within } from './tasks.js';
+import { much, perform, sizeOf, type Results, type Task, type TaskCalls, type Within } from './tasks.js';
 
 export type { Partners };
 

@@ -1,30 +1,7 @@
 /** Work that takes a second on long texts: done here for short ones, in the worker for long ones. Pure. */
-import { alignTraces, type Alignment } from '../../src/trace/alignment/align.js';
+import { type Alignment, partners, type Partners } from '../../src/trace/alignment/align.js';
 import { difference, type Difference } from '../../src/trace/figures/difference.js';
 import type { TokenRange, Trace } from '../../src/trace/model/trace.js';
-
-/** Which tokens of one sequence stand for the same text in two runs. */
-export interface Partners {
-  readonly alignment: Alignment;
-  /** [T] for each token of the first run, its partner in the second, or −1; `back` is the reverse. */
-  readonly of: Int32Array;
-  readonly back: Int32Array;
-}
-
-/** One per sequence of the first run. */
-export function partners(a: Trace, b: Trace): Partners[] {
-  return a.sequences.map(({ tokens }, sequence) => {
-    const alignment = alignTraces(a, b, sequence);
-    const of = new Int32Array(tokens.count).fill(-1);
-    const back = new Int32Array(b.sequences[sequence]?.tokens.count ?? 0).fill(-1);
-    for (let c = 0; c < alignment.a.length; c++) {
-      const [i, j] = [alignment.a[c]!, alignment.b[c]!];
-      if (i >= 0) of[i] = j;
-      if (j >= 0) back[j] = i;
-    }
-    return { alignment, of, back };
-  });
-}
 
 /** Some tokens of one sequence of the first run. */
 export interface Within {

@@ -1,4 +1,5 @@
 import type { Side } from '../../src/protocol/panel.js';
+import { writtenWords } from '../../src/trace/text/writtenWords.js';
 import type { SideSignals } from './side.js';
 import type { Store } from './store.js';
 import { t } from '../look/strings.js';
@@ -25,16 +26,29 @@ export function incomparable(store: Store): string | undefined {
     .join(' ');
 }
 
-/** A run's name: its title, strategy and what-if. It is that of the run on show, which stays there while another is being computed. */
+/** A run's name: its title, strategy, what-if, and what it wrote that the run beside it did not. It is that of the run on show, which stays there while another is being computed. */
 export function sideName(store: Store, name: Side): string {
   const side = store.side(name);
   const trace = side.choices.value;
   const strategy = trace?.router.name ?? side.strategy.value?.name;
   const interventions = trace?.interventions ?? side.interventions.value;
   const [title, how] = [side.title.value, strategyTitle(store, strategy)];
-  return [title, isTitle(title, how) ? '' : how, interventions.length > 0 ? t('tab_whatIf') : '']
+  const own = writtenBy(side);
+  const isApart = own !== writtenBy(store.side(name === 'main' ? 'other' : 'main'));
+  return [
+    title,
+    isTitle(title, how) ? '' : how,
+    interventions.length > 0 ? t('tab_whatIf') : '',
+    isApart && writtenWords(own, t),
+  ]
     .filter(Boolean)
     .join(' · ');
+}
+
+/** What the model wrote after the text; an encoder-decoder always writes. */
+function writtenBy({ choices, given }: SideSignals): string {
+  const sequences = choices.value?.sequences ?? [];
+  return given.value === undefined || sequences.length > 1 ? '' : (sequences[0]?.text?.slice(given.value) ?? '');
 }
 
 /** Whether a run is called by its strategy, as one with another strategy is: `Arrow, 2 experts per token`, `One expert: Python`. */

@@ -13,6 +13,29 @@ export interface Alignment {
   readonly same: Uint8Array;
 }
 
+/** Which tokens of one sequence stand for the same text in two runs. */
+export interface Partners {
+  readonly alignment: Alignment;
+  /** [T] for each token of the first run, its partner in the second, or −1; `back` is the reverse. */
+  readonly of: Int32Array;
+  readonly back: Int32Array;
+}
+
+/** One per sequence of the first run, for page and editor alike. */
+export function partners(a: Trace, b: Trace): Partners[] {
+  return a.sequences.map(({ tokens }, sequence) => {
+    const alignment = alignTraces(a, b, sequence);
+    const of = new Int32Array(tokens.count).fill(-1);
+    const back = new Int32Array(b.sequences[sequence]?.tokens.count ?? 0).fill(-1);
+    for (let c = 0; c < alignment.a.length; c++) {
+      const [i, j] = [alignment.a[c]!, alignment.b[c]!];
+      if (i >= 0) of[i] = j;
+      if (j >= 0) back[j] = i;
+    }
+    return { alignment, of, back };
+  });
+}
+
 /**
  * Aligns all routed tokens of one sequence of two traces: by ids if they have the same tokenizer, or else by text. If the texts
  * are unknown too, ids are compared unless the tokenizers are known to differ.

@@ -1,7 +1,7 @@
 /** How the choices of two runs differ, token by token, for page and editor alike. */
 import { topKOverlapOf, shared } from '../../statistics/sets.js';
 import { chosenCount, isKnown, type Rows, rowsAt, modulesOf } from '../model/access.js';
-import { isCutAlike, type Alignment } from './align.js';
+import type { Alignment } from './align.js';
 import type { ExpertSet, Trace } from '../model/trace.js';
 
 /** For each token of a sequence, the token of the other run that it is aligned with; −1: none. */
@@ -126,15 +126,4 @@ export function usualSize(values: Float32Array): number {
     .map(Math.abs)
     .sort();
   return Math.max(1e-6, sizes[Math.floor((sizes.length - 1) * 0.95)] ?? 1);
-}
-
-/** Pairs each token with itself, for runs of the same text, split in the same way; undefined for other runs. One for each sequence. */
-export function besideItself(main: Trace, other: Trace): readonly Beside[] | undefined {
-  const isSame = main.sequences.every(({ text, tokens }, i) => {
-    const there = other.sequences[i];
-    return text === there?.text && tokens.count === there?.tokens.count && isCutAlike(main, other, i) === true;
-  });
-  return isSame
-    ? main.sequences.map(({ tokens }) => ({ of: Int32Array.from({ length: tokens.count }, (_, t) => t) }))
-    : undefined;
 }

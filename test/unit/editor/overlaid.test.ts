@@ -1,14 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { overlaid } from '../../../src/editor/overlaid.js';
+import { changed, overlaid } from '../../../src/editor/overlaid.js';
 import { levelsOf } from '../../../src/editor/tones.js';
 import type { SideResult } from '../../../src/routing/store.js';
+import { choiceChanges } from '../../../src/trace/alignment/change.js';
 import { slotsIn } from '../../../src/trace/figures/colours.js';
-import { fabricate, fabricateIds, spelled, textOf } from '../trace/fabricate.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import { Background } from '../../../webview/background/background.js';
+import { fabricate, fabricateIds, textOf } from '../trace/fabricate.js';
 
 const trace = fabricate();
 const main: SideResult = { text: '', title: '', strategy: { name: 'top-k', k: 2 }, interventions: [], trace };
 const { count } = textOf(trace).tokens;
 const [set] = trace.expertSets;
+const noHelper = () => {
+  throw new Error('A short text is compared at once.');
+};
 
 describe('while the panel shows an overlay, a range is underlined', () => {
   it('by the chosen colouring if it has no data for the overlay', () => {
@@ -54,9 +60,34 @@ describe('while the panel shows an overlay, a range is underlined', () => {
     expect(levels!.slice(0, 5)).toEqual([undefined, 4, -4, -2, undefined]);
   });
 
-  it('by the chosen colouring if tokens would have to be aligned, or if no change is known', () => {
-    const other = { ...main, trace: spelled(['a', ' b']) };
-    expect(overlaid({ main, other }, 'change')).toBeUndefined();
+  it('by the change of the tokens that both runs have, whichever is longer', () => {
+    const tokens = textOf(trace).tokens.text!;
+    const longer = fabricate({ tokens: [...tokens, ' and', ' on'], seed: 3 });
+    const shorter = fabricate({ tokens: tokens.slice(0, -2), seed: 3 });
+    const levels = (other: Trace) => overlaid({ main, other: { ...main, trace: other } }, 'change')!.levels!;
+    expect(levels(longer)).toHaveLength(count);
+    expect(levels(longer).every((level) => level !== undefined)).toBe(true);
+    expect(levels(shorter).map((level) => level !== undefined)).toEqual(tokens.map((_, t) => t < count - 2));
+  });
+
+  it('as in the panel, token by token', () => {
+    const { length } = textOf(trace).tokens.text!;
+    const other = fabricate({ tokens: ['<|start|>', 'def', ' sub', '(', 'a', ')', ' more', ' of', ' it'], seed: 3 });
+    const [inPanel] = choiceChanges(trace, other, new Background(noHelper, noHelper).partners(trace, other)!);
+    expect(changed({ main, other: { ...main, trace: other } })).toEqual(inPanel);
+    expect(inPanel!.value).toHaveLength(length);
+  });
+
+  it('by the change of log-probability against a run with other experts', () => {
+    const [own] = trace.expertSets;
+    const experts = own!.experts.map((expert) => ({ ...expert, id: `${expert.id}-elsewhere` }));
+    const other = { ...main, trace: { ...trace, expertSets: [{ ...own!, experts }] } };
+    expect(changed({ main, other })!.by).toBe('logProb');
+  });
+
+  it('by the chosen colouring if no change is known', () => {
+    const nothing = fabricate({ done: 0 });
+    expect(overlaid({ main, other: { ...main, trace: nothing } }, 'change')).toBeUndefined();
     const fixed = fabricate({ experts: 2, k: 2 });
     const unpredicted = { ...fixed, sequences: fixed.sequences.map(({ logProb: _, ...sequence }) => sequence) };
     expect(overlaid({ main, other: { ...main, trace: unpredicted } }, 'change')).toBeUndefined();

@@ -1,7 +1,8 @@
 import { effect } from '@preact/signals-core';
 import { describe, expect, test, vi } from 'vitest';
 import type { Asking } from '../../../src/channel/messages.js';
-import { differences, partners, perform, type Task } from '../../../webview/background/tasks.js';
+import { partners } from '../../../src/trace/alignment/align.js';
+import { differences, perform, type Task } from '../../../webview/background/tasks.js';
 import { Background, type Helper } from '../../../webview/background/background.js';
 import { fabricate, fabricateIds, spelled } from '../trace/fabricate.js';
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { rowsAt } from '../../../src/trace/model/access.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/store/state.js';
-import { partners } from '../../../webview/background/tasks.js';
+import { partners } from '../../../src/trace/alignment/align.js';
 import { choiceChanges, haveChoicesInCommon } from '../../../src/trace/alignment/change.js';
 import { logProbChanges } from '../../../src/trace/alignment/change.js';
 import { changeRaster, differenceRaster, withAbsent } from '../../../webview/map/change.js';

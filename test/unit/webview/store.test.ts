@@ -187,6 +187,19 @@ describe('sides', () => {
     expect(sideName(store, 'other')).toBe(name);
   });
 
+  test('a run is also called by what the model wrote in it, unless it wrote the same in the other', () => {
+    const { store, side } = begin();
+    const [main, longer] = [fabricate(), fabricate({ tokens: ['<|start|>', 'def', ' more\n', ' of', ' it'] })];
+    const names = () => [sideName(store, 'main'), sideName(store, 'other')];
+    side('main', main);
+    side('other', longer, { title: 'PHATGOOSE, 2 experts per token', given: 3 });
+    expect(names()).toEqual(['a.md · PHATGOOSE', 'PHATGOOSE, 2 experts per token · generated “more of it”']);
+    side('main', longer, { given: 3 });
+    expect(names()).toEqual(['a.md · PHATGOOSE', 'PHATGOOSE, 2 experts per token']);
+    side('other', main, { title: 'PHATGOOSE, 2 experts per token' });
+    expect(names()).toEqual(['a.md · PHATGOOSE · generated “more of it”', 'PHATGOOSE, 2 experts per token']);
+  });
+
   test('a comparison that a reload has ended leaves the tab open', () => {
     const { store, side, receive } = begin({ version: 2, tab: 'compare', comparing: true });
     side('main', fabricate());

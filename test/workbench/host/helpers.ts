@@ -133,13 +133,16 @@ export async function answering<T>(
   }
 }
 
-type Answer = (items: readonly vscode.QuickPickItem[]) => vscode.QuickPickItem | undefined;
+type Answer = (
+  items: readonly vscode.QuickPickItem[],
+  box: Pick<vscode.QuickPick<vscode.QuickPickItem>, 'placeholder'>,
+) => vscode.QuickPickItem | undefined;
 
 const pressed = new WeakSet<Answer>();
 
 /** Answers with the first button of an item. */
 export function pressing(answer: Answer): Answer {
-  const press: Answer = (items) => answer(items);
+  const press: Answer = (items, box) => answer(items, box);
   pressed.add(press);
   return press;
 }
@@ -153,6 +156,7 @@ export async function picking<T>(answers: readonly Answer[], body: () => Promise
     const [accepted, hidden] = [new vscode.EventEmitter<void>(), new vscode.EventEmitter<void>()];
     const button = new vscode.EventEmitter<vscode.QuickPickItemButtonEvent<vscode.QuickPickItem>>();
     const box = {
+      placeholder: undefined as string | undefined,
       items: [] as vscode.QuickPickItem[],
       selectedItems: [] as vscode.QuickPickItem[],
       onDidAccept: accepted.event,
@@ -161,7 +165,7 @@ export async function picking<T>(answers: readonly Answer[], body: () => Promise
       show: () => {
         setTimeout(() => {
           const answer = left.shift();
-          const item = answer?.(box.items);
+          const item = answer?.(box.items, box);
           if (item && pressed.has(answer!)) {
             button.fire({ item, button: item.buttons![0]! });
             return;

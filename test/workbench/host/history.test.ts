@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { Services } from '../../../src/commands/services.js';
+import { drawnBy, underlines } from '../../../src/editor/underlines.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Strategy } from '../../../src/strategies/strategy.js';
 import { plain } from '../../../src/trace/text/label.js';
@@ -61,32 +62,28 @@ describe('run history', () => {
     await picking([look], open);
     const tokens = main().trace!.sequences[0]!.tokens.count;
     assert.equal(rows.length, 3);
-    assert.match(rows[0]!.label, /^PHATGOOSE, \d experts? per token$/);
+    // What differs cannot be cut off.
+    assert.match(rows[2]!.label, /^PHATGOOSE, \d experts? per token$/);
     assert.equal(rows[1]!.label, 'Base model alone');
-    assert.equal(rows[2]!.label, rows[0]!.label);
-    assert.match(
-      rows[0]!.detail!,
-      new RegExp(
-        `^${expert().name} knocked out in layer 1 · ${tokens} tokens · mean log-probability −\\d+\\.\\d\\d a token$`,
-      ),
-    );
-    assert.match(rows[1]!.detail!, new RegExp(`^${tokens} tokens · mean`));
-    assert.match(rows[0]!.description!, /\d:\d\d.* · shown-\d+ · on show$/);
+    assert.equal(rows[0]!.label, `${rows[2]!.label}, ${expert().name} knocked out in layer 1`);
+    const detail = new RegExp(`^shown-\\d+ · ${tokens} tokens · mean log-probability −\\d+\\.\\d\\d a token$`);
+    for (const row of rows) assert.match(row.detail!, detail);
+    assert.match(rows[0]!.description!, /^\d+:\d\d\S*( [AP]M)? · on show$/);
     assert.doesNotMatch(rows[1]!.description!, /on show/);
     assert.equal(main().trace!.interventions.length, 1, 'looking changes nothing');
   });
 
   it('tells how what the model wrote begins', async () => {
-    await services.runs.generate(id, { maxTokens: 40, temperature: 0 });
+    await services.runs.generate(id, { maxTokens: 60, temperature: 0 });
     const { text: given, trace } = main();
     const written = trace!.sequences[0]!.text!.slice(given.length);
-    let detail = '';
+    let label = '';
     const look = (items: readonly vscode.QuickPickItem[]) => {
-      detail = items[0]!.detail!;
+      label = items[0]!.label;
       return undefined;
     };
     await picking([look], open);
-    const [, shown] = /generated “(.{1,41})”/.exec(detail)!;
+    const [, shown] = /, generated “(.{1,41})”$/.exec(label)!;
     assert.ok(written.trim().length > 40 && shown!.endsWith('…'), shown);
     assert.ok(plain(written.replace(/\s+/g, ' ')).includes(shown!.slice(0, -1)), `${shown} of ${written}`);
   });
@@ -143,6 +140,32 @@ describe('run history', () => {
     assert.equal(scene.side('main')!.trace, whatIf!.result.trace);
     assert.equal(scene.side('other')!.trace, base!.result.trace);
     assert.equal(scene.side('other')!.title, 'Base model alone');
+  });
+
+  it('says how far back the runs go', async () => {
+    let said: string | undefined;
+    const look = (_: unknown, box: Pick<vscode.QuickPick<vscode.QuickPickItem>, 'placeholder'>) => {
+      said = box.placeholder;
+      return undefined;
+    };
+    await picking([look], open);
+    assert.equal(said, 'Runs since this window was opened or reloaded');
+  });
+
+  it('underlines the text by its change beside a run in which the model wrote more', async () => {
+    await services.runs.generate(id, { maxTokens: 8, temperature: 0 });
+    await picking([(items) => items.at(-1)], open);
+    await picking([pressing((items) => items[0])], open);
+    const { store, colours } = api.services;
+    const { main, other } = store.get(id)!;
+    const count = ({ trace }: typeof main) => trace!.sequences[0]!.tokens.count;
+    assert.ok(count(other!) > count(main));
+    // What the panel says when it colours by the change.
+    colours.overlay(id, 'change');
+    assert.equal(drawnBy(store.get(id)!, colours), 'change: other run');
+    const drawn = underlines(store, editor.document, colours);
+    assert.equal(drawn.bySlot.size, 0);
+    assert.ok(drawn.byLevel.size > 0);
   });
 
   it('also compares with a finished run from Compare With', async () => {

@@ -1,6 +1,7 @@
 /** How a change of routing affects a text's predictions. */
 import type { Difference } from '../../../src/trace/figures/difference.js';
-import { alignedMeans } from '../../../src/trace/figures/logProbs.js';
+import { alignedMeans, type AlignedMeans } from '../../../src/trace/figures/logProbs.js';
+import { isSpecial } from '../../../src/trace/model/access.js';
 import type { Sequence } from '../../../src/trace/model/trace.js';
 import { ends, fixed, percent, t } from '../../look/strings.js';
 
@@ -14,24 +15,30 @@ interface Runs {
 
 /** How much likelier the text became, in plain words and then in nats. */
 export function LogProb({ title, from: before, to: after, found }: Runs) {
-  const { from, to, tokens } =
-    before && after ? alignedMeans(before, after, found.alignment) : { from: NaN, to: NaN, tokens: 0 };
+  const means = before && after && alignedMeans(before, after, found.alignment);
   return (
     <>
       <dt>{title}</dt>
-      {tokens === 0 ? (
+      {!means?.tokens ? (
         <dd>–</dd>
       ) : (
         <dd>
-          {likelier(to - from)}
+          {likelier(means.to - means.from)}
           <span class="faint">
             {' '}
-            {t('compareFromTo', ...ends({ weak: from, strong: to }))} {t('compareOver', tokens)}
+            {t('compareFromTo', ...ends({ weak: means.from, strong: means.to }))} {overWords(means, before!)}
           </span>
         </dd>
       )}
     </>
   );
+}
+
+/** Over how many tokens, and why these are fewer than both have. */
+function overWords({ tokens, uncounted }: AlignedMeans, before: Sequence): string {
+  if (uncounted.length === 0) return t('compareOver', tokens);
+  if (uncounted.some((token) => token > 0)) return t('compareOverPredicted', tokens);
+  return t(isSpecial(before, 0) ? 'compareOverFirst' : 'compareOverFirstText', tokens);
 }
 
 /** @param nats mean change of a token's log-probability */
