@@ -277,7 +277,9 @@ export class Stage {
     const [raster, pointer] = [this.scene.raster.peek(), this.pointer.peek()];
     const tip = this.scroller.parentElement!.querySelector<HTMLElement>('.tip');
     if (!frame || !raster || !pointer || !tip) return;
-    const { x, y } = beside(frame, turn(raster, pointer), { width: tip.offsetWidth, height: tip.offsetHeight });
+    const { top } = this.scroller.getBoundingClientRect();
+    const room = { from: -top, to: innerHeight - top };
+    const { x, y } = beside(frame, turn(raster, pointer), { width: tip.offsetWidth, height: tip.offsetHeight }, room);
     tip.style.transform = `translate(${x}px, ${y}px)`;
   }
 
