@@ -31,6 +31,12 @@ export interface Place {
   readonly row: number;
 }
 
+/** Cells next to each other, from the first on. */
+export interface Area extends Place {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 export interface Frame extends Size {
   /** Device pixels per CSS pixel. */
   readonly ratio: number;
