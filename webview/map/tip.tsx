@@ -8,7 +8,7 @@ import type { Looks } from '../look/looks.js';
 import { expertName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { stepFor, windowAt, within, type Window } from './cells.js';
-import { columnOf, tokenAt } from './columns.js';
+import { columnOf, isBlankLine, tokenAt } from './columns.js';
 import type { Place } from './geometry.js';
 import type { RowLoad } from './loads.js';
 import { cellAt, choicesAt, type Raster, type Row } from './model.js';
@@ -21,6 +21,7 @@ import {
   differs,
   isChange,
   lineCell,
+  lineRemark,
   noChange,
   remarks,
   rowName,
@@ -44,9 +45,14 @@ export function Tip({
   const looks = scene.store.side(scene.side.value).looks.value;
   const step = stepFor(cell);
   const labels = scene.labels.value;
+  const hasToken = tokenAt(raster.columns, at.column) !== undefined;
+  // Between two texts.
+  if (at.column >= 0 && !hasToken && isBlankLine(raster.columns, at.column) === undefined) return null;
   return (
     <div class="tip" aria-hidden="true">
-      {!row ? (
+      {at.column >= 0 && !hasToken ? (
+        <div>{lineRemark(raster, at.column, labels)}</div>
+      ) : !row ? (
         <LineTip trace={trace} scene={scene} column={at.column} />
       ) : at.column < 0 ? (
         <RowTip
@@ -65,12 +71,13 @@ export function Tip({
         />
       ) : step.columns * step.rows > 1 && row.expert === undefined ? (
         <WindowTip trace={trace} raster={raster} window={windowAt(raster, at, step)} labels={labels} looks={looks} />
-      ) : raster.tokens && !raster.isPale && tokenAt(raster.columns, at.column) ? (
+      ) : raster.tokens && !raster.isPale ? (
         <WindowTip
           trace={trace}
           raster={raster.tokens}
           window={tokensOf(raster, raster.tokens, at)}
           title={describeToken(trace, raster, at.column, labels)}
+          remark={lineRemark(raster, at.column, labels)}
           labels={labels}
           looks={looks}
         />
@@ -168,7 +175,13 @@ function CellTip({
 }) {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return null;
-  if (raster.isTurned) return <div>{describe(trace, raster, at, labels)}</div>;
+  if (raster.isTurned)
+    return (
+      <>
+        <div>{describe(trace, raster, at, labels)}</div>
+        <div class="faint">{lineRemark(raster, at.column, labels)}</div>
+      </>
+    );
   const { row, part, sequence, token } = cell;
   const list = part && !isChange(raster) ? choicesAt(trace, part, token) : [];
   const isSum = (part?.modules.length ?? 0) > 1;
@@ -199,6 +212,7 @@ function WindowTip({
   window: { from, to, known, without, shares, mean },
   labels,
   title,
+  remark,
   looks,
 }: {
   readonly trace: Trace;
@@ -207,6 +221,8 @@ function WindowTip({
   readonly labels: readonly string[];
   /** Default: the columns' numbers. */
   readonly title?: string;
+  /** What else there is to say of a line. */
+  readonly remark?: string;
   readonly looks: (set: Looks['set']) => Looks;
 }) {
   const names = [from, to].map(({ row }) => rowName(trace, raster.rows[row]!));
@@ -228,6 +244,7 @@ function WindowTip({
       ))}
       {shares.length > 4 && <div class="faint">{t('chosenMore', shares.length - 4)}</div>}
       {shares.length > 0 && <div class="faint">{t(raster.isPale ? 'windowShare' : 'windowLeads')}</div>}
+      {remark && <div class="faint">{remark}</div>}
       {known > 0 && shares.length === 0 && (
         <div>
           {isMeasure(shows)
