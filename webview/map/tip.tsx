@@ -13,6 +13,7 @@ import type { Place } from './geometry.js';
 import type { RowLoad } from './loads.js';
 import { cellAt, choicesAt, type Raster, type Row } from './model.js';
 import type { GridScene } from './scene.js';
+import { wasAt } from './was.js';
 import {
   changeWords,
   columnName,
@@ -48,6 +49,8 @@ export function Tip({
   const hasToken = tokenAt(raster.columns, at.column) !== undefined;
   // Between two texts.
   if (at.column >= 0 && !hasToken && isBlankLine(raster.columns, at.column) === undefined) return null;
+  const changed = raster.changed?.[at.row * raster.columns.count + at.column] ?? 0;
+  const was = at.column >= 0 && at.row >= 0 ? wasAt(trace, scene.before.value, raster, at) : '';
   return (
     <div class="tip" aria-hidden="true">
       {at.column >= 0 && !hasToken ? (
@@ -77,12 +80,15 @@ export function Tip({
           raster={raster.tokens}
           window={tokensOf(raster, raster.tokens, at)}
           title={describeToken(trace, raster, at.column, labels)}
-          remark={lineRemark(raster, at.column, labels)}
+          remarks={[
+            ...(changed > 0 && !isChange(raster) ? [t('changedShare', percent(changed)), was] : []),
+            lineRemark(raster, at.column, labels),
+          ]}
           labels={labels}
           looks={looks}
         />
       ) : (
-        <CellTip trace={trace} raster={raster} at={at} labels={labels} looks={looks} />
+        <CellTip trace={trace} raster={raster} at={at} labels={labels} looks={looks} was={was} />
       )}
     </div>
   );
@@ -166,12 +172,15 @@ function CellTip({
   at,
   labels,
   looks,
+  was,
 }: {
   readonly trace: Trace;
   readonly raster: Raster;
   readonly at: Place;
   readonly labels: readonly string[];
   readonly looks: (set: Looks['set']) => Looks;
+  /** Of a changed cell: what it was. */
+  readonly was: string;
 }) {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return null;
@@ -201,6 +210,7 @@ function CellTip({
       {list.length > 4 && <div class="faint">{t('chosenMore', list.length - 4)}</div>}
       {list.length > 0 && list[0]!.weight === undefined && <div class="faint">{t('weightNone')}</div>}
       {!isChange(raster) && remarks(raster, at, row, part !== undefined).map((said) => <div key={said}>{said}</div>)}
+      {was && <div class="faint">{was}</div>}
     </>
   );
 }
@@ -212,7 +222,7 @@ function WindowTip({
   window: { from, to, known, without, shares, mean },
   labels,
   title,
-  remark,
+  remarks = [],
   looks,
 }: {
   readonly trace: Trace;
@@ -221,8 +231,8 @@ function WindowTip({
   readonly labels: readonly string[];
   /** Default: the columns' numbers. */
   readonly title?: string;
-  /** What else there is to say of a line. */
-  readonly remark?: string;
+  /** What else there is to say of a line; those that are empty are left out. */
+  readonly remarks?: readonly string[];
   readonly looks: (set: Looks['set']) => Looks;
 }) {
   const names = [from, to].map(({ row }) => rowName(trace, raster.rows[row]!));
@@ -244,7 +254,11 @@ function WindowTip({
       ))}
       {shares.length > 4 && <div class="faint">{t('chosenMore', shares.length - 4)}</div>}
       {shares.length > 0 && <div class="faint">{t(raster.isPale ? 'windowShare' : 'windowLeads')}</div>}
-      {remark && <div class="faint">{remark}</div>}
+      {remarks.filter(Boolean).map((said) => (
+        <div key={said} class="faint">
+          {said}
+        </div>
+      ))}
       {known > 0 && shares.length === 0 && (
         <div>
           {isMeasure(shows)
