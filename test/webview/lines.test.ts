@@ -376,7 +376,7 @@ describe('a line', () => {
     await expect.poll(() => tip.innerText()).toContain('Click to see its modules');
     // An empty line, which is paler than its one token calls for.
     await panel.page.mouse.move(box.x + 62 + 14 * 21, box.y + 18 + 20 + 10);
-    await expect.poll(() => tip.innerText()).toMatch(/^line 11, 1 token, [^]*100%[^]*White space alone: drawn as pale/);
+    await expect.poll(() => tip.innerText()).toMatch(/^line 11, 1 token, [^]*100%[^]*White space alone: drawn pale/);
   });
 
   test('is no longer told beside a pointer that rests once keys move the map, until the pointer moves', async () => {

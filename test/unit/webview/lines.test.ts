@@ -64,7 +64,7 @@ describe('rows', () => {
     const labels = ['1', '2', '3', '4', '5'];
     expect(labels.map((_, column) => lineRemark(raster, column, labels))).toEqual([
       '',
-      'White space alone: drawn as pale as can be',
+      'White space alone: drawn pale',
       '',
       'No token begins in line 4: its line break is part of one above.',
       '',
