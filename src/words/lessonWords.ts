@@ -48,7 +48,7 @@ export const lessonWords = {
   rangeShare: 'From 0 % to 100 %. The experts’ shares add up to 100 %.',
   chanceShare: '1 / E: the line on the bar.',
   whatLeader:
-    'The expert with the largest share of the weights in a cell: the stronger the colour, the larger that share. In a map of lines, the expert that leads at most of a line’s tokens: the stronger, the more of them. Where no weights are given, the expert that is named first.',
+    'The expert with the largest share of the weights in a cell: the stronger the colour, the larger that share. In a map of lines, the expert that leads at most of a line’s tokens: the stronger, the more of them; a line of white space alone is drawn as pale as can be. After a what-if, a corner marks a cell with a changed choice, and one without is faded. Where no weights are given, the expert that is named first.',
   rangeLeader: 'Its share: from 1 / E to 100 %.',
   chanceLeader: '1 / E',
   whatUsage:

@@ -47,6 +47,22 @@ const lineMeans = (trace: Trace, value: Float32Array): number[] =>
     return own.length > 0 ? [own.reduce((sum, x) => sum + x, 0) / own.length] : [];
   });
 
+/** Where what is framed in the model begins and ends, across, in CSS pixels: empty if nothing is. */
+function framed(): Promise<number[]> {
+  return panel.page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>('canvas.over')!;
+    const { width, top } = canvas.getBoundingClientRect();
+    const scale = canvas.width / width;
+    // In the line below the selected one, which has a frame of its own.
+    const y = document.querySelector('.cell')!.getBoundingClientRect().bottom - top + 8;
+    const { data } = canvas.getContext('2d')!.getImageData(0, Math.round(y * scale), canvas.width, 1);
+    const found: number[] = [];
+    for (let x = Math.round(8 * scale); x < canvas.width; x++)
+      if (data[4 * x + 3]! > 100 && !(data[4 * x - 1]! > 100)) found.push(x / scale);
+    return found;
+  });
+}
+
 /** The colour in the middle of a cell, from the first visible row and column. */
 function colourAt(row: number, column: number): Promise<number[]> {
   return panel.page.evaluate(
@@ -241,6 +257,42 @@ describe('a line', () => {
     await expect.poll(() => said()).toMatch(/^line 10, \d+ tokens, css, ([\d.]+% of the line|no expert)$/);
   });
 
+  test('in a layer that is opened stays selected in the whole layer, on the map and below', async () => {
+    await open();
+    await besideEditor(fabricate({ tokens: 80 }));
+    await press('Lines');
+    await panel.goTo(2, 1);
+    await expect.poll(async () => (await framed()).length).toBe(2);
+    const before = await said();
+    expect(before).toMatch(/layer 2, \w+ leads at \d+% of the tokens$/);
+    await panel.page.keyboard.press('Enter');
+    await expect.poll(() => panel.page.locator('.cells').getAttribute('aria-colcount')).toBe('36');
+    // Around all seven modules.
+    const wide = await panel.page.locator('.cell').evaluate((one) => one.getBoundingClientRect().width);
+    await expect.poll(async () => Math.round((await framed())[1]! - (await framed())[0]!)).toBeCloseTo(wide, -1);
+    const columns = (await panel.page.locator('.scroller').evaluate((one) => one.clientWidth - 64)) / 36;
+    expect(wide).toBeCloseTo(7 * columns, 0);
+    expect(await said()).toBe(before);
+    await expect.poll(() => panel.page.locator('.tabBody').innerText()).toMatch(/layer 2\b(?!, )/);
+    await panel.page.getByRole('tab', { name: 'Summary' }).click();
+    await expect.poll(() => panel.page.locator('.strip').innerText()).toMatch(/· layer 2 ·/);
+    await panel.page.locator('.cell').focus();
+    await panel.page.keyboard.press('ArrowDown');
+    await expect.poll(() => said()).toMatch(/^line 12, .*layer 2, \w+ leads/);
+    await panel.page.keyboard.press('ArrowRight');
+    await expect.poll(() => said()).toMatch(/^line 12, .*layer 2, query, \w+ leads/);
+  });
+
+  test('is not framed, and no layer is, once none is selected', async () => {
+    await open();
+    await besideEditor(fabricate({ tokens: 80 }));
+    await press('Lines');
+    await panel.goTo(2, 1);
+    await expect.poll(async () => (await framed()).length).toBe(2);
+    await panel.post({ type: 'select', token: -1 });
+    await expect.poll(framed).toEqual([]);
+  });
+
   test('that the other text does not have says so, and an excerpt is one block of lines', async () => {
     await open();
     const line = ['The', ' grey', ' goose', '\n'];
@@ -322,6 +374,9 @@ describe('a line', () => {
     await panel.page.mouse.move(box.x + 62 + 5, box.y + 8);
     await panel.settled();
     await expect.poll(() => tip.innerText()).toContain('Click to see its modules');
+    // An empty line, which is paler than its one token calls for.
+    await panel.page.mouse.move(box.x + 62 + 14 * 21, box.y + 18 + 20 + 10);
+    await expect.poll(() => tip.innerText()).toMatch(/^line 11, 1 token, [^]*100%[^]*White space alone: drawn pale/);
   });
 
   test('is no longer told beside a pointer that rests once keys move the map, until the pointer moves', async () => {

@@ -49,6 +49,7 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
       {isCompact.value && <Explain name={`map_${by}`} title={t('colourBy')} />}
       {isMeasure(by) && <MeasureScale by={by} scene={scene} />}
       {hasChips && <WeightScale scene={scene} shownExperts={shownExperts} />}
+      {by !== 'change' && <ChangedMarks scene={scene} />}
       {hasChips && <Chips trace={trace} shownExperts={shownExperts} />}
       {by === 'change' && <ChangeScale />}
       {by === 'attribution' && <Of what={t(scene.isLines.value ? 'scaleAttributionLines' : 'scaleAttribution')} />}
@@ -173,6 +174,25 @@ const strengths = ['s0', 's1', 's2', 's3', 's4'];
 const rising = strengths.map((strength) => `measured shade ${strength}`);
 /** From one hue to the other. */
 const twoSided = ['s4', 's2', 's0', 'gain s0', 'gain s2', 'gain s4'].map((strength) => `measured shade ${strength}`);
+
+/** After a what-if: how the map marks what it changed. */
+function ChangedMarks({ scene }: { readonly scene: GridScene }) {
+  if (scene.raster.value?.changed === undefined) return null;
+  const isFading = scene.store.view.fadeUnchanged.value;
+  const said = [t('scaleChangedHint'), ...(isFading ? [t('scaleUnchangedHint')] : [])].join(' ');
+  return (
+    <span class="scale marks" role="img" aria-label={said} title={said}>
+      <span class="mark corner" />
+      {t('scaleChanged')}
+      {isFading && (
+        <>
+          <span class="mark faded" />
+          {t('scaleUnchanged')}
+        </>
+      )}
+    </span>
+  );
+}
 
 function ChangeScale() {
   const change = useStore().changes.value?.[0];

@@ -17,7 +17,7 @@ export function perform(scene: GridScene, stage: Stage, action: Action): void {
   if (!raster) return;
   switch (action.do) {
     case 'go':
-      go(scene, raster, action.to);
+      go(scene, raster, action.to, action.isWhole);
       break;
     case 'toggle':
       toggle(scene, raster, action.row);
@@ -57,8 +57,14 @@ export function asked(scene: GridScene, stage: Stage, event: KeyboardEvent): Act
     page: stage.page(),
     all: event.ctrlKey || event.metaKey,
   });
-  if (action?.do === 'go') return { do: 'go', to: turn(raster, action.to) };
+  if (action?.do === 'go') return from(scene, place, turn(raster, action.to));
   return action?.do === 'toggle' ? { do: 'toggle', row: Math.max(0, place.row) } : action;
+}
+
+/** From an open layer as a whole, the text is walked with the layer selected, and the next row is its first module. */
+function from({ covered }: GridScene, { row }: Place, to: Place): Action {
+  if (covered.peek() < 2) return { do: 'go', to };
+  return to.row === row + 1 ? { do: 'go', to: { ...to, row } } : { do: 'go', to, isWhole: to.row === row };
 }
 
 /** Where the pointer is, and what it is doing. */
@@ -131,6 +137,7 @@ function go(
   { store, side, shownExperts, place, expert, isByExpert }: GridScene,
   { rows, columns, isTurned }: Raster,
   to: Place,
+  isWhole = false,
 ): void {
   const row = rows[Math.min(rows.length - 1, Math.max(0, to.row))];
   const found = tokenAt(columns, onToken(columns, to.column, place.peek().column));
@@ -142,7 +149,7 @@ function go(
   const layer = own ? layerKey(own) : '';
   batch(() => {
     expert.value = to.row < 0 ? -1 : (row.expert ?? -1);
-    store.selectIn(side.peek(), line, { layer, module: own === row ? row.module : -1 });
+    store.selectIn(side.peek(), line, { layer, module: own === row && !isWhole ? row.module : -1 });
     if (layer) store.lookAtLayer(layer);
     if (layer) store.aimWhatIf(layer);
   });
@@ -155,7 +162,7 @@ function showScope(scene: GridScene, stage: Stage, raster: Raster): void {
   if (!beyond || first < 0) return;
   const next = beyond.indexOf(1, first);
   const { column, row } = scene.place.peek();
-  if (column >= 0 && beyond[column]) go(scene, raster, { column: first, row });
+  if (column >= 0 && beyond[column]) go(scene, raster, { column: first, row }, scene.covered.peek() > 1);
   stage.showColumns(first, next < 0 ? beyond.length - 1 : next - 1);
 }
 

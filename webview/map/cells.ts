@@ -49,7 +49,7 @@ export function cellsOf(
   return isTurned ? transposed(cells) : cells;
 }
 
-/** The only token of an empty line always has a leader, which says little: an empty line is drawn as weak as can be. */
+/** The only token of an empty line always has a leader, which says little: an empty line is drawn as weak as can be, as its tip says. */
 function blankWeak({ rows, columns, strength, shows }: Raster): Float32Array {
   if (shows !== 'experts' || !columns.spans.some(({ lines }) => lines)) return strength;
   const drawn = strength.slice();

@@ -62,6 +62,12 @@ export function tokenAt(
   return token < 0 ? undefined : { sequence, token, end: lines ? lines.end[at]! : at + 1 };
 }
 
+/** Whether no text of a line can be seen; undefined if the column is no line. */
+export function isBlankLine({ spans }: Columns, column: number): boolean | undefined {
+  const span = spans.find(({ from, count }) => column >= from && column < from + count);
+  return span?.lines && span.lines.blank[column - span.from] === 1;
+}
+
 /** −1 for no token. */
 export function columnOf({ spans }: Columns, sequence: number, token: number): number {
   const span = spans.find((one) => one.sequence === sequence);

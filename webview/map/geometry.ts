@@ -31,6 +31,12 @@ export interface Place {
   readonly row: number;
 }
 
+/** Cells next to each other, from the first on. */
+export interface Area extends Place {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 export interface Frame extends Size {
   /** Device pixels per CSS pixel. */
   readonly ratio: number;
@@ -173,12 +179,24 @@ export function revealed(frame: Frame, inner: Size, { column, row }: Place): Poi
   };
 }
 
-/** Where to put a box of some size beside a cell: on the side that has room. */
-export function beside(frame: Frame, { column, row }: Place, box: Size): Point {
-  const right = xOf(frame, column + 1) + 8;
-  const below = yOf(frame, row + 1) + 6;
-  return {
-    x: right + box.width > frame.width ? Math.max(0, xOf(frame, column) - box.width - 8) : right,
-    y: below + box.height > frame.height ? Math.max(0, yOf(frame, row) - box.height - 6) : below,
-  };
+/**
+ * Where to put a box of some size beside a cell: on the side that has room, and never over the cell. If neither its left nor its
+ * right has room, the box is below or above the cell, out of the frame if need be.
+ *
+ * @param room from where to where the frame's surroundings go, in the frame's y; default: the frame alone
+ */
+export function beside(
+  frame: Frame,
+  { column, row }: Place,
+  box: Size,
+  room: { readonly from: number; readonly to: number } = { from: 0, to: frame.height },
+): Point {
+  const [left, right] = [xOf(frame, column) - box.width - 8, xOf(frame, column + 1) + 8];
+  const [above, below] = [yOf(frame, row) - box.height - 6, yOf(frame, row + 1) + 6];
+  const fitsBelow = below + box.height <= frame.height;
+  const fitsRight = right + box.width <= frame.width;
+  if (fitsRight || left >= 0) return { x: fitsRight ? right : left, y: fitsBelow ? below : Math.max(0, above) };
+  const x = Math.max(0, Math.min(right, frame.width - box.width));
+  const isBelow = fitsBelow || (above < 0 && room.to - (below + box.height) >= Math.min(0, above - room.from));
+  return { x, y: isBelow ? below : above };
 }

@@ -2,7 +2,8 @@
 import type { Place, Point } from './geometry.js';
 
 export type Action =
-  | { readonly do: 'go'; readonly to: Place }
+  /** `isWhole`: an open layer stays selected as a whole. */
+  | { readonly do: 'go'; readonly to: Place; readonly isWhole?: boolean }
   /** Opens or closes the row's layer. */
   | { readonly do: 'toggle'; readonly row: number }
   | { readonly do: 'zoom'; readonly by: number }

@@ -118,6 +118,11 @@ export function rowAt(rows: readonly Row[], layer: string, module: number): numb
   return exact >= 0 ? exact : rows.findIndex((row) => layerKey(row) === layer);
 }
 
+/** How many rows, from `rowAt` on, the selection is: all of an open layer's while no module of it is selected. */
+export function rowsFrom(rows: readonly Row[], layer: string, module: number): number {
+  return module >= 0 ? 1 : Math.max(1, rows.filter((row) => layerKey(row) === layer).length);
+}
+
 /** Whether the filter leaves only some of a row's experts. */
 export function filtersExperts({ parts }: Row, filter: Filter, shownLayer: ExpertSet | undefined): boolean {
   return parts.some((part) => part && part.set === shownLayer && wantedOf(part, filter) !== undefined);

@@ -4,7 +4,7 @@ import { shortLabelOf } from '../look/looks.js';
 import { css, inkOver, mix, type Theme } from '../look/theme.js';
 import { stepFor } from './cells.js';
 import { sequencesOf } from './columns.js';
-import { windowOf, xOf, yOf, type Extent, type Frame, type Place, type Window } from './geometry.js';
+import { windowOf, xOf, yOf, type Area, type Extent, type Frame, type Place, type Window } from './geometry.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { axes, gutters } from './gutters.js';
 import { divide, lineGutters, ofLines } from './lineGutters.js';
@@ -209,7 +209,7 @@ export function paintOver(
   theme: Theme,
   frame: Frame,
   extent: Extent,
-  selected: Place,
+  selected: Area,
   pointer: Place | undefined,
   inEditor?: { readonly from: number; readonly to: number },
   beyond?: Uint8Array,
@@ -252,10 +252,15 @@ export function paintOver(
     context.strokeRect(
       xOf(frame, selected.column) - 0.5,
       top - 2,
-      Math.max(2, frame.cell.width) + 1,
+      Math.max(2, selected.columns * frame.cell.width) + 1,
       textEnd - top + 4,
     );
   if (selected.row >= 0)
-    context.strokeRect(left - 2, yOf(frame, selected.row) - 0.5, right - left + 4, Math.max(2, frame.cell.height) + 1);
+    context.strokeRect(
+      left - 2,
+      yOf(frame, selected.row) - 0.5,
+      right - left + 4,
+      Math.max(2, selected.rows * frame.cell.height) + 1,
+    );
   context.restore();
 }

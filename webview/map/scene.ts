@@ -20,7 +20,17 @@ import { byLines, expertRaster, expertRows } from './lineRaster.js';
 import type { Lines } from './lines.js';
 import { loadsOf } from './loads.js';
 import { marginOf } from './margin.js';
-import { filtersExperts, measureRaster, rasterOf, rowAt, rowsOf, spread, type Raster, type Row } from './model.js';
+import {
+  filtersExperts,
+  measureRaster,
+  rasterOf,
+  rowAt,
+  rowsFrom,
+  rowsOf,
+  spread,
+  type Raster,
+  type Row,
+} from './model.js';
 import { makeContent, type MapContent } from './content.js';
 
 export class GridScene {
@@ -114,6 +124,26 @@ export class GridScene {
         ? raster.rows.findIndex(({ expert }) => expert === this.expert.value)
         : rowAt(raster.rows, this.store.view.selection.value.layer, this.store.moduleIn[side].value),
     };
+  });
+
+  /** How many rows are selected, from the place on: more than one for an open layer as a whole. */
+  readonly covered = computed(() => {
+    const rows = this.raster.value?.rows;
+    if (!rows || this.isByExpert.value) return 1;
+    return rowsFrom(rows, this.store.view.selection.value.layer, this.store.moduleIn[this.side.value].value);
+  });
+  private readonly wholeLayer = computed(() => (this.covered.value > 1 ? this.store.view.selection.value.layer : ''));
+  /** The selected layer in one row, where its modules have rows of their own; none if nothing can be summed up. */
+  private readonly layerRaster = computed(() => {
+    const [trace, key, filter] = [this.trace.value, this.wholeLayer.value, this.store.view.filter.value];
+    const rows = trace && key !== '' ? rowsOf(trace, filter, []).filter((row) => layerKey(row) === key) : [];
+    return rows.length === 1 ? this.rasterFor(rows, filter) : undefined;
+  });
+  /** Where the words for the selection are: in the map or, of an open layer as a whole, in the layer's one row. */
+  readonly told = computed<{ readonly raster: Raster | undefined; readonly at: Place }>(() => {
+    const [raster, at, layer] = [this.raster.value, this.place.value, this.layerRaster.value];
+    if (this.wholeLayer.value === '') return { raster, at };
+    return layer ? { raster: layer, at: { ...at, row: 0 } } : { raster, at: { ...at, row: -1 } };
   });
 
   /** The layout on the screen, for pictures; the view sets it. */

@@ -13,6 +13,7 @@ import {
   xOf,
   yOf,
   zoomed,
+  type Area,
   type Extent,
   type Frame,
   type Place,
@@ -21,7 +22,7 @@ import {
 } from './geometry.js';
 import { untilLast } from './columns.js';
 import { Following } from './following.js';
-import { turn } from './model.js';
+import { turn, type Raster } from './model.js';
 import { extentOf, paint, paintOver } from './paint.js';
 import type { GridScene } from './scene.js';
 
@@ -93,7 +94,7 @@ export class Stage {
         this.#following.editorMoved();
         this.#frames.ask();
       }),
-      whenever([scene.place, scene.rows], () => {
+      whenever([scene.place, scene.covered, scene.rows], () => {
         this.#revealing = true;
         this.#frames.ask();
       }),
@@ -251,7 +252,7 @@ export class Stage {
     const frame = this.frame();
     const raster = this.scene.raster.peek();
     if (!frame || !raster) return;
-    const at = turn(raster, this.scene.place.peek());
+    const at = this.#selected(raster);
     const pointer = this.pointer.peek();
     paintOver(
       this.#over.getContext('2d')!,
@@ -264,11 +265,20 @@ export class Stage {
       this.scene.beyond.peek(),
       raster.isTurned ? untilLast(raster.columns) : undefined,
     );
-    const { column, row } = at.column >= 0 && at.row >= 0 ? at : { column: 0, row: 0 };
+    const { column, row, columns, rows } =
+      at.column >= 0 && at.row >= 0 ? at : { column: 0, row: 0, columns: 1, rows: 1 };
     this.#focus.style.transform = `translate(${xOf(frame, column)}px, ${yOf(frame, row)}px)`;
-    this.#focus.style.width = `${Math.max(3, frame.cell.width)}px`;
-    this.#focus.style.height = `${Math.max(3, frame.cell.height)}px`;
+    this.#focus.style.width = `${Math.max(3, columns * frame.cell.width)}px`;
+    this.#focus.style.height = `${Math.max(3, rows * frame.cell.height)}px`;
     this.placeTip();
+  }
+
+  /** What is framed. A layer stays chosen for the next run, but without a token there is nothing to frame. */
+  #selected(raster: Raster): Area {
+    const { column, row } = this.scene.place.peek();
+    const at = turn(raster, column < 0 ? { column, row: -1 } : { column, row });
+    const size = turn(raster, { column: 1, row: this.scene.covered.peek() });
+    return { ...at, columns: size.column, rows: size.row };
   }
 
   /** Puts the tip beside the cell under the pointer; also when its words, and so its size, have changed. */
@@ -277,7 +287,9 @@ export class Stage {
     const [raster, pointer] = [this.scene.raster.peek(), this.pointer.peek()];
     const tip = this.scroller.parentElement!.querySelector<HTMLElement>('.tip');
     if (!frame || !raster || !pointer || !tip) return;
-    const { x, y } = beside(frame, turn(raster, pointer), { width: tip.offsetWidth, height: tip.offsetHeight });
+    const { top } = this.scroller.getBoundingClientRect();
+    const room = { from: -top, to: innerHeight - top };
+    const { x, y } = beside(frame, turn(raster, pointer), { width: tip.offsetWidth, height: tip.offsetHeight }, room);
     tip.style.transform = `translate(${x}px, ${y}px)`;
   }
 

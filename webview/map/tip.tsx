@@ -8,11 +8,12 @@ import type { Looks } from '../look/looks.js';
 import { expertName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { stepFor, windowAt, within, type Window } from './cells.js';
-import { columnOf, tokenAt } from './columns.js';
+import { columnOf, isBlankLine, tokenAt } from './columns.js';
 import type { Place } from './geometry.js';
 import type { RowLoad } from './loads.js';
 import { cellAt, choicesAt, type Raster, type Row } from './model.js';
 import type { GridScene } from './scene.js';
+import { wasAt } from './was.js';
 import {
   changeWords,
   columnName,
@@ -21,6 +22,7 @@ import {
   differs,
   isChange,
   lineCell,
+  lineRemark,
   noChange,
   remarks,
   rowName,
@@ -44,9 +46,16 @@ export function Tip({
   const looks = scene.store.side(scene.side.value).looks.value;
   const step = stepFor(cell);
   const labels = scene.labels.value;
+  const hasToken = tokenAt(raster.columns, at.column) !== undefined;
+  // Between two texts.
+  if (at.column >= 0 && !hasToken && isBlankLine(raster.columns, at.column) === undefined) return null;
+  const changed = raster.changed?.[at.row * raster.columns.count + at.column] ?? 0;
+  const was = at.column >= 0 && at.row >= 0 ? wasAt(trace, scene.before.value, raster, at) : '';
   return (
     <div class="tip" aria-hidden="true">
-      {!row ? (
+      {at.column >= 0 && !hasToken ? (
+        <div>{lineRemark(raster, at.column, labels)}</div>
+      ) : !row ? (
         <LineTip trace={trace} scene={scene} column={at.column} />
       ) : at.column < 0 ? (
         <RowTip
@@ -65,17 +74,21 @@ export function Tip({
         />
       ) : step.columns * step.rows > 1 && row.expert === undefined ? (
         <WindowTip trace={trace} raster={raster} window={windowAt(raster, at, step)} labels={labels} looks={looks} />
-      ) : raster.tokens && !raster.isPale && tokenAt(raster.columns, at.column) ? (
+      ) : raster.tokens && !raster.isPale ? (
         <WindowTip
           trace={trace}
           raster={raster.tokens}
           window={tokensOf(raster, raster.tokens, at)}
           title={describeToken(trace, raster, at.column, labels)}
+          remarks={[
+            ...(changed > 0 && !isChange(raster) ? [t('changedShare', percent(changed)), was] : []),
+            lineRemark(raster, at.column, labels),
+          ]}
           labels={labels}
           looks={looks}
         />
       ) : (
-        <CellTip trace={trace} raster={raster} at={at} labels={labels} looks={looks} />
+        <CellTip trace={trace} raster={raster} at={at} labels={labels} looks={looks} was={was} />
       )}
     </div>
   );
@@ -159,16 +172,25 @@ function CellTip({
   at,
   labels,
   looks,
+  was,
 }: {
   readonly trace: Trace;
   readonly raster: Raster;
   readonly at: Place;
   readonly labels: readonly string[];
   readonly looks: (set: Looks['set']) => Looks;
+  /** Of a changed cell: what it was. */
+  readonly was: string;
 }) {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return null;
-  if (raster.isTurned) return <div>{describe(trace, raster, at, labels)}</div>;
+  if (raster.isTurned)
+    return (
+      <>
+        <div>{describe(trace, raster, at, labels)}</div>
+        <div class="faint">{lineRemark(raster, at.column, labels)}</div>
+      </>
+    );
   const { row, part, sequence, token } = cell;
   const list = part && !isChange(raster) ? choicesAt(trace, part, token) : [];
   const isSum = (part?.modules.length ?? 0) > 1;
@@ -188,6 +210,7 @@ function CellTip({
       {list.length > 4 && <div class="faint">{t('chosenMore', list.length - 4)}</div>}
       {list.length > 0 && list[0]!.weight === undefined && <div class="faint">{t('weightNone')}</div>}
       {!isChange(raster) && remarks(raster, at, row, part !== undefined).map((said) => <div key={said}>{said}</div>)}
+      {was && <div class="faint">{was}</div>}
     </>
   );
 }
@@ -199,6 +222,7 @@ function WindowTip({
   window: { from, to, known, without, shares, mean },
   labels,
   title,
+  remarks = [],
   looks,
 }: {
   readonly trace: Trace;
@@ -207,6 +231,8 @@ function WindowTip({
   readonly labels: readonly string[];
   /** Default: the columns' numbers. */
   readonly title?: string;
+  /** What else there is to say of a line; those that are empty are left out. */
+  readonly remarks?: readonly string[];
   readonly looks: (set: Looks['set']) => Looks;
 }) {
   const names = [from, to].map(({ row }) => rowName(trace, raster.rows[row]!));
@@ -228,6 +254,11 @@ function WindowTip({
       ))}
       {shares.length > 4 && <div class="faint">{t('chosenMore', shares.length - 4)}</div>}
       {shares.length > 0 && <div class="faint">{t(raster.isPale ? 'windowShare' : 'windowLeads')}</div>}
+      {remarks.filter(Boolean).map((said) => (
+        <div key={said} class="faint">
+          {said}
+        </div>
+      ))}
       {known > 0 && shares.length === 0 && (
         <div>
           {isMeasure(shows)

@@ -156,8 +156,11 @@ function FocusCell({
 }) {
   const [trace, raster] = [scene.trace.value, scene.raster.value];
   const at = scene.place.value;
+  const told = scene.told.value;
   const words =
-    trace && raster && at.column >= 0 && at.row >= 0 ? describe(trace, raster, at, scene.labels.value) : t('gridRole');
+    trace && told.raster && told.at.column >= 0 && told.at.row >= 0
+      ? describe(trace, told.raster, told.at, scene.labels.value)
+      : t('gridRole');
   const { column, row } = raster ? turn(raster, at) : at;
   const { rows, columns } = raster ? extentOf(raster) : { rows: 0, columns: 0 };
   useLayoutEffect(() => {
@@ -194,8 +197,9 @@ function FocusCell({
 /** The selection in one line, while a tab other than its own is open; before there is one, what can be done here. */
 function Strip({ scene }: { readonly scene: GridScene }) {
   const { store } = scene;
-  const [trace, raster] = [scene.trace.value, scene.raster.value];
-  const { column, row } = scene.place.value;
+  const trace = scene.trace.value;
+  const { raster, at } = scene.told.value;
+  const { column, row } = at;
   const { tab, maximised } = store.view;
   if (!trace || !raster) return null;
   if (column < 0) {

@@ -8,7 +8,7 @@ import { expertName, layerName, listed, plainName, moduleName, tokenPlace } from
 import { shortLabelOf } from '../look/looks.js';
 import { ends, fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
-import { sequencesOf, tokenAt } from './columns.js';
+import { isBlankLine, sequencesOf, tokenAt } from './columns.js';
 import type { MapContent } from './content.js';
 import type { Place } from './geometry.js';
 import type { GridScene } from './scene.js';
@@ -140,6 +140,16 @@ function lineLeaders({ tokens, columns }: Raster, { column, row }: Place): numbe
   return range(Math.max(0, first[line]!), end[line]!)
     .filter((token) => of[token] === line)
     .map((token) => tokens.expert[row * tokens.columns.count + from + token]!);
+}
+
+/** Why a line has no cells, or paler ones than its number calls for; empty if neither. @param column a line's */
+export function lineRemark(raster: Raster, column: number, labels: readonly string[]): string {
+  const { columns, shows } = raster;
+  const isBlank = isBlankLine(columns, column);
+  if (isBlank === undefined) return '';
+  if (!tokenAt(columns, column))
+    return t(isBlank ? 'lineBreakAbove' : 'lineNoToken', columnName(raster, column, labels));
+  return isBlank && shows === 'experts' ? t('lineBlank') : '';
 }
 
 /** Empty if no token begins in the line. */

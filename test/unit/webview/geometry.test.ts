@@ -132,6 +132,31 @@ describe('geometry', () => {
     expect(far.x + box.width).toBeLessThanOrEqual(xOf(frame, 68));
     expect(far.y + box.height).toBeLessThanOrEqual(yOf(frame, 30));
   });
+
+  test('a box beside a cell never covers it, however little room there is', () => {
+    const sizes = fc.record({ width: fc.integer({ min: 40, max: 300 }), height: fc.integer({ min: 20, max: 160 }) });
+    const rooms = fc.record({ width: fc.integer({ min: 310, max: 700 }), height: fc.integer({ min: 60, max: 300 }) });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 20 }), sizes, rooms, (c, r, box, room) => {
+        const frame = { ...frameOf(13, 18), ...room };
+        if (xOf(frame, c) > frame.width || yOf(frame, r) > frame.height) return;
+        const { x, y } = beside(frame, { column: c, row: r }, box);
+        const isBeside = x >= xOf(frame, c + 1) || x + box.width <= xOf(frame, c);
+        expect(isBeside || y >= yOf(frame, r + 1) || y + box.height <= yOf(frame, r)).toBe(true);
+        expect(x).toBeGreaterThanOrEqual(0);
+      }),
+    );
+  });
+
+  test('a box without room at a cell’s sides leaves a low frame where the window goes on', () => {
+    const frame = { ...frameOf(13, 18), width: 460, height: 160 };
+    const [at, box] = [
+      { column: 11, row: 1 },
+      { width: 236, height: 140 },
+    ];
+    expect(beside(frame, at, box, { from: -170, to: 520 })).toEqual({ x: 224, y: yOf(frame, 2) + 6 });
+    expect(beside(frame, at, box, { from: -500, to: 180 })).toEqual({ x: 224, y: yOf(frame, 1) - 146 });
+  });
 });
 
 test('a number above the map is centred, except at its edges, which would cut it in half', () => {

@@ -6,7 +6,7 @@ import { cellsOf, condensed, windowAt } from '../../../webview/map/cells.js';
 import { columnOf, columnsOf, lineColumns, onToken, tokenAt, untilLast } from '../../../webview/map/columns.js';
 import { byLines, expertRaster, expertRows } from '../../../webview/map/lineRaster.js';
 import { linesOf } from '../../../webview/map/lines.js';
-import { cellWords, inBrief } from '../../../webview/map/words.js';
+import { cellWords, inBrief, lineRemark } from '../../../webview/map/words.js';
 import {
   blank,
   hidden,
@@ -54,6 +54,24 @@ describe('rows', () => {
     expect(tokenAt(columns, 0)).toEqual({ sequence: 0, token: 1, end: 4 });
     expect(columnOf(columns, 0, 8)).toBe(4);
     expect(columnOf(columns, 0, 0)).toBe(-1);
+  });
+
+  test('say why they are pale or empty, where they are', () => {
+    const trace = fabricate({ tokens: poem });
+    const [tokens, lines] = [columnsOf(trace), lineColumns(trace)!];
+    const rows = rowsOf(trace, initial.filter, []);
+    const raster = byLines(rasterOf(trace, rows, tokens, initial.filter, undefined), lines);
+    const labels = ['1', '2', '3', '4', '5'];
+    expect(labels.map((_, column) => lineRemark(raster, column, labels))).toEqual([
+      '',
+      'White space alone: drawn pale',
+      '',
+      'No token begins in line 4: its line break is part of one above.',
+      '',
+    ]);
+    // A number is drawn as it is.
+    const measured = byLines(measureRaster(trace, rows, tokens, 'entropy'), lines);
+    expect(lineRemark(measured, 1, labels)).toBe('');
   });
 
   test('do not exist if the text is unknown', () => {

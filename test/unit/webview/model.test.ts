@@ -7,7 +7,9 @@ import { tokenLeaders } from '../../../src/trace/figures/leaders.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { initial } from '../../../webview/store/state.js';
 import { windowAt } from '../../../webview/map/cells.js';
-import { columnOf, columnsOf, onToken, tokenAt } from '../../../webview/map/columns.js';
+import { columnOf, columnsOf, lineColumns, onToken, tokenAt } from '../../../webview/map/columns.js';
+import { byLines } from '../../../webview/map/lineRaster.js';
+import { wasAt } from '../../../webview/map/was.js';
 import {
   cellAt,
   choicesAt,
@@ -241,6 +243,38 @@ describe('raster', () => {
     expect(byModule.changed!.reduce((sum, x) => sum + x, 0)).toBe(1);
     expect(byModule.changed![0]).toBe(1);
     expect(draw(after, layers(after), filter, before).changed![0]).toBeCloseTo(1 / 7, 6);
+  });
+
+  test('what a changed cell was: a module’s choices, a layer’s shares, and who led a line', () => {
+    const before = fabricate({ k: 2 });
+    const T = before.sequences[0]!.tokens.count;
+    const named = (e: number) => before.expertSets[0]!.experts[e]!.name;
+    const { chosen, weight } = rowsAt(before, 0);
+    // The first token of the second line, and all of its layer.
+    const lines = lineColumns(before)!;
+    const { token } = tokenAt(lines, 1)!;
+    const now = blockOf(before).chosen.slice();
+    const free = [0, 1, 2, 3, 4].find((e) => !chosen.subarray(2 * token, 2 * token + 2).includes(e))!;
+    now[2 * token] = free;
+    const after = withBlock(before, { chosen: now });
+
+    const byModule = draw(after, modules(after), filter, before);
+    const own = [0, 1].map((i) => `${named(chosen[2 * token + i]!)} ${weight![2 * token + i]!.toFixed(2)}`);
+    expect(wasAt(after, before, byModule, { column: token, row: 0 })).toBe(`was ${own.join(', ')}`);
+    expect(wasAt(after, before, byModule, { column: token, row: 1 })).toBe('');
+    expect(wasAt(after, undefined, byModule, { column: token, row: 0 })).toBe('');
+
+    const byLayer = draw(after, layers(after), filter, before);
+    const [first] = choicesAt(before, sharedModules(before, { layer: 0 })!, token);
+    expect(wasAt(after, before, byLayer, { column: token, row: 0 })).toContain(`was ${named(first!.expert)} `);
+    expect(wasAt(after, before, byLayer, { column: token, row: 0 })).toMatch(/% and \d more$|%$/);
+
+    const led = draw(before, modules(before));
+    const leaders = [...led.expert.subarray(0, T)].filter((_, t) => lines.spans[0]!.lines!.of[t] === 1);
+    const most = Math.max(...leaders.map((e) => leaders.filter((one) => one === e).length));
+    const said = wasAt(after, before, byLines(byModule, lines), { column: 1, row: 0 });
+    expect(said).toMatch(new RegExp(`^was Expert \\d ${Math.round((100 * most) / leaders.length)}%`));
+    expect(wasAt(after, before, byLines(byModule, lines), { column: 0, row: 0 })).toBe('');
   });
 });
 
