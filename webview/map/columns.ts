@@ -65,7 +65,7 @@ export function tokenAt(
 /** Whether no text of a line can be seen; undefined if the column is no line. */
 export function isBlankLine({ spans }: Columns, column: number): boolean | undefined {
   const span = spans.find(({ from, count }) => column >= from && column < from + count);
-  return span?.lines && span.lines.blank[column - span.from] === 1;
+  return span?.lines ? span.lines.blank[column - span.from] === 1 : undefined;
 }
 
 /** −1 for no token. */
