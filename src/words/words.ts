@@ -721,16 +721,16 @@ export const words = {
     other: 'over {0} tokens that both have (aligned)',
   },
   compareOverFirst: {
-    one: 'over {0} token that both have (aligned, not the special first one)',
-    other: 'over {0} tokens that both have (aligned, not the special first one)',
+    one: 'over {0} aligned token (not the special first one)',
+    other: 'over {0} aligned tokens (not the special first one)',
   },
   compareOverFirstText: {
-    one: 'over {0} token that both have (aligned, not the first one, which has no prediction)',
-    other: 'over {0} tokens that both have (aligned, not the first one, which has no prediction)',
+    one: 'over {0} aligned token (not the first one, which has no prediction)',
+    other: 'over {0} aligned tokens (not the first one, which has no prediction)',
   },
   compareOverPredicted: {
-    one: 'over {0} token that both have (aligned, no special one, and with a prediction in both)',
-    other: 'over {0} tokens that both have (aligned, no special ones, and with a prediction in both)',
+    one: 'over {0} aligned token (no special one, and with a prediction in both)',
+    other: 'over {0} aligned tokens (no special ones, and with a prediction in both)',
   },
   compareWithout: 'With and without the what-if',
   compareSides: 'This run and the other',

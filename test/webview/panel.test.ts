@@ -604,7 +604,7 @@ describe('two runs', () => {
     await panel.show(other, { title: 'other.md' }, 'other');
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+60 of 60/);
     // Why these are fewer.
-    expect(await text('.tabBody')).toContain('over 59 tokens that both have (aligned, not the special first one)');
+    expect(await text('.tabBody')).toContain('over 59 aligned tokens (not the special first one)');
     await expect.poll(() => text('.tabBody')).toMatch(/Jensen-Shannon divergence\s+[\d.]+ bits/);
   });
 
@@ -633,7 +633,7 @@ describe('two runs', () => {
       .poll(() => text('.tabBody'))
       .toMatch(/In the other run, the text is\s+[\d.]+(%| times).* per token \(log-probability −/);
     expect(await text('.tabBody')).toContain(
-      'over 4 tokens that both have (aligned, not the first one, which has no prediction)',
+      'over 4 aligned tokens (not the first one, which has no prediction)',
     );
     await panel.page.locator('.text.other .t').nth(1).click();
     await panel.settled();
