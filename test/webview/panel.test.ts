@@ -467,7 +467,7 @@ describe('the tabs', () => {
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(
-        /The text is\s+[\d.]+\s?% (less likely|likelier) per token \(log-probability −\d\.\d+ → −\d\.\d+ nats\) over 265 tokens that both have \(aligned, not the special first one\)/,
+        /The text is\s+[\d.]+\s?% (less likely|likelier) per token \(log-probability −\d\.\d+ → −\d\.\d+ nats\) over 265 aligned tokens \(not the special first one\)/,
       );
     await panel.page.locator('[data-focus=table-effectByLayer]').click();
     await expect.poll(() => text('[data-figure=effectByLayer] thead')).toMatch(/Direct effect\s+Downstream effect/);
@@ -632,9 +632,7 @@ describe('two runs', () => {
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(/In the other run, the text is\s+[\d.]+(%| times).* per token \(log-probability −/);
-    expect(await text('.tabBody')).toContain(
-      'over 4 aligned tokens (not the first one, which has no prediction)',
-    );
+    expect(await text('.tabBody')).toContain('over 4 aligned tokens (not the first one, which has no prediction)');
     await panel.page.locator('.text.other .t').nth(1).click();
     await panel.settled();
     await expect.poll(() => panel.page.locator('.text:not(.other) .t.selected').textContent()).toBe(' goose');
