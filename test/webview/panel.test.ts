@@ -499,6 +499,10 @@ describe('the tabs', () => {
     await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain('changed by the what-if');
     await panel.goTo(stayed, 0);
     await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).not.toContain('changed');
+    const same = 'same experts as before the what-if';
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toContain(same);
+    await panel.page.locator('.cell').hover({ force: true });
+    await expect.poll(() => text('.tip')).toContain(same);
     const faded = await panel.cellColour();
     await panel.page.locator('[data-focus=grid-fade]').uncheck();
     await panel.settled();
@@ -509,7 +513,7 @@ describe('the tabs', () => {
     const marks = panel.page.locator('.legend .marks');
     await expect.poll(() => marks.innerText()).toBe('changed');
     await panel.page.locator('[data-focus=grid-fade]').check();
-    await expect.poll(() => marks.innerText()).toMatch(/^changed\s*unchanged$/);
+    await expect.poll(() => marks.innerText()).toMatch(/^changed\s*not$/);
     await panel.goTo(flipped, 0);
     const { chosen } = partsOf(before);
     const box = (await panel.page.locator('.cell').boundingBox())!;

@@ -185,10 +185,10 @@ function ChangedMarks({ scene }: { readonly scene: GridScene }) {
       <span class="mark corner" />
       {t('scaleChanged')}
       {isFading && (
-        <span class="unchanged">
+        <>
           <span class="mark faded" />
           {t('scaleUnchanged')}
-        </span>
+        </>
       )}
     </span>
   );

@@ -150,6 +150,8 @@ export interface Window {
   readonly without: number;
   /** Mean of what colours them, if that is a number or the share of one expert. */
   readonly mean: number;
+  /** Share of the choices in them that a what-if changed; undefined without one. */
+  readonly changed: number | undefined;
 }
 
 /** The window that contains a cell. @param step as on the screen */
@@ -165,10 +167,11 @@ export function windowAt(raster: Raster, at: Place, step: Step): Window {
 
 /** The cells from one place to another. */
 export function within(raster: Raster, from: Place, to: Place): Window {
-  const { rows, columns, expert, measured, change } = raster;
+  const { rows, columns, expert, measured, change, changed } = raster;
   const counts = new Map<string, Share>();
   let known = 0;
   let sum = 0;
+  let flips = 0;
   let without = unknown;
   for (let row = from.row; row <= to.row; row++)
     for (let column = from.column; column <= to.column; column++) {
@@ -178,6 +181,7 @@ export function within(raster: Raster, from: Place, to: Place): Window {
       if (!part) continue;
       known++;
       sum += measured?.[i] ?? change?.[column] ?? shareAt(raster, i);
+      flips += changed?.[i] ?? 0;
       if (raster.shows !== 'experts') continue;
       const key = `${part.set.scope === 'layer' ? row : ''} ${expert[i]!}`;
       const former = counts.get(key);
@@ -190,5 +194,5 @@ export function within(raster: Raster, from: Place, to: Place): Window {
     placeOf,
     ({ expert: e }) => e,
   );
-  return { from, to, known, without, mean: sum / known, shares };
+  return { from, to, known, without, mean: sum / known, changed: changed && flips / known, shares };
 }

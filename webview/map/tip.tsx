@@ -15,6 +15,7 @@ import { cellAt, choicesAt, type Raster, type Row } from './model.js';
 import type { GridScene } from './scene.js';
 import { wasAt } from './was.js';
 import {
+  changedWords,
   changeWords,
   columnName,
   describe,
@@ -49,7 +50,6 @@ export function Tip({
   const hasToken = tokenAt(raster.columns, at.column) !== undefined;
   // Between two texts.
   if (at.column >= 0 && !hasToken && isBlankLine(raster.columns, at.column) === undefined) return null;
-  const changed = raster.changed?.[at.row * raster.columns.count + at.column] ?? 0;
   const was = at.column >= 0 && at.row >= 0 ? wasAt(trace, scene.before.value, raster, at) : '';
   return (
     <div class="tip" aria-hidden="true">
@@ -80,10 +80,7 @@ export function Tip({
           raster={raster.tokens}
           window={tokensOf(raster, raster.tokens, at)}
           title={describeToken(trace, raster, at.column, labels)}
-          remarks={[
-            ...(changed > 0 && !isChange(raster) ? [t('changedShare', percent(changed)), was] : []),
-            lineRemark(raster, at.column, labels),
-          ]}
+          remarks={[was, lineRemark(raster, at.column, labels)]}
           labels={labels}
           looks={looks}
         />
@@ -209,7 +206,7 @@ function CellTip({
       ))}
       {list.length > 4 && <div class="faint">{t('chosenMore', list.length - 4)}</div>}
       {list.length > 0 && list[0]!.weight === undefined && <div class="faint">{t('weightNone')}</div>}
-      {!isChange(raster) && remarks(raster, at, row, part !== undefined).map((said) => <div key={said}>{said}</div>)}
+      {!isChange(raster) && remarks(raster, at, part !== undefined).map((said) => <div key={said}>{said}</div>)}
       {was && <div class="faint">{was}</div>}
     </>
   );
@@ -219,7 +216,7 @@ function CellTip({
 function WindowTip({
   trace,
   raster,
-  window: { from, to, known, without, shares, mean },
+  window: { from, to, known, without, shares, mean, changed },
   labels,
   title,
   remarks = [],
@@ -254,7 +251,7 @@ function WindowTip({
       ))}
       {shares.length > 4 && <div class="faint">{t('chosenMore', shares.length - 4)}</div>}
       {shares.length > 0 && <div class="faint">{t(raster.isPale ? 'windowShare' : 'windowLeads')}</div>}
-      {remarks.filter(Boolean).map((said) => (
+      {[changed === undefined ? '' : changedWords(changed), ...remarks].filter(Boolean).map((said) => (
         <div key={said} class="faint">
           {said}
         </div>

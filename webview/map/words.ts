@@ -55,7 +55,7 @@ export function measureAt({ shows, measured }: Raster, cell: number): string {
 }
 
 /** What to say about a cell besides its choices. */
-export function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): string[] {
+export function remarks(raster: Raster, at: Place, isThere: boolean): string[] {
   if (!isThere) return [t('elsewhereCell')];
   const cell = at.row * raster.columns.count + at.column;
   const said: string[] = [];
@@ -65,9 +65,14 @@ export function remarks(raster: Raster, at: Place, row: Row, isThere: boolean): 
   else if (kind === nothing) said.push(t(isChange(raster) ? 'notInOther' : 'noChoice'));
   const measure = measureAt(raster, cell);
   if (measure) said.push(measure);
-  const changed = raster.changed?.[cell] ?? 0;
-  if (changed > 0) said.push(row.module >= 0 ? t('changedCell') : t('changedShare', percent(changed)));
+  if (kind >= 0 && raster.changed) said.push(changedWords(raster.changed[cell]!));
   return said;
+}
+
+/** Whether a what-if changed what a cell stands for. @param share of its choices that changed */
+export function changedWords(share: number): string {
+  if (share === 0) return t('changedNone');
+  return share === 1 ? t('changedCell') : t('changedShare', percent(share));
 }
 
 export const isChange = ({ shows }: Raster): boolean => shows === 'difference' || shows === 'change';
@@ -109,7 +114,7 @@ export function lineCell(
 ): string {
   const cell = at.row * raster.columns.count + at.column;
   const e = raster.expert[cell]!;
-  if (!part || e < 0) return remarks(raster, at, row, part !== undefined).join(', ');
+  if (!part || e < 0) return remarks(raster, at, part !== undefined).join(', ');
   if (isChange(raster)) return differs(raster, at);
   if (raster.measured && isMeasure(raster.shows))
     return t('windowMean', t(`colour_${raster.shows}`), fixed(raster.measured[cell]!));
@@ -212,7 +217,7 @@ export function describe(trace: Trace, raster: Raster, at: Place, labels: readon
   if (part)
     for (const { expert, weight } of choicesAt(trace, part, token))
       parts.push(`${plainName(part.set, expert)}${weight === undefined ? '' : ` ${fixed(weight)}`}`);
-  return [...parts, ...remarks(raster, at, row, part !== undefined)].join(', ');
+  return [...parts, ...remarks(raster, at, part !== undefined)].join(', ');
 }
 
 /** For one line or two: where, what colours the cell, and the first of its experts. @param isBrief of several that lead equally often, fewer */
@@ -230,7 +235,7 @@ export function inBrief(trace: Trace, raster: Raster, at: Place, labels: readonl
       [plainName(part!.set, expert), weight === undefined ? '' : fixed(weight)].join(' ').trim(),
     );
   const more = all.length > mostInBrief ? ` ${t('chosenMore', all.length - mostInBrief)}` : '';
-  return [where, rowName(trace, row), ...remarks(raster, at, row, part !== undefined), names.join(', ') + more]
+  return [where, rowName(trace, row), ...remarks(raster, at, part !== undefined), names.join(', ') + more]
     .filter(Boolean)
     .join(', ');
 }
