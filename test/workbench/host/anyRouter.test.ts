@@ -254,8 +254,10 @@ describe('a pool', () => {
     const first = await show('A goose.');
     const a = await routed(api, first);
     const { scene } = panels.find(a.id)!;
-    const item = statusBarItem(() => new StatusBar(engines, store, colours, tree));
-    const said = () => /Text coloured by: (.*)/.exec(String(item.tooltip))?.[1];
+    const item = statusBarItem(() => {
+      new StatusBar(engines, store, colours, tree);
+    });
+    const said = () => /Text coloured by: (.*)/.exec(item.tooltip as string)?.[1];
     await runs.attribute(a.id);
     const surprise = { by: 'surprise', layer: '', over: '', passed: true } as const;
     await scene.handle({ type: 'colour', ...surprise });
@@ -332,7 +334,7 @@ describe('a pool', () => {
 });
 
 /** The item of the status bar that `make` adds. */
-function statusBarItem(make: () => vscode.Disposable): vscode.StatusBarItem {
+function statusBarItem(make: () => void): vscode.StatusBarItem {
   const { createStatusBarItem } = vscode.window;
   let made: vscode.StatusBarItem | undefined;
   Object.assign(vscode.window, {
