@@ -67,7 +67,7 @@ function createServices(context: vscode.ExtensionContext): ActiveServices {
   const history = new History(store, runs);
   const documentRouter = new DocumentRouter(service, store, runs, history);
   const mark = new TokenMark();
-  const colours = new Colours(context.workspaceState);
+  const colours = new Colours(context.workspaceState, store);
   const atlases = new Atlases(context, service, log);
   const making = new AtlasMaking(context, engines, atlases, log);
   const tree = new ExpertTree({ service, store, engines, colours, atlases, making, documentRouter }, log);
@@ -119,8 +119,8 @@ function readModel({ engines, service }: ActiveServices): void {
 const several = { supportsMultipleEditorsPerDocument: true };
 
 /** The status bar, what the welcome of the tree says where there is no source, and whether its menu compares experts. */
-function followSource({ engines, service, store, colours }: ActiveServices): vscode.Disposable {
-  const status = new StatusBar(engines, store, colours);
+function followSource({ engines, service, store, colours, tree }: ActiveServices): vscode.Disposable {
+  const status = new StatusBar(engines, store, colours, tree);
   const unlisten = service.onDescribed((source) => {
     status.show(source);
     const missing = source === undefined ? (engines.address === undefined ? 'pool' : 'server') : undefined;

@@ -15,7 +15,7 @@ import { layersOf } from '../trace/model/access.js';
 import { layerKey, shownExpertsOf } from '../trace/model/shownExperts.js';
 import type { Trace } from '../trace/model/trace.js';
 import { asking, type Ask } from './asking.js';
-import type { Command, Services } from './services.js';
+import type { Command } from './services.js';
 import { asNode } from './pick.js';
 import { nothingRouted, target } from './target.js';
 
@@ -28,22 +28,18 @@ export const colourBy: Command = {
   async run(services, arg) {
     const node = asNode(arg);
     if (node?.kind === 'expert-layer') {
-      colour(services, target(services, node), { by: 'experts', layer: layerKey(node.layer) });
+      const layer = layerKey(node.layer);
+      services.panels.colour(target(services, node), { by: 'experts', layer, over: '' });
       return;
     }
     const routed = target(services);
     const { trace } = routed.main;
     if (!trace) throw nothingRouted();
     const choice = await asking((ask) => pickColour(ask, routed, trace, services.colours));
-    if (typeof choice === 'string') services.panels.overlay(routed.id, choice);
-    else if (choice) colour(services, routed, choice);
+    if (typeof choice === 'string') services.panels.colour(routed, { ...services.colours.of(routed), over: choice });
+    else if (choice) services.panels.colour(routed, { ...choice, over: '' });
   },
 };
-
-function colour({ colours, panels }: Services, { id }: Routed, choice: ColourChoice): void {
-  colours.choose(choice);
-  panels.overlay(id, '');
-}
 
 type Over = Exclude<Overlay, ''>;
 
@@ -53,7 +49,7 @@ async function pickColour(
   trace: Trace,
   colours: Colours,
 ): Promise<ColourChoice | Over | undefined> {
-  const now = colours.choice;
+  const now = colours.of(routed);
   const over = colours.overlayOf(routed.id);
   const current = (is: boolean) => (is ? vscode.l10n.t('current') : '');
   const hasLayerExperts = shownExpertsOf(trace)?.layer !== undefined;

@@ -35,9 +35,10 @@ export const history: Command = {
       iconPath: new vscode.ThemeIcon('diff'),
       tooltip: vscode.l10n.t('Compare With the Run on Show'),
     };
-    const items = rows(services, runs, shown).map(({ value: run, ...row }): Item<FinishedRun | Finished> => {
-      return { ...row, value: run, buttons: [{ ...compare, value: new Finished(run) }] };
-    });
+    const items = rows(services, runs, shown).map((row): Item<FinishedRun | Finished> => ({
+      ...row,
+      buttons: isOnShow(row.value, shown) ? [] : [{ ...compare, value: new Finished(row.value) }],
+    }));
     const chosen = await asking((ask) => ask(items, vscode.l10n.t('Run History'), lasting()));
     if (chosen instanceof Finished) compareFinished(services, shown.id, chosen);
     else if (chosen) showAgain(services, chosen);
@@ -46,11 +47,8 @@ export const history: Command = {
 
 /** For people who do not use a pointer: not every VS Code has a key for the buttons of a row. */
 export async function pickFinished(ask: Ask, services: Services, shown: Routed): Promise<Finished | undefined> {
-  const run = await ask(
-    rows(services, services.history.of(shown.uri), shown),
-    vscode.l10n.t('Compare with'),
-    lasting(),
-  );
+  const others = services.history.of(shown.uri).filter((run) => !isOnShow(run, shown));
+  const run = await ask(rows(services, others, shown), vscode.l10n.t('Compare with'), lasting());
   return run && new Finished(run);
 }
 
@@ -58,7 +56,7 @@ export function compareFinished({ store, runs, panels }: Services, id: number, {
   const main = store.get(id)?.main;
   if (!main) return;
   const { result } = run;
-  const title = result.text === main.text ? howItRan(result, main.trace) : result.title;
+  const title = result.text === main.text ? howItRan(result, main.trace ?? result.trace) : result.title;
   runs.compareFinished(id, { ...result, title });
   panels.show(store.get(id)!);
 }
@@ -72,19 +70,28 @@ function showAgain({ runs, store, panels }: Services, { range, result }: Finishe
 /** How far back the runs go: a reload ends them. */
 const lasting = () => vscode.l10n.t('Runs since this window was opened or reloaded');
 
+function isOnShow({ range, result }: FinishedRun, shown: Routed): boolean {
+  return range === shown.id && isSameResult(shown.main, result);
+}
+
 /** @param shown the run on show, which is marked */
 function rows({ store }: Services, runs: readonly FinishedRun[], shown: Routed): Item<FinishedRun>[] {
   const isOneSource = new Set(runs.map(({ result }) => result.trace.source.name)).size === 1;
+  const isOneStrategy = new Set(runs.map(({ result }) => strategyOf(result))).size === 1;
   return runs.map((run) => {
     const { range, result, ended } = run;
     const { trace, title } = result;
-    const isShown = range === shown.id && isSameResult(shown.main, result);
+    const own = [...whatIfsOf(result), ...writtenOf(result)];
+    const isPlain = own.length === 0;
+    const strategy = strategyOf(result);
     return {
-      // What tells runs of the same text apart; the rest of a row may be cut off.
-      label: [howItRan(result), ...writtenOf(result)].join(', '),
-      description: join([ended.toLocaleTimeString(vscode.env.language), isShown && vscode.l10n.t('on show')]),
+      // What tells runs of the same text apart. Both lines may be cut off at their end.
+      label: [...(isPlain || !isOneStrategy ? [strategy] : []), ...own].join(', '),
       detail: join([
+        ended.toLocaleTimeString(vscode.env.language),
+        isOnShow(run, shown) && vscode.l10n.t('on show'),
         title,
+        isOneStrategy && !isPlain && strategy,
         !isOneSource && plain(trace.source.name),
         ...numbersOf(trace),
         store.get(range)?.stale && vscode.l10n.t('the text has changed since'),
@@ -101,11 +108,14 @@ function writtenOf(result: SideResult): string[] {
 }
 
 /** How a run differs from another run of the same text, apart from what the model wrote. @param beside the other run */
-function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace = result.trace): string {
+function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace): string {
   const { source } = result.trace;
   const elsewhere = beside.source.name !== source.name ? [plain(source.name)] : [];
-  return [...elsewhere, strategyLabel(result.strategy, expertsIn(result.trace)), ...whatIfsOf(result)].join(', ');
+  return [...elsewhere, strategyOf(result), ...whatIfsOf(result)].join(', ');
 }
+
+const strategyOf = ({ strategy, trace }: SideResult & { readonly trace: Trace }): string =>
+  strategyLabel(strategy, expertsIn(trace));
 
 /** The number of tokens, as the panel counts them, and the mean log-probability if it is known. */
 function numbersOf({ sequences }: Trace): string[] {

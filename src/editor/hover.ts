@@ -78,7 +78,7 @@ export class RoutingHover implements vscode.HoverProvider {
     // Before anything that may be long, because a hover shows only a few lines without scrolling.
     out.appendMarkdown(` · [${vscode.l10n.t('Show in the routing panel')}](command:${open}?${where})`);
     const shared = sharedModules(trace, { sequence: 0 });
-    const choice = this.colours.choice;
+    const choice = this.colours.of(routed);
     const unit = shared
       ? leadingUnit(trace, shared, token, this.atlases)
       : firstUnit(trace, token, choice, this.atlases);

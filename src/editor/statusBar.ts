@@ -3,13 +3,19 @@ import type { Colours } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { readSettings } from '../host/settings.js';
 import { warningCount } from '../host/words.js';
-import type { RoutingStore } from '../routing/store.js';
+import type { Routed, RoutingStore } from '../routing/store.js';
 import { deviceText } from '../requests/device.js';
 import type { SourceDescription } from '../requests/description.js';
 import { drawnBy } from './underlines.js';
 
 /** How many of a source's warnings the tooltip shows; the tree shows all. */
 const mostWarnings = 5;
+
+/** The range on show. */
+interface OnShow {
+  readonly routed: Routed | undefined;
+  readonly onDidChangeTreeData: vscode.Event<unknown>;
+}
 
 /** The model and the engine's state; a click offers actions. */
 export class StatusBar implements vscode.Disposable {
@@ -21,6 +27,7 @@ export class StatusBar implements vscode.Disposable {
     private readonly engines: EngineHost,
     private readonly store: RoutingStore,
     private readonly colours: Colours,
+    private readonly onShow: OnShow,
   ) {
     this.#item.name = vscode.l10n.t('Gander');
     this.#item.command = 'gander.showActions';
@@ -29,6 +36,7 @@ export class StatusBar implements vscode.Disposable {
       engines.onDidChangePool(() => this.show(undefined)),
       colours.onDidChange(() => this.#draw()),
       colours.onDidOverlay(() => this.#draw()),
+      onShow.onDidChangeTreeData(() => this.#draw()),
       new vscode.Disposable(store.onChange(({ kind }) => (kind === 'result' || kind === 'running') && this.#draw())),
     ];
     this.#draw();
@@ -70,7 +78,7 @@ export class StatusBar implements vscode.Disposable {
 
   /** An editor has no legend, so the status bar says what its colours mean. */
   #colour(): string | undefined {
-    const routed = this.store.latest;
+    const { routed } = this.onShow;
     return routed?.main.trace && readSettings().decorations ? drawnBy(routed, this.colours) : undefined;
   }
 

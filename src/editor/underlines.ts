@@ -8,7 +8,7 @@ import type { Routed, RoutingStore } from '../routing/store.js';
 import { overlaid } from './overlaid.js';
 import { tonesOf } from './tones.js';
 
-type DrawnBy = Pick<Colours, 'choice' | 'overlayOf'>;
+type DrawnBy = Pick<Colours, 'of' | 'overlayOf'>;
 
 interface Ranges {
   /** By palette slot; neighbouring tokens with the same leader form one range. */
@@ -39,7 +39,7 @@ export function underlines(store: RoutingStore, document: vscode.TextDocument, c
 export function drawnBy(routed: Routed, colours: DrawnBy): string | undefined {
   const { main, other, id } = routed;
   const overlay = colours.overlayOf(id);
-  const chosen = main.trace && colourWords(main.trace, colours.choice);
+  const chosen = main.trace && colourWords(main.trace, colours.of(routed));
   if (overlay === '') return chosen;
   // The panel shows an overlay that the editor cannot, so say what is drawn here instead.
   if (!overlaid(routed, overlay)) return chosen ?? word('colour_leader');
@@ -58,7 +58,7 @@ function collect(
   const { trace } = routed.main;
   const spans = store.tokenSpans(id);
   if (!trace || !spans) return;
-  const { slots, levels } = overlaid(routed, colours.overlayOf(id)) ?? tonesOf(trace, colours.choice);
+  const { slots, levels } = overlaid(routed, colours.overlayOf(id)) ?? tonesOf(trace, colours.of(routed));
   const tones = levels ?? slots ?? [];
   const into = levels ? byLevel : bySlot;
   const { done } = trace.sequences[0]!;

@@ -238,11 +238,11 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
   }
 
   #expertLayerItem({ layer }: NodeOf<'expert-layer'>): vscode.TreeItem {
-    const trace = this.#trace;
+    const [trace, routed] = [this.#trace, this.routed];
     const own = trace && expertLayer(trace, layer);
     const item = new vscode.TreeItem(layerName(layer), vscode.TreeItemCollapsibleState.Collapsed);
     item.id = `layer ${layerKey(layer)}`;
-    const isInColour = trace !== undefined && isColoured(trace, this.services.colours.choice, layer);
+    const isInColour = trace && routed ? isColoured(trace, this.services.colours.of(routed), layer) : false;
     item.iconPath = new vscode.ThemeIcon(isInColour ? 'symbol-color' : 'layers');
     item.command = {
       title: vscode.l10n.t('Colour Text By…'),

@@ -66,6 +66,13 @@ export const log = z.strictObject({
   text: z.string().max(100_000),
 });
 
+const textColour = z.strictObject({
+  by: z.enum(colourings),
+  layer: z.string().max(100),
+  over: z.enum(overlays),
+  passed: z.boolean(),
+});
+
 const message = z.union([
   z.strictObject({ type: z.literal('ready') }),
   z.strictObject({
@@ -100,7 +107,7 @@ const message = z.union([
   z.strictObject({ type: z.literal('save'), kind: z.literal('png'), data: buffer, name: name.exactOptional() }),
   z.strictObject({ type: z.literal('save'), kind: z.literal('pdf'), data: drawing, name: name.exactOptional() }),
   z.strictObject({ type: z.literal('copy'), text: drawn }),
-  z.strictObject({ type: z.literal('colour'), by: z.enum(colourings), layer: z.string().max(100) }),
+  textColour.extend({ type: z.literal('colour') }),
   z.strictObject({ type: z.literal('overlay'), by: z.enum(overlays) }),
   z.strictObject({ type: z.literal('pin'), is: z.boolean() }),
   z.strictObject({ type: z.literal('history') }),
@@ -133,6 +140,7 @@ const memorySchema = z.strictObject({
   other: z
     .strictObject({ title: z.string(), text: z.string().exactOptional(), strategy, interventions })
     .exactOptional(),
+  colour: textColour.exactOptional(),
 });
 
 export type PanelMemory = z.infer<typeof memorySchema>;

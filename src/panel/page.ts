@@ -28,6 +28,8 @@ export class Page implements vscode.Disposable {
   #toldTextVisible: boolean | undefined;
   /** Whether it is pinned, as last sent to the page; undefined: not sent yet. */
   #toldPinned: boolean | undefined;
+  /** What the page has, and for which run; undefined: not sent yet. */
+  #toldColour: string | undefined;
   /** What was last sent about lines, by type of message. */
   readonly #toldLines = new Map<string, string>();
   /** The last memory sent, because VS Code saves the page's state each time that one is sent. */
@@ -117,6 +119,7 @@ export class Page implements vscode.Disposable {
     this.#sendTextVisible();
     this.sendLines();
     for (const side of sides) await this.#sendSide(side);
+    this.#sendColour();
     const memory = this.scene.memory();
     if (memory && memory !== this.#remembered) this.#post({ type: 'remember', memory });
     this.#remembered = memory;
@@ -126,6 +129,14 @@ export class Page implements vscode.Disposable {
     const is = this.scene.pinned;
     if (is !== undefined && is !== this.#toldPinned) this.#post({ type: 'pinned', is });
     this.#toldPinned = is;
+  }
+
+  /** Sent after the run that it was chosen for. */
+  #sendColour(): void {
+    const colour = this.scene.colour();
+    const now = JSON.stringify([this.scene.id, colour]);
+    if (colour && now !== this.#toldColour) this.#post({ type: 'colour', ...colour });
+    this.#toldColour = now;
   }
 
   /** Sent before the text itself, which the page then need not draw. */
@@ -183,11 +194,10 @@ export class Page implements vscode.Disposable {
     this.#remembered = undefined;
     this.#toldTextVisible = undefined;
     this.#toldPinned = undefined;
+    this.#toldColour = undefined;
     this.#toldLines.clear();
     void this.sendPool();
     this.#sendAtlas();
-    const colour = this.scene.colour();
-    if (colour) this.post({ type: 'colour', ...colour });
     this.#update();
     const token = this.scene.token();
     const selected = this.#selected ?? (token !== undefined && { token });
@@ -218,6 +228,10 @@ export class Page implements vscode.Disposable {
         await vscode.commands.executeCommand('gander.showInAtlas', message.unit);
         return;
       default:
+        if (message.type === 'colour') {
+          const { type: _, ...colour } = message;
+          this.#toldColour = JSON.stringify([this.scene.id, colour]);
+        }
         try {
           await this.scene.handle(message);
         } catch (error) {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { editorsOf } from '../host/texts.js';
-import type { Overlay } from '../trace/figures/colouring.js';
+import type { TextColour } from '../trace/figures/colouring.js';
 import type { Routed } from '../routing/store.js';
 import type { PanelMemory } from './messages.js';
 import { pageIcon, pageOptions, whetherDisposed } from './html.js';
@@ -32,9 +32,6 @@ export class Panels implements vscode.Disposable {
     private readonly log: vscode.LogOutputChannel,
   ) {
     this.#subscriptions = [
-      services.colours.onDidChange((choice) => {
-        for (const { page } of this.#open) page.post({ type: 'colour', ...choice });
-      }),
       vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.#followCursor(textEditor)),
       vscode.window.onDidChangeActiveTextEditor((editor) => editor && this.#followEditor(editor)),
       vscode.window.onDidChangeTextEditorVisibleRanges(({ textEditor: { document } }) => {
@@ -137,10 +134,11 @@ export class Panels implements vscode.Disposable {
     for (const { scene, page } of this.#open) if (scene.id === id) page.select(token, sequence);
   }
 
-  /** Colours a range's text, here and in its editor, by what is not in the run itself; empty: by the person's choice. */
-  overlay(id: number, by: Overlay): void {
-    this.services.colours.overlay(id, by);
-    for (const { scene, page } of this.#open) if (scene.id === id) page.post({ type: 'overlay', by });
+  /** Colours a range's text, here and in its editor, as a command chose. */
+  colour(routed: Routed, choice: Omit<TextColour, 'passed'>): void {
+    const { colours } = this.services;
+    colours.choose(routed, { ...choice, passed: choice.over !== 'attribution' });
+    colours.overlay(routed.id, choice.over);
   }
 
   filter(expert: string | undefined): void {
@@ -237,7 +235,7 @@ export class Panels implements vscode.Disposable {
   }
 
   async #revive(panel: vscode.WebviewPanel, memory: PanelMemory, disposed: () => boolean): Promise<void> {
-    const { uri, start, end, target, strategy, interventions, pinned, other } = memory;
+    const { uri, start, end, target, strategy, interventions, pinned, other, colour } = memory;
     if (!pinned) {
       if (this.following ?? this.#restoring) throw new Error('another panel follows the editor already');
       this.#restoring = panel;
@@ -260,6 +258,7 @@ export class Panels implements vscode.Disposable {
           if (pinned) this.pin(open, true);
           // At once, so that the page has its comparison before it could miss it.
           if (other) this.services.store.setSide(routed.id, 'other', { text: routed.main.text, ...other });
+          if (colour) this.services.colours.choose(routed, colour);
         }
         adopted();
       };

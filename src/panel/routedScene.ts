@@ -22,7 +22,7 @@ import { GanderError } from '../errors/errors.js';
 import type { DocumentLines, PageMessage, Side, SideState, VisibleLines, Written } from '../protocol/panel.js';
 import type { SourceDescription } from '../requests/description.js';
 import { openCard } from './card.js';
-import type { ColourChoice } from '../trace/figures/colouring.js';
+import type { TextColour } from '../trace/figures/colouring.js';
 import { firstWritten } from '../trace/model/access.js';
 import { isOfTokens } from '../trace/model/whatIf.js';
 import type { Received } from '../transport/pieces.js';
@@ -62,6 +62,7 @@ export class RoutedScene implements Scene {
     this.#lines = new EditorLines(services.store);
     this.#editors = vscode.Disposable.from(
       vscode.window.onDidChangeVisibleTextEditors(() => this.#changed()),
+      services.colours.onDidChange(() => this.#changed()),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('editor')) this.#changed();
       }),
@@ -124,6 +125,7 @@ export class RoutedScene implements Scene {
       strategy: main.strategy,
       interventions: [...main.interventions],
       pinned: this.pinned,
+      colour: this.services.colours.of(routed),
       // Another engine may not be there again.
       ...(other?.model !== undefined && other.model === main.model && { other: otherMemory(main, other) }),
     };
@@ -148,8 +150,8 @@ export class RoutedScene implements Scene {
     return this.routed && this.#lines.visible(this.routed);
   }
 
-  colour(): ColourChoice {
-    return this.services.colours.choice;
+  colour(): TextColour | undefined {
+    return this.routed && this.services.colours.of(this.routed);
   }
 
   token(): number | undefined {
@@ -209,7 +211,7 @@ export class RoutedScene implements Scene {
       case 'save':
         return this.#save(message);
       case 'colour':
-        this.services.colours.choose(message);
+        this.services.colours.choose(this, message);
         return;
       case 'overlay':
         this.services.colours.overlay(this.#id, message.by);

@@ -1,7 +1,7 @@
 import type { DocumentLines, PageMessage, Side, SideState, VisibleLines } from '../protocol/panel.js';
 import type { Waiting } from '../routing/runs.js';
 import type { SourceDescription } from '../requests/description.js';
-import type { ColourChoice } from '../trace/figures/colouring.js';
+import type { TextColour } from '../trace/figures/colouring.js';
 import type { Received } from '../transport/pieces.js';
 
 /** What is not for the page's host itself. */
@@ -9,6 +9,8 @@ export type SceneMessage = Exclude<PageMessage, { type: 'ready' | 'copy' | 'log'
 
 /** What a panel shows, and what answers its page. */
 export interface Scene {
+  /** Of the range that it shows now; undefined: it always shows the same. */
+  readonly id?: number;
   /** The source behind it, and what that can do. Rejects with a GanderError. */
   describe(): Promise<SourceDescription>;
   side(side: Side): SideState | undefined;
@@ -23,8 +25,8 @@ export interface Scene {
   /** Where the lines of its text are in the document, and which of them are visible; undefined without a document. */
   lines(): DocumentLines | undefined;
   visible(): VisibleLines | undefined;
-  /** What texts are coloured by; undefined: only the page knows. */
-  colour(): ColourChoice | undefined;
+  /** What its text is coloured by, by choice; undefined: only the page knows. */
+  colour(): TextColour | undefined;
   /** The token to select in a new page. */
   token(): number | undefined;
   /** Returns a function that stops listening. */

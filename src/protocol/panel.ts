@@ -2,7 +2,7 @@ import type { Answering, Asking } from '../channel/messages.js';
 import type { ModelAtlas, UnitKey } from './atlas.js';
 import type { Drawing } from '../paper/sheet.js';
 import type { Attribution, Lens } from '../requests/api.js';
-import type { ColourChoice, Overlay } from '../trace/figures/colouring.js';
+import type { Overlay, TextColour } from '../trace/figures/colouring.js';
 import type { Intervention, Trace } from '../trace/model/trace.js';
 import type { LineRun } from '../trace/text/lines.js';
 import type { TraceHead, TracePiece } from '../transport/pieces.js';
@@ -106,10 +106,8 @@ export type HostMessage =
     }
   /** The cursor in the editor moved to this token, of the first sequence unless another is given. */
   | { readonly type: 'select'; readonly token: number; readonly sequence?: number; readonly module?: number }
-  /** What colours texts was changed elsewhere. */
-  | ({ readonly type: 'colour' } & ColourChoice)
-  /** A command chose what colours the text: a change or an attribution, or neither any more. */
-  | { readonly type: 'overlay'; readonly by: Overlay }
+  /** What was chosen to colour the text: for the run that is now shown, or elsewhere. */
+  | ({ readonly type: 'colour' } & TextColour)
   /** Whether all the text that the panel shows is in an editor that is in sight. */
   | { readonly type: 'textVisible'; readonly is: boolean }
   /** Whether the panel keeps its run instead of following the editor; never sent where there is no choice. */
@@ -136,8 +134,8 @@ export type PageNotice =
   | { readonly type: 'reveal'; readonly line: number }
   | { readonly type: 'stop' }
   | { readonly type: 'copy'; readonly text: string }
-  /** What the person chose to colour the text by, for its editor. */
-  | ({ readonly type: 'colour' } & ColourChoice)
+  /** What the person chose to colour the text by, which its host keeps. */
+  | ({ readonly type: 'colour' } & TextColour)
   /** What colours the panel's text instead of that, for the text's editor; empty: nothing does any more. */
   | { readonly type: 'overlay'; readonly by: Overlay }
   /** Show an expert's page in the atlas. */

@@ -232,8 +232,9 @@ describe('what colours text and map', () => {
     const differing = panel.page.locator('.gridTable tbody td', { hasText: /% of the chosen experts differ/ });
     await expect.poll(() => differing.count()).toBe(210);
     await panel.press('grid-asTable');
-    // Sent to the editor, whose choice for all texts does not change.
-    await expect.poll(() => panel.sent('colour')).toEqual([]);
+    // Sent to the editor, whose choice behind it does not change.
+    const chosen = { type: 'colour', by: 'experts', layer: '', over: 'change', passed: false };
+    await expect.poll(() => panel.sent('colour')).toEqual([chosen]);
     await expect.poll(() => panel.sent('overlay')).toEqual([{ type: 'overlay', by: 'change' }]);
     await panel.reload();
     await panel.show(fabricate({ tokens: 60, interventions }), { before });

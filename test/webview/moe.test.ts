@@ -156,7 +156,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
       ['experts', '8'],
     ]);
     // Chosen in the tree, by a command, or in another panel.
-    await panel.post({ type: 'colour', by: 'experts', layer: '40' });
+    await panel.post({ type: 'colour', by: 'experts', layer: '40', over: '', passed: false });
     await expect.poll(() => dressed('^x')).toEqual(expertsOf(40));
     await expect.poll(() => panel.sent('colour')).toHaveLength(2);
   });

@@ -101,6 +101,8 @@ export interface View {
   /** What colours text and map. */
   readonly colouring: Colouring;
   readonly overlay: Overlay;
+  /** The attribution that there is does not colour the text, although its tab is open: something else was chosen. */
+  readonly passedOver: boolean;
   /** Key of the layer whose experts colour the text; empty: the first. */
   readonly colourLayer: string;
   /** Key of the layer whose routers are measured if a number colours the text; empty: all. */
@@ -148,6 +150,7 @@ export const initial: View = {
   fadeUnchanged: true,
   colouring: 'experts',
   overlay: '',
+  passedOver: false,
   colourLayer: '',
   measureLayer: '',
   pinned: [],

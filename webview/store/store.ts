@@ -16,7 +16,6 @@ import type {
   PageNotice,
   PagePost,
   Side,
-  SideState,
   VisibleLines,
 } from '../../src/protocol/panel.js';
 import type { RouteRequest } from '../../src/requests/api.js';
@@ -31,6 +30,7 @@ import {
   type ColourChoice,
   type Colouring,
   type Overlay,
+  type TextColour,
 } from '../../src/trace/figures/colouring.js';
 import { choiceChanges, haveChoicesInCommon, logProbChanges, type Change } from '../../src/trace/alignment/change.js';
 import { layerAt } from '../../src/trace/model/access.js';
@@ -100,13 +100,11 @@ export class Store {
   readonly gridSource = computed<GridSource>(() => (this.other.trace.value ? this.view.gridSource.value : 'main'));
   /** The run that changes are relative to: the other one, or the main one without its what-if. */
   readonly against = computed(() => this.other.choices.value ?? this.main.before.value);
-  /** The attribution that was on show when something else was chosen to colour the text. */
-  private readonly passedOver = signal<SideState['attribution']>(undefined);
   /** An attribution colours the text while its tab is open, or for as long as it is chosen. */
   readonly colouredBy = computed<Colouring | Exclude<Overlay, ''>>(() => {
     const overlay = this.view.overlay.value;
     const attribution = this.main.attribution.value;
-    const isLookedAt = this.view.tab.value === 'whatIf' && attribution !== this.passedOver.value;
+    const isLookedAt = this.view.tab.value === 'whatIf' && !this.view.passedOver.value;
     if (attribution && (isLookedAt || overlay === 'attribution')) return 'attribution';
     if (overlay === 'change' && this.against.value) return overlay;
     const [by, trace] = [this.view.colouring.value, this.main.trace.value];
@@ -344,10 +342,7 @@ export class Store {
         );
         break;
       case 'colour':
-        this.colour(message, 'host');
-        break;
-      case 'overlay':
-        this.overlay(message.by);
+        this.colourAs(message);
         break;
       case 'pinned':
         this.isPinned.value = message.is;
@@ -469,21 +464,28 @@ export class Store {
   }
 
   /** Sets what colours text and map, here and in the text's editor. */
-  colour({ by, layer }: ColourChoice, from: 'page' | 'host' = 'page'): void {
-    batch(() => {
-      if (from === 'page') this.overlay('');
-      this.set({ colouring: by });
-      if (by === 'experts') this.bringOut(layer);
-      else this.set({ measureLayer: layer });
-    });
-    if (from === 'page') this.send({ type: 'colour', by, layer });
+  colour(choice: ColourChoice): void {
+    this.choose({ ...choice, over: '' });
   }
 
   /** Colours text and map by what is not in the run itself (a change, an attribution); empty: by the run. */
   overlay(overlay: Overlay): void {
+    const { colouring, colourLayer, measureLayer } = this.view;
+    const by = colouring.peek();
+    this.choose({ by, layer: (by === 'experts' ? colourLayer : measureLayer).peek(), over: overlay });
+  }
+
+  private choose(choice: Omit<TextColour, 'passed'>): void {
+    const passed = choice.over !== 'attribution' && this.main.attribution.peek() !== undefined;
+    this.colourAs({ ...choice, passed });
+    this.send({ type: 'colour', ...choice, passed });
+  }
+
+  private colourAs({ by, layer, over, passed }: TextColour): void {
     batch(() => {
-      this.set({ overlay });
-      this.passedOver.value = overlay === 'attribution' ? undefined : this.main.attribution.peek();
+      this.set({ colouring: by, overlay: over, passedOver: passed });
+      if (by === 'experts') this.bringOut(layer);
+      else this.set({ measureLayer: layer });
     });
   }
 

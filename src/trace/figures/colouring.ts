@@ -23,11 +23,19 @@ export type Colouring = (typeof colourings)[number];
 export const overlays = ['', 'change', 'attribution'] as const;
 export type Overlay = (typeof overlays)[number];
 
-/** A person's choice, which page and editor send each other. */
+/** What a text is coloured by, apart from an overlay. */
 export interface ColourChoice {
   readonly by: Colouring;
   /** Key (`layerKey`) of the layer shown. Empty: the first layer for experts, the mean over all layers for a number. */
   readonly layer: string;
+}
+
+/** A person's choice for one text, which page and editor send each other. What another text cannot show stays chosen for this one. */
+export interface TextColour extends ColourChoice {
+  /** Drawn instead, where there is something to draw for it. */
+  readonly over: Overlay;
+  /** The attribution there is was passed over for this choice, so that its tab alone does not bring it back. */
+  readonly passed: boolean;
 }
 
 export function isMeasure(by: string): by is TextMeasure {

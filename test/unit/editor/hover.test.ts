@@ -55,7 +55,10 @@ function contentOf(layers: number, interventions: readonly Intervention[] = [], 
   };
   const hover = new RoutingHover(
     store as never,
-    { choice: { by: 'experts', layer: '' }, overlayOf: () => (beside && !beside.isHidden ? 'change' : '') } as never,
+    {
+      of: () => ({ by: 'experts', layer: '' }),
+      overlayOf: () => (beside && !beside.isHidden ? 'change' : ''),
+    } as never,
     { unit: () => undefined } as never,
   );
   const document = { uri: 'x', offsetAt: () => 0, positionAt: () => 0 };

@@ -282,16 +282,43 @@ describe('sides', () => {
     // With a what-if, there is also the run without it.
     side('main', main, { before: fabricate({ seed: 3 }) });
     expect([store.colouredBy.value, store.changes.value?.[0]?.by]).toEqual(['change', 'choices']);
-    // A choice made elsewhere waits; one made here shows at once.
-    receive({ type: 'colour', by: 'entropy', layer: '' });
+    // A choice made elsewhere says what becomes of the change; one made here shows at once.
+    receive({ type: 'colour', by: 'entropy', layer: '', over: 'change', passed: false });
     expect(store.colouredBy.value).toBe('change');
     store.colour({ by: 'margin', layer: '' });
     expect(store.colouredBy.value).toBe('margin');
     expect(sent).toEqual([
       { type: 'overlay', by: 'change' },
       { type: 'overlay', by: '' },
-      { type: 'colour', by: 'margin', layer: '' },
+      { type: 'colour', by: 'margin', layer: '', over: '', passed: false },
     ]);
+  });
+
+  test('what was chosen instead of an attribution stays when the run is sent again, and comes back with it', () => {
+    const { store, side, receive, sent } = begin();
+    const attributed = () => ({
+      attribution: { experts: [], logProb: new Float32Array(), change: new Float32Array() },
+    });
+    side('main', fabricate(), attributed());
+    store.set({ tab: 'whatIf' });
+    expect(store.colouredBy.value).toBe('attribution');
+    store.colour({ by: 'surprise', layer: '' });
+    const chosen = { type: 'colour', by: 'surprise', layer: '', over: '', passed: true } as const;
+    expect(sent.at(-1)).toEqual(chosen);
+    side('main', fabricate(), attributed());
+    expect(store.colouredBy.value).toBe('surprise');
+    // Another text has its own choice.
+    side('main', fabricate({ seed: 3 }), attributed());
+    receive({ type: 'colour', by: 'experts', layer: '', over: 'attribution', passed: false });
+    store.set({ tab: 'summary' });
+    expect(store.colouredBy.value).toBe('attribution');
+    side('main', fabricate({ seed: 3 }));
+    expect(store.colouredBy.value).toBe('experts');
+    side('main', fabricate(), attributed());
+    receive(chosen);
+    store.set({ tab: 'whatIf' });
+    expect(store.colouredBy.value).toBe('surprise');
+    expect(sent.filter(({ type }) => type === 'colour')).toEqual([chosen]);
   });
 
   test('what a trace does not contain colours nothing', () => {
@@ -390,12 +417,12 @@ describe('what is in sight', () => {
     store.lookAtLayer('decoder 2');
     expect(store.main.shownExperts.value!.layer).toEqual({ stack: 'decoder', layer: 2 });
     expect(store.view.measureLayer.value).toBe('');
-    receive({ type: 'colour', by: 'experts', layer: 'encoder 4' });
+    receive({ type: 'colour', by: 'experts', layer: 'encoder 4', over: '', passed: false });
     expect(store.view.colouring.value).toBe('experts');
     expect(store.main.shownExperts.value!.layer).toEqual({ stack: 'encoder', layer: 4 });
     expect(sent.filter(({ type }) => type === 'colour')).toEqual([
-      { type: 'colour', by: 'experts', layer: 'encoder 3' },
-      { type: 'colour', by: 'weight', layer: '' },
+      { type: 'colour', by: 'experts', layer: 'encoder 3', over: '', passed: false },
+      { type: 'colour', by: 'weight', layer: '', over: '', passed: false },
     ]);
   });
 

@@ -1,16 +1,18 @@
 // What the editor's own views show of a trace with little in it: only ids, and experts of each layer's own.
 import * as assert from 'node:assert/strict';
 import { colourWords } from '../../../src/host/colours.js';
+import { StatusBar } from '../../../src/editor/statusBar.js';
 import { drawnBy, underlines } from '../../../src/editor/underlines.js';
 import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Node } from '../../../src/explorer/nodes.js';
 import { type Layer, rowsAt, sharedModules } from '../../../src/trace/model/access.js';
+import type { Colouring } from '../../../src/trace/figures/colouring.js';
 import { slotsIn } from '../../../src/trace/figures/colours.js';
 import type { ExpertSet, Intervention, Trace } from '../../../src/trace/model/trace.js';
 import * as vscode from 'vscode';
 import { fabricate, fabricateIds, withText } from '../../unit/trace/fabricate.js';
-import { closeAll, hover, picking, routed, show, useTinyPool } from './helpers.js';
+import { closeAll, hover, picking, routed, show, until, useTinyPool } from './helpers.js';
 
 const text = 'A goose';
 
@@ -21,14 +23,23 @@ function withOffsets(trace: Trace): Trace {
   return withText(trace, { text, tokens: { ...trace.sequences[0]!.tokens, start, end: start.map((at) => at + 1) } });
 }
 
+let api: TestApi;
+/** What the text that was routed last is coloured by, by choice. */
+const choice = () => {
+  const { by, layer } = api.services.colours.of(api.services.store.latest!);
+  return { by, layer };
+};
+const colour = (by: Colouring, layer = '') => {
+  api.services.colours.choose(api.services.store.latest!, { by, layer, over: '', passed: false });
+};
+
 describe('a source that gives only ids', () => {
-  let api: TestApi;
   before(async () => {
     api = await useTinyPool();
   });
   afterEach(async () => {
+    colour('experts');
     api.services.store.clear();
-    api.services.colours.choose({ by: 'experts', layer: '' });
     await closeAll();
   });
 
@@ -62,7 +73,7 @@ describe('a source that gives only ids', () => {
     assert.match(lines[0]!, /^encoder layer 2, expert \d+$/);
     assert.match(lines[8]!, /^encoder layer 3: expert \d+, expert \d+, expert \d+, \+5$/);
     assert.doesNotMatch(await said(document), /%|NaN|undefined|margin|decoder/i);
-    api.services.colours.choose({ by: 'experts', layer: 'encoder 4' });
+    colour('experts', 'encoder 4');
     assert.match((await told(document))[0]!, /^encoder layer 4, expert \d+$/);
   });
 
@@ -70,7 +81,7 @@ describe('a source that gives only ids', () => {
     const trace = withOffsets(fabricateIds());
     const document = await given(trace);
     const slotsAt = (layer: string) => {
-      api.services.colours.choose({ by: 'experts', layer });
+      colour('experts', layer);
       return Array.from({ length: 6 }, (_, t) => {
         const at = (range: vscode.Range) => range.contains(new vscode.Range(0, t, 0, t + 1));
         return [...drawn(document).bySlot].find(([, ranges]) => ranges.some(at))?.[0];
@@ -87,19 +98,19 @@ describe('a source that gives only ids', () => {
       expected({ stack: 'encoder', layer: 2 }),
       'a layer that is not there: the first',
     );
-    api.services.colours.choose({ by: 'nothing', layer: '' });
+    colour('nothing');
     assert.deepEqual([...drawn(document).bySlot, ...drawn(document).byLevel], []);
     // With only ids there is nothing to measure.
-    api.services.colours.choose({ by: 'weight', layer: '' });
+    colour('weight');
     assert.deepEqual([...drawn(document).byLevel], []);
     assert.ok(drawn(document).bySlot.size > 0, 'by who leads instead');
-    assert.equal(colourWords(trace, api.services.colours.choice), 'encoder layer 2');
+    assert.equal(colourWords(trace, choice()), 'encoder layer 2');
   });
 
   it('is shown in the tree as layer, expert, and the tokens that the expert took', async () => {
     const trace = withOffsets(fabricateIds());
     await given(trace);
-    const { tree, colours } = api.services;
+    const { tree } = api.services;
     const item = (node: Node) => tree.getTreeItem(node);
     const [model] = await tree.getChildren();
     assert.equal(model!.kind, 'model');
@@ -120,22 +131,21 @@ describe('a source that gives only ids', () => {
     // A click on a layer colours the text by it.
     const { command } = item(layers[2]!);
     await vscode.commands.executeCommand(command!.command, ...(command!.arguments as unknown[]));
-    assert.deepEqual(colours.choice, { by: 'experts', layer: 'encoder 4' });
+    assert.deepEqual(choice(), { by: 'experts', layer: 'encoder 4' });
     const isChosen = (node: Node) => (item(node).iconPath as vscode.ThemeIcon).id === 'symbol-color';
     assert.deepEqual(layers.map(isChosen), [false, false, true, false]);
   });
 });
 
 describe('a mixture of experts', () => {
-  let api: TestApi;
   let panels: Services['panels'];
   before(async () => {
     api = await useTinyPool();
     ({ panels } = await api.features());
   });
   afterEach(async () => {
+    colour('experts');
     api.services.store.clear();
-    api.services.colours.choose({ by: 'experts', layer: '' });
     await closeAll();
   });
 
@@ -162,25 +172,24 @@ describe('a mixture of experts', () => {
 
   it('is coloured as its panel or a command chooses', async () => {
     const found = await given();
-    const { colours } = api.services;
     const { scene } = panels.show(found.routed);
-    await scene.handle({ type: 'colour', by: 'experts', layer: '2' });
-    assert.deepEqual(colours.choice, { by: 'experts', layer: '2' });
+    await scene.handle({ type: 'colour', by: 'experts', layer: '2', over: '', passed: false });
+    assert.deepEqual(choice(), { by: 'experts', layer: '2' });
     const labelled = (label: RegExp) => (items: readonly vscode.QuickPickItem[]) =>
       items.find((item) => label.test(item.label));
     await picking([labelled(/^experts of a layer$/), labelled(/^layer 1$/)], async () => {
       await vscode.commands.executeCommand('gander.colourBy');
     });
-    assert.deepEqual(scene.colour(), { by: 'experts', layer: '1' });
+    assert.deepEqual(scene.colour(), { by: 'experts', layer: '1', over: '', passed: true });
     await picking([labelled(/^entropy$/), labelled(/^all layers$/)], async () => {
       await vscode.commands.executeCommand('gander.colourBy');
     });
-    assert.deepEqual(scene.colour(), { by: 'entropy', layer: '' });
+    assert.deepEqual(scene.colour(), { by: 'entropy', layer: '', over: '', passed: true });
     // Nothing is picked, so nothing changes.
     await picking([labelled(/^weight$/), () => undefined], async () => {
       await vscode.commands.executeCommand('gander.colourBy');
     });
-    assert.deepEqual(scene.colour(), { by: 'entropy', layer: '' });
+    assert.deepEqual(scene.colour(), { by: 'entropy', layer: '', over: '', passed: true });
   });
 
   it('colours its text by a measure of all layers or one, which the hover shows', async () => {
@@ -190,23 +199,22 @@ describe('a mixture of experts', () => {
       assert.equal(bySlot.size, 0);
       return [...byLevel].map(([level, ranges]) => [level, ranges.map((range) => document.getText(range))] as const);
     };
-    api.services.colours.choose({ by: 'margin', layer: '' });
+    colour('margin');
     const ofAll = levels();
     assert.ok(ofAll.length > 1 && ofAll.every(([level]) => level >= 1 && level <= 4));
     assert.match(await hover(document, 2), /margin, all layers: \d/);
-    api.services.colours.choose({ by: 'margin', layer: '1' });
+    colour('margin', '1');
     assert.notDeepEqual(levels(), ofAll);
     assert.match(await hover(document, 2), /margin, layer 1: \d/);
   });
 });
 
 describe('a pool', () => {
-  let api: TestApi;
   before(async () => {
     api = await useTinyPool();
   });
   afterEach(async () => {
-    api.services.colours.choose({ by: 'experts', layer: '' });
+    colour('experts');
     await closeAll();
   });
 
@@ -222,22 +230,75 @@ describe('a pool', () => {
         await vscode.commands.executeCommand('gander.colourBy');
       });
     assert.ok(lines().bySlot.size > 0);
-    assert.equal(colourWords(main.trace!, colours.choice), undefined);
+    assert.equal(colourWords(main.trace!, choice()), undefined);
     await choose(/^entropy$/, /^layer 1$/);
-    assert.deepEqual(colours.choice, { by: 'entropy', layer: '1' });
+    assert.deepEqual(choice(), { by: 'entropy', layer: '1' });
     assert.equal(lines().bySlot.size, 0);
     assert.ok(lines().byLevel.size > 0);
-    assert.equal(colourWords(main.trace!, colours.choice), 'entropy, layer 1');
+    assert.equal(colourWords(main.trace!, choice()), 'entropy, layer 1');
     assert.match(await hover(document, 3), /entropy, layer 1: \d/);
     await choose(/^surprisal/);
-    assert.deepEqual(colours.choice, { by: 'surprise', layer: '' });
+    assert.deepEqual(choice(), { by: 'surprise', layer: '' });
     assert.ok(lines().byLevel.size > 0);
     await choose(/^leading expert$/);
-    assert.deepEqual(colours.choice, { by: 'experts', layer: '' });
+    assert.deepEqual(choice(), { by: 'experts', layer: '' });
     assert.ok(lines().bySlot.size > 0);
     // The trace lacks this measure, so the editor says what it shows instead.
     const bare = { ...main.trace!, sequences: main.trace!.sequences.map(({ logProb: _, ...rest }) => rest) };
     assert.equal(colourWords(bare, { by: 'surprise', layer: '' }), 'leading expert');
+  });
+
+  it('keeps its own choice while the panel shows another text, in editor, status bar and panel', async () => {
+    const { engines, store, colours, tree, runs } = api.services;
+    const { panels } = await api.features();
+    const first = await show('A goose.');
+    const a = await routed(api, first);
+    const { scene } = panels.find(a.id)!;
+    const item = statusBarItem(() => {
+      new StatusBar(engines, store, colours, tree);
+    });
+    const said = () => /Text coloured by: (.*)/.exec(item.tooltip as string)?.[1];
+    await runs.attribute(a.id);
+    const surprise = { by: 'surprise', layer: '', over: '', passed: true } as const;
+    await scene.handle({ type: 'colour', ...surprise });
+    assert.equal(said(), 'surprisal (−log p)');
+    const second = await show('A swan.');
+    const b = await routed(api, second);
+    assert.equal(scene.id, b.id);
+    // A text begins with what was chosen last, and has no attribution yet that could be passed over.
+    assert.equal(scene.colour()!.by, 'surprise');
+    await runs.attribute(b.id);
+    assert.equal(scene.colour()!.passed, false, 'an attribution that was asked for is shown');
+    await scene.handle({ type: 'colour', by: 'experts', layer: '', over: 'attribution', passed: false });
+    await scene.handle({ type: 'overlay', by: 'attribution' });
+    await until('the panel and the status bar follow', () => said() === 'attribution');
+    assert.equal(drawnBy(store.get(a.id)!, colours), 'surprisal (−log p)');
+    assert.ok(underlines(store, first.document, colours).byLevel.size > 0);
+    await vscode.window.showTextDocument(first.document);
+    await until('the panel and the status bar follow', () => scene.id === a.id);
+    assert.deepEqual(scene.colour(), surprise);
+    await scene.handle({ type: 'overlay', by: '' });
+    await until('the panel and the status bar follow', () => said() === 'surprisal (−log p)');
+    // Routed anew, a text goes on from what was chosen for it, not for another.
+    await vscode.window.showTextDocument(second.document);
+    await until('the panel and the status bar follow', () => scene.id === b.id);
+    const again = await routed(api, vscode.window.activeTextEditor!);
+    assert.notEqual(again.id, b.id);
+    assert.equal(colours.of(again).over, 'attribution');
+  });
+
+  it('is coloured by the change when a comparison opens, and as chosen then', async () => {
+    const { id, main, uri } = await routed(api, await show('A goose.'));
+    const { colours, store, runs } = api.services;
+    const now = () => colours.of({ id, uri }).over;
+    await runs.compare(id, { ...main, strategy: { name: 'base' } });
+    assert.equal(now(), 'change');
+    colour('entropy');
+    await runs.attribute(id);
+    assert.ok(store.get(id)!.other);
+    assert.equal(now(), '');
+    runs.closeCompare(id);
+    assert.equal(choice().by, 'entropy');
   });
 
   it('is underlined by the overlay in its panel, as long as that is shown', async () => {
@@ -271,3 +332,18 @@ describe('a pool', () => {
     assert.ok(drawn().slots > 0);
   });
 });
+
+/** The item of the status bar that `make` adds. */
+function statusBarItem(make: () => void): vscode.StatusBarItem {
+  const { createStatusBarItem } = vscode.window;
+  let made: vscode.StatusBarItem | undefined;
+  Object.assign(vscode.window, {
+    createStatusBarItem: (...args: [string]) => (made = createStatusBarItem(...args)),
+  });
+  try {
+    make();
+  } finally {
+    Object.assign(vscode.window, { createStatusBarItem });
+  }
+  return made!;
+}

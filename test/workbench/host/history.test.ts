@@ -5,7 +5,7 @@ import { drawnBy, underlines } from '../../../src/editor/underlines.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { Strategy } from '../../../src/strategies/strategy.js';
 import { plain } from '../../../src/trace/text/label.js';
-import { closeAll, hearing, picking, pressing, routed, show, useTinyPool } from './helpers.js';
+import { closeAll, picking, pressing, routed, show, useTinyPool } from './helpers.js';
 
 const text = 'The quick brown fox jumps over the lazy dog.';
 
@@ -66,11 +66,26 @@ describe('run history', () => {
     assert.match(rows[2]!.label, /^PHATGOOSE, \d experts? per token$/);
     assert.equal(rows[1]!.label, 'Base model alone');
     assert.equal(rows[0]!.label, `${rows[2]!.label}, ${expert().name} knocked out in layer 1`);
-    const detail = new RegExp(`^shown-\\d+ · ${tokens} tokens · mean log-probability −\\d+\\.\\d\\d a token$`);
-    for (const row of rows) assert.match(row.detail!, detail);
-    assert.match(rows[0]!.description!, /^\d+:\d\d\S*( [AP]M)? · on show$/);
-    assert.doesNotMatch(rows[1]!.description!, /on show/);
+    // The time and which one is on show cannot either.
+    const time = '\\d+:\\d\\d\\S*(?: [AP]M)?';
+    const of = `shown-\\d+ · ${tokens} tokens · mean log-probability −\\d+\\.\\d\\d a token`;
+    assert.match(rows[0]!.detail!, new RegExp(`^${time} · on show · ${of}$`));
+    for (const row of rows.slice(1)) assert.match(row.detail!, new RegExp(`^${time} · ${of}$`));
+    assert.ok(rows.every(({ description }) => description === undefined));
     assert.equal(main().trace!.interventions.length, 1, 'looking changes nothing');
+  });
+
+  it('begins with what differs where all runs have one strategy', async () => {
+    const later = await show('A goose and a swan.');
+    id = (await routed(api, later)).id;
+    const knockOut = { action: 'knock-out', expert: main().trace!.expertSets[0]!.experts[0]!.id, scope: {} } as const;
+    await services.runs.route(id, 'main', main().strategy, [knockOut]);
+    let rows: readonly vscode.QuickPickItem[] = [];
+    await picking([(items) => void (rows = items)], open);
+    assert.match(rows[0]!.label, /^\S+ knocked out everywhere$/);
+    assert.doesNotMatch(rows[0]!.label, /PHATGOOSE/);
+    assert.match(rows[0]!.detail!, / · PHATGOOSE, \d experts? per token · /);
+    assert.match(rows[1]!.label, /^PHATGOOSE/);
   });
 
   it('tells how what the model wrote begins', async () => {
@@ -171,7 +186,7 @@ describe('run history', () => {
   it('also compares with a finished run from Compare With', async () => {
     const byLabel = (items: readonly vscode.QuickPickItem[]) => items.find(({ label }) => label === 'A Finished Run…');
     const runs = await asked(() =>
-      picking([byLabel, (items) => items[2]], async () => {
+      picking([byLabel, (items) => items[1]], async () => {
         await vscode.commands.executeCommand('gander.compareWith');
       }),
     );
@@ -180,9 +195,22 @@ describe('run history', () => {
     assert.equal(api.services.store.get(id)!.other!.trace!.router.name, 'phatgoose');
   });
 
-  it('refuses to compare a run with itself', async () => {
-    const said = await hearing(() => picking([pressing((items) => items[0])], open));
-    assert.match(said[0]!.text, /^A run cannot be compared with itself\./);
+  it('offers no comparison of the run on show with itself', async () => {
+    let buttons: (number | undefined)[] = [];
+    const look = (items: readonly vscode.QuickPickItem[]) => {
+      buttons = items.map((item) => item.buttons?.length);
+      return undefined;
+    };
+    await picking([look], open);
+    assert.deepEqual(buttons, [0, 1, 1]);
+  });
+
+  it('refuses to compare a run with itself', () => {
+    const run = services.history.of(uri())[0]!;
+    assert.throws(
+      () => services.runs.compareFinished(id, run.result),
+      /^GanderError: A run cannot be compared with itself\./,
+    );
     assert.equal(api.services.store.get(id)!.other, undefined);
   });
 });
