@@ -230,6 +230,29 @@ describe('in view, without scrolling', () => {
   );
 
   testMany(
+    [
+      ...windows.filter(({ height }) => height! > 400),
+      { name: 'with the wider half at 1280×720', width: 700, height: 600, isBeside: true },
+    ],
+    '$name: when a comparison comes that the page has not asked for, as from Run History, how it begins, too',
+    async (window) => {
+      const given = main.sequences[0]!.text!.length - 90;
+      for (const is of [true, false]) {
+        await show(window);
+        await panel.post({ type: 'textVisible', is });
+        await panel.show(changed, { given, before: main });
+        await panel.post({ type: 'select', token: 60, module: 100 });
+        await panel.page.locator('[data-focus=head-more]').focus();
+        await panel.show(main, { given, title: 'Phatgoose, 2 experts per token' }, 'other');
+        await expectAnswer('agreement', `${window.width}-finished-${is ? 'folded' : 'text'}`);
+        // Who goes on with the keyboard does so where they were.
+        expect(await panel.page.evaluate(() => document.activeElement?.getAttribute('data-focus'))).toBe('head-more');
+      }
+    },
+    { quick: 2 },
+  );
+
+  testMany(
     windows.filter(({ width }) => width! > 306),
     '$name: after Knock Out Each Expert in Turn, the chart of the attribution',
     async (window) => {

@@ -1,12 +1,15 @@
-/** A result that appears elsewhere than where it was asked for is scrolled to and takes the focus, unless the person has gone on. */
+/**
+ * A result that appears elsewhere than where it was asked for is scrolled to and takes the focus, unless the person has gone on.
+ * One that was asked for outside the page leaves the focus where it is.
+ */
 import type { RefObject } from 'preact';
 import { useLayoutEffect } from 'preact/hooks';
-
-let awaited: { readonly what: string; readonly from: Element | null } | undefined;
+import type { Store } from '../store/store.js';
+import { useStore } from './context.js';
 
 /** What was pressed asks for this. */
-export function expectResult(what: string): void {
-  awaited = { what, from: document.activeElement };
+export function expectResult(store: Store, what: string): void {
+  store.awaited = { what, from: document.activeElement };
 }
 
 /**
@@ -14,15 +17,18 @@ export function expectResult(what: string): void {
  * @param box what shows it; the focus goes to its heading, or to itself if it has none
  */
 export function useArrival(what: string, result: unknown, box: RefObject<HTMLElement | null>): void {
+  const store = useStore();
   useLayoutEffect(() => {
-    if (result === undefined || awaited?.what !== what) return;
-    const { from } = awaited;
-    awaited = undefined;
+    if (result === undefined || store.awaited?.what !== what) return;
+    const { from } = store.awaited;
+    store.awaited = undefined;
     const now = document.activeElement;
-    // What was pressed may be gone.
-    if (now !== from && now !== document.body) return;
     const heading = box.current!.querySelector<HTMLElement>('h3') ?? box.current!;
-    heading.focus({ preventScroll: true });
+    if (from !== undefined) {
+      // What was pressed may be gone.
+      if (now !== from && now !== document.body) return;
+      heading.focus({ preventScroll: true });
+    }
     makeRoom(box.current!, 0);
     const beginning = beginningOf(box.current!);
     // Scrolling would take the map, which shows the result, too, out of view.

@@ -261,7 +261,7 @@ function Generate() {
       <Button
         press={() => {
           const { tokens, temperature, seed } = store.view.generate.peek();
-          expectResult('written');
+          expectResult(store, 'written');
           store.send({ type: 'generate', maxTokens: Math.min(tokens, room), temperature, seed });
         }}
         primary

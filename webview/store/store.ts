@@ -72,6 +72,12 @@ export interface Lost {
   readonly comparison?: string;
 }
 
+/** A result that is brought into view once it is there. `from`: what had the focus where it was asked for, if that was on the page. */
+interface Awaited {
+  readonly what: string;
+  readonly from?: Element | null;
+}
+
 /** Finds the parts of a text, once the code is loaded. */
 type Scopes = Lazy<{ readonly scopeOf: (trace: Trace, title: string, key: string) => TextScope | undefined }>;
 
@@ -120,6 +126,7 @@ export class Store {
   readonly writtenClosed = signal('');
   /** A tab that was opened from elsewhere, until it has the focus. */
   readonly opened = signal<Tab | undefined>(undefined);
+  awaited: Awaited | undefined;
   /** What the page had when it was last seen, and the host has no more: a reload of the window ended it. */
   readonly lost = signal<Lost>({});
   /** The tour is running, or starts once there is something to show. */
@@ -569,7 +576,9 @@ export class Store {
     this.isOtherKnown = true;
     if (comparing === this.view.comparing.peek()) return;
     this.set({ comparing, gridSource: 'main', overlay: comparing ? 'change' : '' });
-    if (comparing) this.set({ tab: 'compare' });
+    if (!comparing) return;
+    this.set({ tab: 'compare' });
+    if (this.awaited?.what !== 'agreement') this.awaited = { what: 'agreement' };
   }
 
   /** A new trace may have fewer tokens or other routed modules than were selected. */

@@ -320,7 +320,7 @@ function Start() {
   const wanted = chosen && wantedOf(store, chosen);
   const itself = wanted && isSame(wanted, strategy) && interventions.length === 0 ? t('compareItself') : undefined;
   const compare = (selection: 'same' | 'editor', wanted: Strategy | undefined): void => {
-    expectResult('agreement');
+    expectResult(store, 'agreement');
     if (wanted)
       store.send({
         type: 'compare',

@@ -43,7 +43,7 @@ export function LensView() {
           <>
             <Button
               press={() => {
-                expectResult('lens');
+                expectResult(store, 'lens');
                 store.send({ type: 'lens', token });
               }}
               reason={reason}

@@ -33,7 +33,7 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
       control={
         <Button
           press={() => {
-            expectResult('attribution');
+            expectResult(store, 'attribution');
             store.send({ type: 'attribute' });
           }}
           reason={reason}

@@ -43,7 +43,7 @@ function Lacking() {
       <div class="formRow">
         <Button
           press={() => {
-            expectResult('effect');
+            expectResult(store, 'effect');
             store.route(store.main.interventions.peek());
           }}
           reason={reasonAgainst(store, 'whatIf')}

@@ -163,7 +163,7 @@ function Apply({ trace }: { readonly trace: Trace }) {
         press={() => {
           // The form as it is now, which may be later than what was drawn.
           const { form, one } = asked();
-          expectResult('effect');
+          expectResult(store, 'effect');
           // What leads in the new run may be another expert: the form stays what was applied.
           store.set({ whatIf: form });
           store.route(withOneMore(store.main.interventions.value, one));
