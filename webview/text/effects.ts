@@ -6,6 +6,7 @@ import type { Sequence } from '../../src/trace/model/trace.js';
 import { tokensWithin } from '../../src/trace/model/ranges.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
 import type { Drawn } from './drawn.js';
+import { reveal } from './room.js';
 import { buildTokens, dress } from './tokenSpans.js';
 
 type Body = RefObject<HTMLDivElement | null>;
@@ -18,13 +19,7 @@ interface Shown {
   readonly drawn: Drawn | undefined;
 }
 
-/** Scrolls within the pane only: the page stays where it was scrolled to. */
-function reveal(span: HTMLElement, body: Body): void {
-  const pane = body.current!.parentElement!;
-  const [at, room] = [span.getBoundingClientRect(), pane.getBoundingClientRect()];
-  if (at.top < room.top) pane.scrollTop -= room.top - at.top;
-  else if (at.bottom > room.bottom) pane.scrollTop += at.bottom - room.bottom;
-}
+const paneOf = (body: Body): HTMLElement => body.current!.parentElement!;
 
 export function useSpans(body: Body, drawn: Drawn | undefined): Spans {
   const spans = useRef<readonly HTMLElement[]>([]);
@@ -74,10 +69,11 @@ export function useSelected({ body, spans, drawn }: Shown, { from, to, id, isCom
     span.setAttribute('aria-selected', 'true');
     body.current!.setAttribute('aria-activedescendant', span.id);
     // Neither other colours nor more of the same text are a reason to scroll back to it.
-    const now = placeOf(drawn.sequence, from);
-    if (revealed.current !== now) reveal(span, body);
+    const now = `${isCompared} ${placeOf(drawn.sequence, from)}`;
+    if (revealed.current !== now) reveal(span, paneOf(body));
     revealed.current = now;
   }, [from, to, drawn, isCompared]);
+  useKept(body, () => former.current[0]);
 }
 
 /** Of a token: the same in all runs whose texts begin alike. */
@@ -91,7 +87,7 @@ export function useWriting({ body, spans, drawn }: Shown, isWriting: boolean): v
   useLayoutEffect(() => {
     const last = spans.current[(drawn?.sequence.done ?? 0) - 1];
     if (!isWriting || !last) return;
-    const show = (): void => reveal(last, body);
+    const show = (): void => reveal(last, paneOf(body));
     show();
     // Once more: blocks have their real height only once they have been seen.
     const again = requestAnimationFrame(show);
@@ -105,27 +101,30 @@ export function useWritten({ body, spans, drawn }: Shown, given: number | undefi
     const first = drawn && given !== undefined && spans.current[firstWritten(drawn.sequence, given)];
     if (!first || isWriting) return;
     const show = (): void => {
-      reveal(spans.current.at(-1)!, body);
-      reveal(first, body);
+      reveal(spans.current.at(-1)!, paneOf(body));
+      reveal(first, paneOf(body));
     };
     show();
     // Once more: blocks have their real height only once they have been seen.
     const again = requestAnimationFrame(show);
     return () => cancelAnimationFrame(again);
   }, [isWriting]);
-  const begins = useRef<() => HTMLElement | undefined>(() => undefined);
-  begins.current = () =>
-    drawn && given !== undefined ? spans.current[firstWritten(drawn.sequence, given)] : undefined;
+  useKept(body, () => (drawn && given !== undefined ? spans.current[firstWritten(drawn.sequence, given)] : undefined));
+}
+
+/** What a result took the room of stays in view, if it was. */
+function useKept(body: Body, find: () => HTMLElement | undefined): void {
+  const found = useRef(find);
+  found.current = find;
   useLayoutEffect(() => {
-    const pane = body.current!.parentElement!;
+    const pane = paneOf(body);
     let height = pane.clientHeight;
     const resized = new ResizeObserver(() => {
       const before = height;
       height = pane.clientHeight;
-      const first = begins.current();
-      const at = first && first.getBoundingClientRect().top - pane.getBoundingClientRect().top;
-      // What a result took the room of stays in view, if it was.
-      if (at !== undefined && height < before && at >= 0 && at < before) reveal(first!, body);
+      const span = found.current();
+      const at = span && span.getBoundingClientRect().top - pane.getBoundingClientRect().top;
+      if (at !== undefined && height < before && at >= 0 && at < before) reveal(span!, pane);
     });
     resized.observe(pane);
     return () => resized.disconnect();
@@ -151,6 +150,6 @@ export function useScope({ body, spans, drawn }: Shown, scope: TextScope | undef
   }, [scope, drawn]);
   useLayoutEffect(() => {
     const first = scope?.sequence === sequence && spans.current[scope.ranges[0]![0]];
-    if (first) reveal(first, body);
+    if (first) reveal(first, paneOf(body));
   }, [scope?.key]);
 }

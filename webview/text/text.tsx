@@ -17,6 +17,7 @@ import type { Store } from '../store/store.js';
 import { fullTitle } from '../store/strategies.js';
 import { expertNames, say } from '../store/whatIfWords.js';
 import { useFilter, useScope, useSelected, useSpans, useWriting, useWritten } from './effects.js';
+import { useTogether } from './together.js';
 import { target } from './tokenSpans.js';
 
 export function Texts() {
@@ -24,13 +25,22 @@ export function Texts() {
   if (store.isTextFolded.value) return <Written />;
   return (
     <>
-      <div class="texts">
-        <SideTexts side="main" />
-        {store.other.isThere.value && <SideTexts side="other" />}
-      </div>
+      <Columns />
       <Written />
       <Splitter field="textShare" label={t('splitText')} />
     </>
+  );
+}
+
+function Columns() {
+  const isCompared = useStore().other.isThere.value;
+  const box = useRef<HTMLDivElement>(null);
+  useTogether(box);
+  return (
+    <div ref={box} class="texts">
+      <SideTexts side="main" />
+      {isCompared && <SideTexts side="other" />}
+    </div>
   );
 }
 
@@ -174,17 +184,22 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
   const tokenUnder = (event: Event): HTMLElement | null => (event.target as Element).closest<HTMLElement>('[data-i]');
 
   const count = side.choices.value?.sequences.length ?? 1;
-  const caption = [
+  const parts = [
     // First, because there is not always room for everything.
     count > 1 && drawn && t(drawn.sequence.role),
     isCompared && `${t(name === 'main' ? 'compareThis' : 'compareOther')}: ${sideName(store, name)}`,
   ].filter((part) => typeof part === 'string');
+  const caption = parts.join(' · ');
   return (
     <section
       class={classes('text', name === 'other' && 'other', index > 0 && 'next')}
-      aria-label={name === 'main' && count === 1 ? t('text') : caption.join(' · ')}
+      aria-label={caption || t('text')}
     >
-      {caption.length > 0 && <p class="caption">{caption.join(' · ')}</p>}
+      {caption && (
+        <p class="caption" title={caption}>
+          {caption}
+        </p>
+      )}
       <div
         ref={body}
         class="tokens"
