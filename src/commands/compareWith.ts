@@ -70,7 +70,7 @@ async function choose(
     case 'run':
       return pickFinished(ask, services, routed);
     case 'before':
-      return { ...main, title: vscode.l10n.t('without the what-if'), interventions: [] };
+      return { ...main, title: strategyLabel(main.strategy, source.experts), interventions: [] };
     case 'strategy': {
       const strategy = await pickStrategy(ask, source, main.strategy, title);
       return strategy && { ...main, title: strategyLabel(strategy, source.experts), strategy };

@@ -14,6 +14,8 @@ import type { Trace } from '../trace/model/trace.js';
 import { type Ask, asking, type Item } from './asking.js';
 import type { Command, Services } from './services.js';
 
+type Ran = SideResult & { readonly trace: Trace };
+
 /** A run to compare with. */
 export class Finished {
   constructor(readonly run: FinishedRun) {}
@@ -56,7 +58,8 @@ export function compareFinished({ store, runs, panels }: Services, id: number, {
   const main = store.get(id)?.main;
   if (!main) return;
   const { result } = run;
-  const title = result.text === main.text ? howItRan(result, main.trace ?? result.trace) : result.title;
+  // The page says its what-ifs itself, where they differ from those of the run on show.
+  const title = result.text === main.text ? howItRouted(result, main.trace ?? result.trace) : result.title;
   runs.compareFinished(id, { ...result, title });
   panels.show(store.get(id)!);
 }
@@ -107,15 +110,14 @@ function writtenOf(result: SideResult): string[] {
   return words === undefined ? [] : [words];
 }
 
-/** How a run differs from another run of the same text, apart from what the model wrote. @param beside the other run */
-function howItRan(result: SideResult & { readonly trace: Trace }, beside: Trace): string {
+/** How a run was routed: its strategy, and its model if that is not the one of the run beside it. */
+function howItRouted(result: Ran, beside: Trace): string {
   const { source } = result.trace;
   const elsewhere = beside.source.name !== source.name ? [plain(source.name)] : [];
-  return [...elsewhere, strategyOf(result), ...whatIfsOf(result)].join(', ');
+  return [...elsewhere, strategyOf(result)].join(', ');
 }
 
-const strategyOf = ({ strategy, trace }: SideResult & { readonly trace: Trace }): string =>
-  strategyLabel(strategy, expertsIn(trace));
+const strategyOf = ({ strategy, trace }: Ran): string => strategyLabel(strategy, expertsIn(trace));
 
 /** The number of tokens, as the panel counts them, and the mean log-probability if it is known. */
 function numbersOf({ sequences }: Trace): string[] {

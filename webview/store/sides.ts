@@ -1,9 +1,11 @@
 import type { Side } from '../../src/protocol/panel.js';
+import { deciding } from '../../src/trace/model/whatIf.js';
 import { writtenWords } from '../../src/trace/text/writtenWords.js';
 import type { SideSignals } from './side.js';
 import type { Store } from './store.js';
 import { t } from '../look/strings.js';
 import { chosenSince, strategyTitle } from './strategies.js';
+import { expertNames, say } from './whatIfWords.js';
 
 /** The models of the two runs, for what is said of both. */
 export function modelNames(store: Store): [main: string, other: string] {
@@ -26,23 +28,35 @@ export function incomparable(store: Store): string | undefined {
     .join(' ');
 }
 
-/** A run's name: its title, strategy, what-if, and what it wrote that the run beside it did not. It is that of the run on show, which stays there while another is being computed. */
+/**
+ * A run's name: what it has that the run beside it has not (what-ifs, and what it wrote), because the end may be cut off; then its
+ * title, its strategy and the what-ifs of both. It is that of the run on show, which stays there while another is being computed.
+ */
 export function sideName(store: Store, name: Side): string {
   const side = store.side(name);
-  const trace = side.choices.value;
-  const strategy = trace?.router.name ?? side.strategy.value?.name;
-  const interventions = trace?.interventions ?? side.interventions.value;
+  const beside = store.side(name === 'main' ? 'other' : 'main');
+  const strategy = side.choices.value?.router.name ?? side.strategy.value?.name;
   const [title, how] = [side.title.value, strategyTitle(store, strategy)];
+  const [whatIfs, others] = [whatIfsOf(store, side), whatIfsOf(store, beside)];
   const own = writtenBy(side);
-  const isApart = own !== writtenBy(store.side(name === 'main' ? 'other' : 'main'));
   return [
+    ...whatIfs.filter((one) => !others.includes(one)),
+    whatIfs.length === 0 && others.length > 0 && t('noWhatIfs'),
+    own !== writtenBy(beside) && writtenWords(own, t),
     title,
-    isTitle(title, how) ? '' : how,
-    interventions.length > 0 ? t('tab_whatIf') : '',
-    isApart && writtenWords(own, t),
+    !isTitle(title, how) && how,
+    ...whatIfs.filter((one) => others.includes(one)),
   ]
     .filter(Boolean)
     .join(' · ');
+}
+
+/** Each in words, without those that later ones overrule. */
+function whatIfsOf(store: Store, { choices, interventions }: SideSignals): string[] {
+  const trace = choices.value;
+  const name = expertNames(store);
+  const all = trace ? deciding(trace, trace.interventions) : interventions.value;
+  return all.map((one) => say(one, store, name));
 }
 
 /** What the model wrote after the text; an encoder-decoder always writes. */

@@ -187,17 +187,39 @@ describe('sides', () => {
     expect(sideName(store, 'other')).toBe(name);
   });
 
+  test('what-ifs that only one of two runs has come first in its name, and the other says that it has none', () => {
+    const { store, side } = begin();
+    const [a, b] = fabricate().expertSets[0]!.experts;
+    const [hidden, held] = [
+      { action: 'knock-out', expert: a!.id, scope: {} },
+      { action: 'force', expert: b!.id, scope: { layer: 0 } },
+    ] as const;
+    const [without, forced] = [`${a!.name} knocked out everywhere`, `${b!.name} forced in layer 0`];
+    const names = () => [sideName(store, 'main'), sideName(store, 'other')];
+    side('main', { ...fabricate(), interventions: [hidden, held] });
+    side('other', fabricate(), { title: 'PHATGOOSE, 2 experts per token' });
+    expect(names()).toEqual([
+      `${without} · ${forced} · a.md · PHATGOOSE`,
+      'no what-ifs · PHATGOOSE, 2 experts per token',
+    ]);
+    side('other', { ...fabricate(), interventions: [hidden] }, { title: 'PHATGOOSE, 2 experts per token' });
+    expect(names()).toEqual([
+      `${forced} · a.md · PHATGOOSE · ${without}`,
+      `PHATGOOSE, 2 experts per token · ${without}`,
+    ]);
+  });
+
   test('a run is also called by what the model wrote in it, unless it wrote the same in the other', () => {
     const { store, side } = begin();
     const [main, longer] = [fabricate(), fabricate({ tokens: ['<|start|>', 'def', ' more\n', ' of', ' it'] })];
     const names = () => [sideName(store, 'main'), sideName(store, 'other')];
     side('main', main);
     side('other', longer, { title: 'PHATGOOSE, 2 experts per token', given: 3 });
-    expect(names()).toEqual(['a.md · PHATGOOSE', 'PHATGOOSE, 2 experts per token · generated “more of it”']);
+    expect(names()).toEqual(['a.md · PHATGOOSE', 'generated “more of it” · PHATGOOSE, 2 experts per token']);
     side('main', longer, { given: 3 });
     expect(names()).toEqual(['a.md · PHATGOOSE', 'PHATGOOSE, 2 experts per token']);
     side('other', main, { title: 'PHATGOOSE, 2 experts per token' });
-    expect(names()).toEqual(['a.md · PHATGOOSE · generated “more of it”', 'PHATGOOSE, 2 experts per token']);
+    expect(names()).toEqual(['generated “more of it” · a.md · PHATGOOSE', 'PHATGOOSE, 2 experts per token']);
   });
 
   test('a comparison that a reload has ended leaves the tab open', () => {
