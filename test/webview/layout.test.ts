@@ -243,7 +243,7 @@ describe('in view, without scrolling', () => {
         await panel.show(changed, { given, before: main });
         await panel.post({ type: 'select', token: 60, module: 100 });
         await panel.page.locator('[data-focus=head-more]').focus();
-        await panel.show(main, { given, title: 'Phatgoose, 2 experts per token' }, 'other');
+        await panel.show(main, { given, title: 'PHATGOOSE, 2 experts per token' }, 'other');
         await expectAnswer('agreement', `${window.width}-finished-${is ? 'folded' : 'text'}`);
         // Who goes on with the keyboard does so where they were.
         expect(await panel.page.evaluate(() => document.activeElement?.getAttribute('data-focus'))).toBe('head-more');
