@@ -19,8 +19,9 @@ import torch
 from gander_routing.errors import UserError
 from torch import Tensor, nn
 
-# The largest difference of logits, as a share of their root mean square, that float arithmetic in another order explains.
-TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1}
+# The root mean square of differences of logits, as a share of the logits' own, that float arithmetic in another order explains:
+# on the shipped pool 1e-6 and, in bfloat16, 0.03, which is more than one of its twelve adapters does.
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.05}
 
 
 class Scalings:
@@ -153,14 +154,15 @@ def _without_head(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 @torch.no_grad()
 def check_stacked(where: object, peft: Any, stacked: Stacked, rows: Tensor) -> float:
-    """How far the logits of ``rows`` [n, length] are from PEFT's own, as a share of their root mean square.
+    """How far the logits of ``rows`` [n, length] are from PEFT's own: root mean square of the differences, as a share of the logits'.
 
     Raises ``UserError`` with ``where`` for a name if that is more than rounding. The classifier must be in eval mode.
     """
     wanted = peft(input_ids=rows, use_cache=False).logits.float()
     with stacked:
         given = peft(input_ids=rows, use_cache=False).logits
-    difference = ((given.float() - wanted).abs().max() / wanted.square().mean().sqrt()).item()
+    # Not the largest: of three million logits in bfloat16, one is always far off.
+    difference = ((given.float() - wanted).norm() / wanted.norm()).item()
     if not difference <= TOLERANCE[given.dtype]:
         raise UserError(
             f"{where}: all adapters at once differ from PEFT's one by one ({difference:.2g} of the logits' size)"
