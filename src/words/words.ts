@@ -144,7 +144,8 @@ export const words = {
   scaleAttributionLines: 'in the text and beside the lines: expert with the largest attribution',
   scaleChanged: 'changed',
   scaleUnchanged: 'not',
-  scaleChangedHint: 'A corner, where there is room: the what-if changed at least one choice in the cell.',
+  scaleChangedHint:
+    'A corner, where there is room: the what-if changed choices in the cell, and the more of them, the larger it is.',
   scaleUnchangedHint: 'Faded: the what-if changed none.',
   scaleOf: '{0}, from {1} to {2}',
   scale: 'From {0}, weak, to {1}, strong',

@@ -177,6 +177,7 @@ test('is made of tokens selected with Shift, named as lines if they are whole on
   await token(1).click();
   await token(9).click({ modifiers: ['Shift'] });
   await expect.poll(async () => (await panel.sent('select')).at(-1)).toMatchObject({ token: 1, end: 10 });
+  expect(await panel.page.evaluate(() => String(getSelection()))).toBe('');
   await panel.page.keyboard.press('Shift+ArrowLeft');
   await panel.settled();
   await expect.poll(() => panel.page.locator('.t.selected').count()).toBe(8);

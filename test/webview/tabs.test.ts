@@ -126,6 +126,9 @@ describe('while two runs are compared', () => {
       .nth(3)
       .click({ modifiers: ['Shift'] });
     await expect.poll(() => panel.page.locator('.text:not(.other) .t.selected').count()).toBe(2);
+    await expect
+      .poll(() => panel.page.locator('.text.other .t.selected').allInnerTexts())
+      .toEqual([' goose', ' flies']);
     const modules = sharedModules(far, {})!;
     // The same words are a token earlier there.
     const share = shareOfTokens(far, modules, 1, 3);

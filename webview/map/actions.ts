@@ -7,6 +7,7 @@ import { keyAction, type Action, type PointerActions } from './input.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { turn, type Raster } from './model.js';
 import { extentOf } from './paint.js';
+import { allLayers } from '../store/state.js';
 import type { GridScene } from './scene.js';
 import type { Stage } from './stage.js';
 
@@ -42,7 +43,7 @@ export function perform(scene: GridScene, stage: Stage, action: Action): void {
       break;
     case 'leave':
       if (store.view.maximised.peek() || store.view.selection.peek().layer === '') store.leave();
-      else store.select({ layer: '', module: -1 });
+      else store.select(allLayers);
       break;
   }
 }

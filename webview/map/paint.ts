@@ -156,15 +156,17 @@ function labelAtlas(theme: Theme, cell: Frame['cell'], ratio: number): Atlas {
   return atlas;
 }
 
-/** A corner on each cell whose choice a what-if changed, visible without colour. */
+/** A corner on each cell that a what-if changed, visible without colour; its area grows with the share of the cell's choices that changed. */
 function corners(context: Drawing, raster: Raster, theme: Theme, frame: Frame, view: Window): void {
   context.fillStyle = theme.foreground;
-  const size = Math.min(6, frame.cell.width * 0.45, frame.cell.height * 0.45);
+  const largest = Math.min(8, frame.cell.width * 0.6, frame.cell.height * 0.6);
   context.beginPath();
   for (let down = view.r0; down < view.r1; down++) {
     for (let across = view.c0; across < view.c1; across++) {
       const { row, column } = turn(raster, { row: down, column: across });
-      if (!(raster.changed![row * raster.columns.count + column]! > 0)) continue;
+      const changed = raster.changed![row * raster.columns.count + column]!;
+      if (!(changed > 0)) continue;
+      const size = largest * Math.sqrt(changed);
       const x = xOf(frame, across + 1) - 0.5;
       const y = yOf(frame, down) + 0.5;
       context.moveTo(x - size, y);

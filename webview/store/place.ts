@@ -33,6 +33,13 @@ export function samePlace(place: Place, before: readonly Sequence[], now: readon
   return { sequence: place.sequence, token: first, end: past < 0 ? is.tokens.count : past };
 }
 
+/** The same place in a run beside this one. @param partners of each token, −1: none; undefined: not known */
+export function across({ sequence, token, end }: Place, partners: Int32Array | undefined): Place {
+  const beside = partners?.subarray(token, end ?? token + 1).filter((partner) => partner >= 0) ?? [];
+  if (beside.length === 0) return { sequence, token: -1 };
+  return { sequence, token: beside[0]!, ...(end !== undefined && { end: beside.at(-1)! + 1 }) };
+}
+
 /** Without an end that the text does not have. */
 function fitting({ sequence, token, end }: Place, { tokens }: Sequence): Place {
   if (token >= tokens.count) return { sequence, token: -1 };

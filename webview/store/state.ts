@@ -36,6 +36,9 @@ export interface Selection {
   readonly module: number;
 }
 
+/** No layer in particular. */
+export const allLayers = { layer: '', module: -1 } as const;
+
 export interface Filter {
   /** Expert ids; empty: all. */
   readonly experts: readonly string[];
@@ -131,7 +134,7 @@ export interface View {
 export const initial: View = {
   version: 2,
   tab: 'cell',
-  selection: { sequence: 0, token: -1, layer: '', module: -1 },
+  selection: { sequence: 0, token: -1, ...allLayers },
   filter: { experts: [], layers: null, kinds: [], weight: 0, margin: null },
   scope: '',
   filterOpen: false,

@@ -42,9 +42,18 @@ import type { TextScope } from '../../src/trace/text/scopes.js';
 import type { Partners, Background } from '../background/background.js';
 import type { Plot } from '../../src/paper/plot.js';
 import type { Lazy } from './lazy.js';
-import { nowhere, samePlace, type Place } from './place.js';
+import { across, nowhere, samePlace, type Place } from './place.js';
 import { SideSignals, type ViewSignals } from './side.js';
-import { initial, restore, type Filter, type GridSource, type Selection, type Tab, type View } from './state.js';
+import {
+  allLayers,
+  initial,
+  restore,
+  type Filter,
+  type GridSource,
+  type Selection,
+  type Tab,
+  type View,
+} from './state.js';
 
 export interface Host {
   postMessage(message: PagePost): void;
@@ -204,8 +213,7 @@ export class Store {
         const at = selected.value;
         if (!this.main.trace.value || !this.other.trace.value) return at;
         if (at.token < 0) return this.lone.value;
-        const of = this.partners.value?.[at.sequence]?.of;
-        return { sequence: at.sequence, token: of?.[at.token] ?? -1 };
+        return across(at, this.partners.value?.[at.sequence]?.of);
       }),
     };
     const module = computed(() => this.view.selection.value.module);
@@ -452,14 +460,10 @@ export class Store {
         this.select({ ...row, ...place });
         return;
       }
-      const { sequence, token, end } = place;
-      const back = this.partners.peek()?.[sequence]?.back;
-      const beside = back?.subarray(token, end ?? token + 1).filter((own) => own >= 0) ?? [];
-      const own = beside[0] ?? -1;
-      if (own < 0) this.lone.value = place;
+      const own = across(place, this.partners.peek()?.[place.sequence]?.back);
+      if (own.token < 0) this.lone.value = place;
       const module = row.module < 0 ? -1 : moduleLike(other, row.module, main);
-      const line = end !== undefined && own >= 0 ? { end: beside.at(-1)! + 1 } : {};
-      this.select({ layer: row.layer, module, sequence, token: own, ...line });
+      this.select({ layer: row.layer, module, ...own });
     });
   }
 
@@ -593,13 +597,11 @@ export class Store {
     this.startWhatIf(trace);
     this.texts = texts.map((text, s) => (text !== undefined && this.texts[s]?.startsWith(text) ? this.texts[s] : text));
     const { layer, module, ...place } = this.view.selection.peek();
+    const kept = samePlace(place, this.placedIn, trace.sequences);
+    // A layer that was looked at in another text says nothing of this one.
+    const isOfText = kept.token >= 0 || place.token < 0;
     const fits = module < trace.modules.length && (layer === '' || layerOf(trace, layer) !== undefined);
-    this.set({
-      selection: {
-        ...samePlace(place, this.placedIn, trace.sequences),
-        ...(fits ? { layer, module } : { layer: '', module: -1 }),
-      },
-    });
+    this.set({ selection: { ...kept, ...(isOfText && fits ? { layer, module } : allLayers) } });
     this.placedIn = trace.sequences;
   }
 }

@@ -13,6 +13,7 @@ import { t } from '../look/strings.js';
 import { drawnOf } from './drawn.js';
 import { inability } from '../store/reasons.js';
 import { sideName } from '../store/sides.js';
+import { allLayers } from '../store/state.js';
 import type { Store } from '../store/store.js';
 import { fullTitle } from '../store/strategies.js';
 import { expertNames, say } from '../store/whatIfWords.js';
@@ -208,12 +209,17 @@ function Text({ side: name, sequence: index }: { readonly side: Side; readonly s
         aria-label={t('text')}
         aria-orientation="horizontal"
         title=""
+        onMouseDown={(event) => {
+          // Or the browser would select letters, too, from where it was last clicked.
+          if (event.shiftKey) event.preventDefault();
+        }}
         onClick={(event) => {
           const hit = tokenUnder(event);
           if (!hit) return;
           const token = Number(hit.dataset['i']);
           if (event.shiftKey) store.extend(name, { sequence: index, token });
-          else select(token);
+          // The text has the colours of all layers; with the keys, one goes along a layer that is open.
+          else store.selectIn(name, { sequence: index, token }, allLayers);
         }}
         onPointerOver={(event) => {
           const hit = tokenUnder(event);

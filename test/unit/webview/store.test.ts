@@ -86,6 +86,17 @@ describe('selection', () => {
     side('other', spelled([' x', ...words], 3));
     store.selectIn('other', { sequence: 0, token: 1, end: 5 });
     expect(store.placeIn.main.value).toEqual({ sequence: 0, token: 0, end: 4 });
+    expect(store.placeIn.other.value).toEqual({ sequence: 0, token: 1, end: 5 });
+  });
+
+  test('of a layer is kept in the same text, and not in another file', () => {
+    const { store, side } = begin();
+    side('main', spelled(['Two', ' geese']));
+    store.select({ token: 1, layer: '1', module: -1 });
+    side('main', spelled(['Two', ' geese']));
+    expect(store.view.selection.value).toMatchObject({ token: 1, layer: '1' });
+    side('main', spelled(['SELECT', ' 1']));
+    expect(store.view.selection.value).toMatchObject({ token: -1, layer: '', module: -1 });
   });
 
   test('stays within the text, and within what a new trace has', () => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
-import { closeAll, routed, set, show, tinyPool, until, useTinyPool } from './helpers.js';
+import { caretOf, closeAll, routed, set, show, tinyPool, until, useTinyPool } from './helpers.js';
 
 describe('the expert tree', () => {
   let api: TestApi;
@@ -72,7 +72,8 @@ describe('the expert tree', () => {
     const { command } = item(last);
     await vscode.commands.executeCommand(command!.command, ...(command!.arguments as unknown[]));
     const spans = api.services.store.tokenSpans(id)!;
-    await until('the caret', () => editor.document.offsetAt(editor.selection.active) === spans.start.at(-1));
+    const caret = caretOf(editor, spans, spans.start.length - 1);
+    await until('the caret', () => editor.document.offsetAt(editor.selection.active) === caret);
   });
 
   it('is about the text in the panel, and names it; commands called there work on that text', async () => {

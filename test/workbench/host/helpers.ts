@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import type { TestApi } from '../../../src/extension.js';
-import type { Routed } from '../../../src/routing/store.js';
+import type { Routed, TokenSpans } from '../../../src/routing/store.js';
 
 export const extension = () => {
   const found = vscode.extensions.getExtension<TestApi>('gander.gander');
@@ -46,6 +46,12 @@ export async function show(content: string, language = 'plaintext'): Promise<vsc
   await vscode.workspace.applyEdit(edit);
   await vscode.languages.setTextDocumentLanguage(document, language);
   return vscode.window.showTextDocument(document, vscode.ViewColumn.One);
+}
+
+/** Where the caret goes for a token: past the space that it begins with, or VS Code would highlight the word before. */
+export function caretOf({ document }: vscode.TextEditor, { start, end }: TokenSpans, token: number): number {
+  const own = document.getText().slice(start[token], end[token]);
+  return own.trim() ? end[token]! - own.trimStart().length : start[token]!;
 }
 
 export const closeAll = () => vscode.commands.executeCommand('workbench.action.closeAllEditors');

@@ -6,7 +6,7 @@ import type { Services } from '../../../src/commands/services.js';
 import type { TestApi } from '../../../src/extension.js';
 import type { RoutingStore } from '../../../src/routing/store.js';
 import { words } from '../../../src/words/words.js';
-import { closeAll, hearing, routed, select, show, until, useTinyPool } from './helpers.js';
+import { caretOf, closeAll, hearing, routed, select, show, until, useTinyPool } from './helpers.js';
 
 const text = 'The quick brown fox jumps over the lazy dog.\n';
 
@@ -228,7 +228,14 @@ describe('a hover', () => {
     const { scene } = await until('the panel with the focus', () => panels.active);
     assert.equal(scene.id, id);
     assert.equal(scene.token(), token);
-    assert.equal(editor.document.offsetAt(editor.selection.active), api.services.store.tokenSpans(id)!.start[token]);
+    const spans = api.services.store.tokenSpans(id)!;
+    assert.equal(editor.document.offsetAt(editor.selection.active), caretOf(editor, spans, token));
+    // As another model would cut the text.
+    api.services.mark.show(editor.document.uri.toString(), {
+      start: text.indexOf(' fox'),
+      end: text.indexOf(' jumps'),
+    });
+    assert.equal(editor.document.offsetAt(editor.selection.active), text.indexOf('fox'));
   });
 
   it('opens nothing for invalid numbers', async () => {

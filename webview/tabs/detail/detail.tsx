@@ -24,6 +24,7 @@ import { classOf, named } from '../../look/looks.js';
 import { layerName, listed, moduleName, tokenPlace } from '../../look/names.js';
 import { fixed, inPercent, kindName, percent, t } from '../../look/strings.js';
 import { fullName, fullNameAt } from '../../store/atlas.js';
+import { allLayers } from '../../store/state.js';
 import { leadersOf } from '../../store/sums.js';
 import { Both } from './both.js';
 import { CellDetail } from './cell.js';
@@ -71,7 +72,7 @@ export function Detail() {
             </Button>
           )}
           {layer && (
-            <Button press={() => store.select({ layer: '', module: -1 })} class="link" data-focus="detail-token">
+            <Button press={() => store.select(allLayers)} class="link" data-focus="detail-token">
               {t(isLine ? 'backToLine' : 'backToToken')}
             </Button>
           )}
