@@ -1,6 +1,7 @@
 /** All results of one evaluation as data: the content of evaluation.json, from which EVALUATION.md and the figures are made. */
 import type { PoolInfo } from '../src/requests/api.js';
 import type { Document, Part } from './documents.js';
+import type { Explanations } from './earlier.js';
 import { type Explanation, summarise, type Told } from './explain.js';
 import type { Results } from './results.js';
 import { type Failure, isDone, plan } from './run.js';
@@ -68,8 +69,9 @@ export function evaluate(
   chosen: Chosen,
   results: Results,
   failures: readonly Failure[],
+  before: Explanations = new Map(),
 ): Evaluation {
-  const tasks = plan(documents, chosen);
+  const tasks = plan(documents, chosen, before);
   const traced = documents.flatMap((d) => results.explained(d.hash, reference) ?? []);
   return {
     format: 'gander-evaluation',
@@ -89,7 +91,7 @@ export function evaluate(
     failures,
     sections: (['heldout', 'own'] as const).flatMap((part) => {
       const own = documents.filter((d) => d.part === part);
-      return own.length > 0 ? [sectionOf(part, own, chosen, pool, results, about.seed)] : [];
+      return own.length > 0 ? [sectionOf(part, own, chosen, pool, results, about.seed, before.get(part))] : [];
     }),
     results: documents.flatMap((d) => resultOf(d, [...chosen.main, ...chosen.singles], results)),
   };
@@ -102,9 +104,10 @@ function sectionOf(
   pool: Pick<PoolInfo, 'experts'>,
   results: Results,
   seed: number,
+  before: Explanation | undefined,
 ): Section {
   const table = tabulate(documents, main, singles, pool.experts.length, results, seed, part === 'own');
-  const explanation = summarise(table.kinds, told(documents, pool, results), seed);
+  const explanation = before ?? summarise(table.kinds, told(documents, pool, results), seed);
   const found: Record<string, number> = {};
   for (const { kind } of documents) found[kind] = (found[kind] ?? 0) + 1;
   return { part, found, ...table, ...(explanation && { explanation }) };

@@ -13,6 +13,7 @@ import { Progress } from '../src/terminal/progress.js';
 import { plain } from '../src/trace/text/label.js';
 import { cutAt, type Document, heldoutKinds, ownKinds, readDocuments } from './documents.js';
 import { type About, evaluate, type Evaluation, isPartial } from './evaluation.js';
+import { type Explanations, explanationsIn } from './earlier.js';
 import { figures } from './figures.js';
 import { circumstances } from './circumstances.js';
 import { fileName, json, put } from './files.js';
@@ -51,16 +52,18 @@ async function onDocuments(engine: Engine, options: Options, cache: string, sign
   for (const { text } of pool.warnings) say(`warning: ${plain(text)}`);
   const chosen = choose(pool, options.strategies);
   const documents = await gather(options, pool);
-  const tasks = plan(documents, chosen);
   const results = new Results(
     pool.hash,
     path.join(cache, 'evaluate', `${fileName(pool.id)}-${fileName(pool.hash.slice(-12))}.jsonl`),
   );
   const before = path.join(options.out, 'evaluation.json');
+  let told: Explanations = new Map();
   if (options.goOn && existsSync(before)) {
-    const taken = results.takeOver(readFileSync(before, 'utf8'), withoutClassifier(options));
-    say(`${taken} scores of ${before}`);
+    const [json, alike] = [readFileSync(before, 'utf8'), withoutClassifier(options)];
+    say(`${results.takeOver(json, alike)} scores of ${before}`);
+    told = explanationsIn(json, [pool.hash, alike], documents, options.seed);
   }
+  const tasks = plan(documents, chosen, told);
   const progress = new Progress(process.stderr, { everyMs: 30_000 });
   let outcome: RunOutcome = { cancelled: false, failures: [] };
   let broken: GanderError | undefined;
@@ -80,7 +83,7 @@ async function onDocuments(engine: Engine, options: Options, cache: string, sign
     documents: options.documents,
     tokens: options.tokens,
   };
-  const evaluation = evaluate(about, pool, documents, chosen, results, outcome.failures);
+  const evaluation = evaluate(about, pool, documents, chosen, results, outcome.failures, told);
   if (evaluation.work.done > 0) write(evaluation, options);
   const { done, total } = evaluation.work;
   say(

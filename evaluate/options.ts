@@ -25,7 +25,7 @@ export interface Options {
   readonly seed: number;
   /** Only write the report of existing results. */
   readonly reportOnly: boolean;
-  /** Reuse the scores in an earlier evaluation.json of the same pool. */
+  /** Reuse what an earlier evaluation.json of the same pool has. */
   readonly goOn: boolean;
 }
 
@@ -47,7 +47,7 @@ Continues where it was interrupted. Writes EVALUATION.md and evaluation.json.
   --threads N          0: as many as onnxruntime chooses (0)
   --seed N             seed of the bootstrap (1)
   --report             only write the report of existing results
-  --continue           reuse the scores in FOLDER/evaluation.json (--out), if they are of the same pool
+  --continue           reuse what is in FOLDER/evaluation.json (--out), if it is of the same pool
   --out FOLDER         for EVALUATION.md and evaluation.json (the pool)
   --figures FOLDER     for the pictures (docs/figures)
   --cache FOLDER       for results and composed graphs (.cache)

@@ -2,6 +2,7 @@
 import type { Engine } from '../src/requests/ask.js';
 import { GanderError } from '../src/errors/errors.js';
 import type { Document } from './documents.js';
+import type { Explanations } from './earlier.js';
 import { explain } from './explain.js';
 import { regions } from '../src/trace/text/regions.js';
 import type { Results } from './results.js';
@@ -17,14 +18,19 @@ export interface Task {
 /**
  * Held-out documents before the experts' own; main strategies before single experts; within each, the kinds take turns, one
  * document with all its strategies at a time. So the results can be compared wherever the run stops.
+ * @param told what is explained already
  */
-export function plan(documents: readonly Document[], { main, singles }: Chosen): Task[] {
+export function plan(
+  documents: readonly Document[],
+  { main, singles }: Chosen,
+  told: Explanations = new Map(),
+): Task[] {
   const tasks: Task[] = [];
   for (const part of ['heldout', 'own'] as const) {
     const inTurn = byTurns(documents.filter((d) => d.part === part));
     for (const document of inTurn) {
       for (const strategy of main) tasks.push({ document, strategy, what: 'score' });
-      if (main.includes(reference)) tasks.push({ document, strategy: reference, what: 'explain' });
+      if (main.includes(reference) && !told.has(part)) tasks.push({ document, strategy: reference, what: 'explain' });
     }
     for (const document of inTurn) {
       for (const strategy of singles) tasks.push({ document, strategy, what: 'score' });
