@@ -15,6 +15,10 @@ const schema = z.object({
   results: z.array(z.object({ hash: z.string(), part: z.enum(['heldout', 'own']) })),
 });
 
+/** JSON has no NaN, which stands for what is not defined, such as an interval of few documents. */
+const revived = (key: string, value: unknown): unknown =>
+  value === null && ['low', 'high', 'totalVariation'].includes(key) ? NaN : value;
+
 /** @param hashes of the pools that give the same numbers @param seed of the intervals */
 export function explanationsIn(
   json: string,
@@ -23,7 +27,7 @@ export function explanationsIn(
   seed: number,
 ): Explanations {
   const found = new Map<Part, Explanation>();
-  const parsed = schema.safeParse(JSON.parse(json));
+  const parsed = schema.safeParse(JSON.parse(json, revived));
   if (!parsed.success || !hashes.includes(parsed.data.pool.hash) || parsed.data.seed !== seed) return found;
   const { sections, results } = parsed.data;
   const hashesOf = (all: readonly { readonly part: Part; readonly hash: string }[], wanted: Part): string =>

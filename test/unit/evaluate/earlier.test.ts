@@ -4,7 +4,7 @@ import { plan } from '../../../evaluate/run.js';
 import { doc } from './fakes.js';
 
 const documents = [doc('x', 'x1'), doc('y', 'y1'), doc('a', 'own1', 'own')];
-const heldout = { experts: ['a'], effective: 2 };
+const heldout = { experts: ['a'], effective: 2, interval: [{ low: NaN, high: NaN }], cells: [[null]] };
 const json = JSON.stringify({
   pool: { hash: 'pool' },
   seed: 1,
