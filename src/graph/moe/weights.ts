@@ -27,6 +27,9 @@ const deals = new Set([
 ]);
 const applies = new Set(['Mul', 'MatMul', 'Einsum']);
 
+/** Operators that indices may pass through before something is gathered at them. */
+const reshapes = new Set(['Unsqueeze', 'Reshape', 'Cast']);
+
 /** Operators whose output is not a weight. */
 const blind = new Set(['Shape', 'Size']);
 
@@ -50,7 +53,7 @@ export function appliedWeight(
   let softens = false;
   let isDivided = false;
   for (let steps = 0; weight !== undefined && steps < longest; steps++) {
-    const next = follower(walk, weight);
+    const next = follower(walk, weight, chooser);
     if (!next) break;
     softens ||= next.opType === 'Softmax';
     isDivided ||= next.opType === 'Div' && isSumOf(walk, next.input[1], weight);
@@ -98,13 +101,21 @@ function joined(walk: Walk, { input: places }: NodeProto): string | undefined {
       )?.output[0];
 }
 
-function follower(walk: Walk, weight: string): NodeProto | undefined {
+function follower(walk: Walk, weight: string, chooser: NodeProto): NodeProto | undefined {
   return usersOf(walk, weight).find((n) => {
     if (alone.has(n.opType)) return n.input[0] === weight;
     const other = n.input[0] === weight ? n.input[1] : n.input[0];
-    if (n.opType === 'Mul') return isConstant(walk, other);
+    if (n.opType === 'Mul') return isConstant(walk, other) || isOfChosen(walk, other, chooser.output[1]);
     return n.opType === 'Div' && n.input[0] === weight && (isConstant(walk, other) || isSumOf(walk, other, weight));
   });
+}
+
+/** A number of each chosen expert's own, as Gemma 4 scales its weights by: taken from a constant at the experts' indices. */
+function isOfChosen(walk: Walk, value: string | undefined, places: string | undefined): boolean {
+  const n = value ? walk.producers.get(value) : undefined;
+  if (!n?.opType.startsWith('Gather') || !isConstant(walk, n.input[0])) return false;
+  const at = walk.producers.get(n.input[1]!);
+  return n.input[1] === places || (at !== undefined && reshapes.has(at.opType) && at.input[0] === places);
 }
 
 function isSumOf(walk: Walk, value: string | undefined, weight: string, depth = 0): boolean {

@@ -103,6 +103,29 @@ describe('a router', () => {
     });
   });
 
+  it('has weights that include a scale of each expert’s own, gathered at the places', () => {
+    const [found] = routers(
+      product(),
+      node('Softmax', ['scores'], ['p']),
+      topK('p'),
+      node('ReduceSum', ['best', 'last'], ['sum']),
+      node('Div', ['best', 'sum'], ['normal']),
+      node('Unsqueeze', ['places', 'last'], ['at']),
+      node('GatherND', ['bias', 'at'], ['own scale']),
+      node('Mul', ['normal', 'own scale'], ['weight']),
+      node('Reshape', ['weight', 'flat'], ['r']),
+    );
+    expect(found).toMatchObject({ weight: 'weight', normalised: true });
+    // What is gathered elsewhere is something else: of an expert's output, for instance.
+    const [other] = routers(
+      product(),
+      topK('scores'),
+      node('GatherND', ['bias', 'elsewhere'], ['output']),
+      node('Mul', ['best', 'output'], ['r']),
+    );
+    expect(other).toMatchObject({ weight: 'best' });
+  });
+
   it('that chooses groups first is found by its last choice', () => {
     const found = routers(
       product(),
