@@ -266,7 +266,8 @@ export const words = {
   windowLines: 'lines {0} to {1}',
   windowOf: 'tokens {0} to {1}',
   windowShare: 'Mean share of the weight where it is chosen',
-  windowLeads: 'Share of the cells that each leads',
+  windowLeads: 'Share of these cells that each leads',
+  lineTokensLed: 'Share of the line’s tokens that each leads',
   windowMean: '{0}: mean {1}',
   rowOpen: 'Click to see its modules',
   rowClose: 'Click to close the layer',
@@ -617,9 +618,9 @@ export const words = {
   effectFirst: 'First changed layer',
   effectKl: 'Predictions moved by',
   effectKlOf: '{0} nats per token; 0 is not at all (mean KL divergence)',
-  effectHere: 'of {0} cells: {1}',
+  effectHere: 'of {0}: {1}',
   effectCells: '{0} tokens × {1} modules',
-  effectCellsFirst: '{0} tokens (not the special first one) × {1} modules',
+  effectCellsFirst: '{0} tokens after the first × {1} modules',
   effectCellsSpecial: {
     one: '{0} tokens (not {2} special one) × {1} modules',
     other: '{0} tokens (not {2} special ones) × {1} modules',
@@ -745,7 +746,8 @@ export const words = {
   compareJs: 'Jensen-Shannon divergence',
   compareJsPlain: 'How far apart the routers’ probabilities are: 0 alike, 1 nothing in common.',
   compareFlipped: 'Flipped choices',
-  compareFlippedPlain: 'Cells in which at least one expert differs. A cell is one token in one module.',
+  compareFlippedPlain:
+    'Choices in which at least one expert differs. There is one choice for each token in each module.',
   compareLogProb: 'The text is',
   compareLogProbOther: 'In the other run, the text is',
   compareAligned: 'Tokens that both have (aligned)',
@@ -1013,7 +1015,7 @@ export const words = {
     other: '{0} documents are left out; the first: {1} {2}.',
   },
   tokensDone: { other: '{0} of {1} tokens', by: 1 },
-  choicesLed: { other: 'Leads {0} of {1} cells (one token in one module)', by: 1 },
+  choicesLed: { other: 'Leads {0} of {1} choices (one for each token in each module)', by: 1 },
   textTooLong: { other: 'The text has {0} characters; the model reads at most {1} tokens.', by: 1 },
 } as const satisfies Record<string, string | Counted>;
 

@@ -213,7 +213,7 @@ describe('in view, without scrolling', () => {
       await show(window);
       await panel.post({ type: 'textVisible', is: false });
       await panel.show(main, { given });
-      await panel.page.locator('.writtenText').waitFor();
+      await panel.page.locator('.writtenBar').waitFor();
       await choose('whatIf');
       await panel.page.locator('[data-focus=whatif-apply]').click();
       await panel.show(main, { given, interventions, running: { what: 'route', done: 10, total: 266 } });

@@ -283,6 +283,48 @@ describe('a line', () => {
     await expect.poll(() => said()).toMatch(/^line 12, .*layer 2, query, \w+ leads/);
   });
 
+  test('has a line under it that names the token, where one was selected, and the line, where a line was', async () => {
+    await open();
+    const trace = fabricate({ tokens: 80 });
+    await besideEditor(trace);
+    await press('Lines');
+    await panel.press('tab-summary');
+    const strip = panel.page.locator('.strip');
+    const [, second] = tokensOf(trace, 2);
+    await panel.post({ type: 'select', token: second!, module: -1 });
+    await expect.poll(() => strip.innerText()).toMatch(/^line 12, \S/);
+    await expect.poll(() => strip.innerText()).toContain(`token ${second! + 1} of 80`);
+    // The cell is a line's all the same.
+    expect(await panel.page.locator('.cell').getAttribute('aria-label')).not.toContain('token ');
+    await panel.page.locator('.cell').focus();
+    await panel.page.keyboard.press('ArrowRight');
+    await expect.poll(() => strip.innerText()).toMatch(/^line 12, \d+ tokens · layer/);
+    await panel.post({ type: 'select', token: second!, module: 7 });
+    // Who was chosen first, not who leads the line.
+    await expect
+      .poll(() => strip.innerText())
+      .toMatch(/^line 12, \S+ · layer 1 · \w+ [\d.]+, \w+ [\d.]+ and \d+ more$/);
+  });
+
+  testMany(['Lines', 'Grid'], '%s is scrolled to what the model wrote, once that is done', async (form) => {
+    await open({ width: 700, height: 600 });
+    const whole = fabricate({ tokens: 600 });
+    const { text, tokens } = whole.sequences[0]!;
+    const given = tokens.start![tokens.count - 32]!;
+    await panel.show(whole, {});
+    await press(form);
+    await panel.press('grid-zoomRead');
+    const scrolled = () =>
+      panel.page
+        .locator('.scroller')
+        .evaluate((one) => [one.scrollTop + one.scrollLeft, one.scrollHeight - one.clientHeight] as const);
+    await expect.poll(async () => (await scrolled())[0]).toBe(0);
+    await panel.show(whole, { given, running: { what: 'generate', done: 32, total: 32 } });
+    await panel.show({ ...whole, source: { ...whole.source } }, { given });
+    await expect.poll(async () => (await scrolled())[0]).toBeGreaterThan(300);
+    expect(text!.length).toBeGreaterThan(given);
+  });
+
   test('is not framed, and no layer is, once none is selected', async () => {
     await open();
     await besideEditor(fabricate({ tokens: 80 }));
@@ -365,7 +407,7 @@ describe('a line', () => {
     await panel.settled();
     const tip = panel.page.locator('.tip');
     await expect.poll(() => tip.innerText()).toMatch(/^line 12, \d+ tokens, layer 1\d\n/);
-    await expect.poll(() => tip.innerText()).toContain('Share of the cells that each leads');
+    await expect.poll(() => tip.innerText()).toContain('Share of the line’s tokens that each leads');
     await panel.page.mouse.move(box.x + 30, box.y + 18 + 20 * 2 + 10);
     await panel.settled();
     await expect

@@ -463,7 +463,7 @@ describe('the tabs', () => {
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
     await expect
       .poll(() => text('.tabBody'))
-      .toMatch(/Flipped choices\s+[\d.]+% of 55,650 cells: 265 tokens \(not the special first one\) × 210 modules/);
+      .toMatch(/Flipped choices\s+[\d.]+% of 55,650: 265 tokens after the first × 210 modules/);
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(
@@ -631,7 +631,7 @@ describe('two runs', () => {
         await text('.tabBody'),
       )!;
     expect(Number(same) + Number(differ)).toBe(100);
-    expect(await text('.tabBody')).toMatch(/Flipped choices\s+\d+%\s+Cells in which at least one expert differs/);
+    expect(await text('.tabBody')).toMatch(/Flipped choices\s+\d+%\s+Choices in which at least one expert differs/);
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+5 of 7/);
     await expect
       .poll(() => text('.tabBody'))
@@ -1203,6 +1203,7 @@ describe('running', () => {
       const [{ text, ...sequence }] = whole.sequences as [(typeof whole.sequences)[0]];
       await panel.show({ ...whole, sequences: [{ ...sequence, text: text! + written }] }, { given: text!.length });
     };
+    await panel.post({ type: 'textVisible', is: true });
     const shown = () => panel.page.locator('.writtenText').textContent();
     await show(1, '\n\n<b>bold</b>\u202e');
     await expect.poll(shown).toBe('<b>bold</b>·');
@@ -1263,6 +1264,9 @@ describe('running', () => {
           return at.top >= room.top - 1 && at.bottom <= room.bottom + 1;
         });
       await expect.poll(isSeen).toBe(true);
+      // It is there once: where the text is, it isn't repeated above the map.
+      expect(await panel.page.locator('.writtenBar').count()).toBe(1);
+      expect(await panel.page.locator('.writtenText').count()).toBe(0);
       await panel.show(anew(whole), { given });
       await panel.settled();
       await picture(panel.page, `written-whole-${setup.width}x${setup.height}`);

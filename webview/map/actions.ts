@@ -1,7 +1,7 @@
 /** What keys and the pointer do on the map: select, open, zoom. */
 import { batch, type Signal } from '@preact/signals';
-import { layersOf } from '../../src/trace/model/access.js';
-import { onToken, tokenAt } from './columns.js';
+import { firstWritten, layersOf } from '../../src/trace/model/access.js';
+import { columnOf, onToken, tokenAt } from './columns.js';
 import { hit, type Hit, type Place, type Point } from './geometry.js';
 import { keyAction, type Action, type PointerActions } from './input.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
@@ -40,6 +40,9 @@ export function perform(scene: GridScene, stage: Stage, action: Action): void {
       break;
     case 'showScope':
       showScope(scene, stage, raster);
+      break;
+    case 'showWritten':
+      showWritten(scene, stage, raster);
       break;
     case 'leave':
       if (store.view.maximised.peek() || store.view.selection.peek().layer === '') store.leave();
@@ -165,6 +168,17 @@ function showScope(scene: GridScene, stage: Stage, raster: Raster): void {
   const { column, row } = scene.place.peek();
   if (column >= 0 && beyond[column]) go(scene, raster, { column: first, row }, scene.covered.peek() > 1);
   stage.showColumns(first, next < 0 ? beyond.length - 1 : next - 1);
+}
+
+function showWritten({ store, trace }: GridScene, stage: Stage, { columns }: Raster): void {
+  const { sequences } = trace.peek()!;
+  const [last, given] = [sequences.length - 1, store.main.given.peek()];
+  if (given === undefined) return;
+  const { tokens } = sequences[last]!;
+  const [from, to] = [firstWritten(sequences[last]!, given), tokens.count - 1].map((token) =>
+    columnOf(columns, last, token),
+  );
+  if (from! >= 0 && to! >= 0) stage.showColumns(from!, to!);
 }
 
 function extend({ store, side }: GridScene, { columns }: Raster, { column }: Place): void {

@@ -12,6 +12,8 @@ export type Action =
   | { readonly do: 'read' }
   /** Scrolls to the part of the text that is looked at. */
   | { readonly do: 'showScope' }
+  /** Scrolls to what the model wrote. */
+  | { readonly do: 'showWritten' }
   /** Back to the whole token. */
   | { readonly do: 'leave' };
 

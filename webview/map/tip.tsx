@@ -79,8 +79,10 @@ export function Tip({
           trace={trace}
           raster={raster.tokens}
           window={tokensOf(raster, raster.tokens, at)}
-          title={describeToken(trace, raster, at.column, labels)}
-          remarks={[was, lineRemark(raster, at.column, labels)]}
+          line={{
+            title: describeToken(trace, raster, at.column, labels),
+            remarks: [was, lineRemark(raster, at.column, labels)],
+          }}
           labels={labels}
           looks={looks}
         />
@@ -218,18 +220,15 @@ function WindowTip({
   raster,
   window: { from, to, known, without, shares, mean, changed },
   labels,
-  title,
-  remarks = [],
+  line,
   looks,
 }: {
   readonly trace: Trace;
   readonly raster: Raster;
   readonly window: Window;
   readonly labels: readonly string[];
-  /** Default: the columns' numbers. */
-  readonly title?: string;
-  /** What else there is to say of a line; those that are empty are left out. */
-  readonly remarks?: readonly string[];
+  /** Of a line's tokens: its name, and what else there is to say; those that are empty are left out. */
+  readonly line?: { readonly title: string; readonly remarks: readonly string[] };
   readonly looks: (set: Looks['set']) => Looks;
 }) {
   const names = [from, to].map(({ row }) => rowName(trace, raster.rows[row]!));
@@ -238,7 +237,7 @@ function WindowTip({
   return (
     <>
       <div class="tipTitle">
-        {title ?? t(raster.isTurned ? 'windowLines' : 'windowOf', numbers[0]!, numbers[1]!)},{' '}
+        {line?.title ?? t(raster.isTurned ? 'windowLines' : 'windowOf', numbers[0]!, numbers[1]!)},{' '}
         {[...new Set(names)].join(' – ')}
       </div>
       {known === 0 && <div>{isChange(raster) ? noChange(without) : t('noChoice')}</div>}
@@ -250,8 +249,10 @@ function WindowTip({
         </div>
       ))}
       {shares.length > 4 && <div class="faint">{t('chosenMore', shares.length - 4)}</div>}
-      {shares.length > 0 && <div class="faint">{t(raster.isPale ? 'windowShare' : 'windowLeads')}</div>}
-      {[changed === undefined ? '' : changedWords(changed), ...remarks].filter(Boolean).map((said) => (
+      {shares.length > 0 && (
+        <div class="faint">{t(raster.isPale ? 'windowShare' : line ? 'lineTokensLed' : 'windowLeads')}</div>
+      )}
+      {[changed === undefined ? '' : changedWords(changed), ...(line?.remarks ?? [])].filter(Boolean).map((said) => (
         <div key={said} class="faint">
           {said}
         </div>

@@ -18,7 +18,7 @@ import { Stage } from './stage.js';
 import { Tip } from './tip.js';
 import { GridCaption, MapToolbar, mapTitle } from './toolbar.js';
 import { GridTable } from './gridTable.js';
-import { describe, describeToken, inBrief } from './words.js';
+import { describe, describeToken, inBrief, tokenInBrief } from './words.js';
 import { LinesTable } from './linesTable.js';
 
 export function Grid({ scene }: { readonly scene: GridScene }) {
@@ -44,6 +44,7 @@ export function Grid({ scene }: { readonly scene: GridScene }) {
   const trace = scene.trace.value;
   useHeights(scene, scroller);
   useScope(scene);
+  useWritten(scene);
   useForm(scene);
   const asTable = store.view.tables.value.includes('grid');
   const empty = emptiness(scene);
@@ -118,6 +119,16 @@ function useScope(scene: GridScene): void {
     if (before.current !== scope.value && scope.value !== '') scene.act({ do: 'showScope' });
     before.current = scope.value;
   }, [scope.value]);
+}
+
+/** Shows what the model wrote once that is done, as the text does. */
+function useWritten(scene: GridScene): void {
+  const isWriting = scene.store.main.running.value?.what === 'generate';
+  const before = useRef(isWriting);
+  useEffect(() => {
+    if (before.current && !isWriting && scene.side.peek() === 'main') scene.act({ do: 'showWritten' });
+    before.current = isWriting;
+  }, [isWriting]);
 }
 
 /** The room at the first run decides the map's form; after that only the user does, however wide the panel becomes. */
@@ -199,20 +210,22 @@ function Strip({ scene }: { readonly scene: GridScene }) {
   const { store } = scene;
   const trace = scene.trace.value;
   const { raster, at } = scene.told.value;
-  const { column, row } = at;
   const { tab, maximised } = store.view;
   if (!trace || !raster) return null;
-  if (column < 0) {
+  if (at.column < 0) {
     const how = t(`stripHow${scene.isLines.value ? 'Lines' : ''}${scene.isFlat.value ? 'Own' : ''}`);
     // Where there is no room for the tools, they are in a menu.
     const read = isCompact.value ? t('stripReadMenu', t('mapGrid'), t('zoomRead')) : t('stripRead');
     return <p class="strip faint">{scene.isLines.value ? how : `${how} ${read}`}</p>;
   }
   if (tab.value === 'cell' && !maximised.value) return null;
-  const say = (isBrief: boolean): string =>
-    row < 0
-      ? describeToken(trace, raster, column, scene.labels.value)
-      : inBrief(trace, raster, { column, row }, scene.labels.value, isBrief);
+  const labels = scene.labels.value;
+  const here = store.placeIn[scene.side.value].value;
+  const { tokens } = raster;
+  const say = (isBrief: boolean): string => {
+    if (tokens && here.end === undefined) return tokenInBrief(trace, { ...raster, tokens }, at, here, labels, isBrief);
+    return at.row < 0 ? describeToken(trace, raster, at.column, labels) : inBrief(trace, raster, at, labels, isBrief);
+  };
   return (
     <Button
       press={() => store.open('cell')}

@@ -8,7 +8,7 @@ import { expertName, layerName, listed, plainName, moduleName, tokenPlace } from
 import { shortLabelOf } from '../look/looks.js';
 import { ends, fixed, percent, signed, t } from '../look/strings.js';
 import { spoken } from '../look/tokens.js';
-import { isBlankLine, sequencesOf, tokenAt } from './columns.js';
+import { columnOf, isBlankLine, sequencesOf, tokenAt } from './columns.js';
 import type { MapContent } from './content.js';
 import type { Place } from './geometry.js';
 import type { GridScene } from './scene.js';
@@ -224,23 +224,44 @@ export function describe(trace: Trace, raster: Raster, at: Place, labels: readon
 export function inBrief(trace: Trace, raster: Raster, at: Place, labels: readonly string[], isBrief = true): string {
   const cell = cellAt(raster, at.column, at.row);
   if (!cell) return t('gridRole');
-  const { row, part, token } = cell;
+  const { row, part } = cell;
   const where = describeToken(trace, raster, at.column, labels);
   if (raster.isTurned) return [where, rowName(trace, row), lineCell(raster, at, row, part, isBrief)].join(' · ');
   if (isChange(raster)) return [where, rowName(trace, row), differs(raster, at)].join(', ');
-  const all = part ? choicesAt(trace, part, token) : [];
-  const names = all
-    .slice(0, mostInBrief)
-    .map(({ expert, weight }) =>
-      [plainName(part!.set, expert), weight === undefined ? '' : fixed(weight)].join(' ').trim(),
-    );
-  const more = all.length > mostInBrief ? ` ${t('chosenMore', all.length - mostInBrief)}` : '';
-  return [where, rowName(trace, row), ...remarks(raster, at, part !== undefined), names.join(', ') + more]
+  return [where, rowName(trace, row), ...remarks(raster, at, part !== undefined), firstOf(trace, cell, 3)]
     .filter(Boolean)
     .join(', ');
 }
 
-const mostInBrief = 3;
+/** The experts that a token chose first, with their weights, and how many more. @param most that are named */
+function firstOf(trace: Trace, { part, token }: NonNullable<ReturnType<typeof cellAt>>, most: number): string {
+  const all = part ? choicesAt(trace, part, token) : [];
+  const names = all
+    .slice(0, most)
+    .map(({ expert, weight }) =>
+      [plainName(part!.set, expert), weight === undefined ? '' : fixed(weight)].join(' ').trim(),
+    );
+  return names.join(', ') + (all.length > most ? ` ${t('chosenMore', all.length - most)}` : '');
+}
+
+/** The same for one token that is selected in a map of lines. @param column its line's */
+export function tokenInBrief(
+  trace: Trace,
+  lines: Raster & { readonly tokens: Raster },
+  { column, row }: Place,
+  { sequence, token }: { readonly sequence: number; readonly token: number },
+  labels: readonly string[],
+  isBrief: boolean,
+): string {
+  const { tokens } = lines;
+  const at = { column: columnOf(tokens.columns, sequence, token), row };
+  const line = t('lineOf', columnName(lines, column, labels));
+  if (row < 0) return [line, describeToken(trace, tokens, at.column, labels)].join(', ');
+  const cell = cellAt(tokens, at.column, row);
+  if (!isBrief || !cell) return [line, inBrief(trace, tokens, at, labels)].join(', ');
+  const said = isChange(tokens) ? differs(tokens, at) : firstOf(trace, cell, 2);
+  return [`${line}, ${spoken(trace.sequences[sequence]!, token)}`, rowName(trace, cell.row), said].join(' · ');
+}
 
 export function describeToken(trace: Trace, raster: Raster, column: number, labels: readonly string[]): string {
   const at = tokenAt(raster.columns, column);

@@ -45,7 +45,7 @@ function Columns() {
   );
 }
 
-/** What the model wrote, to read where the text is folded, to copy or insert. */
+/** What the model wrote, to copy, insert or, where the text is folded, to read. */
 function Written() {
   const store = useStore();
   const { choices, given, written, isRunning } = store.main;
@@ -100,7 +100,7 @@ function Written() {
           data-focus="written-close"
         />
       </span>
-      <WrittenText text={text} isWriting={isRunning.value} />
+      {store.isTextFolded.value && <WrittenText text={text} isWriting={isRunning.value} />}
     </div>
   );
 }
