@@ -41,6 +41,13 @@ def test_results_are_judged_by_choices_weights_scores_and_log_probabilities() ->
     assert not judged(replace(ordered, chosen=np.array([[0, 2], [1, 2]])), theirs)[0]
 
 
+def test_an_exporter_may_name_a_router_as_it_likes_but_not_put_it_into_another_layer() -> None:
+    theirs = site([[3.0, 2, 1], [1, 3, 2]], [[0, 1], [2, 1]], [[0.6, 0.4], [0.3, 0.7]])
+    own = replace(theirs, path="model.layers.0.feed_forward.gate")
+    assert judged(own, theirs)[0]
+    assert not judged(replace(own, path="model.layers.1.mlp.gate"), theirs)[0]
+
+
 def test_a_choice_by_rounding_is_counted_and_nothing_after_it_compared() -> None:
     theirs = site([[3.0, 2, 1], [3, 2, 2 + TIE / 2]], [[0, 1], [0, 1]], [[0.6, 0.4], [0.6, 0.4]])
     own = replace(theirs, chosen=np.array([[0, 1], [0, 2]]), weight=np.array([[0.6, 0.4], [0.5, 0.5]]))

@@ -39,7 +39,8 @@ def compare(own: Sequence[Site], theirs: Sequence[Site], log_prob: np.ndarray, w
         return result
     tokens = len(log_prob) + 1
     for one, other in zip(own, theirs, strict=True):
-        if not one.path.startswith(other.path):
+        # Exporters may give modules names of their own.
+        if layer_of(one.path) != layer_of(other.path):
             result.wrong.append(f"{one.path} instead of a router in {other.path}")
             return result
         if one.chosen.shape[1] != other.chosen.shape[1]:
@@ -48,6 +49,11 @@ def compare(own: Sequence[Site], theirs: Sequence[Site], log_prob: np.ndarray, w
         tokens = compare_site(one, other, tokens, result)
     result.off = max(result.off, largest(log_prob[: max(tokens - 1, 0)], wanted[: max(tokens - 1, 0)]))
     return result
+
+
+def layer_of(path: str) -> str:
+    """The first number in a module's path; empty if there is none."""
+    return next((part for part in path.split(".") if part.isdigit()), "")
 
 
 def compare_site(own: Site, theirs: Site, tokens: int, result: Compared) -> int:
