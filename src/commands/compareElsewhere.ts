@@ -44,7 +44,8 @@ export async function compareElsewhere(services: Services, id: number, { chosen 
     await withPatientProgress(services, vscode.l10n.t('Routing'), async ({ signal }) => {
       const description = await source.describe();
       checkText(services.store.get(id)!.main.text, description.limits.tokens);
-      const asked = { title: description.name, strategy: preferredStrategy(description) };
+      const { name } = description;
+      const asked = { title: name, model: name, strategy: preferredStrategy(description) };
       await services.runs.compareElsewhere(id, asked, source, { signal });
     });
   } finally {

@@ -4,13 +4,13 @@ import { isSameResult, type Runs } from './runs.js';
 import { weigh } from './service.js';
 import type { Routed, RoutingStore, SideResult } from './store.js';
 
-/** The result of a main side's run. */
+/** The result of a run of a range's text, made for its main side or to be compared with that. */
 export interface FinishedRun {
   /** The range that was run. */
   readonly range: number;
   /** Its document's, as a string. */
   readonly uri: string;
-  /** As it was when the run ended, with its whole trace. */
+  /** As it was when the run ended, with its whole trace; called as the range's main side is. */
   readonly result: SideResult & { readonly trace: Trace };
   readonly ended: Date;
 }
@@ -37,7 +37,7 @@ export class History {
     private readonly limits: HistoryLimits = { runs: 20, bytes: 256 * 1024 * 1024 },
     private readonly now = () => new Date(),
   ) {
-    runs.onDidFinish((routed) => this.#add(routed));
+    runs.onDidFinish((routed, finished) => this.#add(routed, finished));
     store.onChange(({ routed, kind }) => {
       if (kind === 'removed') this.#keep(this.#runs.filter(({ range }) => range !== routed.id));
     });
@@ -57,19 +57,18 @@ export class History {
     this.#keep(this.#runs.filter((run) => run.uri !== uri || isThere(run)));
   }
 
-  #add(routed: Routed): void {
-    const { id, uri, main } = routed;
-    const { trace } = main;
+  #add({ id, uri, span, main }: Routed, finished: SideResult): void {
+    const { trace } = finished;
     if (!trace?.sequences.every(({ tokens, done }) => done === tokens.count)) return;
-    const result = { ...main, trace, running: undefined, error: undefined };
-    const others = this.#runs.filter((run) => !this.#isAgain(run, routed));
+    // Another text that it was compared with is not in this range.
+    if (finished.text !== main.text) return;
+    // What it is called while it is compared says how it was routed.
+    const result = { ...finished, trace, title: main.title, running: undefined, error: undefined };
+    /** Whether the same was run at the same place before, perhaps as an older range: then one row stands for both. */
+    const isAgain = (run: FinishedRun) =>
+      run.uri === uri && this.store.get(run.range)?.span.start === span.start && isSameResult(run.result, result);
+    const others = this.#runs.filter((run) => !isAgain(run));
     this.#keep(this.#within([{ range: id, uri, result, ended: this.now() }, ...others]));
-  }
-
-  /** Whether the same was run at the same place before, perhaps as an older range: then one row stands for both. */
-  #isAgain({ range, uri, result }: FinishedRun, now: Routed): boolean {
-    const isSamePlace = uri === now.uri && this.store.get(range)?.span.start === now.span.start;
-    return isSamePlace && isSameResult(result, now.main);
   }
 
   /** The oldest go first. */

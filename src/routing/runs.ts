@@ -27,7 +27,7 @@ export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'to
 export class Runs {
   readonly #running = new Map<string, AbortController>();
   readonly #listeners = new Set<(routed: Routed, trace: Trace) => void>();
-  readonly #mainListeners = new Set<(routed: Routed) => void>();
+  readonly #finishListeners = new Set<(routed: Routed, finished: SideResult) => void>();
 
   constructor(
     private readonly service: RoutingService,
@@ -42,10 +42,10 @@ export class Runs {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Called when a main side gets another complete trace, routed or generated. Returns a function that stops listening. */
-  onDidFinish(listener: (routed: Routed) => void): () => void {
-    this.#mainListeners.add(listener);
-    return () => this.#mainListeners.delete(listener);
+  /** Called when a side gets another complete trace, routed or generated. Returns a function that stops listening. */
+  onDidFinish(listener: (routed: Routed, finished: SideResult) => void): () => void {
+    this.#finishListeners.add(listener);
+    return () => this.#finishListeners.delete(listener);
   }
 
   /**
@@ -88,10 +88,16 @@ export class Runs {
     const { name: model } = await this.service.describe();
     this.store.patchSide(id, side, { trace, before, model, ...unasked });
     this.#endWithItself(id);
+    this.#finished(id, side);
     const routed = this.store.get(id);
-    if (!routed || side !== 'main') return;
-    this.#mainListeners.forEach((listener) => listener(routed));
-    this.#listeners.forEach((listener) => listener(routed, trace));
+    if (routed && side === 'main') this.#listeners.forEach((listener) => listener(routed, trace));
+  }
+
+  /** @param more what listeners are to know of it beside what the store does */
+  #finished(id: number, side: Side, more: Pick<SideResult, 'model'> = {}): void {
+    const routed = this.store.get(id);
+    const result = routed?.[side];
+    if (routed && result) this.#finishListeners.forEach((listener) => listener(routed, { ...result, ...more }));
   }
 
   /** A what-if that is taken back may leave the run that it is compared with. Another engine's run of the same says something. */
@@ -197,10 +203,6 @@ export class Runs {
       const generated: Generated = { trace, strategy, interventions, model, ...end };
       return { trace, before: undefined, model, generated, ...unasked };
     };
-    const finished = () => {
-      const routed = this.store.get(id);
-      if (routed) this.#mainListeners.forEach((listener) => listener(routed));
-    };
     await this.#run(id, 'main', 'generate', waiting, async (options, patch) => {
       const onPartial = (part: Trace) => patch(written(part, main.model));
       const trace = await this.service.generate({ ...request, ...generation }, { ...options, onPartial });
@@ -209,7 +211,7 @@ export class Runs {
       const result = written(trace, name, { asked: generation.maxTokens, ...(isFull && { isFull }) });
       // Not every source stops when told to, so another run may be on show by now.
       patch(result);
-      finished();
+      this.#finished(id, 'main');
       if (interventions.length === 0) return;
       const onProgress = (done: number, total: number) => patch({ running: { what: 'route', done, total } });
       onProgress(0, 0);
@@ -222,7 +224,7 @@ export class Runs {
         this.log(`generate: not routed without interventions (${error.code})`);
         return;
       }
-      finished();
+      this.#finished(id, 'main');
     });
   }
 
@@ -267,10 +269,13 @@ export class Runs {
     await this.route(id, 'other', strategy, interventions, waiting);
   }
 
-  /** Runs the main side's text on another model, beside it. */
+  /**
+   * Runs the main side's text on another model, beside it.
+   * @param asked `model`: its name; undefined for the one in use with something else in it, which is nothing to come back to
+   */
   async compareElsewhere(
     id: number,
-    asked: Pick<SideResult, 'title' | 'strategy'>,
+    { model, ...asked }: Pick<SideResult, 'title' | 'strategy' | 'model'>,
     elsewhere: Pick<Methods, 'route'>,
     waiting: Waiting = {},
   ): Promise<void> {
@@ -281,6 +286,8 @@ export class Runs {
     await this.#run(id, 'other', 'route', waiting, async (options) => {
       const trace = await elsewhere.route({ ...withWritten(main), strategy: asked.strategy }, options);
       this.store.patchSide(id, 'other', { trace });
+      // The side has no model, because the one in use could not run it again.
+      if (model !== undefined) this.#finished(id, 'other', { model });
     });
   }
 
@@ -298,7 +305,7 @@ export class Runs {
   dispose(): void {
     for (const abort of this.#running.values()) abort.abort();
     this.#listeners.clear();
-    this.#mainListeners.clear();
+    this.#finishListeners.clear();
   }
 
   #request(id: number): RouteRequest | undefined {

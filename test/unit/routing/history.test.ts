@@ -58,7 +58,7 @@ it('lists the finished runs of a document, the newest first, those with what-ifs
   expect(history.of('e')).toEqual([]);
 });
 
-it('has a row for what was generated, and none for a run that failed or was stopped, or for the other side', async () => {
+it('has a row for what was generated, and none for a run that failed or was stopped, or of another text beside it', async () => {
   const id = add('ab');
   await finish(runs.generate(id, { maxTokens: 3 }));
   expect(history.of('d')[0]!.result.trace.sequences[0]!.text).toBe('ab!!!');
@@ -67,8 +67,41 @@ it('has a row for what was generated, and none for a run that failed or was stop
   engine.asked.at(-1)!.options.onPartial?.(fakeTrace({ text: 'ab', strategy: base }, 1));
   runs.stop(id);
   await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
-  await finish(runs.compare(id, { ...store.get(id)!.main, strategy: { name: 'merged' } }));
+  await finish(runs.compare(id, { ...store.get(id)!.main, text: 'another', title: 'Present Selection' }));
+  expect(store.get(id)!.other!.trace).toBeDefined();
   expect(history.of('d')).toHaveLength(1);
+});
+
+it('lists what a run was compared with, to be shown again by the name of its text', async () => {
+  const id = add('ab');
+  await route(id, phatgoose);
+  await finish(runs.compare(id, { ...store.get(id)!.main, title: 'Merged', strategy: { name: 'merged' } }));
+  await finish(runs.compare(id, { ...store.get(id)!.main, title: 'Base', strategy: base }));
+  expect(names()).toEqual(['base', 'merged', 'phatgoose']);
+  const [now, former, first] = history.of('d');
+  expect(now!.result.trace).toBe(store.get(id)!.other!.trace);
+  expect(now!.result.running).toBeUndefined();
+  expect(history.of('d').map(({ result }) => result.title)).toEqual(['t', 't', 't']);
+  const asked = engine.asked.length;
+  runs.showAgain(id, former!.result);
+  expect(store.get(id)).toMatchObject({ main: { title: 't', trace: former!.result.trace }, other: { title: 'Base' } });
+  runs.compareFinished(id, first!.result);
+  expect(store.get(id)!.other!.trace).toBe(first!.result.trace);
+  expect(engine.asked).toHaveLength(asked);
+  expect(names()).toEqual(['base', 'merged', 'phatgoose']);
+});
+
+it('knows which model ran what was compared elsewhere, and lists no run with an expert that was only tried', async () => {
+  const id = add('ab');
+  await route(id, phatgoose);
+  const elsewhere = { route: () => Promise.resolve(fakeTrace({ text: 'ab', strategy: base })) };
+  await runs.compareElsewhere(id, { title: 'theirs', model: 'Theirs', strategy: base }, elsewhere);
+  const models = () => history.of('d').map(({ result }) => result.model);
+  expect(models()).toEqual(['Theirs', 'Fake']);
+  expect(store.get(id)!.other!.model).toBeUndefined();
+  await runs.compareElsewhere(id, { title: 'with an expert', strategy: phatgoose }, elsewhere);
+  expect(store.get(id)!.other!.trace).toBeDefined();
+  expect(models()).toEqual(['Theirs', 'Fake']);
 });
 
 it('lists once what was run twice in one place', async () => {
