@@ -2,7 +2,8 @@ import * as vscode from 'vscode';
 import type { Colours } from '../host/colours.js';
 import type { EngineHost } from '../host/engineHost.js';
 import { readSettings } from '../host/settings.js';
-import { warningCount } from '../host/words.js';
+import { whatIfsOf } from '../host/whatIfs.js';
+import { counted, warningCount, word } from '../host/words.js';
 import type { Routed, RoutingStore } from '../routing/store.js';
 import { deviceText } from '../requests/device.js';
 import type { SourceDescription } from '../requests/description.js';
@@ -17,7 +18,7 @@ interface OnShow {
   readonly onDidChangeTreeData: vscode.Event<unknown>;
 }
 
-/** The model and the engine's state; a click offers actions. */
+/** The model, the engine's state and what is special about the run on show; a click offers actions. */
 export class StatusBar implements vscode.Disposable {
   readonly #item = vscode.window.createStatusBarItem('gander.status', vscode.StatusBarAlignment.Right, 90);
   readonly #subscriptions: vscode.Disposable[];
@@ -59,21 +60,31 @@ export class StatusBar implements vscode.Disposable {
     const warned = warnings.length > 0;
     const words = warned ? `${state}, ${warningCount({ warnings })}` : state;
     const colour = this.#colour();
-    this.#item.text = `$(${icon}) ${name}${colour ? ` · ${colour}` : ''}${warned ? ' $(warning)' : ''}`;
+    const whatIfs = this.#whatIfs();
+    const changed = whatIfs.length > 0 ? [counted('withWhatIfs', whatIfs.length)] : [];
+    this.#item.text = `$(${icon}) ${[name, ...changed, ...(colour ? [colour] : [])].join(' · ')}${warned ? ' $(warning)' : ''}`;
     const told = warnings.slice(0, mostWarnings).map(({ text }) => text);
     const { address, device } = this.engines;
     const computed = device ? [vscode.l10n.t('Computed by {0}', deviceText(device))] : [];
     const sent = address === undefined ? [] : [vscode.l10n.t('Text goes to {0}', address)];
+    const asked = whatIfs.length > 0 ? [`${word('whatIfNow')} ${whatIfs.join(', ')}`] : [];
     const coloured = colour ? [vscode.l10n.t('Text coloured by: {0}', colour)] : [];
-    this.#item.tooltip = [`${name}: ${words}`, ...computed, ...sent, ...coloured, ...told].join('\n');
+    this.#item.tooltip = [`${name}: ${words}`, ...computed, ...sent, ...asked, ...coloured, ...told].join('\n');
+    const read = [words, ...changed].join(', ');
     this.#item.accessibilityInformation = {
       label:
         address === undefined
-          ? vscode.l10n.t('Gander, pool {0}: {1}', name, words)
-          : vscode.l10n.t('Gander, {0}, text goes to {1}: {2}', name, address, words),
+          ? vscode.l10n.t('Gander, pool {0}: {1}', name, read)
+          : vscode.l10n.t('Gander, {0}, text goes to {1}: {2}', name, address, read),
       role: 'button',
     };
     this.#item.backgroundColor = broken ? new vscode.ThemeColor('statusBarItem.errorBackground') : undefined;
+  }
+
+  /** The panel may be hidden, and what is underlined looks like any other run. */
+  #whatIfs(): string[] {
+    const { routed } = this.onShow;
+    return routed ? whatIfsOf(routed.main) : [];
   }
 
   /** An editor has no legend, so the status bar says what its colours mean. */

@@ -287,6 +287,41 @@ describe('a pool', () => {
     assert.equal(colours.of(again).over, 'attribution');
   });
 
+  it('has its what-ifs in the status bar while it is on show', async () => {
+    const { engines, store, colours, tree, runs } = api.services;
+    const { panels } = await api.features();
+    const first = await show('A goose.');
+    const a = await routed(api, first);
+    const item = statusBarItem(() => {
+      new StatusBar(engines, store, colours, tree);
+    });
+    const whole = () => [item.text, item.tooltip as string, item.accessibilityInformation!.label].join('\n');
+    const told = () => /^What if: (.*)$/m.exec(item.tooltip as string)?.[1];
+    const { name: strategy } = a.main.strategy;
+    assert.doesNotMatch(whole(), /what[- ]if/i);
+    const [{ experts }] = a.main.trace!.expertSets as [ExpertSet];
+    const knockOut = (expert: number, layer: number): Intervention => ({
+      action: 'knock-out',
+      expert: experts[expert]!.id,
+      scope: { layer },
+    });
+    await runs.route(a.id, 'main', { name: strategy, k: 1 }, [knockOut(0, 0)]);
+    assert.match(item.text, / · with 1 what-if( · |$)/);
+    assert.equal(told(), `${experts[0]!.name} knocked out in layer 0`);
+    assert.match(item.accessibilityInformation!.label, /, with 1 what-if$/);
+    await runs.route(a.id, 'main', { name: strategy, k: 1 }, [knockOut(0, 0), knockOut(1, 1)]);
+    assert.match(item.text, / · with 2 what-ifs( · |$)/);
+    assert.equal(told(), `${experts[0]!.name} knocked out in layer 0, ${experts[1]!.name} knocked out in layer 1`);
+    const { scene } = panels.find(a.id)!;
+    const b = await routed(api, await show('A swan.'));
+    assert.equal(scene.id, b.id);
+    await until('the status bar follows', () => !/what[- ]if/i.test(whole()));
+    await vscode.window.showTextDocument(first.document);
+    await until('the status bar follows', () => item.text.includes('with 2 what-ifs'));
+    await runs.route(a.id, 'main', { name: strategy, k: 1 }, []);
+    assert.doesNotMatch(whole(), /what[- ]if/i);
+  });
+
   it('is coloured by the change when a comparison opens, and as chosen then', async () => {
     const { id, main, uri } = await routed(api, await show('A goose.'));
     const { colours, store, runs } = api.services;
