@@ -16,6 +16,7 @@ import type {
   PageNotice,
   PagePost,
   Side,
+  SideState,
   VisibleLines,
 } from '../../src/protocol/panel.js';
 import type { RouteRequest } from '../../src/requests/api.js';
@@ -181,6 +182,8 @@ export class Store {
   private lostOf: string | undefined;
   /** The host has said whether there is another side. */
   private isOtherKnown = false;
+  /** Title of the run that the other side was last seen beside. */
+  private comparedWith: string | undefined;
   /** What the selection is in. */
   private placedIn: readonly Sequence[] = [];
   /** By sequence. While a text is being written again, the longest version that is known. */
@@ -321,14 +324,16 @@ export class Store {
         this.incoming.piece(message);
         break;
       case 'side': {
-        this.side(message.side).state.value = this.incoming.side(message);
+        const { state } = this.side(message.side);
+        const former = state.peek();
+        state.value = this.incoming.side(message);
         if (message.side === 'main') {
           this.keepSelection();
           this.followAttribution();
           this.followRun();
         } else {
           this.lone.value = nowhere;
-          this.followComparison(message.state !== undefined);
+          this.followComparison(former, state.peek());
         }
         break;
       }
@@ -571,16 +576,20 @@ export class Store {
     else this.lostOf ??= run;
   }
 
-  /** A comparison that opens is shown; one that is sent again after a reload leaves the view as it was. */
-  private followComparison(comparing: boolean): void {
+  /** A comparison that opens is shown, and another in its place; one that is sent again after a reload leaves the view as it was. */
+  private followComparison(former: SideState | undefined, now: SideState | undefined): void {
+    const comparing = now !== undefined;
     if (!this.isOtherKnown && !comparing && this.view.comparing.peek()) {
       this.lost.value = { ...this.lost.peek(), comparison: this.main.title.peek() };
       this.followRun();
     } else this.forgetLost('comparison');
     this.isOtherKnown = true;
-    if (comparing === this.view.comparing.peek()) return;
-    this.set({ comparing, gridSource: 'main', overlay: comparing ? 'change' : '' });
-    if (!comparing) return;
+    // Who goes on to another text that is compared, too, has asked for no comparison.
+    const isSameText = this.comparedWith === this.main.title.peek();
+    this.comparedWith = this.main.title.peek();
+    const opens = comparing !== this.view.comparing.peek();
+    if (opens) this.set({ comparing, gridSource: 'main', overlay: comparing ? 'change' : '' });
+    if (!now || !(opens || (isSameText && former && isAnotherRun(former, now)))) return;
     this.set({ tab: 'compare' });
     if (this.awaited?.what !== 'agreement') this.awaited = { what: 'agreement' };
   }
@@ -621,6 +630,13 @@ const notices: Readonly<Record<PageNotice['type'], true>> = {
 
 function isNotice(message: PageMessage): message is PageNotice {
   return message.type in notices;
+}
+
+/** Whether something else was asked for than before; the parts of one run have their source in common. */
+function isAnotherRun(former: SideState, now: SideState): boolean {
+  const asked = ({ title, strategy, interventions }: SideState) => [title, strategy, interventions];
+  const isGone = former.trace !== undefined && former.trace.source !== now.trace?.source;
+  return isGone || !same(asked(former), asked(now));
 }
 
 /** The routed module of another trace with the same path; −1: it has none. */

@@ -185,6 +185,34 @@ describe('sides', () => {
     expect([store.view.tab.value, store.colouredBy.value]).toEqual(['compare', 'experts']);
   });
 
+  test('another comparison is shown, too, but not another part of the same one, nor one of another text', () => {
+    const { store, side } = begin();
+    const tab = () => store.view.tab.value;
+    const [run, next] = [fabricate({ seed: 3 }), fabricate({ seed: 4 })];
+    const [whole] = next.sequences;
+    side('main', fabricate());
+    // Asked for again, as by Compare With: first nothing of it is there, then a part, then all.
+    for (const strategy of [{ name: 'arrow', k: 2 }, { name: 'base' }, { name: 'base' }]) {
+      side('other', undefined, { strategy });
+      expect(tab()).toBe('compare');
+      store.set({ tab: 'summary' });
+      side('other', { ...run, source: { ...run.source } }, { strategy });
+      expect(tab()).toBe('summary');
+    }
+    // A finished run, as from Run History, though a part of it comes first.
+    const part = { ...next, sequences: [{ ...whole!, done: 2 }] };
+    side('other', part, { strategy: { name: 'base' } });
+    expect(tab()).toBe('compare');
+    store.set({ tab: 'summary' });
+    side('other', next, { strategy: { name: 'base' } });
+    side('main', fabricate(), { title: 'b.md' });
+    side('other', run, { title: 'another' });
+    expect(tab()).toBe('summary');
+    // In this text it is another.
+    side('other', next, { title: 'another' });
+    expect(tab()).toBe('compare');
+  });
+
   test.each([
     [{ name: 'single', expert: 'c' }, 'One expert: C', 'One expert: C'],
     [{ name: 'arrow', k: 2 }, 'Arrow, 2 experts per token', 'Arrow, 2 experts per token'],
