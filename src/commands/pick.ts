@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Node } from '../explorer/nodes.js';
 import { strategyDetail, strategyTitle } from '../host/strategies.js';
+import { byName } from '../look/names.js';
 import { labelledName } from '../look/shortLabels.js';
 import type { SourceDescription } from '../requests/description.js';
 import { type Strategy, strategyOf, wordsOf } from '../strategies/index.js';
@@ -15,7 +16,8 @@ export function pickExpert(
   { experts }: { readonly experts: readonly (Expert & { readonly description?: string })[] },
   title: string,
 ): Promise<string | undefined> {
-  const items = experts.map(({ id, description }, i) => ({
+  const inOrder = byName([...experts.entries()], ([, { name }]) => name, vscode.env.language);
+  const items = inOrder.map(([i, { id, description }]) => ({
     label: labelledName(experts, i),
     description: id,
     ...(description && { detail: description }),

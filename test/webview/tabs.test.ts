@@ -4,7 +4,7 @@ import type { Written } from '../../src/protocol/panel.js';
 import type { Intervention } from '../../src/trace/model/trace.js';
 import { shareOfTokens, ranked, tokenShares } from '../../src/trace/figures/leaders.js';
 import { sharedModules } from '../../src/trace/model/access.js';
-import { fabricate, names, partsOf } from './fabricate.js';
+import { description, fabricate, names, partsOf } from './fabricate.js';
 import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
@@ -50,6 +50,36 @@ const windows = [
   { width: 1440, height: 900, theme: 'high-contrast-light' },
 ] as const satisfies readonly Setup[];
 const nameOf = ({ width, height, theme }: Setup) => `${width}x${height}${theme ? `-${theme}` : ''}`;
+
+test('every menu of experts is in the order of the names that it shows, whatever the order of the trace', async () => {
+  await open();
+  const renamed = (name: string) => ({ prose: 'Technical prose', c: 'unit 10', css: 'unit 2' })[name] ?? name;
+  const experts = description.experts.map((expert) => ({ ...expert, name: renamed(expert.name) }));
+  const trace = fabricate({ tokens: 40, strategy: { name: 'single', expert: 'go' } });
+  const expertSets = trace.expertSets.map((set) => ({
+    ...set,
+    experts: set.experts.map((expert) => ({ ...expert, name: renamed(expert.name) })),
+  }));
+  await panel.show({ ...trace, expertSets });
+  await panel.post({ type: 'pool', description: { ...description, experts } });
+  const inOrder = [
+    ...['go', 'html', 'java', 'json', 'python', 'rust', 'shell', 'sql', 'Technical prose', 'typescript'],
+    ...['unit 2', 'unit 10'],
+  ];
+  const offered = (focus: string) => panel.page.locator(`[data-focus=${focus}] option`).allInnerTexts();
+  expect(await offered('strategy-expert')).toEqual(inOrder);
+  await choose('whatIf');
+  expect(await offered('whatif-expert')).toEqual(inOrder);
+  await choose('compare');
+  await panel.press('compare-with-single');
+  expect(await offered('compare-expert')).toEqual(inOrder);
+  await choose('summary');
+  await expect.poll(() => offered('attracted')).toEqual(inOrder);
+  // What is chosen by its place in the trace is still the same expert.
+  await panel.page.locator('[data-focus=attracted]').selectOption({ label: 'sql' });
+  await panel.settled();
+  expect(await valueOf('attracted')).toBe(String(names.indexOf('sql')));
+});
 
 describe('while two runs are compared', () => {
   const main = fabricate();

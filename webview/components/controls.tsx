@@ -48,15 +48,7 @@ export function Tool({ label, icon, class: name, ...props }: ButtonProps & { lab
 
 export type Option = readonly [value: string, label: string, reason?: string | undefined];
 
-export function Select({
-  label,
-  value,
-  options,
-  change,
-  title = label,
-  reason,
-  ...rest
-}: {
+export interface SelectProps {
   readonly label: string;
   readonly value: string;
   readonly options: readonly Option[];
@@ -64,7 +56,9 @@ export function Select({
   readonly title?: string;
   readonly reason?: string | undefined;
   readonly 'data-focus'?: string;
-}) {
+}
+
+export function Select({ label, value, options, change, title = label, reason, ...rest }: SelectProps) {
   return (
     <select
       aria-label={label}

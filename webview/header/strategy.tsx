@@ -1,6 +1,7 @@
 /** The choice of strategy, with its parameters. */
-import { NumberField, Select } from '../components/controls.js';
+import { NumberField } from '../components/controls.js';
 import { useStore } from '../components/context.js';
+import { ExpertSelect } from '../components/expert.js';
 import { StrategyMenu } from '../components/strategyMenu.js';
 import { reasonAgainst } from '../store/reasons.js';
 import { chosenSince, filledIn, kReason, offers, present } from '../store/strategies.js';
@@ -30,7 +31,7 @@ export function StrategySwitch() {
         name="strategy"
       />
       {now.expert !== undefined && (
-        <Select
+        <ExpertSelect
           label={t('expertOf')}
           value={now.expert}
           options={experts.map(({ id, name }) => [id, name] as const)}

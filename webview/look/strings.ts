@@ -1,6 +1,7 @@
 /** How words and numbers are written on the page. */
 import type { Quantity } from '../../src/paper/plot.js';
 import type { Scale } from '../../src/trace/figures/colouring.js';
+import { byName } from '../../src/look/names.js';
 import { nativeRouter } from '../../src/strategies/native.js';
 import { strategyWords } from '../../src/strategies/words.js';
 import { filled, formOf, type Counted, type Forms } from '../../src/words/counted.js';
@@ -37,6 +38,10 @@ export const whole = (n: number): string => numbers.whole(n);
 export const fixed = (n: number, digits?: number): string => numbers.fixed(n, digits);
 export const signed = (n: number, digits?: number): string => numbers.signed(n, digits);
 export const percent = (share: number): string => numbers.percent(share);
+
+/** In the order of their names in the page's language. */
+export const sortedByName = <T>(things: readonly T[], nameOf: (thing: T) => string): T[] =>
+  byName(things, nameOf, numbers.language);
 
 /** Shares as an axis shows them. */
 export const inPercent = (title: string): Quantity => ({ title, unit: '%', times: 100 });

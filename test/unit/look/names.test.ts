@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { says } from '../../../src/look/names.js';
+import { byName, says } from '../../../src/look/names.js';
 
 it.each([
   ['Technical prose', 'prose', true],
@@ -16,4 +16,17 @@ it.each([
   ['JSON', '{ }', false],
 ])('%s says %s: %s', (name, other, is) => {
   expect(says(name, other)).toBe(is);
+});
+
+it.each([
+  [
+    ['c', 'prose', 'sql'].map((id) => ({ id, name: { c: 'C', prose: 'Technical prose', sql: 'SQL' }[id]! })),
+    'en',
+    ['C', 'SQL', 'Technical prose'],
+  ],
+  [['10', '2', '1'].map((id) => ({ id, name: `expert ${id}` })), 'en', ['expert 1', 'expert 2', 'expert 10']],
+  [['Zebra', 'Äpfel', 'Apfel'].map((name) => ({ id: '', name })), 'de', ['Apfel', 'Äpfel', 'Zebra']],
+  [['Zebra', 'Äpple'].map((name) => ({ id: '', name })), 'sv', ['Zebra', 'Äpple']],
+] as const)('%o are in the order of their names in %s', (experts, language, names) => {
+  expect(byName(experts, ({ name }) => name, language).map(({ name }) => name)).toEqual(names);
 });

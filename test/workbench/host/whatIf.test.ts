@@ -52,6 +52,16 @@ describe('what if', () => {
     assert.deepEqual(intervention!.scope, { layer: 1 });
   });
 
+  it('offers experts in the order of their names, not of their ids', async () => {
+    let offered: string[] = [];
+    const look = (items: readonly vscode.QuickPickItem[]) => void (offered = items.map(({ label }) => label));
+    await picking([look], async () => {
+      await vscode.commands.executeCommand('gander.force');
+    });
+    assert.equal(main().trace!.expertSets[0]!.experts[0]!.name, 'Zeta');
+    assert.deepEqual(offered, ['ARS Alpha (rank-stabilised)', 'B2 Beta 2', 'B10 Beta 10 (patterns)', 'Zeta']);
+  });
+
   it('runs one expert alone', async () => {
     await vscode.commands.executeCommand('gander.solo', await expertNode(2));
     const last = main().interventions.at(-1);

@@ -11,8 +11,9 @@ import type { Store } from '../../store/store.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import { expectResult } from '../../components/arrival.js';
 import { Bars, barsPlot } from '../../components/bars.js';
-import { Button, Select } from '../../components/controls.js';
+import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
+import { ExpertSelect } from '../../components/expert.js';
 import { Figure, Part } from '../../components/figure.js';
 import { Lines } from '../../components/lines.js';
 import { RouteAgain } from '../../components/routeAgain.js';
@@ -343,7 +344,7 @@ function Start() {
             name="compare-with"
           />
           {wanted?.expert !== undefined && (
-            <Select
+            <ExpertSelect
               label={t('expertOf')}
               value={wanted.expert}
               options={(store.description.value?.experts ?? []).map(({ id, name }) => [id, name] as const)}

@@ -7,9 +7,9 @@ import { isSmallSample, knockedOut } from '../../../src/trace/figures/usage.js';
 import { chanceLoadOf, load } from '../../../src/statistics/load.js';
 import { pairsOf, type Pair } from '../../../src/statistics/pairs.js';
 import { AFrameLater } from '../../components/aFrameLater.js';
-import { Button, Select } from '../../components/controls.js';
+import { Button } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
-import { Badge } from '../../components/expert.js';
+import { Badge, ExpertSelect } from '../../components/expert.js';
 import { Figure, Part } from '../../components/figure.js';
 import { Heat, heatPlot } from '../../components/heat.js';
 import { Lines } from '../../components/lines.js';
@@ -252,7 +252,7 @@ function AttractedFigure({ trace, modules, sequence }: Props & { readonly sequen
       says={caption}
       {...(list.length === 0 ? { plot: null } : {})}
       control={
-        <Select
+        <ExpertSelect
           label={t('attractedOf')}
           value={String(expert)}
           options={modules.experts.map((_, e) => [String(e), plainName(modules.set, e)] as const)}

@@ -8,6 +8,7 @@ import type { Selection, WhatIfForm } from '../../store/state.js';
 import { expectResult } from '../../components/arrival.js';
 import { Button, Check, NumberField, Select, type Option } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
+import { ExpertSelect } from '../../components/expert.js';
 import { InAtlas } from '../../components/inAtlas.js';
 import { t } from '../../look/strings.js';
 import { fullName } from '../../store/atlas.js';
@@ -87,7 +88,7 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
           change={(value) => set({ action: value as WhatIfForm['action'] })}
           data-focus="whatif-action"
         />
-        <Select
+        <ExpertSelect
           label={t('expert')}
           value={expert}
           options={experts}
