@@ -961,6 +961,33 @@ describe('running', () => {
     await expect.poll(progress).toContain('Loading the model…');
   });
 
+  test('a screen reader hears what runs now, without its count, and not what the run before or beside it was asked', async () => {
+    await open();
+    const trace = fabricate();
+    const said = () => panel.page.locator('header [role=status]').innerText();
+    const running = (done: number) => ({ running: { what: 'route', done, total: done && 266 } }) as const;
+    const knockOut = (expert: string) => ({ action: 'knock-out', expert, scope: {} }) as const;
+    const [one, both] = [[knockOut('css')], [knockOut('css'), knockOut('go')]];
+    // The host says that it runs before it says what.
+    await panel.show(trace);
+    await panel.post({ type: 'status', side: 'main', ...running(0), stale: false });
+    await panel.show(trace, { ...running(0), interventions: one });
+    expect(await said()).toBe('Running with: css knocked out everywhere…');
+    await panel.show(trace, { ...running(100), interventions: one });
+    expect(await said()).toBe('Running with: css knocked out everywhere…');
+    // Another takes its place.
+    await panel.show(trace, { ...running(0), interventions: both });
+    expect(await said()).toBe('Running with: css knocked out everywhere, go knocked out everywhere…');
+    await panel.show(trace, running(0));
+    expect(await said()).toBe('Routing…');
+    await panel.show(trace, { interventions: both });
+    expect(await said()).toBe('');
+    // With and without the what-if.
+    await panel.show(undefined, running(0), 'other');
+    expect(await said()).toBe('Routing…');
+    expect(await text('.progress')).toContain('Routing…');
+  });
+
   test('a text that has changed can be routed again while its earlier version still runs', async () => {
     await open();
     const running = { what: 'route', done: 0, total: 0 } as const;

@@ -14,6 +14,7 @@ import { RouteAgain } from '../components/routeAgain.js';
 import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { MapMenu } from '../map/toolbar.js';
+import type { SideSignals } from '../store/side.js';
 import { sideName } from '../store/sides.js';
 import type { Lost, Store } from '../store/store.js';
 import { chosenSince } from '../store/strategies.js';
@@ -367,19 +368,24 @@ const inTokens: Readonly<Record<string, 'routing' | 'generating'>> = { route: 'r
 const inParts: Readonly<Record<string, 'attributing' | 'lensing'>> = { attribute: 'attributing', lens: 'lensing' };
 
 /** What is being done, and how far it is. */
-function progressOf(store: Store, { what, done, total }: NonNullable<SideState['running']>): string {
+function progressOf(store: Store, side: SideSignals, running: NonNullable<SideState['running']>): string {
+  const { what, done, total } = running;
+  if (total === 0) return doingOf(store, side, what);
   const tokens = inTokens[what];
-  const parts = inParts[what] ?? 'asking';
-  if (total > 0) return tokens ? t(tokens, done, total) : t(parts, partOf(store, what, done, total));
+  return tokens ? t(tokens, done, total) : t(inParts[what] ?? 'asking', partOf(store, what, done, total));
+}
+
+/** What is being done. */
+function doingOf(store: Store, { whatIfs }: SideSignals, what: NonNullable<SideState['running']>['what']): string {
   // Before the first token of a text, the model may have to be loaded; what has routed it is there already.
   const { main, description } = store;
   const chosen = description.value?.name;
   const isLoaded = main.choices.value !== undefined && (main.model.value ?? chosen) === chosen;
   if (!isLoaded) return t('loadingModel');
   if (what === 'generate') return t('generatingNow');
-  if (what !== 'route') return t(`${parts}Now`);
+  if (what !== 'route') return t(`${inParts[what] ?? 'asking'}Now`);
   const name = expertNames(store);
-  const changes = main.whatIfs.value.map((one) => say(one, store, name));
+  const changes = whatIfs.value.map((one) => say(one, store, name));
   return changes.length > 0 ? t('routingWith', changes.join(', ')) : t('routingNow');
 }
 
@@ -394,11 +400,9 @@ function partOf(store: Store, what: string, done: number, total: number): string
 
 function Progress() {
   const store = useStore();
-  const running = store.main.running.value ?? store.other.running.value;
-  // Announced once, at the start: a running count would drown out everything else.
-  const said = useRef('');
-  const words = running ? progressOf(store, running) : '';
-  if (!running || said.current === '') said.current = words;
+  const side = store.side(store.main.isRunning.value ? 'main' : 'other');
+  const running = side.running.value;
+  const words = running ? progressOf(store, side, running) : '';
   const pace = useRef(new Pace());
   const left = pace.current.left(running, performance.now());
   return (
@@ -417,8 +421,9 @@ function Progress() {
           </>
         )}
       </div>
+      {/* What runs, but not how far it is: a running count would drown out everything else. */}
       <div class="unseen" role="status">
-        {said.current}
+        {running && doingOf(store, side, running.what)}
       </div>
     </>
   );
