@@ -23,7 +23,7 @@ import {
 } from '../trace/model/access.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { certaintyOfToken } from '../trace/figures/distribution.js';
-import type { ColourChoice } from '../trace/figures/colouring.js';
+import type { ColourChoice, TextMeasure } from '../trace/figures/colouring.js';
 import { layerText, plain } from '../trace/text/label.js';
 import { ranked, tokenShares } from '../trace/figures/leaders.js';
 import { type Measure, measureOf } from '../trace/figures/measure.js';
@@ -270,22 +270,26 @@ function changeText(routed: Routed, token: number): string | undefined {
     : vscode.l10n.t('Compared with the run without what-ifs: {0}', said);
 }
 
+/** Margins are mostly small. */
+const marginDigits = 3;
+
 function certainty(trace: Trace, token: number, choice: ColourChoice): string {
   const parts: string[] = [];
-  const { measured: found } = tonesOf(trace, choice);
+  const { measured: found, layer } = tonesOf(trace, choice);
+  // What colours the text is said first, and only there.
+  const colours = (by: TextMeasure) => found !== undefined && choice.by === by;
   const measured = found?.value[token];
   if (measured !== undefined && !Number.isNaN(measured))
-    parts.push(`${colourWords(trace, choice)!}: ${numbers.fixed(measured)}`);
+    parts.push(`${colourWords(trace, choice)!}: ${numbers.fixed(measured, colours('margin') ? marginDigits : 2)}`);
   const logProb = trace.sequences[0]!.logProb?.[token];
-  // If probability colours the text, it is already shown.
-  const isSaid = found !== undefined && choice.by === 'probability';
-  if (!isSaid && logProb !== undefined && !Number.isNaN(logProb))
+  if (!colours('probability') && logProb !== undefined && !Number.isNaN(logProb))
     parts.push(vscode.l10n.t('Probability {0}', numbers.percent(Math.exp(logProb))));
   const { margin } = certaintyOfToken(trace, token, { sequence: 0 });
-  if (!Number.isNaN(margin))
-    parts.push(
-      vscode.l10n.t('the best expert left out is {0} behind on average (mean margin)', numbers.fixed(margin, 3)),
-    );
+  const isSaid = colours('margin') && layer === undefined;
+  if (!isSaid && !Number.isNaN(margin)) {
+    const behind = numbers.fixed(margin, marginDigits);
+    parts.push(vscode.l10n.t('the best expert left out is {0} behind on average (mean margin)', behind));
+  }
   return parts.join(' · ');
 }
 

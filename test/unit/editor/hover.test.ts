@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest';
 import type * as vscode from 'vscode';
 import { RoutingHover } from '../../../src/editor/hover.js';
 import { filled } from '../../../src/words/counted.js';
+import type { ColourChoice } from '../../../src/trace/figures/colouring.js';
 import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
 import { fabricate } from '../trace/fabricate.js';
 
@@ -38,6 +39,7 @@ interface Beside {
   readonly other?: { readonly title: string; readonly trace: Trace };
   /** The panel colours the text by something else. */
   readonly isHidden?: boolean;
+  readonly colour?: ColourChoice;
 }
 
 const hovered = (layers: number, interventions?: readonly Intervention[]) =>
@@ -56,7 +58,7 @@ function contentOf(layers: number, interventions: readonly Intervention[] = [], 
   const hover = new RoutingHover(
     store as never,
     {
-      of: () => ({ by: 'experts', layer: '' }),
+      of: () => beside?.colour ?? { by: 'experts', layer: '' },
       overlayOf: () => (beside && !beside.isHidden ? 'change' : ''),
     } as never,
     { unit: () => undefined } as never,
@@ -85,6 +87,16 @@ test('gives the scale of the contributions, whose bars begin where those of the 
 
 test('says in words what the margin is', () => {
   expect(hovered(2)).toMatch(/the best expert left out is \d\.\d{3} behind on average \(mean margin\)$/);
+});
+
+test('says the margin once where that colours the text', () => {
+  const said = (layer: string) => contentOf(2, [], { isHidden: true, colour: { by: 'margin', layer } });
+  const mean = /left out is (\d\.\d{3}) behind/.exec(contentOf(2))![1]!;
+  expect(said('')).toContain(`margin, all layers: ${mean}`);
+  expect(said('')).not.toContain('behind on average');
+  // That of one layer is another number.
+  expect(said('1')).toMatch(/margin, layer 1: \d\.\d{3} · /);
+  expect(said('1')).toContain(`left out is ${mean} behind on average`);
 });
 
 test('breaks its sentences into lines where there is no room for one, and no row of the table', () => {
