@@ -217,6 +217,17 @@ describe('the map', () => {
     }
   });
 
+  test('leaves nothing of a former run to be read out, once the focus is elsewhere', async () => {
+    await open();
+    await panel.show(fabricate());
+    await panel.goTo(5, 2);
+    const said = () => panel.page.locator('.gridView [role=status]').textContent();
+    await expect.poll(said).toContain('token 6 of 266');
+    await panel.page.locator('[data-focus=head-more]').focus();
+    await panel.show(fabricate({ seed: 9 }));
+    await expect.poll(said).toBe('');
+  });
+
   test('can be walked by keyboard, with words for the screen reader', async () => {
     await open();
     const trace = fabricate();

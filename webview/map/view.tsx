@@ -175,8 +175,8 @@ function FocusCell({
   const { column, row } = raster ? turn(raster, at) : at;
   const { rows, columns } = raster ? extentOf(raster) : { rows: 0, columns: 0 };
   useLayoutEffect(() => {
-    // Only when the user moves to a cell.
-    if (document.activeElement === cell.current) said.value = words;
+    // Only when the user moves to a cell; elsewhere nothing is said, and nothing old is left to be read.
+    said.value = document.activeElement === cell.current ? words : '';
   }, [words]);
   return (
     <div
