@@ -7,6 +7,7 @@ import { note, report } from '../host/notify.js';
 import { GanderError } from '../errors/errors.js';
 import type { HostMessage, HostPost, PageCalls, PageMessage, Side } from '../protocol/panel.js';
 import type { Waiting } from '../routing/runs.js';
+import type { TextColour } from '../trace/figures/colouring.js';
 import { SideSender, sides } from '../transport/sides.js';
 import { pageHtml, pageOptions } from './html.js';
 import type { Scene, SceneMessage } from './scene.js';
@@ -134,9 +135,14 @@ export class Page implements vscode.Disposable {
   /** Sent after the run that it was chosen for. */
   #sendColour(): void {
     const colour = this.scene.colour();
-    const now = JSON.stringify([this.scene.id, colour]);
+    const now = this.#keyOf(colour);
     if (colour && now !== this.#toldColour) this.#post({ type: 'colour', ...colour });
     this.#toldColour = now;
+  }
+
+  /** Of a choice of colours, for the text on show. */
+  #keyOf(colour: TextColour | undefined): string {
+    return JSON.stringify([this.scene.id, colour]);
   }
 
   /** Sent before the text itself, which the page then need not draw. */
@@ -230,7 +236,7 @@ export class Page implements vscode.Disposable {
       default:
         if (message.type === 'colour') {
           const { type: _, ...colour } = message;
-          this.#toldColour = JSON.stringify([this.scene.id, colour]);
+          this.#toldColour = this.#keyOf(colour);
         }
         try {
           await this.scene.handle(message);
