@@ -14,11 +14,13 @@ import transformers
 from conftest import CHUNK, FIXTURES, Served, assert_spelled
 from gander_trace import Trace
 from gander_training.tiny.mixtures import ARCHITECTURES, write_tokenizer
+from torch import Tensor, nn
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from gander_serve.errors import ServeError
 from gander_serve.loading import Where, load_hugging_face
 from gander_serve.moe import MoeModel
+from gander_serve.taps import Tap, Watch
 
 OLD = int(transformers.__version__.split(".")[0]) < 5
 TEXT = "def route(tokens): return experts[0]"
@@ -122,6 +124,21 @@ def test_a_model_that_hides_its_weights_says_so_and_its_choices_are_exact(moe: G
 
 
 @pytest.mark.skipif(not OLD, reason="transformers 5 hides none; there Phi is compared with its golden trace above")
+@pytest.mark.parametrize("scale", [lambda logits: logits * 0.25, lambda logits: logits / 4])
+def test_logits_that_the_model_scales_are_read_and_tilted_as_scaled(scale: Callable[[Tensor], Tensor]) -> None:
+    gate, bias = nn.Linear(8, 4), torch.tensor([[0.0, 1, 0, 0]])
+    tap = Tap("layers.0.gate", gate, gate, None, rows=4, experts=4, bias=bias)
+    tokens = torch.randn(3, 8)
+    wanted = scale(gate(tokens))
+    with Watch() as watch:
+        watch.tap = tap
+        used = scale(gate(tokens))
+    assert tap.score is not None and tap.steered is not None
+    torch.testing.assert_close(tap.score, wanted)
+    torch.testing.assert_close(used, wanted + bias)
+    torch.testing.assert_close(tap.steered, wanted + bias)
+
+
 def test_a_model_that_hides_its_choices_is_refused(folder_of: Callable[[str], Path]) -> None:
     with pytest.raises(ServeError, match="cannot be seen in this version"):
         MoeModel(load_hugging_face(str(folder_of("phimoe")), Where()))

@@ -18,7 +18,7 @@ export interface Router {
   readonly experts: number;
   readonly k: number;
   readonly product: Product;
-  /** [T, E] router logits: the linear layer's output, including its own bias. */
+  /** [T, E] router logits: the linear layer's output, including its own bias and a constant factor. */
   readonly score: string;
   readonly scoring: Scoring | undefined;
   /** What chooses: a TopK, the operator that contains the experts, or the Concat at the end of a sparse mixer. */
@@ -64,6 +64,9 @@ const fused = new Set(['MoE', 'QMoE']);
 /** Operators that change no number, and those that keep the order of a token's scores, as softmax and σ do. */
 const shapes = new Set(['Cast', 'Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
 const keepsOrder = new Set([...shapes, 'Softmax', 'Sigmoid']);
+
+/** Operators by which a linear layer ends, with a constant. */
+const ofLinear = new Set(['Add', 'Mul', 'Div']);
 
 /** Indices of the inputs that an operator works on, if its other inputs only say how or where. */
 const data: Readonly<Record<string, readonly number[]>> = {
@@ -233,8 +236,9 @@ function routerOf(walk: Walk, way: Decisive, i: number): Router {
       `The router ${path ?? i} chooses a number of experts that is not fixed`,
       'Export it with a fixed number of experts a token.',
     );
-  const score = scoreOf(walk, product);
-  const after = nodes.filter((n) => n.output[0] !== score);
+  const linear = linearOf(walk, product);
+  const score = linear.at(-1)?.output[0] ?? product.output;
+  const after = nodes.filter((n) => !linear.includes(n));
   const { weight, softens, normalised } = holder
     ? { weight: undefined, softens: true, normalised: undefined }
     : appliedWeight(walk, chooser);
@@ -260,11 +264,15 @@ function routerOf(walk: Walk, way: Decisive, i: number): Router {
   };
 }
 
-/** A linear layer's output: the product, or its sum with the bias if a separate operator adds that. */
-function scoreOf(walk: Walk, product: Product): string {
-  const [user, ...others] = usersOf(walk, product.output);
-  const isBias = user?.opType === 'Add' && others.length === 0 && user.input.some((name) => isConstant(walk, name));
-  return isBias ? user.output[0]! : product.output;
+/** What belongs to a linear layer after its product, in order: a separate operator adds the bias, or scales by a constant, as Muse Spark does. */
+function linearOf(walk: Walk, { output }: Product): NodeProto[] {
+  const found: NodeProto[] = [];
+  for (let [user, ...others] = usersOf(walk, output); user && others.length === 0;) {
+    if (!ofLinear.has(user.opType) || !user.input.some((name) => isConstant(walk, name))) break;
+    found.push(user);
+    [user, ...others] = usersOf(walk, user.output[0]!);
+  }
+  return found;
 }
 
 /** σ may be written out: 1 / (1 + e⁻ˣ). */

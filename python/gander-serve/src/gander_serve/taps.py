@@ -27,6 +27,7 @@ SCORING: Mapping[Any, Scoring] = {
     **dict.fromkeys((torch.softmax, Tensor.softmax, nn.functional.softmax), "softmax"),
     **dict.fromkeys((torch.sigmoid, Tensor.sigmoid, nn.functional.sigmoid), "sigmoid"),
 }
+SCALING = (torch.mul, Tensor.mul, torch.div, Tensor.div)
 BESIDE = ("gate", "router")
 """Names of routers beside a module ``experts``."""
 GATING = "topkgating"
@@ -57,6 +58,9 @@ class Tap:
     """Whether a correction bias or a limit to groups makes it rank experts differently from the scores."""
     scoring: Scoring | None = None
     """The first function that was applied to the scores."""
+    raw: Tensor | None = None
+    logits: Tensor | None = None
+    """What the linear layer gave, as it was and as the router uses it."""
     score: Tensor | None = None
     steered: Tensor | None = None
     """The scores with the bias added, [T, N]."""
@@ -77,10 +81,11 @@ class Tap:
 
     def forget(self) -> None:
         """Clears the last pass, except for shared experts: they may already have run in this one."""
-        self.score = self.steered = self.compared = self.chosen = self.weight = None
+        self.raw = self.logits = self.score = self.steered = self.compared = self.chosen = self.weight = None
 
     def scored(self, raw: Tensor) -> Tensor:
         """Records the router's raw scores […, rows]; returns the scores that it must use instead."""
+        self.raw = raw
         rows = raw.flatten(0, -2)
         self.score = rows[:, : self.experts].detach().clone()
         if self.bias is not None:
@@ -88,7 +93,8 @@ class Tap:
             bias = self.bias.clamp(max=torch.finfo(raw.dtype).max / 2).to(raw)
             rows = rows + nn.functional.pad(bias, (0, self.rows - self.experts))
         self.steered = rows[:, : self.experts].detach().clone()
-        return rows.view_as(raw)
+        self.logits = rows.view_as(raw)
+        return self.logits
 
     def returned(self, output: Any) -> Any:
         """Records a router module's output; returns the output to use instead."""
@@ -140,6 +146,9 @@ class Watch(TorchFunctionMode):
             return function(*args, **kwargs)
         if function is nn.functional.linear and tap.score is None and len(args[1]) == tap.rows:
             return tap.scored(function(*args, **kwargs))
+        if function in SCALING and tap.raw is not None and args[0] is tap.logits and isinstance(args[1], int | float):
+            # Logits that the model itself scales, as Muse Spark does, are those that it has scaled.
+            return tap.scored(function(tap.raw, args[1]))
         if function in SCORING and tap.scoring is None and tap.score is not None:
             # The scoring covers all experts or only the chosen; either way it has a row for each token.
             tap.scoring = SCORING[function] if args[0].shape[:-1].numel() == len(tap.score) else None

@@ -82,6 +82,13 @@ describe('a router', () => {
     expect(found).toMatchObject({ score: 'scores', scoring: 'softmax', ordered: true, weight: 'weight' });
   });
 
+  it('includes a constant factor in the scores, unless something reads them before', () => {
+    const scaled = [node('Mul', ['raw', 'scale'], ['scores']), node('Sigmoid', ['scores'], ['s']), topK('s')];
+    expect(routers(product('raw'), ...scaled)[0]).toMatchObject({ score: 'scores', scoring: 'sigmoid', ordered: true });
+    const read = node('Sigmoid', ['raw'], ['open']);
+    expect(routers(product('raw'), ...scaled, read)[0]).toMatchObject({ score: 'raw' });
+  });
+
   it('with a correction bias has selection scores in another order, and scaled weights without the correction', () => {
     const [found] = routers(
       product(),
