@@ -247,6 +247,10 @@ def test_a_model_that_batching_changes_runs_each_request_alone(folder_of: Folder
     whole = maskless.model.forward
     maskless.model.forward = lambda input_ids, use_cache, return_dict: whole(input_ids, use_cache=use_cache)
     assert most_together(maskless, None) == 1
+    # A part of a larger model may ask its configuration for what only the whole has, as Qwen3-Omni's does with a mask.
+    broken = loaded()
+    broken.model.forward = lambda **_: broken.model.config.of_the_whole
+    assert most_together(broken, None) == 1
     by_length = loaded()
     by_length.model.config.rope_parameters = {"rope_type": "longrope", "factor": 4}
     assert most_together(by_length, 4) == 1

@@ -141,6 +141,10 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "qwen3_5_moe_text": {"num_hidden_layers": 4, "layer_types": LINEAR},
     "qwen3_moe": {"num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 4},
     "qwen3_next": {"num_hidden_layers": 4, "layer_types": LINEAR},
+    "qwen4_exp_text": {
+        "num_hidden_layers": 4, "layer_types": LINEAR,
+        "indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 16, "indexer_compress_ratio": 4,
+    },
     "zaya": {"num_experts_per_tok": 1},
 }  # fmt: skip
 
