@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import transformers
 
+from gander_training.compatibility.table import reason
 from gander_training.sweep import command, page
 from gander_training.sweep.compared import TIE, compare
 from gander_training.sweep.families import Family, families
@@ -119,6 +120,20 @@ def test_a_process_that_dies_or_hangs_is_a_row_and_the_others_run(
     before = (folder / "works.json").stat().st_mtime_ns
     command.sweep(Family("planted", "planted"), folder, ways, limit=20)
     assert (folder / "works.json").stat().st_mtime_ns == before, "finished cells do not run again"
+
+
+def test_reasons_that_differ_in_names_and_colours_alone_are_one() -> None:
+    missing = (
+        "ValueError: Component 'model' has {} initializer(s) without weights: 'model.layers.0.a.weight' (and 1 mor"
+    )
+    assert (
+        reason(missing.format(6))
+        == reason(missing.format(28))
+        == missing.split("has")[0] + "has initializers without weights"
+    )
+    assert (
+        reason("The .compatibility/mixtures/zaya/model is not \x1b[96msupported\x1b[0m.") == "The … is not supported."
+    )
 
 
 def test_reasons_have_letters_and_say_whose_they_are() -> None:

@@ -66,7 +66,9 @@ def number(value: float) -> str:
 
 def reason(text: str) -> str:
     """A reason without names of modules, tensors and folders, which differ from cell to cell."""
-    text = re.sub(r"(/[\w.+-]+){2,}/?", "…", text)
+    text = re.sub(r"\x1b\[[\d;]*m", "", text)  # a terminal's colours
+    text = re.sub(r"[\w.+-]*(/[\w.+-]+){2,}/?", "…", text)
+    text = re.sub(r"has \d+ initializer\(s\) without weights: .*", "has initializers without weights", text)
     text = re.sub(r"\b[\w]+(\.[\w]+)*\.\d+(\.[\w]+)+", "…", text)
     return text.replace("|", "\\|")
 
