@@ -41,7 +41,7 @@ export const history: Command = {
       ...row,
       buttons: isOnShow(row.value, shown) ? [] : [{ ...compare, value: new Finished(row.value) }],
     }));
-    const chosen = await asking((ask) => ask(items, vscode.l10n.t('Run History'), lasting()));
+    const chosen = await asking((ask) => ask(items, vscode.l10n.t('Run History'), lasting(shown)));
     if (chosen instanceof Finished) compareFinished(services, shown.id, chosen);
     else if (chosen) showAgain(services, chosen);
   },
@@ -50,7 +50,7 @@ export const history: Command = {
 /** For people who do not use a pointer: not every VS Code has a key for the buttons of a row. */
 export async function pickFinished(ask: Ask, services: Services, shown: Routed): Promise<Finished | undefined> {
   const others = services.history.of(shown.uri).filter((run) => !isOnShow(run, shown));
-  const run = await ask(rows(services, others, shown), vscode.l10n.t('Compare with'), lasting());
+  const run = await ask(rows(services, others, shown), vscode.l10n.t('Compare with'), lasting(shown));
   return run && new Finished(run);
 }
 
@@ -70,8 +70,12 @@ function showAgain({ runs, store, panels }: Services, { range, result }: Finishe
   if (routed) panels.show(routed);
 }
 
-/** How far back the runs go: a reload ends them. */
-const lasting = () => vscode.l10n.t('Runs since this window was opened or reloaded');
+/** Which runs these are, and how far back they go: a reload ends them. */
+const lasting = ({ uri }: Routed) =>
+  vscode.l10n.t(
+    'Runs of {0} since this window was opened or reloaded',
+    vscode.workspace.asRelativePath(vscode.Uri.parse(uri, true)),
+  );
 
 function isOnShow({ range, result }: FinishedRun, shown: Routed): boolean {
   return range === shown.id && isSameResult(shown.main, result);

@@ -267,6 +267,7 @@ export const words = {
   windowOf: 'tokens {0} to {1}',
   windowShare: 'Mean share of the weight where it is chosen',
   windowLeads: 'Share of these cells that each leads',
+  windowMost: 'Share of these cells in which each has more weight than the other chosen ones',
   lineTokensLed: 'Share of the line’s tokens that each leads',
   windowMean: '{0}: mean {1}',
   rowOpen: 'Click to see its modules',

@@ -421,6 +421,35 @@ describe('a line', () => {
     await expect.poll(() => tip.innerText()).toMatch(/^line 11, 1 token, [^]*100%[^]*White space alone: drawn pale/);
   });
 
+  test('where experts were chosen, says on hovering their share of the weight: that they lead would not be true', async () => {
+    await open();
+    const trace = fabricate();
+    await besideEditor(trace);
+    await press('Lines');
+    const tip = panel.page.locator('.tip');
+    const own = tokensOf(trace, 2);
+    const part = sharedModules(trace)!;
+    const all = allTokenShares(trace, part);
+    const css = part.experts.findIndex(({ id }) => id === 'css');
+    const share = own.reduce((sum, t) => sum + all[t * part.experts.length + css]!, 0) / own.length;
+    const hover = async (x: number) => {
+      const box = (await panel.page.locator('.scroller').boundingBox())!;
+      await panel.page.mouse.move(box.x + x, box.y + 18 + 20 * 4 + 10);
+      await panel.page.mouse.move(box.x + x, box.y + 18 + 20 * 2 + 10);
+      await panel.settled();
+    };
+    await panel.press('legend-css');
+    await hover(30);
+    await expect.poll(() => tip.innerText()).toMatch(/\ncss has [\d.]+% of the weight$/);
+    expect(Number(/has ([\d.]+)%/.exec(await tip.innerText())![1])).toBeCloseTo(100 * share, 0);
+    await panel.press('legend-sql');
+    for (const x of [30, 62 + 14 * 21]) {
+      await hover(x);
+      await expect.poll(() => tip.innerText()).toMatch(/(css|sql) has [\d.]+% of the weight$/);
+      expect(await tip.innerText()).not.toContain('lead');
+    }
+  });
+
   test('is no longer told beside a pointer that rests once keys move the map, until the pointer moves', async () => {
     await open();
     await besideEditor(fabricate());

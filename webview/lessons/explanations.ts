@@ -215,7 +215,7 @@ export const numbers = {
     chance: 'chanceProbability',
     source: 'nostalgebraist, interpreting GPT: the logit lens, 2020',
   },
-  change: { title: 'colour_change', what: 'whatChange', range: 'rangeFlipped' },
+  change: { title: 'colour_change', what: 'whatChange', range: 'rangeFlipped', chance: 'chanceChange' },
   kl: {
     title: 'kl',
     what: 'whatKl',

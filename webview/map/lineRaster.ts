@@ -12,12 +12,12 @@ import { blank, hidden, nothing, unknown, withNumbers, type Raster, type Row } f
  * Sums up a raster of tokens by line: the expert that leads most of a line's tokens, as strong as their share; of numbers, the
  * mean, on a scale of the lines' own. Colours are never averaged.
  *
- * @param isFiltered [R] whether only chosen experts are shown: such a one leads wherever it is, and is as strong as its share of
- *   the weight of all the line's tokens
+ * Where only chosen experts are shown, one is as strong as its share of the weight of all the line's tokens.
+ *
  * @param scale of a measure; default: that of the lines
  */
-export function byLines(tokens: Raster, columns: Columns, isFiltered: readonly boolean[] = [], scale?: Scale): Raster {
-  const { rows, shows } = tokens;
+export function byLines(tokens: Raster, columns: Columns, scale?: Scale): Raster {
+  const { rows, shows, isFiltered } = tokens;
   const changed = tokens.changed && new Float32Array(rows.length * columns.count);
   const change = tokens.change && new Float32Array(columns.count).fill(NaN);
   const measured = tokens.measured && new Float32Array(rows.length * columns.count).fill(NaN);
@@ -26,7 +26,7 @@ export function byLines(tokens: Raster, columns: Columns, isFiltered: readonly b
     ...(change && { change }),
     ...(measured && { measured }),
     tokens,
-    isFiltered,
+    ...(isFiltered && { isFiltered }),
   };
   const most = Math.max(2, ...rows.flatMap(({ parts }) => parts.map((part) => part?.experts.length ?? 0)));
   const sums = { counts: new Int32Array(most), shares: new Float64Array(most) };

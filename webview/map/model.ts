@@ -62,7 +62,7 @@ export interface Raster {
   readonly scale?: Scale;
   /** Of lines: the raster of the tokens that they sum up. */
   readonly tokens?: Raster;
-  /** [R] of lines: whether only chosen experts are shown, as strong as their share of the weight. */
+  /** [R] whether only chosen experts are shown, as strong as their share of the weight. */
   readonly isFiltered?: readonly boolean[];
   /** [R, C] if each row is one expert, its share of the line; where one expert alone is shown, its share of the weight; else NaN. */
   readonly share?: Float32Array;
@@ -124,7 +124,7 @@ export function rowsFrom(rows: readonly Row[], layer: string, module: number): n
 }
 
 /** Whether the filter leaves only some of a row's experts. */
-export function filtersExperts({ parts }: Row, filter: Filter, shownLayer: ExpertSet | undefined): boolean {
+function filtersExperts({ parts }: Row, filter: Filter, shownLayer: ExpertSet | undefined): boolean {
   return parts.some((part) => part && part.set === shownLayer && wantedOf(part, filter) !== undefined);
 }
 
@@ -144,7 +144,7 @@ export function rasterOf(
       if (part) fill(raster, r * columns.count + from, trace, part, filter, part.set === shownLayer);
     });
   }
-  return raster;
+  return { ...raster, isFiltered: rows.map((row) => filtersExperts(row, filter, shownLayer)) };
 }
 
 /** What a cell says: an expert's share, or else how strong its colour is. */
@@ -156,13 +156,14 @@ export function shareAt({ share, strength }: Raster, cell: number): number {
 /**
  * Where one expert alone is shown, its cells would all look alike: their shares of the weight are close to each other, and far from
  * 1. So the usual range of these has all strengths, as if it were a number that colours them.
+ * @param wanted the share of the strongest colour, if it is not to be theirs
  */
-export function spread(raster: Raster, isFiltered: readonly boolean[]): Raster {
-  const { expert, strength, columns } = raster;
+export function spread(raster: Raster, wanted?: number): Raster {
+  const { expert, strength, columns, isFiltered = [] } = raster;
   const isShown = (i: number): boolean => isFiltered[Math.floor(i / columns.count)]! && expert[i]! >= 0;
   const share = strength.map((own, i) => (isShown(i) ? own : NaN));
   if (share.every(Number.isNaN)) return raster;
-  const most = usualSize(share);
+  const most = wanted ?? usualSize(share);
   const isPale = isFiltered.every(Boolean);
   // However small a share is, it is seen that there is one.
   const least = isPale ? 0.15 : 0;

@@ -20,17 +20,7 @@ import { byLines, expertRaster, expertRows } from './lineRaster.js';
 import type { Lines } from './lines.js';
 import { loadsOf } from './loads.js';
 import { marginOf } from './margin.js';
-import {
-  filtersExperts,
-  measureRaster,
-  rasterOf,
-  rowAt,
-  rowsFrom,
-  rowsOf,
-  spread,
-  type Raster,
-  type Row,
-} from './model.js';
+import { measureRaster, rasterOf, rowAt, rowsFrom, rowsOf, spread, type Raster, type Row } from './model.js';
 import { makeContent, type MapContent } from './content.js';
 
 export class GridScene {
@@ -101,7 +91,7 @@ export class GridScene {
     if (!this.isLines.value || !trace || !tokens || !lines) return undefined;
     const found = marginOf(this.store, this.side.value, trace, tokens);
     // Beside cells of the same number, on their scale.
-    return found && byLines(found, lines, [], this.raster.value?.scale);
+    return found && this.seen(byLines(found, lines, this.raster.value?.scale), this.raster.value?.most);
   });
   /** [C] 1 for each column outside the scope; undefined if there is no scope. */
   readonly beyond = computed(() => {
@@ -204,15 +194,16 @@ export class GridScene {
   private rasterFor(rows: readonly Row[] | undefined, filter: Filter): Raster | undefined {
     const [trace, tokens, lines] = [this.trace.value, this.tokens.value, this.lines.value];
     if (!trace || !rows || !tokens) return undefined;
-    const set = this.shownExperts.value?.set;
-    const isFiltered = rows.map((row) => filtersExperts(row, filter, set));
-    const isOne = set?.experts.filter(({ id }) => filter.experts.includes(id)).length === 1;
-    const seen = (raster: Raster | undefined) =>
-      raster?.shows === 'experts' && isOne ? spread(raster, isFiltered) : raster;
-    if (!lines || !this.isLines.value) return seen(this.tokenRaster(trace, rows, tokens, filter, this.measure.value));
-    if (this.isByExpert.value) return expertRaster(trace, rows, lines);
+    if (lines && this.isByExpert.value) return expertRaster(trace, rows, lines);
     const raster = this.tokenRaster(trace, rows, tokens, filter, this.measure.value);
-    return raster && seen(byLines(raster, lines, isFiltered));
+    return raster && this.seen(lines && this.isLines.value ? byLines(raster, lines) : raster);
+  }
+
+  /** With the strengths of one expert’s shares, where it alone is shown. @param most as in `spread` */
+  private seen(raster: Raster, most?: number): Raster {
+    const { experts } = this.store.view.filter.value;
+    const isOne = this.shownExperts.value?.set.experts.filter(({ id }) => experts.includes(id)).length === 1;
+    return raster.shows === 'experts' && isOne ? spread(raster, most) : raster;
   }
 
   private tokenRaster(

@@ -6,7 +6,7 @@ import { tokenLabel, visible } from '../../src/trace/text/label.js';
 import { Badge } from '../components/expert.js';
 import type { Looks } from '../look/looks.js';
 import { expertName } from '../look/names.js';
-import { fixed, percent, t } from '../look/strings.js';
+import { fixed, percent, t, type Word } from '../look/strings.js';
 import { stepFor, windowAt, within, type Window } from './cells.js';
 import { columnOf, isBlankLine, tokenAt } from './columns.js';
 import type { Place } from './geometry.js';
@@ -74,7 +74,7 @@ export function Tip({
         />
       ) : step.columns * step.rows > 1 && row.expert === undefined ? (
         <WindowTip trace={trace} raster={raster} window={windowAt(raster, at, step)} labels={labels} looks={looks} />
-      ) : raster.tokens && !raster.isPale ? (
+      ) : raster.tokens && !raster.isPale && !raster.isFiltered?.[at.row] ? (
         <WindowTip
           trace={trace}
           raster={raster.tokens}
@@ -214,6 +214,13 @@ function CellTip({
   );
 }
 
+/** What the experts' numbers count. */
+function countedIn({ isPale, isFiltered }: Raster, row: number, isLine: boolean): Word {
+  if (isPale) return 'windowShare';
+  if (isFiltered?.[row]) return 'windowMost';
+  return isLine ? 'lineTokensLed' : 'windowLeads';
+}
+
 /** For cells too small to be pointed at one by one, and for a line's tokens. */
 function WindowTip({
   trace,
@@ -249,9 +256,7 @@ function WindowTip({
         </div>
       ))}
       {shares.length > 4 && <div class="faint">{t('chosenMore', shares.length - 4)}</div>}
-      {shares.length > 0 && (
-        <div class="faint">{t(raster.isPale ? 'windowShare' : line ? 'lineTokensLed' : 'windowLeads')}</div>
-      )}
+      {shares.length > 0 && <div class="faint">{t(countedIn(raster, from.row, line !== undefined))}</div>}
       {[changed === undefined ? '' : changedWords(changed), ...(line?.remarks ?? [])].filter(Boolean).map((said) => (
         <div key={said} class="faint">
           {said}

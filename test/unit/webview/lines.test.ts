@@ -129,11 +129,7 @@ describe('a line’s cell', () => {
     const made = raster();
     made.expert.set([4, 2, hidden, hidden, 2, nothing, 2]);
     made.strength.set([0, 0.6, 0, 0, 0.3, 0, 0.4]);
-    const lines = byLines(
-      made,
-      columns,
-      rows.map(() => true),
-    );
+    const lines = byLines({ ...made, isFiltered: rows.map(() => true) }, columns);
     expect([...lines.expert.subarray(0, 3)]).toEqual([2, 2, 2]);
     expect([...lines.strength.subarray(0, 3)].map((x) => Math.round(x * 100))).toEqual([20, 30, 20]);
   });
@@ -193,7 +189,7 @@ describe('a line’s cell', () => {
     expect(lines.strength[0]).toBeCloseTo(Math.min(1, Math.max(0, (mean - weak) / (strong - weak))), 5);
     expect([lines.expert[3], lines.strength[3]]).toEqual([unknown, 0]);
     // Beside other cells, on theirs.
-    const other = byLines(measured, columns, [], { weak: 0, strong: 2 * mean, isPast: [false, false] });
+    const other = byLines(measured, columns, { weak: 0, strong: 2 * mean, isPast: [false, false] });
     expect(other.strength[0]).toBeCloseTo(0.5, 5);
   });
 });

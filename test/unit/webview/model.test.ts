@@ -126,10 +126,7 @@ describe('raster', () => {
     const one = draw(trace, rows, { ...filter, experts: [trace.expertSets[0]!.experts[0]!.id] });
     const shown = [...one.expert.keys()].filter((i) => one.expert[i]! >= 0);
     expect(shown.length).toBeGreaterThan(5);
-    const made = spread(
-      one,
-      rows.map(() => true),
-    );
+    const made = spread(one);
     const strengths = shown.map((i) => made.strength[i]!);
     expect(Math.max(...strengths)).toBe(1);
     expect(Math.max(...strengths) - Math.min(...strengths)).toBeGreaterThan(
@@ -145,10 +142,7 @@ describe('raster', () => {
       5,
     );
     // Rows that show all of their experts stay as they are.
-    const some = spread(
-      one,
-      rows.map((_, r) => r === 0),
-    );
+    const some = spread({ ...one, isFiltered: rows.map((_, r) => r === 0) });
     expect(some.strength.slice(40)).toEqual(one.strength.slice(40));
     expect(some.isPale).toBe(false);
   });

@@ -157,14 +157,14 @@ describe('run history', () => {
     assert.equal(scene.side('other')!.title, 'Base model alone');
   });
 
-  it('says how far back the runs go', async () => {
+  it('says whose runs they are, and how far back they go', async () => {
     let said: string | undefined;
     const look = (_: unknown, box: Pick<vscode.QuickPick<vscode.QuickPickItem>, 'placeholder'>) => {
       said = box.placeholder;
       return undefined;
     };
     await picking([look], open);
-    assert.equal(said, 'Runs since this window was opened or reloaded');
+    assert.match(said!, /^Runs of \S+ since this window was opened or reloaded$/);
   });
 
   it('underlines the text by its change beside a run in which the model wrote more', async () => {
