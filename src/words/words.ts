@@ -614,6 +614,7 @@ export const words = {
   tokenNumber: 'token {0}',
   tokensIn: '{0} tokens in {1} ranges',
   effect: 'What changed',
+  effectOf: 'What changed: {0}',
   effectNone: 'The what-if changes no choice.',
   effectChoices: 'Flipped choices',
   effectFirst: 'First changed layer',

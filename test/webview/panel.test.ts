@@ -217,6 +217,19 @@ describe('the map', () => {
     }
   });
 
+  test('what changed says by which what-if, where the form above asks for another', async () => {
+    await open();
+    const interventions: Intervention[] = [{ action: 'knock-out', expert: 'css', scope: {} }];
+    await panel.show(fabricate({ seed: 4, interventions }), { interventions, before: fabricate() });
+    await panel.press('tab-whatIf');
+    const form = panel.page.locator('[data-focus=whatif-expert]');
+    const title = () => panel.page.locator('[data-figure=effect] h3').first().innerText();
+    await form.selectOption('css');
+    await expect.poll(title).toBe('What changed');
+    await form.selectOption('sql');
+    await expect.poll(title).toMatch(/^What changed: css .*knocked out/i);
+  });
+
   test('leaves nothing of a former run to be read out, once the focus is elsewhere', async () => {
     await open();
     await panel.show(fabricate());

@@ -14,7 +14,8 @@ import { inPercent, percent, small, t } from '../../look/strings.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import { LogProb } from '../shared/logProb.js';
 
-export function Effect({ trace }: { readonly trace: Trace }) {
+/** @param title says what it is the effect of, unless the form above does */
+export function Effect({ trace, title }: { readonly trace: Trace; readonly title: string }) {
   const store = useStore();
   const { before, interventions, running } = store.main;
   if (interventions.value.length === 0) return null;
@@ -26,7 +27,7 @@ export function Effect({ trace }: { readonly trace: Trace }) {
       : undefined;
   const isSame = found?.all.flipped === 0;
   return (
-    <Part name="effect" title={t('effect')} result={found} {...(!found || isSame ? { plot: null } : {})}>
+    <Part name="effect" title={title} result={found} {...(!found || isSame ? { plot: null } : {})}>
       {!found && (before.value || isChanging ? <p class="hint">{t('effectWaiting')}</p> : <Lacking />)}
       {isSame && <p class="hint">{t('effectNone')}</p>}
       {found && !isSame && before.value && <EffectNumbers before={before.value} after={trace} found={found} />}

@@ -1,10 +1,11 @@
 /** What would have happened: the form, and below it what changed and the attribution. */
 import { scoreName, tokenLabel } from '../../../src/trace/text/label.js';
 import { deciding, withOneMore } from '../../../src/trace/model/whatIf.js';
-import type { Trace } from '../../../src/trace/model/trace.js';
+import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import { chosenSince } from '../../store/strategies.js';
 import type { Selection, WhatIfForm } from '../../store/state.js';
+import type { Store } from '../../store/store.js';
 import { expectResult } from '../../components/arrival.js';
 import { Button, Check, NumberField, Select, type Option } from '../../components/controls.js';
 import { useStore } from '../../components/context.js';
@@ -12,6 +13,7 @@ import { ExpertSelect } from '../../components/expert.js';
 import { InAtlas } from '../../components/inAtlas.js';
 import { t } from '../../look/strings.js';
 import { fullName } from '../../store/atlas.js';
+import { expertNames, say } from '../../store/whatIfWords.js';
 import { scopeCode } from '../../scope/load.js';
 import { aim, interventionOf, partAt } from './model.js';
 import { Attribution } from './attribution.js';
@@ -21,11 +23,15 @@ export function WhatIf() {
   const store = useStore();
   const trace = store.main.trace.value;
   if (!trace) return <p class="hint">{t('needsTrace')}</p>;
-  const hasEffect = store.main.interventions.value.length > 0;
+  const { interventions, whatIfs } = store.main;
+  const hasEffect = interventions.value.length > 0;
+  const isOfForm = JSON.stringify(interventions.value) === JSON.stringify([asked(store, trace).one]);
+  const name = expertNames(store);
+  const title = isOfForm ? t('effect') : t('effectOf', whatIfs.value.map((one) => say(one, store, name)).join(', '));
   return (
     <>
       <Form trace={trace} hasEffect={hasEffect} />
-      <Effect trace={trace} />
+      <Effect trace={trace} title={title} />
       {hasEffect && <Whom trace={trace} />}
       <Attribution trace={trace} />
     </>
@@ -140,18 +146,20 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
   );
 }
 
+/** What the form asks for, with what it fills in itself. */
+function asked(store: Store, trace: Trace): { readonly form: WhatIfForm; readonly one: Intervention } {
+  const [form, at] = [store.view.whatIf.value, store.view.selection.value];
+  const { where, expert } = aim(trace, form, at, store.main.shownExperts.value);
+  const one = interventionOf(trace, { ...form, where }, expert, at, partAt(trace, where, store.scope.value));
+  return { form: { ...form, where, expert }, one };
+}
+
 function Apply({ trace }: { readonly trace: Trace }) {
   const store = useStore();
-  const asked = () => {
-    const [form, at] = [store.view.whatIf.value, store.view.selection.value];
-    const { where, expert } = aim(trace, form, at, store.main.shownExperts.value);
-    const one = interventionOf(trace, { ...form, where }, expert, at, partAt(trace, where, store.scope.value));
-    return { form: { ...form, where, expert }, one };
-  };
   const isHeld = () => {
     const interventions = store.main.interventions.value;
     if (!interventions.some(({ action }) => action === 'force')) return false;
-    const { one } = asked();
+    const { one } = asked(store, trace);
     return !deciding(trace, [...interventions, one]).includes(one);
   };
   const since = chosenSince(store);
@@ -163,7 +171,7 @@ function Apply({ trace }: { readonly trace: Trace }) {
       <Button
         press={() => {
           // The form as it is now, which may be later than what was drawn.
-          const { form, one } = asked();
+          const { form, one } = asked(store, trace);
           expectResult(store, 'effect');
           // What leads in the new run may be another expert: the form stays what was applied.
           store.set({ whatIf: form });
