@@ -8,7 +8,7 @@ import { GanderError } from '../errors/errors.js';
 import type { SourceDescription } from '../requests/description.js';
 import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention } from '../trace/model/trace.js';
-import { preferredStrategy, readSettings, wantedStrategy } from './settings.js';
+import { preferredStrategy, readSettings, section, wantedStrategy } from './settings.js';
 import { checkText, documentOf, firstPart, rangeOf, titleOf } from './texts.js';
 
 /** Characters per token at the first attempt. A refusal costs little, so each next one gives up little. */
@@ -31,6 +31,8 @@ export interface DocumentRouteOptions extends Waiting {
 /** Routes ranges of open documents, and keeps the store up to date with their edits. */
 export class DocumentRouter implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
+  /** Id of the last range that was routed before the settings changed. */
+  #outdated = 0;
 
   constructor(
     private readonly service: RoutingService,
@@ -47,11 +49,24 @@ export class DocumentRouter implements vscode.Disposable {
         }));
         if (changes.length > 0) this.#edited(document, changes);
       }),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        const names = ['strategy', 'expertsPerToken'];
+        if (names.some((name) => event.affectsConfiguration(`${section}.${name}`)))
+          this.#outdated = this.store.latest?.id ?? 0;
+      }),
       vscode.workspace.onDidOpenTextDocument((document) => {
         const read = (span: Span) => document.getText(rangeOf(document, span));
         for (const kept of [this.store, history]) kept.reopened(document.uri.toString(), read);
       }),
     ];
+  }
+
+  /** How a document was routed last, which holds for its next run, too, until the settings say something new. */
+  lastManner(document: vscode.TextDocument): Pick<DocumentRouteOptions, 'strategy' | 'model'> {
+    const last = this.store.of(document.uri.toString())[0];
+    if (!last || last.id <= this.#outdated || last.main.isOpening || last.main.model === undefined) return {};
+    const { strategy, model } = last.main;
+    return { strategy, model };
   }
 
   /** Rejects with a GanderError; resolves with the finished range. */
@@ -123,8 +138,7 @@ export class DocumentRouter implements vscode.Disposable {
 
 /** A strategy that a model does not offer, and what-ifs on experts that it does not have, stay with the one that had them. */
 function mannerFor(source: SourceDescription, { strategy, interventions = [], model }: DocumentRouteOptions): Manner {
-  if (model === undefined || model === source.name)
-    return { strategy: strategy ?? preferredStrategy(source), interventions };
+  if (model === undefined) return { strategy: strategy ?? preferredStrategy(source), interventions };
   const { can, limits, experts } = source;
   const has = (expert: string) => experts.some(({ id }) => id === expert);
   const isPossible =

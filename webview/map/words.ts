@@ -259,7 +259,8 @@ export function tokenInBrief(
   if (row < 0) return [line, describeToken(trace, tokens, at.column, labels)].join(', ');
   const cell = cellAt(tokens, at.column, row);
   if (!isBrief || !cell) return [line, inBrief(trace, tokens, at, labels)].join(', ');
-  const said = isChange(tokens) ? differs(tokens, at) : firstOf(trace, cell, 2);
+  const measured = measureAt(tokens, row * tokens.columns.count + at.column);
+  const said = isChange(tokens) ? differs(tokens, at) : measured || firstOf(trace, cell, 2);
   return [`${line}, ${spoken(trace.sequences[sequence]!, token)}`, rowName(trace, cell.row), said].join(' · ');
 }
 

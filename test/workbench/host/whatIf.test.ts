@@ -183,6 +183,24 @@ describe('what if', () => {
     assert.equal(main().trace!.router.name, 'merged');
   });
 
+  it('keeps the strategy that was chosen for a text when that is routed again, until the settings say another', async () => {
+    await picking([strategy('merged')], async () => {
+      await vscode.commands.executeCommand('gander.chooseStrategy');
+    });
+    const again = async () => {
+      await vscode.commands.executeCommand('gander.routeSelection');
+      return api.services.store.latest!.main.trace!.router.name;
+    };
+    assert.equal(await again(), 'merged');
+    const settings = vscode.workspace.getConfiguration('gander');
+    try {
+      await settings.update('strategy', 'arrow', vscode.ConfigurationTarget.Global);
+      assert.equal(await again(), 'arrow');
+    } finally {
+      await settings.update('strategy', undefined, vscode.ConfigurationTarget.Global);
+    }
+  });
+
   it('changes nothing when nothing is picked', async () => {
     const before = main();
     for (const command of ['gander.knockOut', 'gander.solo', 'gander.chooseStrategy', 'gander.compareWith']) {
