@@ -13,3 +13,9 @@ export function spoken(sequence: Sequence, t: number): string {
   const text = tokenText(sequence, t);
   return /^\s+$/.test(text) ? blank(text) : visible(text.trim());
 }
+
+/** For the eye, among other words: they would be taken for a sentence without the quotes. */
+export function quoted(sequence: Sequence, t: number): string {
+  const text = tokenText(sequence, t);
+  return /^\s+$/.test(text) ? blank(text) : `“${visible(text.trim())}”`;
+}

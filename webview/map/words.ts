@@ -7,7 +7,7 @@ import type { Trace } from '../../src/trace/model/trace.js';
 import { expertName, layerName, listed, plainName, moduleName, tokenPlace } from '../look/names.js';
 import { shortLabelOf } from '../look/looks.js';
 import { ends, fixed, percent, signed, t } from '../look/strings.js';
-import { spoken } from '../look/tokens.js';
+import { quoted, spoken } from '../look/tokens.js';
 import { columnOf, isBlankLine, sequencesOf, tokenAt } from './columns.js';
 import type { MapContent } from './content.js';
 import type { Place } from './geometry.js';
@@ -261,7 +261,7 @@ export function tokenInBrief(
   if (!isBrief || !cell) return [line, inBrief(trace, tokens, at, labels)].join(', ');
   const measured = measureAt(tokens, row * tokens.columns.count + at.column);
   const said = isChange(tokens) ? differs(tokens, at) : measured || firstOf(trace, cell, 2);
-  return [`${line}, ${spoken(trace.sequences[sequence]!, token)}`, rowName(trace, cell.row), said].join(' · ');
+  return [`${line}, ${quoted(trace.sequences[sequence]!, token)}`, rowName(trace, cell.row), said].join(' · ');
 }
 
 export function describeToken(trace: Trace, raster: Raster, column: number, labels: readonly string[]): string {
@@ -273,5 +273,5 @@ export function describeToken(trace: Trace, raster: Raster, column: number, labe
     const place = trace.sequences.length > 1 ? t('inSequence', t(trace.sequences[sequence]!.role), line) : line;
     return `${place}, ${t('tokens', end - token)}`;
   }
-  return [spoken(trace.sequences[sequence]!, token), tokenPlace(trace.sequences, sequence, token)].join(', ');
+  return [quoted(trace.sequences[sequence]!, token), tokenPlace(trace.sequences, sequence, token)].join(', ');
 }
