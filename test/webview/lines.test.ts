@@ -292,7 +292,7 @@ describe('a line', () => {
     const strip = panel.page.locator('.strip');
     const [, second] = tokensOf(trace, 2);
     await panel.post({ type: 'select', token: second!, module: -1 });
-    await expect.poll(() => strip.innerText()).toMatch(/^line 12, \S/);
+    await expect.poll(() => strip.innerText()).toMatch(/^line 12, “\S+”, /);
     await expect.poll(() => strip.innerText()).toContain(`token ${second! + 1} of 80`);
     // The cell is a line's all the same.
     expect(await panel.page.locator('.cell').getAttribute('aria-label')).not.toContain('token ');
@@ -303,7 +303,9 @@ describe('a line', () => {
     // Who was chosen first, not who leads the line.
     await expect
       .poll(() => strip.innerText())
-      .toMatch(/^line 12, \S+ · layer 1 · \w+ [\d.]+, \w+ [\d.]+ and \d+ more$/);
+      .toMatch(/^line 12, “\S+” · layer 1 · \w+ [\d.]+, \w+ [\d.]+ and \d+ more$/);
+    await panel.page.locator('[data-focus=colour-by]').selectOption('entropy');
+    await expect.poll(() => strip.innerText()).toMatch(/^line 12, “\S+” · layer 1 · entropy [\d.]+$/);
   });
 
   testMany(['Lines', 'Grid'], '%s is scrolled to what the model wrote, once that is done', async (form) => {
