@@ -151,7 +151,7 @@ def publish(
     source = Path(__file__).resolve().parents[1] / "src"
     env["PYTHONPATH"] = os.pathsep.join([str(source), str(source.parents[1] / "python/gander-routing/src")])
     command = [sys.executable, "-m", "gander_training.cli", "publish", *map(str, args), "--to", NAME]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600, check=False)
 
 
 def front_of(card: str) -> dict:

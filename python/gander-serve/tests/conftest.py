@@ -31,6 +31,8 @@ from gander_serve.server import listening, serve
 FIXTURES = Path(__file__).resolve().parents[3] / "test/fixtures"
 TOKEN = "a-token-of-the-tests"
 CHUNK = 7
+# Seconds until a wait counts as one that never ends: a busy machine may be slow.
+HANGS = 600
 
 
 @dataclass
@@ -78,9 +80,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., S
         opened, ready = listening("127.0.0.1", 0), threading.Event()
         service = Service(Engine(model, chunk, tokens, together), TOKEN, **more)
         threading.Thread(target=serve, args=(service, opened, ready.set), daemon=True).start()
-        assert ready.wait(30)
+        assert ready.wait(HANGS)
         address = f"http://127.0.0.1:{opened.getsockname()[1]}"
-        client = httpx.Client(base_url=address, headers={"authorization": f"Bearer {TOKEN}"}, timeout=60)
+        client = httpx.Client(base_url=address, headers={"authorization": f"Bearer {TOKEN}"}, timeout=HANGS)
         clients.append(client)
         return Served(address, client, service, tmp_path_factory.mktemp("served"))
 
@@ -180,7 +182,7 @@ class Held:
         self.steps += 1
         if self.steps == self.at:
             self.reached.set()
-            assert self.let_go.wait(30)
+            assert self.let_go.wait(HANGS)
 
 
 @contextlib.contextmanager
@@ -196,7 +198,7 @@ def held(served: Served, at: int) -> Iterator[Held]:
 
 def until(condition: Callable[[], bool]) -> None:
     """Waits until another thread makes a condition true."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + HANGS
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.002)
@@ -205,7 +207,7 @@ def until(condition: Callable[[], bool]) -> None:
 def raw(served: Served, head: str, body: bytes) -> socket.socket:
     """Opens a connection and sends a head and a body."""
     host, port = served.address.removeprefix("http://").split(":")
-    opened = socket.create_connection((host, int(port)), timeout=30)
+    opened = socket.create_connection((host, int(port)), timeout=HANGS)
     opened.sendall(head.replace("\n", "\r\n").encode() + body)
     return opened
 

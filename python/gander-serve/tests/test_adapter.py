@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from conftest import FIXTURES, Served
+from conftest import FIXTURES, HANGS, Served
 from gander_training.mixtures.golden import moe_tensors
 from gander_training.texts.tokens import Encoded
 from gander_training.tiny.adapters import ATTENTION, FUSED, beside, write_adapter
@@ -77,13 +77,13 @@ def test_what_if_and_the_command_work_on_it(folder_of: Callable[[str], Path], tm
     write_adapter(base, adapter, target_modules=ATTENTION)
     with started(base, "--adapter", adapter, GANDER_SERVE_TOKEN=token) as (process, address):
         headers = {"authorization": f"Bearer {token}"}
-        info = httpx.get(f"{address}/v1/info", headers=headers).json()
+        info = httpx.get(f"{address}/v1/info", headers=headers, timeout=HANGS).json()
         assert (info["name"], info["family"], info["can"]["whatIf"]) == ("olmoe + mine", "moe", True)
         out = [{"action": "knock-out", "expert": "0.3", "scope": {}}]
         asked = {"text": TEXT, "interventions": out}
-        assert httpx.post(f"{address}/v1/route", headers=headers, json=asked, timeout=60).status_code == 200
+        assert httpx.post(f"{address}/v1/route", headers=headers, json=asked, timeout=HANGS).status_code == 200
         process.terminate()
-        told = process.communicate(timeout=30)[1].splitlines()
+        told = process.communicate(timeout=HANGS)[1].splitlines()
     assert told[-1] == "gander-serve: mine is merged into 8 weights of olmoe"
 
 
@@ -134,4 +134,4 @@ def test_what_it_is_for_is_said(
     with pytest.raises(ServeError) as error:
         load_adapted("model", Where(), tmp_path)
     assert error.value.remedy == "pip install gander-serve[adapter]"
-    assert "--adapter FOLDER" in subprocess.run(**command("--help"), timeout=60).stdout
+    assert "--adapter FOLDER" in subprocess.run(**command("--help"), timeout=HANGS).stdout

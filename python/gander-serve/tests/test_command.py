@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import FIXTURES
+from conftest import FIXTURES, HANGS
 
 from gander_serve.cli import main
 
@@ -55,10 +55,10 @@ def started(*options: object, **more: str) -> Iterator[tuple[subprocess.Popen[st
 
 
 def test_help_and_version_need_no_model() -> None:
-    told = subprocess.run(**command("--help"), timeout=60)
+    told = subprocess.run(**command("--help"), timeout=HANGS)
     assert told.returncode == 0 and "--token-file" in told.stdout and "MODEL" in told.stdout
     assert "--together" in told.stdout and "default: 16 in float32" in " ".join(told.stdout.split())
-    assert subprocess.run(**command("--version"), timeout=60).stdout.strip()
+    assert subprocess.run(**command("--version"), timeout=HANGS).stdout.strip()
 
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
@@ -69,7 +69,7 @@ def test_it_stops_in_the_middle_of_a_run_and_says_so(
     with started(folder_of("olmoe"), "--chunk", 1, "--token-file", file) as (process, address):
         if os.name == "posix":
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        client = httpx.Client(base_url=address, headers={"authorization": f"Bearer {file.read_text()}"}, timeout=60)
+        client = httpx.Client(base_url=address, headers={"authorization": f"Bearer {file.read_text()}"}, timeout=HANGS)
         assert client.get("/v1/info").json()["name"] == "olmoe"
         with client.stream(
             "POST", "/v1/attribute", json=LONG, headers={"accept": "application/x-gander-frames"}
@@ -81,7 +81,7 @@ def test_it_stops_in_the_middle_of_a_run_and_says_so(
         at = rest.index(b'{"error"')
         assert rest[at - 8 : at - 4] == b"\4\0\0\0"
         assert json.loads(rest[at:])["error"]["code"] == "engine-unavailable"
-        out, told = process.communicate(timeout=30)
+        out, told = process.communicate(timeout=HANGS)
         assert (process.returncode, out, told) == (0, "", "")
         with pytest.raises(httpx.ConnectError):
             client.get("/health")
@@ -93,16 +93,18 @@ def test_without_a_token_one_is_made_and_printed(folder_of: Callable[[str], Path
         name, token = process.stderr.readline().split("token ")
         assert name == "gander-serve: "
         headers = {"authorization": f"Bearer {token.strip()}"}
-        assert httpx.post(f"{address}/v1/route", headers=headers, json={"text": "a b"}).status_code == 200
+        assert (
+            httpx.post(f"{address}/v1/route", headers=headers, json={"text": "a b"}, timeout=HANGS).status_code == 200
+        )
 
 
 def test_a_pool_with_a_token_from_the_environment() -> None:
     token = "0123456789abcdef"
     with started(FIXTURES / "tiny-pool", GANDER_SERVE_TOKEN=token) as (process, address):
         headers = {"authorization": f"Bearer {token}"}
-        assert httpx.get(f"{address}/v1/info", headers=headers).json()["family"] == "pool"
+        assert httpx.get(f"{address}/v1/info", headers=headers, timeout=HANGS).json()["family"] == "pool"
         process.send_signal(signal.SIGTERM)
-        assert process.communicate(timeout=30)[1] == "" and process.returncode == 0
+        assert process.communicate(timeout=HANGS)[1] == "" and process.returncode == 0
 
 
 def test_a_pool_without_gander_routing_says_what_to_install(

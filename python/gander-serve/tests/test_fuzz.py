@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import FIXTURES, TOKEN, Served, until
+from conftest import FIXTURES, HANGS, TOKEN, Served, until
 
 from gander_serve.errors import STATUS
 from gander_serve.loading import Where, load_hugging_face
@@ -25,8 +25,6 @@ from gander_serve.moe import MoeModel
 from gander_serve.pool import PoolModel
 
 CASES = int(os.environ.get("GANDER_SERVE_CASES", "90"))
-LONGEST = 20
-"""Seconds per case, including the server's patience with incomplete requests."""
 
 DIGITS = "9" * 400
 # As JSON text, because some numbers are more than a parser must accept.
@@ -120,7 +118,7 @@ def answer_to(served: Served, sent: bytes, stays: bool) -> bytes:
     """All bytes until the server hangs up. Raises ``TimeoutError`` if it never does."""
     host, port = served.address.removeprefix("http://").split(":")
     told = b""
-    with socket.create_connection((host, int(port)), timeout=LONGEST) as opened:
+    with socket.create_connection((host, int(port)), timeout=HANGS) as opened:
         with contextlib.suppress(ConnectionError):
             opened.sendall(sent)
             if not stays:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from conftest import FIXTURES, TOKEN, Served, as_trace, frames, held, posting, raw, status_of, until
+from conftest import FIXTURES, HANGS, TOKEN, Served, as_trace, frames, held, posting, raw, status_of, until
 
 from gander_serve.loading import Where, load_hugging_face
 from gander_serve.moe import MoeModel
@@ -36,7 +36,7 @@ def test_requests_without_the_token_are_refused(slow: Served, given: str | None)
         answer = httpx.request(method, slow.address + path, headers=headers)
         if path != "/health":
             assert answer.status_code == 401 and answer.json()["error"]["code"] == "unauthorized"
-    assert httpx.get(slow.address + "/health").json() == {"status": "ok"}
+    assert httpx.get(slow.address + "/health", timeout=HANGS).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/scores", "/v1/route/"])
@@ -108,18 +108,18 @@ def test_strangers_do_not_lock_out_clients_with_the_token(
     server: Callable[..., Served], folder_of: Callable[[str], Path]
 ) -> None:
     """Of 600 connections that send half a head and stay, the oldest are closed; known clients keep their places."""
-    served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), patience=600)
+    served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), patience=2 * HANGS)
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(1) as pool, held(served, at=1) as gate:
         running = pool.submit(served.post, "route", text=TEXT)
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(HANGS)
         strangers = []
         for i in range(600):
             strangers.append(stack.enter_context(raw(served, HALF, b"")))
             if i % 100 == 99:
-                answer = httpx.get(f"{served.address}/v1/info", headers=served.client.headers)
+                answer = httpx.get(f"{served.address}/v1/info", headers=served.client.headers, timeout=HANGS)
                 assert answer.status_code == 200
         # A stranger that kept its place would wait here until the timeout.
-        strangers[0].settimeout(30)
+        strangers[0].settimeout(HANGS)
         with contextlib.suppress(ConnectionResetError):
             assert strangers[0].recv(1) == b""
         strangers[-1].settimeout(0.01)
@@ -132,7 +132,7 @@ def test_strangers_do_not_lock_out_clients_with_the_token(
 def test_strangers_from_one_address_do_not_replace_those_from_another(
     server: Callable[..., Served], folder_of: Callable[[str], Path]
 ) -> None:
-    served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), patience=600)
+    served = server(MoeModel(load_hugging_face(str(folder_of("mixtral")), Where())), patience=2 * HANGS)
     host, port = served.address.removeprefix("http://").split(":")
     with contextlib.ExitStack() as stack:
         other = stack.enter_context(socket.create_connection((host, int(port)), 30, ("127.0.0.2", 0)))
@@ -178,7 +178,7 @@ def test_a_client_that_hangs_up_stops_its_run(slow: Served, accept: str) -> None
     body = json.dumps({"text": TEXT}).encode()
     with held(slow, at=3) as gate:
         opened = raw(slow, posting(len(body), accept), body)
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(HANGS)
         opened.close()
         until(lambda: not slow.service.turns.open)
         gate.let_go.set()
@@ -191,7 +191,7 @@ def test_a_client_that_hangs_up_stops_its_run(slow: Served, accept: str) -> None
 def test_requests_beyond_the_queue_are_told_when_to_ask_again(slow: Served) -> None:
     with held(slow, at=1) as gate, ThreadPoolExecutor(3) as pool:
         served = [pool.submit(slow.post, "route", text=TEXT) for _ in range(3)]
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(HANGS)
         until(lambda: len(slow.service.turns.open) == 3)
         answer = slow.post("route", text=TEXT)
         assert answer.status_code == 429 and answer.json()["error"]["code"] == "busy"
@@ -206,7 +206,7 @@ def test_a_waiting_client_that_hangs_up_frees_its_place(slow: Served) -> None:
     body = json.dumps({"text": TEXT}).encode()
     with held(slow, at=1) as gate, ThreadPoolExecutor(2) as pool:
         first = pool.submit(slow.post, "route", text=TEXT)
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(HANGS)
         waiting = [raw(slow, posting(len(body)), body) for _ in range(2)]
         until(lambda: len(slow.service.turns.open) == 3)
         for opened in waiting:
@@ -228,7 +228,7 @@ def test_a_hundred_at_once(server: Callable[..., Served], folder_of: Callable[[s
             with httpx.Client(
                 base_url=served.address,
                 headers=served.client.headers,
-                timeout=60,
+                timeout=HANGS,
                 limits=httpx.Limits(max_connections=100),
             ) as client:
                 answers = list(pool.map(lambda i, c=client: c.post("/v1/route", json={"text": TEXT}), range(100)))  # type: ignore[misc]

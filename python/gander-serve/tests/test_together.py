@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 import torch
-from conftest import FIXTURES, Served, as_trace, frames, held, posting, raw, until
+from conftest import FIXTURES, HANGS, Served, as_trace, frames, held, posting, raw, until
 from gander_trace import Trace
 
 from gander_serve.limits import Together
@@ -54,7 +54,7 @@ def at_once(
     """Sends requests that wait while another runs; returns their answers and the number of texts in each later pass."""
     with held(served, at=1) as gate, Passes(served) as rows, ThreadPoolExecutor(len(bodies) + 1) as pool:
         running = pool.submit(served.post, "route", **(first or bodies[0]))
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(HANGS)
         answers = []
         for i, body in enumerate(bodies):
             answers.append(pool.submit(served.post, "route", **body))
@@ -187,7 +187,7 @@ def test_a_client_that_hangs_up_does_not_affect_the_others(mixtral: Served) -> N
     body = json.dumps({"text": TEXTS[2]}).encode()
     with held(mixtral, at=1) as gate, ThreadPoolExecutor(3) as pool:
         running = pool.submit(mixtral.post, "route", text="a")
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(HANGS)
         answers = [pool.submit(mixtral.post, "route", text=text) for text in TEXTS[:2]]
         # One client leaves before its turn, one during the pass that contains its request.
         early, late = raw(mixtral, posting(len(body)), body), raw(mixtral, posting(len(body)), body)
@@ -196,7 +196,7 @@ def test_a_client_that_hangs_up_does_not_affect_the_others(mixtral: Served) -> N
         until(lambda: len(mixtral.service.turns.open) == 4)
         with held(mixtral, at=1) as second, Passes(mixtral) as rows:
             gate.let_go.set()
-            assert second.reached.wait(30)
+            assert second.reached.wait(HANGS)
             late.close()
             until(lambda: len(mixtral.service.turns.open) == 2)
             second.let_go.set()
@@ -214,7 +214,7 @@ def test_frames_of_a_request_in_a_shared_pass(mixtral: Served) -> None:
 
     with held(mixtral, at=1) as gate, Passes(mixtral) as rows, ThreadPoolExecutor(4) as pool:
         running = pool.submit(mixtral.post, "route", text="a")
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(HANGS)
         answers = [pool.submit(streamed, text) for text in TEXTS[:3]]
         until(lambda: len(mixtral.service.turns.open) == 4)
         gate.let_go.set()
