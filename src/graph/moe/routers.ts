@@ -268,7 +268,9 @@ function routerOf(walk: Walk, way: Decisive, i: number): Router {
 function linearOf(walk: Walk, { output }: Product): NodeProto[] {
   const found: NodeProto[] = [];
   for (let [user, ...others] = usersOf(walk, output); user && others.length === 0;) {
-    if (!ofLinear.has(user.opType) || !user.input.some((name) => isConstant(walk, name))) break;
+    // A constant that is divided by the product is no part of a linear layer.
+    const constants = user.opType === 'Div' ? user.input.slice(1) : user.input;
+    if (!ofLinear.has(user.opType) || !constants.some((name) => isConstant(walk, name))) break;
     found.push(user);
     [user, ...others] = usersOf(walk, user.output[0]!);
   }

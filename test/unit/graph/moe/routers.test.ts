@@ -87,6 +87,13 @@ describe('a router', () => {
     expect(routers(product('raw'), ...scaled)[0]).toMatchObject({ score: 'scores', scoring: 'sigmoid', ordered: true });
     const read = node('Sigmoid', ['raw'], ['open']);
     expect(routers(product('raw'), ...scaled, read)[0]).toMatchObject({ score: 'raw' });
+    const divided = (...input: string[]) => [
+      node('Div', input, ['scores']),
+      node('Sigmoid', ['scores'], ['s']),
+      topK('s'),
+    ];
+    expect(routers(product('raw'), ...divided('raw', 'scale'))[0]).toMatchObject({ score: 'scores' });
+    expect(routers(product('raw'), ...divided('scale', 'raw'))[0]).toMatchObject({ score: 'raw' });
   });
 
   it('with a correction bias has selection scores in another order, and scaled weights without the correction', () => {
