@@ -689,7 +689,7 @@ export const words = {
     other: 'Without the experts, the likeliest token is another in {0} of {1} layers (≠).',
     by: 1,
   },
-  lensDifferNone: 'Without the experts, every layer has the same likeliest token.',
+  lensDifferNone: 'Without the experts, each layer’s likeliest token is the same as with them.',
   lensAfter: 'After {0}, {1}.',
   lensDiffersHere: 'differs',
   lensNone_base: 'This run is the base alone: no expert is added to it.',

@@ -569,6 +569,20 @@ describe('the map above the tabs', () => {
   });
 });
 
+test('the keyboard stops nowhere where nothing is to be seen', async () => {
+  await open();
+  await panel.show(fabricate());
+  await panel.post({ type: 'select', token: 5, module: -1 });
+  for (const tab of ['cell', 'summary']) {
+    await panel.press(`tab-${tab}`);
+    const told = panel.page.locator('.figure .unseen');
+    await expect.poll(() => told.count()).toBeGreaterThan(0);
+    const stops = () => told.locator('button').evaluateAll((all) => all.map((one) => (one as HTMLElement).tabIndex));
+    if (tab === 'cell') await expect.poll(async () => (await stops()).length).toBeGreaterThan(20);
+    expect((await stops()).filter((index) => index >= 0)).toEqual([]);
+  }
+});
+
 test('the token that the tokenizer puts before a text is said to mark its start', async () => {
   await open();
   await panel.show(fabricate());

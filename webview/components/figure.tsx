@@ -1,6 +1,6 @@
 /** How views show numbers: in a titled part, or in a chart with a table that says the same. */
 import type { ComponentChildren } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Plot } from '../../src/paper/plot.js';
 import type { FigureName } from '../lessons/explanations.js';
 import { t } from '../look/strings.js';
@@ -112,13 +112,24 @@ export function Figure({ name, title, caption, hint, plot, chart, table, control
             {chart()}
           </div>
           {rows.count * rows.head.length <= small && (
-            <div class="unseen">
-              <Table rows={rows} caption={title} />
-            </div>
+            <ToldTable rows={rows} title={title} />
           )}
         </>
       )}
     </Part>
+  );
+}
+
+/** What a chart shows, for screen readers. The keyboard does not stop in it, because its focus would not be seen. */
+function ToldTable({ rows, title }: { readonly rows: TableRows; readonly title: string }) {
+  const box = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    for (const button of box.current!.querySelectorAll('button')) button.tabIndex = -1;
+  });
+  return (
+    <div ref={box} class="unseen">
+      <Table rows={rows} caption={title} />
+    </div>
   );
 }
 
