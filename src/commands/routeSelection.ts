@@ -43,7 +43,6 @@ function routeAll(services: Services, document: vscode.TextDocument, spans: read
   return withPatientProgress(services, vscode.l10n.t('Routing'), async ({ signal, report: onProgress }) => {
     const done: Routed[] = [];
     let failure: Failure | undefined;
-    const manner = services.documentRouter.lastManner(document);
     for (const span of spans) {
       let id: number | undefined;
       const onAdded = (routed: Routed) => {
@@ -51,7 +50,7 @@ function routeAll(services: Services, document: vscode.TextDocument, spans: read
         services.panels.show(routed);
       };
       try {
-        done.push(await services.documentRouter.route(document, span, { ...manner, signal, onProgress, onAdded }));
+        done.push(await services.documentRouter.route(document, span, { signal, onProgress, onAdded }));
       } catch (thrown) {
         const error = GanderError.from(thrown);
         if (error.code === 'cancelled') throw error;

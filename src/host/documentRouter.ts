@@ -17,7 +17,7 @@ const shrinking = 0.8;
 const attempts = 12;
 
 export interface DocumentRouteOptions extends Waiting {
-  /** Default: what the settings say. */
+  /** Default: what a person chose for this document, or last for another; before that, what the settings say. */
   readonly strategy?: Strategy | undefined;
   readonly interventions?: readonly Intervention[];
   /** The model that ran with this strategy and these interventions; another one takes of them what it can. Default: the one in use. */
@@ -31,8 +31,6 @@ export interface DocumentRouteOptions extends Waiting {
 /** Routes ranges of open documents, and keeps the store up to date with their edits. */
 export class DocumentRouter implements vscode.Disposable {
   readonly #subscriptions: vscode.Disposable[];
-  /** Id of the last range that was routed before the settings changed. */
-  #outdated = 0;
 
   constructor(
     private readonly service: RoutingService,
@@ -50,9 +48,8 @@ export class DocumentRouter implements vscode.Disposable {
         if (changes.length > 0) this.#edited(document, changes);
       }),
       vscode.workspace.onDidChangeConfiguration((event) => {
-        const names = ['strategy', 'expertsPerToken'];
-        if (names.some((name) => event.affectsConfiguration(`${section}.${name}`)))
-          this.#outdated = this.store.latest?.id ?? 0;
+        const names = ['strategy', 'expertsPerToken', 'pool', 'engine.address'];
+        if (names.some((name) => event.affectsConfiguration(`${section}.${name}`))) this.runs.chosen.forget();
       }),
       vscode.workspace.onDidOpenTextDocument((document) => {
         const read = (span: Span) => document.getText(rangeOf(document, span));
@@ -61,21 +58,15 @@ export class DocumentRouter implements vscode.Disposable {
     ];
   }
 
-  /** How a document was routed last, which holds for its next run, too, until the settings say something new. */
-  lastManner(document: vscode.TextDocument): Pick<DocumentRouteOptions, 'strategy' | 'model'> {
-    const last = this.store.of(document.uri.toString())[0];
-    if (!last || last.id <= this.#outdated || last.main.isOpening || last.main.model === undefined) return {};
-    const { strategy, model } = last.main;
-    return { strategy, model };
-  }
-
   /** Rejects with a GanderError; resolves with the finished range. */
   async route(document: vscode.TextDocument, span: Span, options: DocumentRouteOptions = {}): Promise<Routed> {
     const text = document.getText(rangeOf(document, span));
     checkText(text);
-    const { strategy = wantedStrategy(), interventions = [] } = options;
+    const uri = document.uri.toString();
+    const manner = options.strategy ? options : { ...options, ...this.runs.chosen.for(uri) };
+    const { strategy = wantedStrategy(), interventions = [] } = manner;
     const { id } = this.store.add({
-      uri: document.uri.toString(),
+      uri,
       version: document.version,
       span,
       main: { text, title: titleOf(document, span), strategy, isOpening: true, interventions },
@@ -85,7 +76,7 @@ export class DocumentRouter implements vscode.Disposable {
     const choose = async () => {
       const source = await this.service.describe();
       checkText(text, source.limits.tokens);
-      return { ...mannerFor(source, options), output: outputFor(source, options.target) };
+      return { ...mannerFor(source, manner), output: outputFor(source, options.target) };
     };
     try {
       await this.runs.open(id, choose, options);

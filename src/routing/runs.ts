@@ -5,6 +5,7 @@ import type { Strategy } from '../strategies/strategy.js';
 import type { Intervention, Sequence, Trace } from '../trace/model/trace.js';
 import type { Methods, OptionsOf, ResultOf } from '../requests/ask.js';
 import type { RunRequestName } from '../requests/table.js';
+import { ChosenStrategies } from './chosen.js';
 import type { RoutingService } from './service.js';
 import { type Generated, type Routed, type RoutingStore, type SideResult, writtenIn } from './store.js';
 
@@ -25,6 +26,7 @@ export type Generation = Pick<GenerateRequest, 'maxTokens' | 'temperature' | 'to
  * has one run at a time: a new one ends the old one. Errors are thrown as well as stored.
  */
 export class Runs {
+  readonly chosen = new ChosenStrategies();
   readonly #running = new Map<string, AbortController>();
   readonly #listeners = new Set<(routed: Routed, trace: Trace) => void>();
   readonly #finishListeners = new Set<(routed: Routed, finished: SideResult) => void>();
@@ -59,8 +61,10 @@ export class Runs {
     interventions: readonly Intervention[],
     waiting: Waiting = {},
   ): Promise<void> {
-    const former = this.store.get(id)?.[side];
-    if (!former) return;
+    const { uri, [side]: former } = this.store.get(id) ?? {};
+    if (uri === undefined || !former) return;
+    const isChosen = JSON.stringify(strategy) !== JSON.stringify(former.strategy);
+    if (side === 'main' && isChosen) this.chosen.choose(uri, strategy, former.model);
     // The old trace is shown until the first tokens of the new one are there.
     const { text, title, output, trace, before, model, generated } = former;
     this.store.setSide(id, side, { text, title, output, strategy, interventions, trace, before, model, generated });

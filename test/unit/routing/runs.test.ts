@@ -57,6 +57,25 @@ it('writes progress, partial results and the result into the store, and tells li
   expect(told).toHaveBeenCalledOnce();
 });
 
+it('remembers a strategy that was chosen for a text, for it and for texts that have none, until it is to forget', async () => {
+  const route = async (uri: string, to: Strategy, interventions: readonly Intervention[] = []) => {
+    const frame = { text: 'ab', title: 't', strategy, interventions: [] };
+    const added = store.add({ uri, version: 1, span: { start: 0, end: 2 }, main: frame }).id;
+    const from = engine.asked.length;
+    const done = runs.route(added, 'main', to, interventions);
+    for (let n = from; n < from + (interventions.length > 0 ? 2 : 1); n++) await answer(n);
+    await done;
+  };
+  await route('d', strategy, [knockOut]);
+  expect(runs.chosen.for('d')).toBeUndefined();
+  await route('d', { name: 'arrow', k: 1 });
+  await route('e', { name: 'phatgoose', k: 3 });
+  expect(runs.chosen.for('d')?.strategy).toEqual({ name: 'arrow', k: 1 });
+  expect(runs.chosen.for('f')?.strategy).toEqual({ name: 'phatgoose', k: 3 });
+  runs.chosen.forget();
+  expect(runs.chosen.for('d')).toBeUndefined();
+});
+
 it('logs strategy, tokens and time of every run, and how far a stopped one came', async () => {
   const done = runs.route(id, 'main', strategy, []);
   await settle();

@@ -183,19 +183,20 @@ describe('what if', () => {
     assert.equal(main().trace!.router.name, 'merged');
   });
 
-  it('keeps the strategy that was chosen for a text when that is routed again, until the settings say another', async () => {
+  it('keeps the strategy that was chosen, for its text and for others, until the settings say another', async () => {
     await picking([strategy('merged')], async () => {
       await vscode.commands.executeCommand('gander.chooseStrategy');
     });
-    const again = async () => {
-      await vscode.commands.executeCommand('gander.routeSelection');
-      return api.services.store.latest!.main.trace!.router.name;
-    };
+    const router = async (editor: vscode.TextEditor) => (await routed(api, editor)).main.trace!.router.name;
+    const first = await vscode.workspace.openTextDocument(vscode.Uri.parse(api.services.store.get(id)!.uri));
+    const again = async () => router(await vscode.window.showTextDocument(first));
     assert.equal(await again(), 'merged');
+    assert.equal(await router(await show('Another text.')), 'merged');
     const settings = vscode.workspace.getConfiguration('gander');
     try {
       await settings.update('strategy', 'arrow', vscode.ConfigurationTarget.Global);
       assert.equal(await again(), 'arrow');
+      assert.equal(await router(await show('A third text.')), 'arrow');
     } finally {
       await settings.update('strategy', undefined, vscode.ConfigurationTarget.Global);
     }
