@@ -187,9 +187,9 @@ export class Agreement {
       const groups = [this.#all, cellsOf(this.#layers, layerText(layerAt(a, module)))];
       if (label !== null) groups.push(cellsOf(this.#labels, label));
       for (let c = 0; c < C; c++) {
-        const missing = flips[row * C + c]!;
-        if (missing < 0 || !isText(c)) continue;
-        const cell = cellAt(rowsA, alignment.a[c]!, rowsB, alignment.b[c]!, missing);
+        const differing = flips[row * C + c]!;
+        if (differing < 0 || !isText(c)) continue;
+        const cell = cellAt(rowsA, alignment.a[c]!, rowsB, alignment.b[c]!, differing);
         flipped[c] = Math.max(flipped[c]!, cell.flipped);
         for (const cells of groups) cells.add(cell);
         const { margin } = certaintyAt(a, rowsA, alignment.a[c]!);
@@ -234,15 +234,15 @@ function cellsOf(groups: Map<string, Cells>, name: string): Cells {
   return cells;
 }
 
-/** @param missing how many of a's experts b did not choose */
-function cellAt(a: Rows, ta: number, b: Rows, tb: number, missing: number): Cell {
+/** @param differing as `Difference.flips` counts them */
+function cellAt(a: Rows, ta: number, b: Rows, tb: number, differing: number): Cell {
   const [countA, countB] = [chosenCount(a, ta), chosenCount(b, tb)];
-  const common = countA - missing;
+  const common = Math.max(countA, countB) - differing;
   const first = ({ chosen, k, set }: Rows, t: number) => set.experts[chosen[t * k]!]?.id;
   return {
     overlap: topKOverlapOf(common, countA, countB),
     chance: countA + countB > 0 ? chanceTopKOverlap(countA, countB, a.experts) : NaN,
     first: countA + countB > 0 ? Number(first(a, ta) === first(b, tb)) : NaN,
-    flipped: Number(common < Math.max(countA, countB)),
+    flipped: Number(differing > 0),
   };
 }

@@ -44,7 +44,7 @@ export interface Difference {
   readonly alignment: Alignment;
   /** The modules over the aligned tokens that both runs have, with their index in each run. */
   readonly modules: readonly { readonly module: RoutedModule; readonly a: number; readonly b: number }[];
-  /** [modules, C] how many of a's experts b did not choose; −1 if the column's tokens differ, or a source says nothing about one. */
+  /** [modules, C] how many experts of the larger choice the other run did not choose; −1 if the column's tokens differ, or a source says nothing about one. */
   readonly flips: Int16Array;
   readonly all: Agreement;
   readonly layers: readonly Layer[];
@@ -106,7 +106,7 @@ export function difference(
       if (!isKnown(rowsA, ta) || !isKnown(rowsB, tb)) continue;
       const common = shared(rowsA.chosen, ta * rowsA.k, rowsA.k, rowsB.chosen, tb * rowsB.k, rowsB.k, toB);
       const [countA, countB] = [chosenCount(rowsA, ta), chosenCount(rowsB, tb)];
-      flips[row * columns + c] = countA - common;
+      flips[row * columns + c] = Math.max(countA, countB) - common;
       if (isSpecial(textA!, ta)) continue;
       const divergence = jensenShannon(distribution(a, rowsA, ta), distribution(b, rowsB, tb), toB);
       total.add(common, countA, countB, experts, divergence);

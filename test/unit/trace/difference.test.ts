@@ -51,6 +51,19 @@ describe('the difference of two runs', () => {
     expect(all.jaccard).toBeCloseTo(all.chanceJaccard, 1);
   });
 
+  it('counts an expert more as a flipped choice, whichever run has it', () => {
+    const a = fabricate({ layers: 1, kinds: ['q'], tokens: ['a', 'b'] });
+    const b = fabricate({ layers: 1, kinds: ['q'], tokens: ['a', 'b'] });
+    blockOf(a).chosen.set([0, -1, 1, 2]);
+    blockOf(b).chosen.set([0, 3, 1, 2]);
+    for (const d of [difference(a, b), difference(b, a)]) {
+      expect([...d.flips]).toEqual([1, 0]);
+      expect(d.all.flipped).toBe(0.5);
+    }
+    // An expert that was added is no choice that stayed.
+    expect(consequences(a, b, difference(a, b)).downstream).toEqual([0.5]);
+  });
+
   it('counts flipped choices over the tokens that both have', () => {
     const a = fabricate({ layers: 1, kinds: ['q'], tokens: ['a', 'b', 'c'] });
     const b = fabricate({ layers: 1, kinds: ['q'], tokens: ['b', 'x', 'c'] });
