@@ -569,6 +569,21 @@ describe('the map above the tabs', () => {
   });
 });
 
+test('a button shows at once that it is pressed', async () => {
+  await open();
+  await panel.show(fabricate());
+  await panel.press('tab-whatIf');
+  const apply = panel.page.locator('[data-focus=whatif-apply]');
+  const look = () => apply.evaluate((one) => getComputedStyle(one).filter);
+  await apply.hover();
+  const before = await look();
+  await panel.page.mouse.down();
+  expect(await look()).not.toBe(before);
+  await panel.page.mouse.move(0, 0);
+  await panel.page.mouse.up();
+  expect(await look()).toBe(before);
+});
+
 test('the keyboard stops nowhere where nothing is to be seen', async () => {
   await open();
   await panel.show(fabricate());
