@@ -20,7 +20,7 @@ export class Numbers {
   /** With a fixed number of digits after the point; `–` if unknown. */
   fixed(value: number, digits = 2): string {
     if (!Number.isFinite(value)) return '–';
-    return this.#write(value, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
+    return this.#write(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
   }
 
   /** Like `fixed`, with a plus sign above zero. */

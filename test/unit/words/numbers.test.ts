@@ -22,7 +22,7 @@ it.each([
   [0.5, 2, '0.50'],
   [-1.25, 1, '−1.3'],
   [-0.001, 2, '0.00'],
-  [1234.5, 1, '1234.5'],
+  [1234.5, 1, '1,234.5'],
   [NaN, 2, '–'],
 ])('writes %f with %i digits', (value, digits, text) => {
   expect(english.fixed(value, digits)).toBe(text);
@@ -30,6 +30,14 @@ it.each([
 
 it('puts a plus before numbers above zero, but not before those that round to it', () => {
   expect([0.25, 0.001, 0, -0.25].map((x) => english.signed(x))).toEqual(['+0.25', '0.00', '0.00', '−0.25']);
+});
+
+it('writes thousands alike, with and without digits after the point', () => {
+  expect([english.whole(20877), english.fixed(11808.9, 1), english.signed(-1234.5)]).toEqual([
+    '20,877',
+    '11,808.9',
+    '−1,234.50',
+  ]);
 });
 
 it('writes as the language does', () => {
