@@ -507,7 +507,7 @@ export const words = {
   corpusShort: { other: 'Too short to say whether these differences are chance: that takes at least {0} tokens.' },
   corpusHint: 'Click an expert for its page in the atlas.',
   corpusOther:
-    'The corpus of {0} was routed with {1}. Choose that above, and its loads can be compared with this text’s.',
+    'The corpus of the atlas of {0} was routed with {1}. Choose that above, and its loads can be compared with this text’s.',
   corpusShare: 'In this text',
   corpusLoad: 'Over the corpus',
   corpusTimes: 'Ratio',

@@ -34,7 +34,9 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
   if (router.name !== trace.router.name || router.k !== (trace.router.k ?? null))
     return (
       <Part name="corpus" title={title} plot={null}>
-        <p class="hint">{t('corpusOther', atlas.title, routerTitle(strategyTitle(store, router.name), router.k))}</p>
+        <p class="hint">
+          {t('corpusOther', atlas.model.name, routerTitle(strategyTitle(store, router.name), router.k))}
+        </p>
       </Part>
     );
   const usage = usageOf(trace, modules);
