@@ -3,9 +3,10 @@ import type { Locator } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import type { UnitKey } from '../../src/atlas/protocol.js';
 import type { TableName } from '../../src/atlas/tables/index.js';
-import { number } from '../../src/atlas/tables/cells.js';
+import { number, unitKeyIn, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
-import { asked, madeAtlas, openAtlas, planted, refuse, show } from './atlasHost.js';
+import { unitId } from '../../src/protocol/atlas.js';
+import { asked, type Made, madeAtlas, openAtlas, planted, refuse, show } from './atlasHost.js';
 import type { Panel } from './harness.js';
 import { pages, picture, testMany } from './pages.js';
 
@@ -14,6 +15,13 @@ const made = madeAtlas();
 
 const rowsOf = (table: TableName, { stack, layer, expert }: UnitKey): Row[] =>
   made.tables[table].filter((row) => row['stack'] === stack && row['layer'] === layer && row['expert'] === expert);
+
+/** How many units take a token like this, and how many experts these are. */
+function takers({ tables }: Made, token: string): { readonly cells: number; readonly experts: number } {
+  const rows = tables.tokens.filter((row) => word(row, 'token').includes(token) && number(row, 'lift') >= 1);
+  const distinct = (of: (row: Row) => unknown) => new Set(rows.map(of)).size;
+  return { cells: distinct((row) => unitId(unitKeyIn(row))), experts: distinct((row) => row['expert']) };
+}
 
 const cell = ({ page }: Panel) => page.locator('.unitMap .cell');
 const heading = ({ page }: Panel) => page.locator('h2').innerText();
@@ -32,6 +40,15 @@ async function openUnit(panel: Panel, unit: UnitKey): Promise<void> {
   await goTo(panel, unit);
   await panel.page.keyboard.press('Enter');
   await expect.poll(() => heading(panel)).toContain(`layer ${unit.layer}, expert ${unit.expert}`);
+}
+
+const field = ({ page }: Panel) =>
+  page.getByRole('searchbox').or(page.getByRole('combobox', { name: 'What the experts' }));
+
+async function find(panel: Panel, kind: string, text: string): Promise<void> {
+  await panel.page.getByRole('combobox', { name: 'Find experts by' }).selectOption(kind);
+  await field(panel).fill(text);
+  await panel.page.keyboard.press('Enter');
 }
 
 /** The pixels of a cell, as they are on the screen. */
@@ -151,26 +168,44 @@ describe('the overview', () => {
 
   test('finds the units that take a label, a token or a text', async () => {
     const panel = await openAtlas(open, made);
-    const { page } = panel;
-    const find = async (kind: string, text: string) => {
-      await page.getByRole('combobox', { name: 'Find experts by' }).selectOption(kind);
-      await page
-        .getByRole('searchbox')
-        .or(page.getByRole('combobox', { name: 'What the experts' }))
-        .fill(text);
-      await page.keyboard.press('Enter');
-    };
     const found = figure(panel, 'atlasFound');
-    await find('label', 'law');
+    await find(panel, 'label', 'law');
     await expect.poll(() => cellsOf(found.locator('table'), 0)).toContain('layer 0, expert 5');
     await expect.poll(() => found.locator('tbody tr').count()).toBe(1);
-    await find('token', 'w7 ');
+    await find(panel, 'token', 'w7 ');
     await expect.poll(() => cellsOf(found.locator('table'), 0)).toContain('layer 1, expert 2');
-    await find('text', 'law');
+    await find(panel, 'text', 'law');
     await expect.poll(() => found.locator('tbody tr').first().innerText()).toContain('90%');
     expect((await asked(panel, 'text')).at(-1)).toEqual({ text: 'law' });
-    await find('label', 'xyz');
+    await find(panel, 'label', 'xyz');
     await expect.poll(() => found.innerText()).toContain('No expert is specialised in a label like “xyz”');
+  });
+
+  test('counts experts where each layer has its own, and cells of the map where a pool has the same in all', async () => {
+    const said = (panel: Panel) => figure(panel, 'atlasFound').locator('p').first();
+    const own = await openAtlas(open, made);
+    const mixture = takers(made, 'w1');
+    await find(own, 'token', 'w1');
+    await expect.poll(() => said(own).innerText()).toBe(`${mixture.cells} experts, outlined on the map.`);
+    const pool = madeAtlas({ experts: 12, isPool: true });
+    const panel = await openAtlas(open, pool);
+    const { cells, experts } = takers(pool, 'w1');
+    expect(experts).toBeLessThan(cells);
+    await find(panel, 'token', 'w1');
+    const words = `${experts} experts in ${cells} cells, outlined on the map.`;
+    await expect.poll(() => said(panel).innerText()).toBe(words);
+    expect(await panel.page.locator('[role=status]', { hasText: 'outlined' }).innerText()).toBe(words);
+    expect(await figure(panel, 'atlasFound').locator('thead th').first().innerText()).toBe('Layer, expert');
+    // Its first row has one cell for all layers.
+    expect(await figure(panel, 'atlas_load').locator('.caption').innerText()).toContain(
+      'A cell is one expert in one layer or, at the top, over all layers.',
+    );
+    await find(panel, 'label', 'law');
+    await expect.poll(() => said(panel).innerText()).toMatch(/^1 expert in \d+ cells?, outlined on the map\.$/);
+    await goTo(panel, { ...planted.law, layer: 0, expert: 0 });
+    await panel.page.keyboard.press('Enter');
+    await expect.poll(() => heading(panel)).toBe('all layers, C');
+    expect(await figure(panel, 'atlasUnit').innerText()).toContain('of the choices in these layers');
   });
 
   test('draws 128 experts a layer as one picture, also where they do not fit', async () => {
@@ -208,6 +243,71 @@ describe('the overview', () => {
     await expect.poll(() => option.innerText()).toContain('the corpus has no labels to compare');
     await openUnit(panel, planted.law);
     await expect.poll(() => panel.page.locator('.verdict').innerText()).toContain('No specialisation can be found');
+  });
+});
+
+/** What a hidden editor does: its page goes, and another comes with what that one kept. */
+async function hideAndShow(panel: Panel): Promise<void> {
+  await panel.reload();
+  await show(panel, made);
+  await panel.page.locator('h1').waitFor();
+}
+
+describe('after its editor was hidden, the page', () => {
+  test.for([
+    ['label', 'law', 'layer 0, expert 5'],
+    ['token', 'w7 ', 'layer 1, expert 2'],
+    ['text', 'law', 'layer 0, expert 5'],
+  ] as const)('shows again what was searched for, by %s', async ([kind, text, unit]) => {
+    const panel = await openAtlas(open, made);
+    const found = figure(panel, 'atlasFound');
+    await find(panel, kind, text);
+    await expect.poll(() => cellsOf(found.locator('table'), 0)).toContain(unit);
+    const rows = await found.locator('tbody').innerText();
+    const outlined = await pixels(panel, planted.law);
+    await hideAndShow(panel);
+    await expect.poll(() => field(panel).inputValue()).toBe(text);
+    expect(await panel.page.getByRole('combobox', { name: 'Find experts by' }).inputValue()).toBe(kind);
+    await expect.poll(() => found.locator('tbody').innerText()).toBe(rows);
+    expect(await pixels(panel, planted.law)).toBe(outlined);
+    await found.getByRole('button', { name: 'Clear' }).click();
+    await hideAndShow(panel);
+    await panel.settled();
+    expect(await found.count()).toBe(0);
+  });
+
+  test('has the words that were not searched for yet, beside what was, from a unit’s page, too', async () => {
+    const panel = await openAtlas(open, made);
+    const found = figure(panel, 'atlasFound');
+    await find(panel, 'label', 'law');
+    await found.locator('table').waitFor();
+    await field(panel).fill('vers');
+    await openUnit(panel, planted.law);
+    await hideAndShow(panel);
+    await expect.poll(() => heading(panel)).toContain('layer 0, expert 5');
+    await panel.page.keyboard.press('Escape');
+    await expect.poll(() => field(panel).inputValue()).toBe('vers');
+    expect(await found.locator('h3').innerText()).toContain('Experts for “law”');
+  });
+
+  test('is where it was scrolled to', async () => {
+    const panel = await openAtlas(open, made, { width: 700, height: 600 });
+    const box = panel.page.locator('.atlas');
+    const scrolled = () => box.evaluate((one) => one.scrollTop);
+    const scroll = async (to: number) => {
+      await box.evaluate((one, to) => (one.scrollTop = to), to);
+      await expect.poll(() => panel.page.evaluate(() => sessionStorage.getItem('state'))).toContain(`"scrolled":${to}`);
+    };
+    await figure(panel, 'atlasLayers').locator('table').waitFor();
+    await scroll(150);
+    await hideAndShow(panel);
+    await expect.poll(scrolled).toBe(150);
+    await openUnit(panel, planted.law);
+    await expect.poll(scrolled).toBe(0);
+    await figure(panel, 'atlasContexts').getByRole('listitem').first().waitFor();
+    await scroll(900);
+    await hideAndShow(panel);
+    await expect.poll(scrolled).toBe(900);
   });
 });
 
@@ -530,6 +630,50 @@ testMany(
     expect(found.length).toBeGreaterThan(0);
     expect(found.filter(({ isCut, edge }) => isCut || edge === '0px')).toEqual([]);
   },
+);
+
+testMany(
+  [
+    [1280, 720, 'dark'],
+    [700, 600, 'dark'],
+    [400, 700, 'dark'],
+    [1440, 900, 'high-contrast'],
+  ] as const,
+  'several things found are in view at once, and it is said that there are more, at %j',
+  async ([width, height, theme]) => {
+    const panel = await openAtlas(open, madeAtlas({ experts: 12, isPool: true }), { width, height, theme });
+    await find(panel, 'token', 'w');
+    const found = figure(panel, 'atlasFound');
+    await found.locator('table').waitFor();
+    await panel.settled();
+    const all = await found.locator('tbody tr').count();
+    const inView = () =>
+      found.locator('.tableBox').evaluate((box) => {
+        const [top, end] = [
+          box.querySelector('thead')!.getBoundingClientRect().bottom,
+          box.getBoundingClientRect().bottom,
+        ];
+        return [...box.querySelectorAll('tbody tr')].flatMap((row, i) => {
+          const own = row.getBoundingClientRect();
+          return own.top >= top - 2 && own.bottom <= Math.min(end, innerHeight) + 1 ? [i + 1] : [];
+        });
+      });
+    const seen = found.locator('.rowsSeen');
+    const rows = await inView();
+    expect(rows.length).toBeGreaterThanOrEqual(width < 500 ? 3 : 6);
+    expect(rows.length).toBeLessThan(all);
+    await expect.poll(() => seen.innerText()).toBe(`Rows 1 to ${rows.length} of ${all}; scroll for the others.`);
+    const box = (await seen.boundingBox())!;
+    expect(box.y + box.height).toBeLessThanOrEqual(height);
+    await picture(panel.page, `atlas-found-${width}-${theme}`);
+    expect(await panel.serious()).toEqual([]);
+    await found.locator('.tableBox').evaluate((one) => (one.scrollTop = one.scrollHeight));
+    await expect.poll(() => seen.innerText()).toMatch(new RegExp(`^Rows \\d+ to ${all} of ${all}`));
+    // What is found next begins at its first row.
+    await find(panel, 'token', 'w1');
+    await expect.poll(() => seen.innerText()).toMatch(/^Rows 1 to/);
+  },
+  { quick: 3 },
 );
 
 test('beside the panel, what an expert’s labels say is in columns, each value with its head', async () => {

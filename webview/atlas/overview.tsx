@@ -44,7 +44,7 @@ export function Overview({ atlas }: { readonly atlas: Atlas }) {
           name={`atlas_${by}`}
           title={title}
           hint={t('atlasMapHint')}
-          caption={t('atlasMapCaption', t(`atlasCaption_${by}`, label))}
+          caption={t(atlas.isPool ? 'atlasMapCaptionPool' : 'atlasMapCaption', t(`atlasCaption_${by}`, label))}
           sheet={sheet}
           plot={isTable ? undefined : () => mapPlot(atlas, coloured, found)}
           control={

@@ -109,7 +109,7 @@ export function Found({ atlas }: { readonly atlas: Atlas }) {
   const store = useAtlas();
   const found = store.found.value;
   const count = found?.units.size ?? 0;
-  const said = found && (count > 0 ? t('atlasFoundUnits', count) : t(`atlasFoundNone_${found.kind}`, found.text));
+  const said = found && (count > 0 ? saidUnits(atlas, found) : t(`atlasFoundNone_${found.kind}`, found.text));
   return (
     <>
       <div class="unseen" role="status">
@@ -140,6 +140,18 @@ export function Found({ atlas }: { readonly atlas: Atlas }) {
       )}
     </>
   );
+}
+
+/** A layer's own experts are as many as the cells; a pool has the same experts in all layers. */
+function saidUnits(atlas: Atlas, { rows, units }: FoundUnits): string {
+  if (!atlas.isPool) return t('atlasFoundOwn', units.size);
+  const experts = new Set(
+    rows.map((row) => {
+      const { layer, key } = atlas.unit(unitKeyIn(row))!;
+      return layer.set.experts[key.expert]!.id;
+    }),
+  );
+  return t('atlasFoundPool', units.size, t('expertCount', experts.size));
 }
 
 const termsOf: Readonly<Record<SearchKind, readonly Term[]>> = { label: ['lift', 'q'], token: ['lift'], text: [] };

@@ -79,7 +79,7 @@ function sheetOf(unit: Unit, rows: readonly Row[], title: string): Sheet {
   return {
     name: `${saidUnit(unit)} similar`,
     title: `${saidUnit(unit)}: ${title}`,
-    head: [t('expert'), t('byGate'), t('byAdapter')],
+    head: [t('atlasUnit'), t('byGate'), t('byAdapter')],
     rows,
     cells: (row) => [
       saidUnit({ ...unit, key: unitKeyIn(row) }),

@@ -79,10 +79,11 @@ function verdict(unit: Unit): string {
 }
 
 function Load({ unit }: { readonly unit: Unit }) {
-  const { row } = unit;
+  const { row, key } = unit;
   const title = t('inNumbers');
+  const plainLoad = t(key.layer === null ? 'atlasFactLoadOverall' : 'atlasFactLoad');
   const facts: readonly (readonly [name: string, value: string, plain: string])[] = [
-    [t('usage'), `${percent(number(row, 'load'))} (${saidInterval(row, percent)})`, t('atlasFactLoad')],
+    [t('usage'), `${percent(number(row, 'load'))} (${saidInterval(row, percent)})`, plainLoad],
     [t('chance'), percent(number(row, 'chance')), t('atlasFactChance')],
     [t('atlasChoices'), whole(number(row, 'tokens')), t('atlasFactChoices')],
     [t('atlasDocuments'), whole(number(row, 'documents')), t('atlasFactDocuments')],
