@@ -53,7 +53,7 @@ function named({ layers, loads, labels, unmatched }: Comparison): object {
 
 const unitNamed = (unit: Row) => ({ ...unitKeyIn(unit), name: word(unit, 'name') });
 
-function comparisonText(
+export function comparisonText(
   { layers, loads, labels, unmatched }: Comparison,
   most: number,
   paint: Context['paint'],
@@ -78,7 +78,9 @@ function comparisonText(
       : '\nNo expert’s load moved by more than chance.\n',
     ...labels.slice(0, most).map((one, i) => `${i === 0 ? '\n' : ''}${labelLine(one)}\n`),
     labels.length === 0 ? '\nEvery expert is specialised in the same labels as before.\n' : '',
-    unmatched > 0 ? `\n${unmatched} experts are in one of the atlases only.\n` : '',
+    unmatched > 0
+      ? `\nIn one of the atlases only: ${unmatched} ${unmatched === 1 ? 'unit' : 'units'} (a unit is one expert in one layer or over all).\n`
+      : '',
   ].join('');
 }
 
