@@ -655,6 +655,7 @@ export const words = {
   columnsSeen: '{0} of {1} columns in view',
   columnsMore: 'More columns',
   columnsFirst: 'First columns',
+  rowsSeen: 'Rows {0} to {1} of {2}; scroll for the others.',
 
   // Lens
   lensTitle: 'What each layer would predict',

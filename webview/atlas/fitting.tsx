@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { TableBox, type TableRows } from '../components/table.js';
+import { RowsSeen } from './rowsSeen.js';
 
 export function FittingTable({ rows, caption }: { readonly rows: TableRows; readonly caption: string }) {
   const box = useRef<HTMLDivElement>(null);
@@ -32,6 +33,7 @@ export function FittingTable({ rows, caption }: { readonly rows: TableRows; read
   return (
     <div ref={box} class="fitting">
       <TableBox rows={rows} caption={caption} />
+      <RowsSeen within={box} of={rows.count} />
     </div>
   );
 }

@@ -130,6 +130,7 @@ export function Found({ atlas }: { readonly atlas: Atlas }) {
           {count > 0 && (
             <>
               <SheetTable
+                key={`${found.kind} ${found.text}`}
                 sheet={foundSheet(atlas, found)}
                 first={(row) => <UnitLink unit={atlas.unit(unitKeyIn(row))!} />}
               />
