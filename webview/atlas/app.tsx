@@ -1,5 +1,6 @@
 /** The page: what atlas it is, and the overview or one unit. */
-import { useEffect } from 'preact/hooks';
+import type { RefObject } from 'preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { LessonsProvider } from '../components/explain.js';
 import { WhenHere } from '../components/lazy.js';
 import { t } from '../look/strings.js';
@@ -17,10 +18,12 @@ export function App() {
   const store = useAtlas();
   const [data, atlas, unit, refused] = [store.data.value, store.atlas.value, store.unit.value, store.refused.value];
   const toSave = store.toSave.value;
+  const page = useRef<HTMLDivElement>(null);
   useEscape(() => store.back());
+  useScrolled(page, data !== undefined);
   return (
     <LessonsProvider value={lessons}>
-      <div class="atlas">
+      <div ref={page} class="atlas">
         {!data || !atlas ? (
           <p class="faint">{t('atlasLoading')}</p>
         ) : (
@@ -37,6 +40,36 @@ export function App() {
       </div>
     </LessonsProvider>
   );
+}
+
+/** What gives the page to a person, who is not moved any more. */
+const acts = ['wheel', 'pointerdown', 'keydown'];
+
+/** Goes where the page was scrolled to, as soon as enough of it has come, and keeps where it is from then on. */
+function useScrolled(page: RefObject<HTMLElement | null>, isHere: boolean): void {
+  const store = useAtlas();
+  useLayoutEffect(() => {
+    if (!isHere) return undefined;
+    const own = page.current!;
+    const keep = (): void => store.scroll(own.scrollTop);
+    const grown = new MutationObserver(() => go());
+    const arrive = (): void => {
+      grown.disconnect();
+      for (const act of acts) removeEventListener(act, arrive);
+      own.addEventListener('scrollend', keep);
+    };
+    const go = (): void => {
+      own.scrollTop = store.scrolled;
+      if (Math.abs(own.scrollTop - store.scrolled) < 1) arrive();
+    };
+    grown.observe(own, { subtree: true, childList: true, attributes: true });
+    for (const act of acts) addEventListener(act, arrive);
+    go();
+    return () => {
+      arrive();
+      own.removeEventListener('scrollend', keep);
+    };
+  }, [isHere]);
 }
 
 /** Escape leads back, unless a nearer element takes the key or something is being typed. */

@@ -30,10 +30,14 @@ export interface Unit {
 export const searchKinds = ['label', 'token', 'text'] as const;
 export type SearchKind = (typeof searchKinds)[number];
 
-/** What was searched for, and the rows that say which units take it. */
-export interface FoundUnits {
+/** What units are to take. */
+export interface Query {
   readonly kind: SearchKind;
   readonly text: string;
+}
+
+/** What was searched for, and the rows that say which units take it. */
+export interface FoundUnits extends Query {
   readonly rows: readonly Row[];
   readonly units: ReadonlySet<string>;
 }

@@ -1,64 +1,43 @@
 /** Finds the units that take a label, a token or a text. */
-import { useSignal } from '@preact/signals';
-import { useRef, useState } from 'preact/hooks';
-import { asked } from '../../src/atlas/specialised.js';
 import { number, unitKeyIn, word } from '../../src/atlas/tables/cells.js';
 import type { Row } from '../../src/atlas/tables/table.js';
-import { unitId } from '../../src/protocol/atlas.js';
 import { visible } from '../../src/trace/text/label.js';
 import { Button, Select } from '../components/controls.js';
 import { fixed, percent, t, whole } from '../look/strings.js';
 import { UnitLink } from './links.js';
-import {
-  type Atlas,
-  type FoundUnits,
-  isSpecialised,
-  liftOf,
-  type SearchKind,
-  searchKinds,
-  tokenKinds,
-} from './model.js';
+import { type Atlas, type FoundUnits, type Query, type SearchKind, searchKinds, tokenKinds } from './model.js';
 import { AtlasPart, SheetTable } from './part.js';
 import { saidInterval, saidLift, saidQ, saidUnit } from './said.js';
 import type { Sheet } from './sheet.js';
-import { type AtlasStore, useAtlas } from './store.js';
+import { useAtlas } from './store.js';
 import { type Term, Terms } from './terms.js';
 
 export function Search({ atlas }: { readonly atlas: Atlas }) {
   const store = useAtlas();
-  const found = store.found.value;
-  // Signals, because keys may come faster than frames.
-  const kind = useSignal<SearchKind>(found?.kind ?? (atlas.labels.length > 0 ? 'label' : 'token'));
-  const text = useSignal(found?.text ?? '');
-  const latest = useRef(0);
-  const [isAsking, setAsking] = useState(false);
-  const search = async (): Promise<void> => {
-    const own = ++latest.current;
-    setAsking(true);
-    const asked = { kind: kind.peek(), text: text.peek() };
-    const rows = asked.text === '' ? undefined : await rowsOf(store, atlas, asked.kind, asked.text);
-    if (own !== latest.current) return;
-    setAsking(false);
-    store.found.value = rows && { ...asked, rows, units: new Set(rows.map((row) => unitId(unitKeyIn(row)))) };
-  };
+  const isFinding = store.isFinding.value;
+  const first: Query = { kind: atlas.labels.length > 0 ? 'label' : 'token', text: '' };
+  const { kind, text } = store.typed.value ?? first;
+  // Not what was drawn: keys may come faster than frames.
+  const type = (part: Partial<Query>): void => store.type({ ...(store.typed.peek() ?? first), ...part });
+  const search = (): void => void store.search(store.typed.peek());
   return (
     <div class="search" role="search">
       <Select
         label={t('atlasFind')}
-        value={kind.value}
+        value={kind}
         options={searchKinds.map((one) => [one, t(`atlasFind_${one}`)])}
-        change={(value) => (kind.value = value as SearchKind)}
+        change={(value) => type({ kind: value as SearchKind })}
         data-focus="find-kind"
       />
       <input
         type="search"
         aria-label={t('atlasFindHint')}
-        placeholder={t(`atlasFindExample_${kind.value}`, atlas.labels[0] ?? '')}
-        value={text.value}
-        list={kind.value === 'label' ? 'atlas-labels' : undefined}
-        onInput={({ currentTarget }) => (text.value = currentTarget.value)}
+        placeholder={t(`atlasFindExample_${kind}`, atlas.labels[0] ?? '')}
+        value={text}
+        list={kind === 'label' ? 'atlas-labels' : undefined}
+        onInput={({ currentTarget }) => type({ text: currentTarget.value })}
         onKeyDown={({ key }) => {
-          if (key === 'Enter') void search();
+          if (key === 'Enter') search();
         }}
         data-focus="find"
       />
@@ -67,42 +46,11 @@ export function Search({ atlas }: { readonly atlas: Atlas }) {
           <option key={label} value={label} />
         ))}
       </datalist>
-      <Button press={() => void search()} data-focus="find-go">
-        {t(isAsking ? 'atlasFinding' : 'atlasFindGo')}
+      <Button press={search} data-focus="find-go">
+        {t(isFinding ? 'atlasFinding' : 'atlasFindGo')}
       </Button>
     </div>
   );
-}
-
-async function rowsOf(store: AtlasStore, atlas: Atlas, kind: SearchKind, text: string): Promise<Row[] | undefined> {
-  switch (kind) {
-    case 'label': {
-      const asked = text.toLocaleLowerCase();
-      const rows = atlas.units.flatMap((unit) =>
-        unit.labels.filter(
-          (row) =>
-            word(row, 'label').toLocaleLowerCase().includes(asked) && isSpecialised(row) && liftOf(unit, row) > 0,
-        ),
-      );
-      return rows.sort((a, b) => number(b, 'lift') - number(a, 'lift'));
-    }
-    case 'token': {
-      const answer = await store.ask('find', { token: text });
-      const rows = answer?.result.filter((row) => number(row, 'lift') >= asked.lift && atlas.unit(unitKeyIn(row)));
-      return rows?.sort((a, b) => number(b, 'lift') - number(a, 'lift'));
-    }
-    case 'text': {
-      const answer = await store.ask('text', { text });
-      const lift = (row: Row) => Math.log2(number(row, 'share') / number(row, 'corpus'));
-      return answer?.result
-        .flatMap((row): Row[] => {
-          const unit = atlas.unit(row);
-          return unit ? [{ ...row, corpus: number(unit.row, 'load') }] : [];
-        })
-        .filter((row) => lift(row) >= asked.lift)
-        .sort((a, b) => lift(b) - lift(a));
-    }
-  }
 }
 
 export function Found({ atlas }: { readonly atlas: Atlas }) {
@@ -121,7 +69,7 @@ export function Found({ atlas }: { readonly atlas: Atlas }) {
           title={t('atlasFoundTitle', found.text)}
           sheet={foundSheet(atlas, found)}
           control={
-            <Button class="tool" press={() => (store.found.value = undefined)} data-focus="find-clear">
+            <Button class="tool" press={() => void store.search(null)} data-focus="find-clear">
               {t('atlasFindClear')}
             </Button>
           }

@@ -1,5 +1,5 @@
 /** What the host sent, what it answered, and what the user is looking at, as signals. */
-import { batch, computed, signal, type ReadonlySignal } from '@preact/signals';
+import { batch, computed, signal, type ReadonlySignal, type Signal } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type {
@@ -11,35 +11,23 @@ import type {
   UnitKey,
   Where,
 } from '../../src/atlas/protocol.js';
+import { unitKeyIn } from '../../src/atlas/tables/cells.js';
 import type { TableName } from '../../src/atlas/tables/index.js';
 import type { Row } from '../../src/atlas/tables/table.js';
 import { Caller } from '../../src/channel/caller.js';
 import { isAnswering } from '../../src/channel/messages.js';
-import { isObject } from '../../src/checks/plain.js';
 import { type ErrorData, GanderError } from '../../src/errors/errors.js';
 import type { Plot } from '../../src/paper/plot.js';
 import type { FigureMessage } from '../../src/protocol/panel.js';
 import { unitId } from '../../src/protocol/atlas.js';
-import { type Colouring, colourings } from './colouring.js';
-import { Atlas, type AtlasData, type FoundUnits } from './model.js';
+import { rowsFor } from './finding.js';
+import { type Kept, keptIn, type Looking } from './kept.js';
+import { Atlas, type AtlasData, type FoundUnits, type Query } from './model.js';
 
 export interface Host {
   postMessage(message: AtlasPagePost): void;
   getState(): unknown;
-  setState(state: Looking): void;
-}
-
-/** What the user is looking at. The editor keeps it across reloads. */
-export interface Looking {
-  readonly by: Colouring;
-  /** The label whose lift colours the map; empty: the first. */
-  readonly label: string;
-  /** Names of figures that are shown as tables. */
-  readonly tables: readonly string[];
-  /** The units whose pages were opened, one from the other; the last is on show. Empty: the overview. */
-  readonly path: readonly UnitKey[];
-  /** The unit that the map's cursor is on. */
-  readonly cursor: UnitKey | null;
+  setState(state: Kept): void;
 }
 
 /** Why the host did not do what was asked, and beside what to say so; undefined: above everything. */
@@ -59,8 +47,6 @@ interface Answer<N extends keyof AtlasCalls> {
   readonly result: AtlasCalls[N]['result'];
 }
 
-const initial: Looking = { by: 'load', label: '', tables: [], path: [], cursor: null };
-
 /** The way back is not endless. */
 const longestPath = 50;
 
@@ -68,9 +54,12 @@ export class AtlasStore {
   readonly data = signal<AtlasData | undefined>(undefined);
   readonly atlas = computed(() => this.data.value && new Atlas(this.data.value));
   readonly names = signal<readonly OwnName[]>([]);
-  readonly looking = signal<Looking>(initial);
+  readonly looking: Signal<Looking>;
+  /** What is in the field of the search. Apart from the rest, so that only the field is drawn again at each key. */
+  readonly typed: Signal<Query | null>;
   /** The units that were searched for. */
   readonly found = signal<FoundUnits | undefined>(undefined);
+  readonly isFinding = signal(false);
   /** Why the host did not do what was asked last. */
   readonly refused = signal<Refused | undefined>(undefined);
   /** The unit whose page is open. */
@@ -87,10 +76,14 @@ export class AtlasStore {
   hasMoved = false;
 
   readonly #caller = new Caller<AtlasCalls>((message) => this.host.postMessage(message));
+  #scrolled: number;
   readonly #rows = new Map<string, ReadonlySignal<readonly Row[] | undefined>>();
 
   constructor(private readonly host: Host) {
-    this.looking.value = restored(host.getState());
+    const { typed, scrolled, ...looking } = keptIn(host.getState());
+    this.looking = signal(looking);
+    this.typed = signal(typed);
+    this.#scrolled = scrolled;
   }
 
   receive(message: AtlasHostPost): void {
@@ -105,11 +98,54 @@ export class AtlasStore {
       this.#rows.clear();
       this.data.value = message;
     });
+    if (message.type === 'atlas') void this.#find();
   }
 
   look(part: Partial<Looking>): void {
     this.looking.value = { ...this.looking.peek(), ...part };
-    this.host.setState(this.looking.peek());
+    this.#keep();
+  }
+
+  type(query: Query): void {
+    this.typed.value = query;
+    this.#keep();
+  }
+
+  /** How far down the page is scrolled. */
+  get scrolled(): number {
+    return this.#scrolled;
+  }
+
+  scroll(to: number): void {
+    this.#scrolled = to;
+    this.#keep();
+  }
+
+  #keep(): void {
+    this.host.setState({ ...this.looking.peek(), typed: this.typed.peek(), scrolled: this.#scrolled });
+  }
+
+  /** @param query null, or one without text, ends it */
+  search(query: Query | null): Promise<void> {
+    // A new one each time, so that the same can be searched for again.
+    this.look({ searched: query && query.text !== '' ? { ...query } : null });
+    return this.#find();
+  }
+
+  /** Only what was searched for is kept across reloads, so that what is found is always of the atlas on show. */
+  async #find(): Promise<void> {
+    const [{ searched }, atlas] = [this.looking.peek(), this.atlas.peek()];
+    this.isFinding.value = searched !== null;
+    const rows = searched && atlas && (await rowsFor(searched, atlas, (name, request) => this.ask(name, request)));
+    const isLatest = searched === this.looking.peek().searched && atlas === this.atlas.peek();
+    if (!isLatest) return;
+    batch(() => {
+      this.isFinding.value = false;
+      // What was refused is not asked again by itself.
+      if (!rows) this.look({ searched: null });
+      this.found.value =
+        searched && rows ? { ...searched, rows, units: new Set(rows.map((row) => unitId(unitKeyIn(row)))) } : undefined;
+    });
   }
 
   open(unit: UnitKey): void {
@@ -118,6 +154,7 @@ export class AtlasStore {
     this.hasMoved = true;
     const last = path.at(-1);
     const next = last && unitId(last) === unitId(unit) ? path : [...path, unit];
+    if (next !== path) this.#scrolled = 0;
     this.look({ path: next.slice(-longestPath) });
   }
 
@@ -215,30 +252,6 @@ export class AtlasStore {
 }
 
 const asRow = (similar: SimilarUnit): Row => ({ ...similar });
-
-function restored(kept: unknown): Looking {
-  if (!isObject(kept)) return initial;
-  const { by, label, tables, path, cursor } = kept as Partial<Record<keyof Looking, unknown>>;
-  const texts = Array.isArray(tables) ? tables.filter((name): name is string => typeof name === 'string') : [];
-  return {
-    by: colourings.find((one) => one === by) ?? initial.by,
-    label: typeof label === 'string' ? label : '',
-    tables: texts,
-    path: Array.isArray(path) ? path.filter(isUnitKey) : [],
-    cursor: isUnitKey(cursor) ? cursor : null,
-  };
-}
-
-function isUnitKey(value: unknown): value is UnitKey {
-  if (!isObject(value)) return false;
-  const { stack, layer, router, expert } = value;
-  return (
-    (stack === null || stack === 'encoder' || stack === 'decoder') &&
-    (layer === null || typeof layer === 'number') &&
-    (router === null || typeof router === 'string') &&
-    typeof expert === 'number'
-  );
-}
 
 const context = createContext<AtlasStore | undefined>(undefined);
 
