@@ -257,7 +257,6 @@ describe('after its editor was hidden, the page', () => {
   test.for([
     ['label', 'law', 'layer 0, expert 5'],
     ['token', 'w7 ', 'layer 1, expert 2'],
-    ['text', 'law', 'layer 0, expert 5'],
   ] as const)('shows again what was searched for, by %s', async ([kind, text, unit]) => {
     const panel = await openAtlas(open, made);
     const found = figure(panel, 'atlasFound');
@@ -274,6 +273,18 @@ describe('after its editor was hidden, the page', () => {
     await hideAndShow(panel);
     await panel.settled();
     expect(await found.count()).toBe(0);
+  });
+
+  test('has a text that was searched for in its field, but does not run it unasked', async () => {
+    const panel = await openAtlas(open, made);
+    await find(panel, 'text', 'law');
+    await figure(panel, 'atlasFound').locator('table').waitFor();
+    await hideAndShow(panel);
+    await expect.poll(() => field(panel).inputValue()).toBe('law');
+    await panel.settled();
+    expect(await figure(panel, 'atlasFound').count()).toBe(0);
+    await field(panel).press('Enter');
+    await figure(panel, 'atlasFound').locator('table').waitFor();
   });
 
   test('has the words that were not searched for yet, beside what was, from a unit’s page, too', async () => {

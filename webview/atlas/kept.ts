@@ -49,7 +49,8 @@ export function keptIn(kept: unknown): Kept {
     tables: texts,
     path: Array.isArray(path) ? path.filter(isUnitKey) : [],
     cursor: isUnitKey(cursor) ? cursor : null,
-    searched: isQuery(searched) ? searched : null,
+    // A text would be run, on a server perhaps, without anybody having asked.
+    searched: isQuery(searched) && searched.kind !== 'text' ? searched : null,
     typed: isQuery(typed) ? typed : null,
     scrolled: typeof scrolled === 'number' ? scrolled : 0,
   };
