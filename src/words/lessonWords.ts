@@ -78,7 +78,7 @@ export const lessonWords = {
 
   // Together and attracted
   whatTogether:
-    'Of the choices that include the row’s expert, the share that also include the column’s. All pairs of a chosen set count.',
+    'Of the places where the row’s expert was chosen, the share where the column’s was, too. All pairs of a chosen set count.',
   rangeTogether: 'From 0 % to 100 %. It is not the same both ways: a rare expert may always come with a frequent one.',
   chanceTogether: '(k − 1) / (E − 1)',
   whatAttracted: 'Of the times that this token occurs, counted over all modules, the share that chose the expert.',
@@ -103,7 +103,7 @@ export const lessonWords = {
   rangeTopKOverlap: 'From 0 %, all experts differ, to 100 %, all are the same.',
   chanceTopKOverlap: 'k / E',
   whatFlipped:
-    'The share of choices, one per token and routed module, in which the other run chose another set of experts.',
+    'The share of places, one per token and routed module, where the other run chose another set of experts.',
   rangeFlipped: 'From 0 % to 100 %.',
   whatDivergence: 'How far the router distributions p and q of the two runs are apart, whichever experts were chosen.',
   rangeDivergence: 'From 0 bits, the same, to 1 bit, nothing in common.',
@@ -114,7 +114,8 @@ export const lessonWords = {
   whatLogProbChange:
     'The token’s log-probability in the other run minus that in this one. Above 0: the other run finds it likelier.',
   rangeChange: 'Any number of nats. 0: no change.',
-  whatUsageChange: 'An expert’s load in the other run minus that in this one, in percentage points.',
+  whatUsageChange:
+    'An expert’s load in the other run minus that in this one, in percentage points: each over all its text tokens, or in a part of the text over those that both have.',
   whatScopeChange:
     'An expert’s load in this part of the text minus that in the rest, in percentage points. The whisker is a 95% interval from drawing whole tokens of both again and again.',
   rangeUsageChange: 'From −100 to 100.',
@@ -127,8 +128,9 @@ export const lessonWords = {
   whatKl:
     'How far the predictions q moved away from p, those without the what-if. Only the likeliest tokens are listed, so the true value is at least this.',
   rangeKl: '0 nats, no change, or more.',
-  whatDirect: 'The share of a layer’s choices that the what-if itself changed: an expert that it names came or went.',
-  whatDownstream: 'The share of a layer’s choices that changed only because earlier ones did.',
+  whatDirect:
+    'The share of a layer’s places whose choice the what-if itself changed: an expert that it names came or went.',
+  whatDownstream: 'The share of a layer’s places whose choice changed only because earlier ones did.',
   whatAttribution:
     'The change of the token’s log-probability when the expert i is knocked out everywhere: ln p₋ᵢ instead of ln p. Below 0: the expert makes the token likelier. The effects of several experts do not add up.',
 

@@ -539,7 +539,8 @@ export const words = {
   entropyNone: 'Entropy is not known: this trace does not give the router distribution.',
   coactivation: 'Co-activation',
   coactivationWith: 'Co-activated with',
-  coactivationCaption: 'Of the choices of the row’s expert, the share that also chose the column’s. Chance: {0}.',
+  coactivationCaption:
+    'Of the places where the row’s expert was chosen, the share where the column’s was, too. Chance: {0}.',
   coactivationCount: 'Times',
   coactivationExpected: 'Expected if independent',
   coactivationPair: '{0} times, {1} expected',
@@ -547,7 +548,8 @@ export const words = {
   attracted: 'Token specialisation',
   attractedOf: 'Token specialisation of',
   attractedCaption: {
-    other: 'Tokens seen at least {0} times, by the share of their choices that went to the expert. Chance: {1}.',
+    other:
+      'Tokens seen at least {0} times, by the share of those times, over all modules, that they chose the expert. Chance: {1}.',
   },
   attractedNone: 'No token is seen often enough and above chance.',
   attractedOut: '{0} is knocked out: no token could choose it.',
@@ -620,7 +622,7 @@ export const words = {
   effectFirst: 'First changed layer',
   effectKl: 'Predictions moved by',
   effectKlOf: '{0} nats per token; 0 is not at all (mean KL divergence)',
-  effectHere: 'of {0}: {1}',
+  effectHere: 'of {0} places: {1}',
   effectCells: '{0} tokens × {1} modules',
   effectCellsFirst: '{0} tokens after the first × {1} modules',
   effectCellsSpecial: {
@@ -744,13 +746,16 @@ export const words = {
   compareWrote: 'generated “{0}”',
   compareOther: 'The other',
   compareTopKOverlap: 'Top-k overlap',
-  compareTopKOverlapPlain:
-    'Over all tokens, {0} of the chosen experts are the same in both runs and {1} differ. The map says it place by place.',
+  compareTopKOverlapPlain: {
+    one: 'Over the {0} text token that both have, {1} of the chosen experts are the same in both runs and {2} differ. The map says it place by place.',
+    other:
+      'Over the {0} text tokens that both have, {1} of the chosen experts are the same in both runs and {2} differ. The map says it place by place.',
+  },
   compareJs: 'Jensen-Shannon divergence',
   compareJsPlain: 'How far apart the routers’ probabilities are: 0 alike, 1 nothing in common.',
   compareFlipped: 'Flipped choices',
   compareFlippedPlain:
-    'Choices in which at least one expert differs. There is one choice for each token in each module.',
+    'Of all places, one for each of these tokens in each module, the share where at least one chosen expert differs.',
   compareLogProb: 'The text is',
   compareLogProbOther: 'In the other run, the text is',
   compareAligned: 'Tokens that both have (aligned)',
@@ -758,11 +763,12 @@ export const words = {
   compareByLayer: 'Top-k overlap by layer',
   compareByLayerCaption: 'Share of the chosen experts that both runs chose. The line is chance.',
   compareUsage: 'Load, the other minus this',
-  compareUsageCaption: 'In percentage points of the choices.',
+  compareUsageCaption: 'In percentage points of the choices, over all text tokens of each run.',
+  compareUsageShared: 'In percentage points of the choices, over the text tokens that both have.',
   compareMost: 'Tokens that differ most',
   compareMostChanged: 'Tokens whose log-probability changes most',
   compareDiffering: 'Flipped choices',
-  compareDifferingPlain: 'Flipped choices: of a token’s modules, the share in which at least one expert differs.',
+  compareDifferingPlain: 'Flipped choices: of a token’s modules, the share where at least one chosen expert differs.',
   compareLogProbChange: 'Log-probability, other − this',
   bits: '{0} bits',
   nats: '{0} nats',

@@ -480,7 +480,7 @@ test('what a what-if changed is saved as the block says it, and its layers as th
   await openFigure('effect');
   const rows = (await saved('csv')).trim().split('\r\n').slice(1);
   expect(rows.map((row) => row.split('","')[0]!.slice(1))).toEqual(said);
-  expect(rows[0]).toMatch(/^"Flipped choices","\d+% of [\d,]+: 89 tokens/);
+  expect(rows[0]).toMatch(/^"Flipped choices","\d+% of [\d,]+ places: 89 tokens/);
   await press('figure-close');
   await openFigure('effectByLayer');
   expect((await read(await saved('svg'))).texts).toEqual(expect.arrayContaining(['Layer', 'Direct effect']));

@@ -431,6 +431,10 @@ describe('the tabs', () => {
       await expect.poll(() => panel.page.locator(`[data-figure=${name}]`).count()).toBe(1);
     await expect.poll(() => panel.page.locator('[data-figure=usage] .reference').count()).toBe(12);
     await expect.poll(() => panel.page.locator('.warning').count()).toBe(0);
+    // Of two choices at a place, no expert can have more than half; of the places, it can have all.
+    const said = async (name: string) => text(`[data-figure=${name}] .caption`);
+    expect(await said('attracted')).toMatch(/by the share of those times, over all modules, that they chose the expert/);
+    expect(await said('coactivation')).toMatch(/Of the places where the row’s expert was chosen/);
     // The table is there for a screen reader before it is requested.
     await expect.poll(() => panel.page.locator('[data-figure=usage] tbody tr').count()).toBe(12);
     await panel.page.locator('[data-focus=table-usage]').click();
@@ -487,7 +491,7 @@ describe('the tabs', () => {
     await expect.poll(() => text('.whatIfChip')).toContain('prose knocked out everywhere');
     await expect
       .poll(() => text('.tabBody'))
-      .toMatch(/Flipped choices\s+[\d.]+% of 55,650: 265 tokens after the first × 210 modules/);
+      .toMatch(/Flipped choices\s+[\d.]+% of 55,650 places: 265 tokens after the first × 210 modules/);
     await expect
       .poll(() => text('.tabBody'))
       .toMatch(
@@ -651,11 +655,13 @@ describe('two runs', () => {
     await expect.poll(() => text('.tabBody')).toMatch(/Top-k overlap\s+[\d.]+% \(chance 17%\)/);
     // What is said of the same choices in other words fits: what both chose and what differs are all.
     const [, same, differ] =
-      /Over all tokens, (\d+)% of the chosen experts are the same in both runs and (\d+)% differ/.exec(
+      /Over the 5 text tokens that both have, (\d+)% of the chosen experts are the same in both runs and (\d+)% differ/.exec(
         await text('.tabBody'),
       )!;
     expect(Number(same) + Number(differ)).toBe(100);
-    expect(await text('.tabBody')).toMatch(/Flipped choices\s+\d+%\s+Choices in which at least one expert differs/);
+    expect(await text('.tabBody')).toMatch(/Flipped choices\s+\d+%\s+Of all places, one for each of these tokens in each/);
+    // The loads are not of the aligned tokens alone.
+    expect(await text('[data-figure=compareUsage] .caption')).toContain('over all text tokens of each run');
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+5 of 7/);
     await expect
       .poll(() => text('.tabBody'))

@@ -14,7 +14,7 @@ import {
 } from '../model/access.js';
 import { alignTraces, type Alignment } from '../alignment/align.js';
 import { distribution } from './distribution.js';
-import { Mean } from '../../statistics/mean.js';
+import { Mean, sum } from '../../statistics/mean.js';
 import { chanceJaccard, chanceTopKOverlap, jaccardOf, topKOverlapOf, shared } from '../../statistics/sets.js';
 import { tokensWithin } from '../model/ranges.js';
 import type { Expert, Sequence, RoutedModule, TokenRange, Trace } from '../model/trace.js';
@@ -46,6 +46,8 @@ export interface Difference {
   readonly modules: readonly { readonly module: RoutedModule; readonly a: number; readonly b: number }[];
   /** [modules, C] how many experts of the larger choice the other run did not choose; −1 if the column's tokens differ, or a source says nothing about one. */
   readonly flips: Int16Array;
+  /** How many tokens `all` is about: those that both have and whose choices are known, without special ones. */
+  readonly tokens: number;
   readonly all: Agreement;
   readonly layers: readonly Layer[];
   /** In the order of `layers`. */
@@ -87,6 +89,7 @@ export function difference(
   });
   const columns = alignment.a.length;
   const flips = new Int16Array(modules.length * columns).fill(-1);
+  const isCounted = new Uint8Array(columns);
   const layers = layersAmong(
     a,
     Int32Array.from(modules, (s) => s.a),
@@ -108,6 +111,7 @@ export function difference(
       const [countA, countB] = [chosenCount(rowsA, ta), chosenCount(rowsB, tb)];
       flips[row * columns + c] = Math.max(countA, countB) - common;
       if (isSpecial(textA!, ta)) continue;
+      isCounted[c] = 1;
       const divergence = jensenShannon(distribution(a, rowsA, ta), distribution(b, rowsB, tb), toB);
       total.add(common, countA, countB, experts, divergence);
       ofLayer.add(common, countA, countB, experts, divergence);
@@ -123,6 +127,7 @@ export function difference(
     alignment,
     modules,
     flips,
+    tokens: sum(isCounted),
     all: total.value,
     layers,
     byLayer: tallies.map((tally) => tally.value),

@@ -42,6 +42,8 @@ describe('the difference of two runs', () => {
     expect(d.logProb[0]).toBeNaN();
     expect(d.logProb[5]).toBe(0);
     expect(d.byLayer.length).toBe(2);
+    // Of 16, one is special.
+    expect(d.tokens).toBe(15);
   });
 
   it('is near chance between two random runs', () => {

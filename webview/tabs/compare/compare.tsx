@@ -77,7 +77,7 @@ export function Compare() {
       </Part>
       {isCutAlike(main, other, wanted) === false && <p class="hint">{t('compareCut')}</p>}
       {hasChoices && found.layers.length > 0 && <ByLayer found={found} />}
-      {hasChoices && found.usage && <UsageFigure usage={found.usage} />}
+      {hasChoices && found.usage && <UsageFigure usage={found.usage} isOfPart={scope !== undefined} />}
       {hasChoices && !found.usage && found.modules.length > 0 && <p class="hint">{t('compareUsageNone')}</p>}
       <Most sequence={main.sequences[wanted]!} index={wanted} found={found} hasChoices={hasChoices} />
       <Stop />
@@ -145,7 +145,7 @@ function Fixed() {
   });
 }
 
-function Agreement({ found: { all } }: { readonly found: Difference }) {
+function Agreement({ found: { all, tokens } }: { readonly found: Difference }) {
   return (
     <>
       <dt>{t('compareTopKOverlap')}</dt>
@@ -153,7 +153,9 @@ function Agreement({ found: { all } }: { readonly found: Difference }) {
         {percent(all.topKOverlap)}
         <span class="faint"> {t('loadChance', percent(all.chanceTopKOverlap))}</span>
       </dd>
-      <dd class="plain">{t('compareTopKOverlapPlain', percent(all.topKOverlap), percent(1 - all.topKOverlap))}</dd>
+      <dd class="plain">
+        {t('compareTopKOverlapPlain', tokens, percent(all.topKOverlap), percent(1 - all.topKOverlap))}
+      </dd>
       <dt>{t('compareFlipped')}</dt>
       <dd>{percent(all.flipped)}</dd>
       <dd class="plain">{t('compareFlippedPlain')}</dd>
@@ -200,7 +202,14 @@ function ByLayer({ found: { all, byLayer, layers } }: { readonly found: Differen
   );
 }
 
-function UsageFigure({ usage: { experts, change } }: { readonly usage: NonNullable<Difference['usage']> }) {
+/** @param isOfPart only a part of the text is compared, and of that only what both runs have */
+function UsageFigure({
+  usage: { experts, change },
+  isOfPart,
+}: {
+  readonly usage: NonNullable<Difference['usage']>;
+  readonly isOfPart: boolean;
+}) {
   const store = useStore();
   const shownExperts = store.main.shownExperts.value;
   if (!shownExperts) return null;
@@ -212,7 +221,7 @@ function UsageFigure({ usage: { experts, change } }: { readonly usage: NonNullab
       name="compareUsage"
       title={t('compareUsage')}
       ofBoth
-      caption={t('compareUsageCaption')}
+      caption={t(isOfPart ? 'compareUsageShared' : 'compareUsageCaption')}
       plot={() => barsPlot(looks, list, { title: t('compareUsage'), unit: t('percentagePoints'), times: 100 })}
       chart={() => <Bars looks={looks} least={0.02} list={list} />}
       table={() =>
