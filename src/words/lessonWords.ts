@@ -35,7 +35,7 @@ export const lessonWords = {
     'How far the lowest chosen affinity (in a mixture of experts: router logit) is above the highest one not chosen. The smaller it is, the less it would have taken to choose another expert.',
   rangeMargin: '0, a tie, or more.',
   whatEntropy:
-    'The entropy of the router distribution p over all experts. It tells how decided the router was, not whether it was right.',
+    'The entropy of the router distribution p over all experts. It tells how decided the router was, not whether it was right. Where the weights are fixed or an expert is forced, p is what a router would give: it did not decide.',
   rangeEntropy: 'From 0, one expert has all, to 1, all have the same.',
   chanceEntropy: '1',
   whatTopKProbability: 'The part of the router distribution p that the chosen experts have.',
@@ -52,7 +52,7 @@ export const lessonWords = {
   rangeLeader: 'Its share: from 1 / E to 100 %.',
   chanceLeader: '1 / E',
   whatUsage:
-    'Of all choices that the text’s tokens made at all these modules, the share that went to an expert. The whisker is a 95% interval from resampling whole tokens, because the choices of one token depend on each other.',
+    'Of all choices that the text’s tokens made at all these modules, the share that went to an expert. The whisker is a 95% interval from resampling whole tokens, because the choices of one token depend on each other. There is none where an expert is asked for or forced, which leaves nothing to chance, nor with Retrieval: the whole text makes one choice, a sample of one.',
   whatCorpusRatio:
     'An expert’s share of this text’s choices, and of the choices over the atlas’s corpus. The text’s interval says what its tokens leave open; tokens of one text are alike, so it is the least to expect. The corpus’s interval says how surely its mean is known, not how much single documents differ: a text like many of the corpus may have an arrow, too.',
   rangeCorpusRatio: 'From 0×; 1× is as often as over the corpus.',

@@ -205,6 +205,12 @@ test('a text of few tokens is said to be too short, and one that was routed othe
     .toContain(`The corpus of the atlas of ${short.source.name} was routed with Arrow, k = 3`);
   expect(await corpus(panel).innerText()).not.toContain(otherwise.title);
   expect(await corpus(panel).locator('.bars').count()).toBe(0);
+  // A what-if routes otherwise, too.
+  const forced = fabricate({ tokens: 60, interventions: [{ action: 'force', expert: 'rust', scope: {} }] });
+  await panel.post({ type: 'atlas', atlas: atlasOf(short, []) });
+  await panel.show(forced);
+  await expect.poll(() => corpus(panel).innerText()).toContain('was routed without a what-if. Undo this run’s');
+  expect(await corpus(panel).locator('.bars').count()).toBe(0);
 });
 
 testMany(

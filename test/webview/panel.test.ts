@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SideState } from '../../src/protocol/panel.js';
-import type { Intervention, Trace } from '../../src/trace/model/trace.js';
+import type { Intervention, Scope, Trace } from '../../src/trace/model/trace.js';
 import { pairsOf } from '../../src/statistics/pairs.js';
 import { sharedModules } from '../../src/trace/model/access.js';
 import { coactivation } from '../../src/trace/figures/usage.js';
@@ -409,6 +409,34 @@ describe('the tabs', () => {
     await expect.poll(() => row.locator('td').allInnerTexts()).toEqual(['0%', 'knocked out', '–', '0']);
   });
 
+  test('where no router decided, the entropy says so, and no interval stands beside a load', async () => {
+    await open();
+    const entropy = () => text('[data-figure=entropy] .caption');
+    const usage = panel.page.locator('[data-figure=usage]');
+    const shown = async () =>
+      (await usage.locator('.unseen tbody tr', { hasText: 'rust' }).locator('td').allInnerTexts()).slice(0, 3);
+    const force = (scope: Scope) => [{ action: 'force', expert: 'rust', scope }] as const;
+    await panel.show(fabricate());
+    await showTab('summary');
+    await expect.poll(entropy).toBe('1: all experts have the same probability. 0: one has all.');
+    await expect.poll(() => text('[data-figure=usage] .caption')).toContain('Whiskers are 95% intervals');
+    for (const [trace, chance] of [
+      [fabricate({ strategy: { name: 'single', expert: 'rust' } }), '100%'],
+      [fabricate({ strategy: { name: 'retrieval', expert: 'rust' } }), '8.3%'],
+      [fabricate({ interventions: force({}) }), '100%'],
+    ] as const) {
+      await panel.show(trace);
+      await expect.poll(shown).toEqual(['100%', '–', chance]);
+      await expect.poll(entropy).toContain('They are what a router would give: here, none decided.');
+      expect(await usage.locator('.whisker').count()).toBe(0);
+      expect(await usage.innerText()).not.toContain('Whiskers');
+    }
+    await picture(panel.page, 'summary-forced');
+    await panel.show(fabricate({ interventions: force({ layer: 3 }) }));
+    await expect.poll(entropy).toContain('Where a what-if forced an expert, they are what the router would give');
+    expect(await usage.locator('.whisker').count()).toBe(12);
+  });
+
   test('the selection is described in one line under the map, whichever tab is open', async () => {
     await open();
     await panel.show(fabricate());
@@ -433,7 +461,9 @@ describe('the tabs', () => {
     await expect.poll(() => panel.page.locator('.warning').count()).toBe(0);
     // Of two choices at a place, no expert can have more than half; of the places, it can have all.
     const said = async (name: string) => text(`[data-figure=${name}] .caption`);
-    expect(await said('attracted')).toMatch(/by the share of those times, over all modules, that they chose the expert/);
+    expect(await said('attracted')).toMatch(
+      /by the share of those times, over all modules, that they chose the expert/,
+    );
     expect(await said('coactivation')).toMatch(/Of the places where the row’s expert was chosen/);
     // The table is there for a screen reader before it is requested.
     await expect.poll(() => panel.page.locator('[data-figure=usage] tbody tr').count()).toBe(12);
@@ -659,7 +689,9 @@ describe('two runs', () => {
         await text('.tabBody'),
       )!;
     expect(Number(same) + Number(differ)).toBe(100);
-    expect(await text('.tabBody')).toMatch(/Flipped choices\s+\d+%\s+Of all places, one for each of these tokens in each/);
+    expect(await text('.tabBody')).toMatch(
+      /Flipped choices\s+\d+%\s+Of all places, one for each of these tokens in each/,
+    );
     // The loads are not of the aligned tokens alone.
     expect(await text('[data-figure=compareUsage] .caption')).toContain('over all text tokens of each run');
     await expect.poll(() => text('.tabBody')).toMatch(/Tokens that both have \(aligned\)\s+5 of 7/);

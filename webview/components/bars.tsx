@@ -1,4 +1,5 @@
 import type { BarsPlot, Quantity } from '../../src/paper/plot.js';
+import type { Interval } from '../../src/statistics/bootstrap.js';
 import { classOf, named, type Looks } from '../look/looks.js';
 import { t } from '../look/strings.js';
 import { plainName } from '../look/names.js';
@@ -22,6 +23,10 @@ export interface Bar {
   readonly looks?: Looks;
   readonly name?: string;
 }
+
+/** A bar's whisker; none if there is no interval. */
+export const whiskerOf = (interval: Interval | undefined): Pick<Bar, 'low' | 'high'> =>
+  interval && !Number.isNaN(interval.low) ? interval : {};
 
 /** In characters: longer names get more room. */
 const longName = 16;

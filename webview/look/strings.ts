@@ -1,5 +1,6 @@
 /** How words and numbers are written on the page. */
 import type { Quantity } from '../../src/paper/plot.js';
+import type { Interval } from '../../src/statistics/bootstrap.js';
 import type { Scale } from '../../src/trace/figures/colouring.js';
 import { byName } from '../../src/look/names.js';
 import { nativeRouter } from '../../src/strategies/native.js';
@@ -38,6 +39,10 @@ export const whole = (n: number): string => numbers.whole(n);
 export const fixed = (n: number, digits?: number): string => numbers.fixed(n, digits);
 export const signed = (n: number, digits?: number): string => numbers.signed(n, digits);
 export const percent = (share: number): string => numbers.percent(share);
+
+/** An interval as a table has it; `–` if there is none. @param say writes a number */
+export const rangeText = ({ low, high }: Interval, say = percent): string =>
+  Number.isNaN(low) ? '–' : `${say(low)} – ${say(high)}`;
 
 /** In the order of their names in the page's language. */
 export const sortedByName = <T>(things: readonly T[], nameOf: (thing: T) => string): T[] =>

@@ -5,14 +5,13 @@ import { contrast, type Contrast } from '../../src/trace/figures/contrast.js';
 import type { TextScope } from '../../src/trace/text/scopes.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { isSmallSample, knockedOut } from '../../src/trace/figures/usage.js';
-import type { Interval } from '../../src/statistics/bootstrap.js';
 import { chanceLoadOf, load } from '../../src/statistics/load.js';
-import { Bars, barsPlot } from '../components/bars.js';
+import { Bars, barsPlot, whiskerOf } from '../components/bars.js';
 import { useStore } from '../components/context.js';
 import { Figure, Part } from '../components/figure.js';
 import { rowsOf, Table } from '../components/table.js';
 import { plainName } from '../look/names.js';
-import { fixed, inPercent, percent, signed, t } from '../look/strings.js';
+import { fixed, inPercent, percent, rangeText, signed, t } from '../look/strings.js';
 import { once } from '../store/sums.js';
 import { scopeName } from './names.js';
 
@@ -61,7 +60,6 @@ interface Told {
   readonly name: string;
 }
 
-const range = ({ low, high }: Interval, say: (x: number) => string) => `${say(low)} – ${say(high)}`;
 const points = (x: number) => signed(x * 100, 1);
 
 /** Experts by the size of their value, largest first. */
@@ -79,17 +77,20 @@ function Inside({ trace, modules, found: { inside, outside, intervals }, name }:
     value: inside.share[e]!,
     text: percent(inside.share[e]!),
     ...(isOut(e) && { note: t('knockedOut') }),
-    ...(inside.chance[e]! > 0 && {
-      reference: isContrast ? outside.share[e]! : inside.chance[e]!,
-      ...intervals[e],
-    }),
+    ...(inside.chance[e]! > 0 && { reference: isContrast ? outside.share[e]! : inside.chance[e]! }),
+    ...whiskerOf(intervals[e]),
   }));
   const compared = t(isContrast ? 'scopeRest' : 'chance');
   return (
     <Figure
       name="scopeUsage"
       title={t('scopeUsage', name)}
-      caption={t(isContrast ? 'scopeUsageCaption' : 'usageCaption')}
+      caption={[
+        t(isContrast ? 'scopeUsageCaption' : 'usageCaption'),
+        list.some(({ low }) => low !== undefined) && t('usageWhiskers'),
+      ]
+        .filter(Boolean)
+        .join(' ')}
       plot={() => barsPlot(looks, list, inPercent(t('usage')), { reference: compared, interval: t('interval') })}
       chart={() => (
         <Bars
@@ -105,7 +106,7 @@ function Inside({ trace, modules, found: { inside, outside, intervals }, name }:
           order.map((e) => [
             plainName(modules.set, e),
             percent(inside.share[e]!),
-            isOut(e) ? t('knockedOut') : range(intervals[e]!, percent),
+            isOut(e) ? t('knockedOut') : rangeText(intervals[e]!),
             isContrast ? percent(outside.share[e]!) : '–',
             isOut(e) ? '–' : percent(inside.chance[e]!),
           ]),
@@ -121,7 +122,13 @@ function Change({ modules, found: { change, changeIntervals }, name }: Omit<Told
   const looks = store.main.looks.value(modules.set);
   const list = order.slice(0, most).map((e) => {
     const { low, high } = changeIntervals[e]!;
-    return { expert: e, value: change[e]!, text: points(change[e]!), low, high, weak: low <= 0 && high >= 0 };
+    return {
+      expert: e,
+      value: change[e]!,
+      text: points(change[e]!),
+      ...whiskerOf(changeIntervals[e]),
+      weak: low <= 0 && high >= 0,
+    };
   });
   const value = { title: t('scopeChange', name), unit: t('percentagePoints'), times: 100 };
   return (
@@ -134,7 +141,7 @@ function Change({ modules, found: { change, changeIntervals }, name }: Omit<Told
       table={() =>
         rowsOf(
           [t('expert'), t('scopeDifference'), t('interval')],
-          order.map((e) => [plainName(modules.set, e), points(change[e]!), range(changeIntervals[e]!, points)]),
+          order.map((e) => [plainName(modules.set, e), points(change[e]!), rangeText(changeIntervals[e]!, points)]),
         )
       }
     />

@@ -1,6 +1,6 @@
 /** What views sum up, each computed once per trace: the host sends a new object whenever anything in it changes. */
 import type { Layer, SharedModules } from '../../src/trace/model/access.js';
-import { entropyByLayer } from '../../src/trace/figures/distribution.js';
+import { decided, entropyByLayer } from '../../src/trace/figures/distribution.js';
 import { shownLeaders, type Leaders } from '../../src/trace/figures/leaders.js';
 import { vocabularySpecialisation, type Vocabulary } from '../../src/trace/figures/specialisation.js';
 import type { Trace } from '../../src/trace/model/trace.js';
@@ -45,6 +45,9 @@ export const entropyOf = (trace: Trace, sequence: number): Float32Array | undefi
     const entropy = entropyByLayer(trace, { sequence });
     return entropy.some((x) => !Number.isNaN(x)) ? entropy : undefined;
   });
+
+export const decidedOf = (trace: Trace, sequence: number) =>
+  once(trace, `decided ${sequence}`, () => decided(trace, sequence));
 
 export const measuredOf = (trace: Trace, sequence: number, by: TextMeasure, layer: Layer | undefined): Measured =>
   once(trace, `measured ${sequence} ${by} ${layer ? layerKey(layer) : ''}`, () => measured(trace, sequence, by, layer));

@@ -5,6 +5,7 @@ import { nearestTo } from '../../similarity/pairs.js';
 import { type Trial, trialOf } from '../../similarity/trial.js';
 import { table } from '../../terminal/columns.js';
 import type { Paint } from '../../terminal/paint.js';
+import { intervalCell } from '../../trace/exports/tables.js';
 import { decimal, layerText, percent, plain, signed } from '../../trace/text/label.js';
 import type { Command } from '../command.js';
 import { readInput } from '../input.js';
@@ -90,7 +91,7 @@ function trialText({ name, sequences, logProb }: Trial, pool: PoolInfo, paint: P
   const shares = sequences.map(({ role, share, interval, chance, tokens }) => [
     sequences.length > 1 ? plain(role) : 'load',
     percent(share),
-    `${percent(interval.low)} to ${percent(interval.high)}`,
+    intervalCell(interval),
     percent(chance),
     String(tokens),
   ]);

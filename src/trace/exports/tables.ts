@@ -1,4 +1,5 @@
 /** The rows of a summary and of a difference that terminal, Markdown, HTML and tools show; each formats names and marks its own way. */
+import type { Interval } from '../../statistics/bootstrap.js';
 import { decimal, layerText, percent, signed } from '../text/label.js';
 import { type Agreement, type Difference, strongestChanges, type UsageDifference } from '../figures/difference.js';
 import type { Sequence } from '../model/trace.js';
@@ -12,7 +13,12 @@ export function byUse({ experts }: ExpertsSummary): ExpertSummary[] {
 export const usageHead = ['load', '95 % interval', 'chance'] as const;
 
 export function usageCells({ share, interval, chance }: ExpertSummary): string[] {
-  return [percent(share), `${percent(interval.low)} to ${percent(interval.high)}`, percent(chance)];
+  return [percent(share), intervalCell(interval), percent(chance)];
+}
+
+/** `–` where there is none. */
+export function intervalCell({ low, high }: Interval): string {
+  return Number.isNaN(low) ? percent(low) : `${percent(low)} to ${percent(high)}`;
 }
 
 export const certaintyHead = ['log p', 'entropy', 'margin'] as const;

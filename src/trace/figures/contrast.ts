@@ -3,7 +3,7 @@ import { bootstrapContrast, type BootstrapOptions, type Interval } from '../../s
 import type { SharedModules } from '../model/access.js';
 import { parted } from '../text/scopes.js';
 import type { TokenRange, Trace } from '../model/trace.js';
-import { choicesByToken, openIntervals, usage, type Usage } from './usage.js';
+import { choicesByToken, isSampled, noInterval, openIntervals, usage, type Usage } from './usage.js';
 
 export interface Contrast {
   readonly inside: Usage;
@@ -34,8 +34,10 @@ export function contrast(
   return {
     inside: here,
     outside: there,
-    intervals: openIntervals(here, drawn.a),
+    intervals: openIntervals(trace, here, drawn.a),
     change: here.share.map((share, e) => (isKnown ? share - there.share[e]! : NaN)),
-    changeIntervals: drawn.difference,
+    changeIntervals: drawn.difference.map((found, e) =>
+      isSampled(trace, here, e) || isSampled(trace, there, e) ? found : noInterval,
+    ),
   };
 }

@@ -19,35 +19,28 @@ export interface BesideCorpus {
   readonly times: number;
   /** The two intervals are apart, so tokens drawn by chance are not the reason; undefined if they are not, or if it cannot be said. */
   readonly apart: 'more' | 'fewer' | undefined;
-  /** Whether it is knocked out at all cells, or at some. */
-  readonly out: 'all' | 'part' | undefined;
 }
 
 /**
  * By how far share and load are from each other, those with their intervals apart first.
  * @param intervals of the text's shares, by resampling its tokens
- * @param out [N] who is knocked out: that, and not chance or the text, is why it has fewer
  * @param loads [N] undefined for an expert that the atlas does not have
  */
 export function besideCorpus(
   { share, tokens }: Usage,
   intervals: readonly Interval[],
   loads: readonly (CorpusLoad | undefined)[],
-  out: readonly ('all' | 'part' | undefined)[] = [],
 ): BesideCorpus[] {
   const found = loads.flatMap((corpus, expert): BesideCorpus[] => {
     if (!corpus) return [];
     const own = share[expert]!;
     const interval = intervals[expert]!;
-    const apart = isSmallSample(tokens) || out[expert] ? undefined : apartFrom(interval, corpus);
-    return [{ expert, share: own, interval, corpus, times: own / corpus.load, apart, out: out[expert] }];
+    const apart = isSmallSample(tokens) ? undefined : apartFrom(interval, corpus);
+    return [{ expert, share: own, interval, corpus, times: own / corpus.load, apart }];
   });
   const distance = ({ share: own, corpus }: BesideCorpus) => Math.abs(own - corpus.load);
   return found.sort(
-    (a, b) =>
-      Number(b.apart !== undefined) - Number(a.apart !== undefined) ||
-      Number(a.out === 'all') - Number(b.out === 'all') ||
-      distance(b) - distance(a),
+    (a, b) => Number(b.apart !== undefined) - Number(a.apart !== undefined) || distance(b) - distance(a),
   );
 }
 

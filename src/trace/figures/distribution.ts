@@ -1,6 +1,7 @@
 /** How certain the router was at a cell: the distribution over all experts, its entropy, the margin, the top-k probability. */
 import { layersOf, type Rows, rowsAt, type ModuleFilter, modulesOf, textTokens } from '../model/access.js';
 import { Mean } from '../../statistics/mean.js';
+import { hasFixedWeights } from '../model/fixed.js';
 import { biasedScores, forcedAt, selectionScores } from '../model/selection.js';
 import type { Router, Trace } from '../model/trace.js';
 
@@ -126,6 +127,22 @@ export function certaintyAt({ router }: Trace, rows: Rows, t: number): Certainty
   const compared = selectionScores(rows, t);
   if (!compared) return unknown;
   return certainty(compared, k, router.scoring, rows.selection ? biasedScores(rows, t) : compared);
+}
+
+/** Whether the distribution decided the choices of a sequence's text: fixed weights or a forced expert leave it nothing. */
+export function decided(trace: Trace, sequence: number): 'everywhere' | 'in part' | 'nowhere' {
+  if (hasFixedWeights(trace.router)) return 'nowhere';
+  if (!trace.interventions.some(({ action }) => action === 'force')) return 'everywhere';
+  const tokens = textTokens(trace.sequences[sequence]!);
+  let [free, forced] = [false, false];
+  for (const s of modulesOf(trace, { sequence })) {
+    const rows = rowsAt(trace, s);
+    for (const t of tokens) {
+      if (forcedAt(rows, t) >= 0) forced = true;
+      else free = true;
+    }
+  }
+  return !forced ? 'everywhere' : free ? 'in part' : 'nowhere';
 }
 
 export interface Certainties {

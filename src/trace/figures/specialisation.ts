@@ -164,7 +164,7 @@ function forEachCell(
   const tokens = tokensOf(run);
   for (const s of run.modules.modules) {
     const rows = rowsAt(run.trace, s);
-    open.enter(rows);
+    open.enter(rows, run.trace.router);
     for (const t of tokens) if (isKnown(rows, t)) visit(t, rows.chosen, t * rows.k, rows.k);
   }
 }

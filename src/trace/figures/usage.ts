@@ -16,13 +16,17 @@ import { bootstrapRatios, type BootstrapOptions, type Interval, type Units } fro
 import { type Coactivation, Pairs } from '../../statistics/pairs.js';
 import { measureOf } from './measure.js';
 import { Open, type OpenSet, oddsOf } from './open.js';
-import type { Trace } from '../model/trace.js';
+import { isChosenOnce } from '../model/fixed.js';
+import type { Router, Trace } from '../model/trace.js';
 import { isKnockedOut } from '../model/whatIf.js';
 
 /** Token indexes. */
 export type Indexes = Int32Array | readonly number[];
 
-/** Chance: even draws from the E experts that have a gate at a module and are not knocked out at the cell: 1/E of its choices. */
+/**
+ * Chance: even draws from the E experts that have a gate at a module and are not knocked out at the cell: 1/E of its choices. Where
+ * the whole text makes one choice, there is one draw.
+ */
 export interface Usage extends EvenDraws {
   /** [N] cells (token × module) that chose the expert. */
   readonly counts: Float64Array;
@@ -40,7 +44,7 @@ export interface Usage extends EvenDraws {
 export function usage(trace: Trace, modules: SharedModules, tokens: Indexes = textTokens(modules.sequence)): Usage {
   const n = modules.experts.length;
   const counts = new Float64Array(n);
-  const draws = new Draws(n);
+  const draws = new Draws(n, trace.router);
   const weights = measureOf(trace, modules.modules, 'weight') === 'weight' ? new Float64Array(n) : undefined;
   let cells = 0;
   for (const s of modules.modules) {
@@ -74,8 +78,8 @@ export function usage(trace: Trace, modules: SharedModules, tokens: Indexes = te
 }
 
 /**
- * An interval for each expert's usage. Whole tokens are resampled: the modules of one token are not independent. NaN for an expert
- * that could not be chosen.
+ * An interval for each expert's usage. Whole tokens are resampled: the modules of one token are not independent. NaN where tokens
+ * are no sample of anything (`isSampled`).
  */
 export function usageIntervals(
   trace: Trace,
@@ -85,17 +89,28 @@ export function usageIntervals(
 ): Interval[] {
   const { parts, wholes } = choicesByToken(trace, modules, tokens);
   const drawn = bootstrapRatios(parts, wholes, modules.experts.length, options);
-  return openIntervals(usage(trace, modules, tokens), drawn);
+  return openIntervals(trace, usage(trace, modules, tokens), drawn);
 }
+
+/**
+ * Whether other tokens might have given an expert another share: not if it could not be chosen, or was certain to be, and not if the
+ * whole text made one choice.
+ */
+export function isSampled({ router }: Trace, { variance }: Usage, e: number): boolean {
+  return variance[e]! > 0 && !isChosenOnce(router);
+}
+
+/** Of a share that is not sampled. */
+export const noInterval: Interval = { low: NaN, high: NaN };
 
 /**
  * Resampling tokens that never chose an expert would always give 0. Instead, the largest share with which, once in 40, none of so
  * many tokens would choose it (Clopper & Pearson 1934).
  */
-export function openIntervals({ counts, chance, tokens, choices }: Usage, drawn: readonly Interval[]): Interval[] {
+export function openIntervals(trace: Trace, own: Usage, drawn: readonly Interval[]): Interval[] {
   return drawn.map((found, e) => {
-    if (choices === 0 || counts[e]! > 0) return found;
-    return chance[e] === 0 ? { low: NaN, high: NaN } : { low: 0, high: 1 - 0.025 ** (1 / tokens) };
+    if (!isSampled(trace, own, e)) return noInterval;
+    return own.counts[e]! > 0 ? found : { low: 0, high: 1 - 0.025 ** (1 / own.tokens) };
   });
 }
 
@@ -110,10 +125,13 @@ class Draws {
     own[choices] = (own[choices] ?? 0) + 1;
   };
 
-  constructor(private readonly n: number) {}
+  constructor(
+    private readonly n: number,
+    private readonly router: Router,
+  ) {}
 
   enter(rows: Rows): void {
-    this.#open.enter(rows);
+    this.#open.enter(rows, this.router);
   }
 
   /** @param choices how many were made at the cell */
@@ -134,7 +152,10 @@ class Draws {
         }
       });
     }
-    return { chance: over(expected, choices), variance: over(variance, choices ** 2), never: never.map(Math.exp) };
+    const chance = over(expected, choices);
+    return isChosenOnce(this.router)
+      ? { chance, variance: chance.map((p) => p * (1 - p)), never: chance.map((p) => 1 - p) }
+      : { chance, variance: over(variance, choices ** 2), never: never.map(Math.exp) };
   }
 }
 
@@ -193,7 +214,7 @@ export function pairsIn(trace: Trace, modules: SharedModules, tokens: Indexes = 
   const open = new Open();
   for (const s of modules.modules) {
     const rows = rowsAt(trace, s);
-    open.enter(rows);
+    open.enter(rows, trace.router);
     for (const t of tokens) if (isKnown(rows, t)) pairs.add(rows.chosen, t * rows.k, (t + 1) * rows.k, open.at(t).has);
   }
   return pairs;

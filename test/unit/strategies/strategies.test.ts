@@ -14,6 +14,7 @@ import {
   usualK,
 } from '../../../src/strategies/index.js';
 import { strategySchema } from '../../../src/strategies/schema.js';
+import { askedExpert, hasFixedWeights, isChosenOnce } from '../../../src/trace/model/fixed.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 
@@ -54,6 +55,18 @@ describe('strategies', () => {
       { name: 'single', expert: 'a', more: 1 },
     ])
       expect(strategySchema.safeParse(wrong).success, JSON.stringify(wrong)).toBe(false);
+  });
+
+  it('are read from a trace as what they are: whether the expert was asked for, found for the whole text, or chosen by score', () => {
+    for (const { name, takes, finds, weights } of all) {
+      const router = routerOf(strategyOf(name, { k: 2, expert: 'a' }));
+      expect(askedExpert(router), name).toBe(takes === 'expert' ? 'a' : undefined);
+      expect(isChosenOnce(router), name).toBe(finds === 'expert');
+      if (weights.by !== 'classifier') expect(hasFixedWeights(router), name).toBe(weights.by === 'strategy');
+    }
+    // The engine writes whose the affinities are.
+    expect(hasFixedWeights({ name: 'x-lora', params: { affinities: 'x-lora' } })).toBe(false);
+    expect(hasFixedWeights({ name: 'merged', params: { affinities: 'arrow' } })).toBe(true);
   });
 
   it('are those that a pool has the files for', () => {

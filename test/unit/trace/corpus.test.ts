@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { besideCorpus } from '../../../src/trace/figures/corpus.js';
-import { knockedOut, usage, usageIntervals } from '../../../src/trace/figures/usage.js';
+import { usage, usageIntervals } from '../../../src/trace/figures/usage.js';
 import { sharedModules } from '../../../src/trace/model/access.js';
 import { traceOf } from '../atlas/planted.js';
 
@@ -49,22 +49,6 @@ describe('a text beside a corpus', () => {
     // With 40 tokens, a share of 8.8 % is missed once in 40 times.
     expect(rare!.interval.high).toBeCloseTo(0.088, 3);
     expect((1 - rare!.interval.high) ** 40).toBeCloseTo(0.025);
-  });
-
-  it('does not say that a knocked-out expert is chosen less often than in the corpus', () => {
-    const plain = traceOf(4, [times(20, [0, 1])], times(20, [0, 1]));
-    const modules = sharedModules(plain)!;
-    const { id } = modules.experts[2]!;
-    const trace = { ...plain, interventions: [{ action: 'knock-out', expert: id, scope: {} } as const] };
-    const own = usage(trace, modules);
-    const rows = besideCorpus(
-      own,
-      usageIntervals(trace, modules),
-      [0.3, 0.3, 0.3, 0.1].map((load) => ({ load, low: load, high: load })),
-      knockedOut(trace, modules, own),
-    );
-    expect(rows.at(-1)).toMatchObject({ expert: 2, apart: undefined, out: 'all', interval: { low: NaN } });
-    expect(rows.find(({ expert }) => expert === 3)).toMatchObject({ apart: 'fewer', out: undefined });
   });
 
   it('says nothing where the atlas knows no interval, and leaves out experts that it does not have', () => {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type BootstrapOptions, bootstrapRatios } from '../../../src/statistics/bootstrap.js';
+import { chanceLoadOf } from '../../../src/statistics/load.js';
 import { pairsOf } from '../../../src/statistics/pairs.js';
 import { random } from '../../../src/statistics/random.js';
 import { rowsAt, sharedModules, type ModuleFilter } from '../../../src/trace/model/access.js';
+import { contrast } from '../../../src/trace/figures/contrast.js';
 import { ranked, tokenLeaders, tokenShares } from '../../../src/trace/figures/leaders.js';
 import { leaderAt, type Measure, measureOf } from '../../../src/trace/figures/measure.js';
 import { mostAttracted, vocabularySpecialisation } from '../../../src/trace/figures/specialisation.js';
@@ -124,6 +126,38 @@ describe('usage', () => {
     expect(knockedOut(out, sharedOf(out), usageOf(out))).toEqual([undefined, undefined, 'all']);
     const inLayer = { ...out, interventions: [{ ...out.interventions[0]!, scope: { layer: 1 } }] };
     expect(knockedOut(inLayer, sharedOf(inLayer), usageOf(inLayer))[2]).toBe('part');
+  });
+
+  it('leaves nothing to chance where an expert is asked for everywhere, as where it is forced', () => {
+    const router = { name: 'single', scoring: 'softmax', params: { expert: 'expert-1' } } as const;
+    const asked = { ...fabricate({ experts: 3, k: 1, router }), interventions: [] };
+    blockOf(asked).chosen.fill(1);
+    const forced: Trace = {
+      ...asked,
+      router: { name: 'phatgoose', k: 1, scoring: 'softmax' },
+      interventions: [{ action: 'force', expert: 'expert-1', scope: {} }],
+    };
+    expect(usageOf(asked)).toEqual(usageOf(forced));
+    expect([...usageOf(asked).chance]).toEqual([0, 1, 0]);
+    for (const trace of [asked, forced])
+      expect(intervalsOf(trace)).toEqual(Array.from({ length: 3 }, () => ({ low: NaN, high: NaN })));
+    const { changeIntervals } = contrast(asked, sharedOf(asked), [[1, 4]]);
+    expect(changeIntervals).toEqual(intervalsOf(asked));
+  });
+
+  it('takes the one choice of a whole text for one draw, whose share has no interval', () => {
+    const router = { name: 'retrieval', scoring: 'softmax', params: { expert: 'expert-1' } } as const;
+    const trace = fabricate({ experts: 4, k: 1, router });
+    blockOf(trace).chosen.fill(1);
+    const u = usageOf(trace);
+    expect([...u.chance]).toEqual(Array(4).fill(expect.closeTo(1 / 4)));
+    expect(intervalsOf(trace)[1]).toEqual({ low: NaN, high: NaN });
+    expect(intervalsOf(trace)[0]).toEqual({ low: NaN, high: NaN });
+    // One draw is as uneven as can be, whatever it gives.
+    const drawn = chanceLoadOf(u);
+    expect([drawn.effective, drawn.entropyRatio, drawn.cv, drawn.dead]).toEqual(
+      [1, 0, Math.sqrt(3), 3].map((x) => expect.closeTo(x) as number),
+    );
   });
 
   it('splits by layer', () => {

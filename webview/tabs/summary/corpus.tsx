@@ -3,12 +3,13 @@ import { layerKeyOf } from '../../../src/protocol/atlas.js';
 import { layerAt, sharedModules, type Layer, type SharedModules } from '../../../src/trace/model/access.js';
 import { besideCorpus, type BesideCorpus } from '../../../src/trace/figures/corpus.js';
 import type { Stack, Trace } from '../../../src/trace/model/trace.js';
-import { isSmallSample, knockedOut, smallSample } from '../../../src/trace/figures/usage.js';
-import { Bars, barsPlot } from '../../components/bars.js';
+import { isSmallSample, smallSample } from '../../../src/trace/figures/usage.js';
+import { Bars, barsPlot, whiskerOf } from '../../components/bars.js';
 import { Button } from '../../components/controls.js';
+import type { Store } from '../../store/store.js';
 import { useStore } from '../../components/context.js';
 import { Figure, Part } from '../../components/figure.js';
-import { fixed, inPercent, percent, t } from '../../look/strings.js';
+import { fixed, inPercent, percent, rangeText, t } from '../../look/strings.js';
 import { atlasOf, fullName } from '../../store/atlas.js';
 import { strategyTitle } from '../../store/strategies.js';
 import { intervalsOf, usageOf } from '../../store/sums.js';
@@ -30,24 +31,22 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
   const units = modules.experts.map(({ id }) => atlas.find.at(place, id));
   if (units.every((unit) => unit === undefined)) return null;
   const title = t('corpusTitle');
-  const { router } = atlas;
-  if (router.name !== trace.router.name || router.k !== (trace.router.k ?? null))
+  const otherwise = otherwiseRouted(store, trace, atlas);
+  if (otherwise !== undefined)
     return (
       <Part name="corpus" title={title} plot={null}>
-        <p class="hint">
-          {t('corpusOther', atlas.model.name, routerTitle(strategyTitle(store, router.name), router.k))}
-        </p>
+        <p class="hint">{otherwise}</p>
       </Part>
     );
   const usage = usageOf(trace, modules);
-  const found = besideCorpus(usage, intervalsOf(trace, modules), units, knockedOut(trace, modules, usage));
+  const found = besideCorpus(usage, intervalsOf(trace, modules), units);
   const looks = store.main.looks.value(modules.set);
   const list = found.slice(0, most).map((one) => ({
     expert: one.expert,
     name: fullName(store, trace, { set: modules.set, layer }, one.expert),
     value: one.share,
     text: percent(one.share),
-    ...(one.out === 'all' ? { note: t('knockedOut') } : { low: one.interval.low, high: one.interval.high }),
+    ...whiskerOf(one.interval),
     reference: one.corpus.load,
     mark: marked(one),
     weak: one.apart === undefined,
@@ -67,7 +66,6 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
           : found.some(({ apart }) => apart)
             ? t('corpusApart')
             : t('corpusNone', usage.tokens),
-        ...(found.some(({ out }) => out) ? [t('corpusOut')] : []),
       ].join(' ')}
       hint={t('corpusHint')}
       plot={() => barsPlot(looks, list, inPercent(t('usage')), keys())}
@@ -84,22 +82,35 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
         ],
         count: found.length,
         row: (i) => {
-          const { expert, share, interval, corpus, times, out } = found[i]!;
+          const { expert, share, interval, corpus, times } = found[i]!;
           return [
             <Button key="open" class="link" press={() => open(expert)} data-focus={`corpus-${expert}`}>
               {fullName(store, trace, { set: modules.set, layer }, expert)}
             </Button>,
             percent(share),
-            out === 'all' ? '–' : range(interval.low, interval.high),
+            rangeText(interval),
             percent(corpus.load),
-            corpus.low === null || corpus.high === null ? t('atlasNoInterval') : range(corpus.low, corpus.high),
-            out === 'all' ? '–' : factor(times),
+            corpus.low === null || corpus.high === null
+              ? t('atlasNoInterval')
+              : rangeText({ low: corpus.low, high: corpus.high }),
+            factor(times),
             verdict(found[i]!),
           ];
         },
       })}
     />
   );
+}
+
+/** Why the text's loads are no match for the corpus's; undefined: both were routed alike. */
+function otherwiseRouted(
+  store: Store,
+  { router, interventions }: Trace,
+  { title, router: its }: NonNullable<ReturnType<typeof atlasOf>>,
+): string | undefined {
+  if (its.name !== router.name || its.k !== (router.k ?? null))
+    return t('corpusOther', title, routerTitle(strategyTitle(store, its.name), its.k));
+  return interventions.length > 0 ? t('corpusWhatIf', title) : undefined;
 }
 
 /** What lines, whiskers and pale bars are. */
@@ -117,21 +128,17 @@ function stackOf(trace: Trace, { modules: [first] }: SharedModules): Stack | nul
   return layerAt(trace, trace.modules[first!]!).stack ?? null;
 }
 
-const range = (low: number, high: number): string => `${percent(low)} – ${percent(high)}`;
-
 const routerTitle = (name: string, k: number | null): string => (k === null ? name : `${name}, k = ${k}`);
 
 function factor(times: number): string {
   return Number.isFinite(times) ? t('corpusFactor', fixed(times, times < 10 ? 1 : 0)) : t('corpusNever');
 }
 
-function marked({ apart, times, out }: BesideCorpus): string {
-  if (out === 'all') return '';
+function marked({ apart, times }: BesideCorpus): string {
   const arrow = apart === undefined ? '' : apart === 'more' ? '↑ ' : '↓ ';
   return `${arrow}${Number.isFinite(times) ? factor(times) : ''}`;
 }
 
-function verdict({ apart, out }: BesideCorpus): string {
-  if (out) return t(out === 'all' ? 'knockedOut' : 'knockedOutPart');
+function verdict({ apart }: BesideCorpus): string {
   return apart === undefined ? t('corpusByChance') : t(apart === 'more' ? 'corpusMore' : 'corpusFewer');
 }

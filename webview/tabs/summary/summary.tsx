@@ -21,7 +21,7 @@ import { fixed, inPercent, percent, t, whole } from '../../look/strings.js';
 import { most, UsageFigure } from './usage.js';
 import { CorpusFigure } from './corpus.js';
 import { LayersLoad } from './layerLoad.js';
-import { entropyOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from '../../store/sums.js';
+import { decidedOf, entropyOf, togetherOf, usageByLayerOf, usageOf, vocabularyOf } from '../../store/sums.js';
 
 interface Props {
   readonly trace: Trace;
@@ -134,6 +134,13 @@ function LayersFigure({ trace, modules, sequence }: Props & { readonly sequence:
   );
 }
 
+/** That the probabilities were not what decided. */
+const undecided = {
+  everywhere: [],
+  'in part': ['entropyForced'],
+  nowhere: ['entropyUndecided'],
+} as const;
+
 /** What it shows takes long to sum up, so it is asked for only here, after the first frame. */
 function EntropyFigure({
   trace,
@@ -153,7 +160,7 @@ function EntropyFigure({
     <Figure
       name="entropy"
       title={t('entropyTitle')}
-      caption={t('entropyCaption')}
+      caption={[t('entropyCaption'), ...undecided[decidedOf(trace, sequence)].map((word) => t(word))].join(' ')}
       plot={() => ({
         kind: 'lines',
         x: { title: t('layerHead'), first },

@@ -3,12 +3,11 @@ import { sort } from 'd3-array';
 import { layerAt, type SharedModules } from '../../../src/trace/model/access.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { knockedOut } from '../../../src/trace/figures/usage.js';
-import type { Interval } from '../../../src/statistics/bootstrap.js';
-import { Bars, barsPlot } from '../../components/bars.js';
+import { Bars, barsPlot, whiskerOf } from '../../components/bars.js';
 import { useStore } from '../../components/context.js';
 import { Figure } from '../../components/figure.js';
 import { layerName, plainName } from '../../look/names.js';
-import { inPercent, percent, t, whole } from '../../look/strings.js';
+import { inPercent, percent, rangeText, t, whole } from '../../look/strings.js';
 import { intervalsOf, usageOf } from '../../store/sums.js';
 
 /** Nobody reads more bars than this; the table has everything. */
@@ -22,7 +21,6 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
   // For half a run they say little, and they take long to compute.
   const intervals = store.main.scoresFollow.value ? undefined : intervalsOf(trace, modules);
   const order = sort(usage.share.keys(), (e) => -usage.share[e]!);
-  const range = ({ low, high }: Interval) => `${percent(low)} – ${percent(high)}`;
   const out = knockedOut(trace, modules, usage);
   const isOut = (e: number) => out[e] === 'all';
   // If each layer has its own experts, people want to see the next layer rather than all of this one.
@@ -33,18 +31,21 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
     value: usage.share[e]!,
     text: percent(usage.share[e]!),
     ...(isOut(e) && { note: t('knockedOut') }),
-    // Of an expert that could not be chosen, neither chance nor an interval says anything.
-    ...(usage.chance[e]! > 0 && { reference: usage.chance[e]!, ...intervals?.[e] }),
+    // Of an expert that could not be chosen, chance says nothing.
+    ...(usage.chance[e]! > 0 && { reference: usage.chance[e]! }),
+    ...whiskerOf(intervals?.[e]),
   }));
   const isOfLayer = modules.set.scope === 'layer';
-  const caption = isOfLayer
-    ? t('usageCaptionOf', layerName(layerAt(trace, trace.modules[modules.modules[0]!]!)))
-    : t('usageCaption');
+  const caption = [
+    isOfLayer ? t('usageCaptionOf', layerName(layerAt(trace, trace.modules[modules.modules[0]!]!))) : t('usageCaption'),
+    list.some(({ low }) => low !== undefined) && t('usageWhiskers'),
+    order.length > shown.length && t('usageMost', some, order.length),
+  ];
   return (
     <Figure
       name="usage"
       title={t('usage')}
-      caption={order.length > shown.length ? `${caption} ${t('usageMost', some, order.length)}` : caption}
+      caption={caption.filter(Boolean).join(' ')}
       plot={() => barsPlot(looks, list, inPercent(t('usage')), { reference: t('chance'), interval: t('interval') })}
       chart={() => (
         <Bars
@@ -62,7 +63,7 @@ export function UsageFigure({ trace, modules }: { readonly trace: Trace; readonl
           return [
             plainName(modules.set, e),
             percent(usage.share[e]!),
-            isOut(e) ? t('knockedOut') : intervals ? range(intervals[e]!) : '–',
+            isOut(e) ? t('knockedOut') : intervals ? rangeText(intervals[e]!) : '–',
             isOut(e) ? '–' : percent(usage.chance[e]!),
             whole(usage.counts[e]!),
           ];
