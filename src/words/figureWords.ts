@@ -40,6 +40,7 @@ export const figureWords = {
   lessLikely: 'less likely in the other run',
   likelier: 'likelier in the other run',
   logProbChange: 'Change of log-probability',
+  orMore: '{0} or more',
   shareOfLine: 'Share of the line',
   meanOfLine: '{0}, line mean',
   writtenFrom: 'from here on written by the model',

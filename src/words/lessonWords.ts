@@ -120,7 +120,7 @@ export const lessonWords = {
     'An expert’s load in this part of the text minus that in the rest, in percentage points. The whisker is a 95% interval from drawing whole tokens of both again and again.',
   rangeUsageChange: 'From −100 to 100.',
   whatChange:
-    'The share of the chosen experts that the other run did not choose, which is 1 − top-k overlap; between runs without choices, the change of log-probability. Underlined in the editor: the thicker, the more.',
+    'The share of the chosen experts that the other run did not choose, which is 1 − top-k overlap. Underlined in the editor: the thicker, the more.',
   chanceChange:
     '1 − k / E, if the other run chose at random. The Compare tab has the overlap that chance gives for this text.',
 

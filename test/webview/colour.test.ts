@@ -273,13 +273,21 @@ describe('what colours text and map', () => {
     await open();
     const main = fabricate({ tokens: 60 });
     await panel.show(main);
-    const logProb = main.sequences[0]!.logProb!.map((x, i) => x + (i % 2 === 0 ? 0.4 : -0.2));
+    // One token changes more than the scale goes.
+    const changeOf = (i: number) => (i === 22 ? 3 : i % 2 === 0 ? 0.4 : -0.2);
+    const logProb = main.sequences[0]!.logProb!.map((x, i) => x + changeOf(i));
     const made = fabricate({ tokens: 60, strategy: { name: 'base' } });
     const other = { ...made, sequences: [{ ...made.sequences[0]!, logProb }] };
     await panel.show(other, { title: 'other' }, 'other');
     const hues = await dressed('^gain$');
     expect([hues[20], hues[21]]).toEqual(['gain', undefined]);
     await expect.poll(() => panel.page.locator('.text.other .t.gain').count()).toBe(hues.filter(Boolean).length);
+    // What a colour beyond either end means is said where there is one, and so is what the numbers are.
+    await expect.poll(() => text('.legend .scale')).toMatch(/^−0\.40\s.*≥\+0\.40$/s);
+    await panel.page.locator('[data-focus^=explain-map_change]').click();
+    await expect.poll(() => text('.explanation')).toContain('Any number of nats');
+    expect(await text('.explanation')).not.toContain('From 0 %');
+    await panel.page.keyboard.press('Escape');
     const token = panel.page.locator('.text.other .t').nth(20);
     await token.hover();
     await expect.poll(() => token.getAttribute('title')).toContain('likelier, +0.40 nats');

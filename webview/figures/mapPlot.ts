@@ -18,7 +18,7 @@ import { mapCaption, mapTitle } from '../map/toolbar.js';
 import { axisTitles, columnName, rowName, sayings } from '../map/words.js';
 import { named, shortLabelOf } from '../look/looks.js';
 import { plainName } from '../look/names.js';
-import { ends, inPercent, percent, signed, t } from '../look/strings.js';
+import { ends, fixed, inPercent, percent, t } from '../look/strings.js';
 import { sideName } from '../store/sides.js';
 import { strategyTitle } from '../store/strategies.js';
 import { captionOf, type Shown } from './caption.js';
@@ -165,10 +165,11 @@ function numbersOf(raster: Raster): Pick<MapPlot, 'value' | 'scale'> {
     };
     return { value, scale: { weak, strong } };
   }
-  if (change) {
-    const most = change.reduce((most, x) => (Math.abs(x) > most ? Math.abs(x) : most), 0);
+  if (change && scale) {
+    // Both hues have one ramp, from 0 to the size at either end.
+    const most = `±${fixed(scale.strong)}`;
     const value = { title: say('logProbChange'), unit: 'nats', of: (_: number, column: number) => change[column]! };
-    return { value, scale: { weak: signed(0), strong: `±${signed(most).replace('+', '')}` } };
+    return { value, scale: { weak: fixed(0), strong: scale.isPast.some(Boolean) ? say('orMore', most) : most } };
   }
   const of = (row: number, column: number) => shareAt(raster, cell(row, column));
   if (shows === 'difference')

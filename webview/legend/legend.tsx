@@ -26,7 +26,7 @@ import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { scoreName } from '../../src/trace/text/label.js';
-import { textScaleOf } from '../map/words.js';
+import { mapFigure, textScaleOf } from '../map/words.js';
 import { classOf, shortLabelOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { isCompact } from '../look/room.js';
@@ -46,7 +46,7 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
     <Toolbar class="legend" label={t('legend')}>
       <ColourBy shownExperts={shownExperts} />
       {store.awaitedColour.value && <Of what={t(`${scoreName(trace)}Later`)} />}
-      {isCompact.value && <Explain name={`map_${by}`} title={t('colourBy')} />}
+      {isCompact.value && <Explain name={mapFigure(store)} title={t('colourBy')} />}
       {isMeasure(by) && <MeasureScale by={by} scene={scene} />}
       {hasChips && <WeightScale scene={scene} shownExperts={shownExperts} />}
       {by !== 'change' && <ChangedMarks scene={scene} />}
@@ -197,11 +197,16 @@ function ChangedMarks({ scene }: { readonly scene: GridScene }) {
 function ChangeScale() {
   const change = useStore().changes.value?.[0];
   if (!change) return null;
-  const { by, most } = change;
+  const { by, most, isPast } = change;
   return by === 'choices' ? (
     <Scale ends={[percent(0), percent(1)]} steps={rising} of={t('scaleChoices')} isNeeded />
   ) : (
-    <Scale ends={[signed(-most), signed(most)]} steps={twoSided} of={t('scaleLikelier')} isNeeded />
+    <Scale
+      ends={ends({ weak: -most, strong: most, isPast }, signed)}
+      steps={twoSided}
+      of={t('scaleLikelier')}
+      isNeeded
+    />
   );
 }
 

@@ -316,7 +316,8 @@ export const figures = {
   map_probability: ['probability'],
   map_surprise: ['surprise'],
   map_nothing: ['leader'],
-  map_change: ['change', 'logProbChange'],
+  map_change: ['change'],
+  map_changeLogProb: ['logProbChange'],
   map_attribution: ['attribution'],
   // Detail
   shares: ['shareOfWeight'],

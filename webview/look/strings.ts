@@ -60,11 +60,11 @@ interface Ends extends Pick<Scale, 'weak' | 'strong'> {
   readonly isPast?: Scale['isPast'];
 }
 
-/** Both ends of a scale, with more decimals if it is narrow; with ≤ or ≥ if there are values past it. */
-export function ends({ weak, strong, isPast }: Ends): [string, string] {
+/** Both ends of a scale, with more decimals if it is narrow; with ≤ or ≥ if there are values past it. @param say writes a number */
+export function ends({ weak, strong, isPast }: Ends, say = fixed): [string, string] {
   const digits = Math.abs(strong - weak) < 0.1 ? 3 : 2;
   const [low, high] = strong < weak ? ['≥', '≤'] : ['≤', '≥'];
-  return [(isPast?.[0] ? low : '') + fixed(weak, digits), (isPast?.[1] ? high : '') + fixed(strong, digits)];
+  return [(isPast?.[0] ? low : '') + say(weak, digits), (isPast?.[1] ? high : '') + say(strong, digits)];
 }
 
 const titleOf = sayer(strategyWords);

@@ -77,9 +77,14 @@ export function absentIn(
 /** Each token's change in log-probability, the same in all rows. @param changes one per sequence */
 export function changeRaster(changes: readonly Change[], rows: readonly Row[], columns: Columns): Raster {
   const change = new Float32Array(columns.count).fill(NaN);
-  const raster: Raster = { ...blank('change', rows, columns), change };
+  const { most, isPast } = changes[0]!;
+  const raster: Raster = {
+    ...blank('change', rows, columns),
+    change,
+    scale: { weak: -most, strong: most, isPast },
+  };
   for (const { sequence, from } of columns.spans) {
-    const { value, most } = changes[sequence]!;
+    const { value } = changes[sequence]!;
     change.set(value, from);
     rows.forEach(({ parts }, r) => {
       if (!parts[sequence]) return;

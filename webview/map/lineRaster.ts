@@ -10,7 +10,7 @@ import { blank, hidden, nothing, unknown, withNumbers, type Raster, type Row } f
 
 /**
  * Sums up a raster of tokens by line: the expert that leads most of a line's tokens, as strong as their share; of numbers, the
- * mean, on a scale of the lines' own. Colours are never averaged.
+ * mean, on a scale of the lines' own, or of a change on that of its tokens. Colours are never averaged.
  *
  * Where only chosen experts are shown, one is as strong as its share of the weight of all the line's tokens.
  *
@@ -23,7 +23,7 @@ export function byLines(tokens: Raster, columns: Columns, scale?: Scale): Raster
   const measured = tokens.measured && new Float32Array(rows.length * columns.count).fill(NaN);
   const made: Raster = {
     ...blank(shows, rows, columns, changed),
-    ...(change && { change }),
+    ...(change && { change, ...(tokens.scale && { scale: tokens.scale }) }),
     ...(measured && { measured }),
     tokens,
     ...(isFiltered && { isFiltered }),

@@ -58,7 +58,7 @@ export interface Raster {
   readonly change?: Float32Array;
   /** [R, C] of a measure: its values; NaN if unknown. */
   readonly measured?: Float32Array;
-  /** Of a measure: what its colours mean. */
+  /** Of a measure or a `change`: what its colours mean. */
   readonly scale?: Scale;
   /** Of lines: the raster of the tokens that they sum up. */
   readonly tokens?: Raster;

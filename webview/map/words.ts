@@ -8,6 +8,7 @@ import { expertName, layerName, listed, plainName, moduleName, tokenPlace } from
 import { shortLabelOf } from '../look/looks.js';
 import { ends, fixed, percent, signed, t } from '../look/strings.js';
 import { quoted, spoken } from '../look/tokens.js';
+import type { Store } from '../store/store.js';
 import { columnOf, isBlankLine, sequencesOf, tokenAt } from './columns.js';
 import type { MapContent } from './content.js';
 import type { Place } from './geometry.js';
@@ -38,6 +39,12 @@ export function axisTitles({ rows, isTurned }: Raster): { readonly text: string;
     text: t(isTurned ? 'lineHead' : 'tokenHead'),
     model: t(isByExpert ? 'expert' : rows.every(({ module }) => module >= 0) ? 'module' : 'layerHead'),
   };
+}
+
+/** The figure that the map is, by what colours it: a change is one of choices or one of log-probabilities. */
+export function mapFigure({ colouredBy, changes }: Store) {
+  const by = colouredBy.value;
+  return by === 'change' && changes.value?.[0]?.by === 'logProb' ? 'map_changeLogProb' : (`map_${by}` as const);
 }
 
 /** What the colours of the text mean, if the same colour is another number in the map. */

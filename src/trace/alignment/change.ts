@@ -88,8 +88,10 @@ export interface Change {
   readonly by: 'choices' | 'logProb';
   /** [T] NaN if unknown. */
   readonly value: Float32Array;
-  /** The value of the strongest colour. */
+  /** The value of the strongest colour; below 0, of the other hue's. */
   readonly most: number;
+  /** Whether values of any sequence are past −most, and past most: these look like those at it. */
+  readonly isPast: readonly [boolean, boolean];
 }
 
 /** One change for each sequence, over all modules that its tokens pass through. */
@@ -99,6 +101,7 @@ export function choiceChanges(main: Trace, other: Trace, partners: readonly Besi
     by: 'choices',
     value: pairs.shares(modulesOf(main, { sequence }), sequence, one),
     most: 1,
+    isPast: [false, false],
   }));
 }
 
@@ -115,8 +118,12 @@ export function logProbChanges(
       if (same[c]) value[a[c]!] = (there?.logProb?.[b[c]!] ?? NaN) - (here?.logProb?.[a[c]!] ?? NaN);
     return value;
   });
-  const most = usualSize(Float32Array.from(values.flatMap((value) => [...value])));
-  return values.map((value) => ({ by: 'logProb', value, most }));
+  const all = Float32Array.from(values.flatMap((value) => [...value]));
+  const most = usualSize(all);
+  // Differences that are alike but for rounding are not cut off.
+  const past = 1.001 * most;
+  const isPast = [all.some((x) => x < -past), all.some((x) => x > past)] as const;
+  return values.map((value) => ({ by: 'logProb', value, most, isPast }));
 }
 
 /** The largest but one in twenty: a single outlier must not pale all others. */

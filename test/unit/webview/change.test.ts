@@ -6,7 +6,9 @@ import { partners } from '../../../src/trace/alignment/align.js';
 import { choiceChanges, haveChoicesInCommon } from '../../../src/trace/alignment/change.js';
 import { logProbChanges } from '../../../src/trace/alignment/change.js';
 import { changeRaster, differenceRaster, withAbsent } from '../../../webview/map/change.js';
-import { columnsOf } from '../../../webview/map/columns.js';
+import { byLines } from '../../../webview/map/lineRaster.js';
+import { columnsOf, lineColumns } from '../../../webview/map/columns.js';
+import { ends, signed } from '../../../webview/look/strings.js';
 import { nothing, rowsOf, unknown } from '../../../webview/map/model.js';
 import { blockOf, fabricate, fabricateIds, spelled, textOf, withBlock, withText } from '../trace/fabricate.js';
 
@@ -112,6 +114,17 @@ describe('difference', () => {
     expect(raster.change![1]).toBeNaN();
     expect(raster.expert[1]).toBe(unknown);
     expect(Math.max(...raster.strength)).toBe(1);
+  });
+
+  test('by log-probability says where its scale cuts a change off', () => {
+    const texts = Array.from({ length: 40 }, (_, i) => ` t${i}`);
+    const main = withText(spelled(texts), { logProb: new Float32Array(40).fill(-2) });
+    const other = withText(main, { logProb: Float32Array.from(texts, (_, t) => (t === 5 ? -9 : t % 2 ? -1 : -3)) });
+    const [found] = logProbChanges(main, other, partners(main, other));
+    expect(found).toMatchObject({ most: 1, isPast: [true, false] });
+    const raster = changeRaster([found!], layers(main), columnsOf(main));
+    expect(ends(raster.scale!, signed)).toEqual(['≤−1.00', '+1.00']);
+    expect(byLines(raster, lineColumns(main)!).scale).toEqual(raster.scale);
   });
 
   test('compares experts by id, whatever their index', () => {

@@ -21,7 +21,7 @@ test('every figure of the page can be explained', () => {
   const drawn = sources.flatMap(({ text }) =>
     Array.from(text.matchAll(/<(?:Figure|Part|AtlasPart)\s+name="(\w+)"/g), ([, name]) => name!),
   );
-  const maps = [...colourings, ...overlays.filter((by) => by !== '')].map((by) => `map_${by}`);
+  const maps = [...colourings, ...overlays.filter((by) => by !== ''), 'changeLogProb'].map((by) => `map_${by}`);
   expect(drawn.length).toBeGreaterThan(15);
   const atlasMaps = atlasColourings.map((by) => `atlas_${by}`);
   expect([...new Set([...drawn, ...maps, ...atlasMaps])].sort()).toEqual(Object.keys(figures).sort());
