@@ -106,11 +106,11 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
 function otherwiseRouted(
   store: Store,
   { router, interventions }: Trace,
-  { title, router: its }: NonNullable<ReturnType<typeof atlasOf>>,
+  { model, router: its }: NonNullable<ReturnType<typeof atlasOf>>,
 ): string | undefined {
   if (its.name !== router.name || its.k !== (router.k ?? null))
-    return t('corpusOther', title, routerTitle(strategyTitle(store, its.name), its.k));
-  return interventions.length > 0 ? t('corpusWhatIf', title) : undefined;
+    return t('corpusOther', model.name, routerTitle(strategyTitle(store, its.name), its.k));
+  return interventions.length > 0 ? t('corpusWhatIf', model.name) : undefined;
 }
 
 /** What lines, whiskers and pale bars are. */
