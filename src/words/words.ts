@@ -504,6 +504,7 @@ export const words = {
   corpusApart: 'Arrows: more or fewer choices than chance among these tokens explains.',
   corpusNone: { other: 'In {0} tokens, chance alone could make all these differences.' },
   corpusShort: { other: 'Too short to say whether these differences are chance: that takes at least {0} tokens.' },
+  corpusNoInterval: 'The atlas has too few documents to say whether these differences are chance.',
   corpusHint: 'Click an expert for its page in the atlas.',
   corpusOther:
     'The corpus of the atlas of {0} was routed with {1}. Choose that above, and its loads can be compared with this text’s.',

@@ -61,6 +61,15 @@ const busiest = usage(moe, modules).counts.reduce((best, n, e, all) => (n > all[
 const named = { key: { stack: null, layer: 0, router: null, expert: busiest }, name: 'closing brackets' };
 const corpus = ({ page }: Panel) => page.locator('[data-figure=corpus]');
 
+test('an atlas of too few documents for intervals does not say that differences are chance', async () => {
+  const atlas = atlasOf(moe, [{ ...named, load: 0.5 }]);
+  const unsure = { ...atlas, units: atlas.units.map((unit) => ({ ...unit, low: null, high: null })) };
+  const panel = await open(moe, unsure);
+  await panel.press('tab-summary');
+  await expect.poll(() => corpus(panel).innerText()).toContain('too few documents to say');
+  expect(await corpus(panel).innerText()).not.toContain('chance alone');
+});
+
 test('detail, legend and what-if call an expert of a layer as the atlas does, and lead to its page', async () => {
   const panel = await open(moe, atlasOf(moe, [named]));
   const { page } = panel;

@@ -111,9 +111,7 @@ export function Figure({ name, title, caption, hint, plot, chart, table, control
           <div class="chart" aria-hidden="true">
             {chart()}
           </div>
-          {rows.count * rows.head.length <= small && (
-            <ToldTable rows={rows} title={title} />
-          )}
+          {rows.count * rows.head.length <= small && <ToldTable rows={rows} title={title} />}
         </>
       )}
     </Part>

@@ -256,7 +256,8 @@ function Most({
   })
     .map((one) => ({ ...one, size: hasChoices ? one.share : Math.abs(one.change) }))
     .filter(({ token, size }) => token >= 0 && size > 0)
-    .sort((a, b) => b.size - a.size)
+    // Where the runs choose differently many, all places differ.
+    .sort((a, b) => b.size - a.size || (Math.abs(b.change) || 0) - (Math.abs(a.change) || 0))
     .slice(0, 12);
   return (
     <Part name="compareMost" title={title} ofBoth>

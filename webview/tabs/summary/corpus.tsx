@@ -59,14 +59,7 @@ export function CorpusFigure({ trace, sequence, layer }: Props) {
     <Figure
       name="corpus"
       title={title}
-      caption={[
-        t('corpusCaption', atlas.documents, atlas.model.name),
-        isSmallSample(usage.tokens)
-          ? t('corpusShort', smallSample)
-          : found.some(({ apart }) => apart)
-            ? t('corpusApart')
-            : t('corpusNone', usage.tokens),
-      ].join(' ')}
+      caption={[t('corpusCaption', atlas.documents, atlas.model.name), chanceSaid(found, usage.tokens)].join(' ')}
       hint={t('corpusHint')}
       plot={() => barsPlot(looks, list, inPercent(t('usage')), keys())}
       chart={() => <Bars looks={looks} least={0.1} list={list} press={open} />}
@@ -111,6 +104,13 @@ function otherwiseRouted(
   if (its.name !== router.name || its.k !== (router.k ?? null))
     return t('corpusOther', model.name, routerTitle(strategyTitle(store, its.name), its.k));
   return interventions.length > 0 ? t('corpusWhatIf', model.name) : undefined;
+}
+
+/** Whether the differences may be chance, or why that is not known. */
+function chanceSaid(found: readonly BesideCorpus[], tokens: number): string {
+  if (isSmallSample(tokens)) return t('corpusShort', smallSample);
+  if (found.every(({ corpus }) => corpus.low === null)) return t('corpusNoInterval');
+  return found.some(({ apart }) => apart) ? t('corpusApart') : t('corpusNone', tokens);
 }
 
 /** What lines, whiskers and pale bars are. */
