@@ -180,7 +180,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'module':
         return countItem(this.#trace?.modules[node.module]?.path ?? '', node);
       case 'token':
-        return this.#tokenItem(node.token, node.share);
+        return this.#tokenItem(node);
     }
   }
 
@@ -325,18 +325,20 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     return out ? ` · ${word(out === 'all' ? 'knockedOut' : 'knockedOutPart')}` : '';
   }
 
-  #tokenItem(token: number, share: number): vscode.TreeItem {
+  #tokenItem({ token, share, of }: NodeOf<'token'>): vscode.TreeItem {
     const { routed } = this;
     const sequence = routed?.main.trace?.sequences[0];
     const item = new vscode.TreeItem(sequence ? tokenLabel(sequence, token) : '');
     const line = routed && this.#lineOf(routed, token);
     const where = line !== undefined && vscode.l10n.t('line {0}', line);
-    const percent = Number.isNaN(share) ? undefined : numbers.percent(share);
+    const percent = numbers.percent(share);
     item.description = [where, percent].filter(Boolean).join(' · ');
     item.tooltip = lines([
       vscode.l10n.t('Token {0}', token + 1),
       where,
-      percent && vscode.l10n.t('{0} of its routing weight', percent),
+      of === 'choice'
+        ? vscode.l10n.t('{0} of its choices', percent)
+        : vscode.l10n.t('{0} of its routing weight', percent),
     ]);
     if (routed) {
       item.command = {

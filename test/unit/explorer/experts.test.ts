@@ -78,5 +78,31 @@ test('a token has the number that the panel gives it', async () => {
   const [first] = nodes;
   expect(first).toMatchObject({ kind: 'token' });
   const { token } = first as Extract<Node, { kind: 'token' }>;
-  expect(String(tree.getTreeItem(first!).tooltip).split('\n')[0]).toBe(`Token ${token + 1}`);
+  expect((tree.getTreeItem(first!).tooltip as string).split('\n')[0]).toBe(`Token ${token + 1}`);
+});
+
+/** The trace with all weights times this, as of a router that scales them. */
+const scaled = (trace: Trace, by: number): Trace => ({
+  ...trace,
+  blocks: trace.blocks.map((block) => ({ ...block, weight: block.weight!.map((x) => x * by) })),
+});
+
+test('an expert of a layer has its share of what its layer gives a token, however the router scales that', async () => {
+  const trace = fabricateMoe({ tokens: 60 });
+  const node: Node = { kind: 'layer-expert', layer: { layer: 1 }, expert: 0 };
+  const said = async (one: Trace) => {
+    const tree = treeOf(one);
+    return (await tree.getChildren(node)).map((token) => tree.getTreeItem(token).tooltip as string);
+  };
+  const own = await said(trace);
+  expect(own.length).toBeGreaterThan(1);
+  expect(await said(scaled(trace, 2.5))).toEqual(own);
+  expect(own[0]).toMatch(/^Token \d+\n\d+% of its routing weight$/);
+  expect((await said(without(trace, 'weight')))[0]).toMatch(/^Token \d+\n50% of its choices$/);
+});
+
+test('a share of the choices is not called one of the weight', async () => {
+  const tree = treeOf(without(fabricate(), 'weight'));
+  const [first] = await tree.getChildren({ kind: 'tokens', expert: 0, count: 1, of: 1 });
+  expect(tree.getTreeItem(first!).tooltip).toMatch(/\d% of its choices$/);
 });
