@@ -86,13 +86,12 @@ export class RoutingHover implements vscode.HoverProvider {
       const key = encodeURIComponent(JSON.stringify([unit.key]));
       out.appendMarkdown(` · [${vscode.l10n.t('Show in the atlas')}](command:${openUnit}?${key})`);
     }
-    const { interventions } = routed.main;
-    if (interventions.length > 0) appendWords(out, ` · ${counted('withWhatIfs', interventions.length)}`);
+    const asked = whatIfsOf(routed.main).map(oneLine);
+    if (asked.length > 0) appendWords(out, ` · ${counted('withWhatIfs', asked.length)}`);
     if (trace.sequences.length > 1) appendWords(out, ` · ${word('ofSequence', word(trace.sequences[0]!.role))}`);
     if (!isFresh) appendWords(out, ` · ${vscode.l10n.t('the text has changed since it was routed')}`);
     out.appendMarkdown('\n\n');
     // They name experts.
-    const asked = whatIfsOf(routed.main).map(oneLine);
     if (asked.length > 0) out.appendCodeblock(asked.join('\n'), 'text');
     const table = shared
       ? experts(trace, shared, token, this.atlases)

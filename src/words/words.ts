@@ -383,7 +383,10 @@ export const words = {
   detailLineLeader: 'Token by token, {0} leads most often: at {1} of them.',
   detailLineLeaders: 'Token by token, {0} lead equally often: at {1} of them each.',
   detailTokenNone: 'No expert is applied to this token.',
-  detailLayer: { other: 'Over the {0} modules of layer {1}, {2} leads with {3} of the weight.' },
+  detailLayer: {
+    one: 'In layer {1}, {2} leads with {3} of the weight.',
+    other: 'Over the {0} modules of layer {1}, {2} leads with {3} of the weight.',
+  },
   detailUnweighed: 'Chosen: {0}. The source gives no weights.',
   detailLayerExperts: 'Each layer has experts of its own: no expert leads over several layers. Choose a layer.',
   detailElsewhere: 'This token does not pass through {0}.',
@@ -456,7 +459,10 @@ export const words = {
   scopeSelectionOf: 'Selection',
   scopeSelectionNone: 'Click a token or a line; Shift-click another to extend the selection to it.',
   scopeAbout: 'Of {0}: {1} text tokens. The rest: {2}.',
-  scopeSmallRest: { other: 'The rest has only {0} text tokens: shares from so few can mislead.' },
+  scopeSmallRest: {
+    one: 'The rest has only {0} text token: shares from so few can mislead.',
+    other: 'The rest has only {0} text tokens: shares from so few can mislead.',
+  },
   scopeUsage: 'Load in {0}',
   scopeUsageCaption: 'Share of its choices. The line is the rest’s share, whiskers are 95% intervals.',
   scopeRest: 'The rest',
@@ -484,7 +490,10 @@ export const words = {
   // Summary
   summaryNone: 'The summary appears with the first routed tokens.',
   summaryOf: 'Of {0}',
-  small: { other: 'Only {0} text tokens: shares from so few can mislead. Whiskers show 95% intervals.' },
+  small: {
+    one: 'Only {0} text token: shares from so few can mislead. Whiskers show 95% intervals.',
+    other: 'Only {0} text tokens: shares from so few can mislead. Whiskers show 95% intervals.',
+  },
   smallNone: 'There are no text tokens to sum up.',
   usage: 'Load',
   usageCaptionOf: 'Share of the choices of {0}. The line is what chance would give, whiskers are 95% intervals.',
@@ -621,8 +630,11 @@ export const words = {
   effectKl: 'Predictions moved by',
   effectKlOf: '{0} nats per token; 0 is not at all (mean KL divergence)',
   effectHere: 'of {0}: {1}',
-  effectCells: '{0} tokens × {1} modules',
-  effectCellsFirst: '{0} tokens after the first × {1} modules',
+  effectCells: { one: '{0} token × {1} modules', other: '{0} tokens × {1} modules' },
+  effectCellsFirst: {
+    one: '{0} token after the first × {1} modules',
+    other: '{0} tokens after the first × {1} modules',
+  },
   effectCellsSpecial: {
     one: '{0} tokens (not {2} special one) × {1} modules',
     other: '{0} tokens (not {2} special ones) × {1} modules',

@@ -117,6 +117,14 @@ test('says in its first line that the run has what-ifs, and then which', () => {
   expect(rest.find(Boolean)).toMatch(/ knocked out everywhere$/);
 });
 
+test('counts what-ifs without those that later ones overrule, as it lists them', () => {
+  const asked: Intervention[] = [
+    { action: 'knock-out', expert: 'expert-1', scope: {} },
+    { action: 'force', expert: 'expert-1', scope: {} },
+  ];
+  expect(hovered(2, asked).split('\n')[0]).toMatch(/ · with 1 what-if$/);
+});
+
 test('says how the token differs while the panel colours the text by that', () => {
   // One of the two experts of each cell of token 3 is another.
   const before = fabricate({ layers: 2 });
