@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { Intervention } from '../../../src/trace/model/trace.js';
 import { shownExpertsOf } from '../../../src/trace/model/shownExperts.js';
 import { initial } from '../../../webview/store/state.js';
-import { aim } from '../../../webview/tabs/whatIf/model.js';
+import { aim, hasNext } from '../../../webview/tabs/whatIf/model.js';
 import { fabricateMoe } from '../../webview/fabricateMoe.js';
+import { fabricate } from '../trace/fabricate.js';
 
 const trace = fabricateMoe();
 const shown = shownExpertsOf(trace);
@@ -17,5 +19,32 @@ describe('a what-if of a model whose layers have their own experts', () => {
 
   it('stays where the form says it is', () => {
     expect(at('1', { ...initial.whatIf, where: 'layer:0' })).toBe('layer:0');
+  });
+});
+
+describe('the next best expert', () => {
+  const out = (expert: number, scope: Intervention['scope'] = {}): Intervention => ({
+    action: 'knock-out',
+    expert: `expert-${expert}`,
+    scope,
+  });
+
+  it('takes over where more experts are left than are chosen', () => {
+    expect(hasNext(fabricate({ experts: 3, k: 2 }), [], out(0))).toBe(true);
+    expect(hasNext(fabricate({ experts: 2, k: 2 }), [], out(0))).toBe(false);
+    expect(hasNext(trace, [], { ...out(0, { layer: 1 }), expert: '1.3' })).toBe(true);
+  });
+
+  it('is none after knock-outs of all others, but where these are not knocked out', () => {
+    const three = fabricate({ experts: 3, k: 2 });
+    expect(hasNext(three, [out(1)], out(0))).toBe(false);
+    expect(hasNext(three, [out(1, { layer: 0 })], out(0))).toBe(true);
+    expect(hasNext(three, [out(1, { layer: 0 })], out(0, { layer: 0 }))).toBe(false);
+    expect(hasNext(three, [out(1, { token: 3 })], out(0, { token: 3 }))).toBe(false);
+    expect(hasNext(three, [out(1, { token: 3 })], out(0, { token: 4 }))).toBe(true);
+  });
+
+  it('is none where the strategy gives the weights', () => {
+    expect(hasNext(fabricate({ router: { name: 'merged' } }), [], out(0))).toBe(false);
   });
 });

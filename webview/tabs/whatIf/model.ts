@@ -11,6 +11,9 @@ import {
 } from '../../../src/trace/model/access.js';
 import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import type { TextScope } from '../../../src/trace/text/scopes.js';
+import { weighing } from '../../../src/trace/model/router.js';
+import { takingPart } from '../../../src/trace/model/selection.js';
+import { whatIfAt, withOneMore } from '../../../src/trace/model/whatIf.js';
 import type { ShownExperts } from '../../../src/trace/model/shownExperts.js';
 import type { Intervention, Scope, Trace } from '../../../src/trace/model/trace.js';
 import type { Selection, WhatIfForm } from '../../store/state.js';
@@ -35,6 +38,20 @@ export function interventionOf(
       : scopeOnly && part && { tokens: part.ranges, ...(part.sequence > 0 && { sequence: part.sequence }) }),
   };
   return action === 'logit-bias' ? { action, expert, amount, scope } : { action, expert, scope };
+}
+
+/** Whether another expert takes the place of one that is knocked out, at any module: more are left there than are chosen. */
+export function hasNext(trace: Trace, asked: readonly Intervention[], one: Intervention): boolean {
+  if (weighing(trace) !== 'chosen') return false;
+  const all = withOneMore(asked, one);
+  const token = one.scope.token ?? one.scope.tokens?.[0]?.[0] ?? 0;
+  return trace.modules.some((module, s) => {
+    const rows = rowsAt(trace, s);
+    const { experts } = rows.set;
+    const bias = whatIfAt(all, experts, module)?.at(token).bias;
+    if (bias?.[experts.findIndex(({ id }) => id === one.expert)] !== -Infinity) return false;
+    return takingPart(rows).filter((has, e) => has && bias[e] !== -Infinity).length >= rows.k;
+  });
 }
 
 /** The routed modules that a place stands for. */

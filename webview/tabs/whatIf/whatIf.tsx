@@ -15,7 +15,7 @@ import { t } from '../../look/strings.js';
 import { fullName } from '../../store/atlas.js';
 import { expertNames, say } from '../../store/whatIfWords.js';
 import { scopeCode } from '../../scope/load.js';
-import { aim, interventionOf, partAt } from './model.js';
+import { aim, hasNext, interventionOf, partAt } from './model.js';
 import { Attribution } from './attribution.js';
 import { Effect } from './effect.js';
 
@@ -44,11 +44,10 @@ const actions = [
   ['logit-bias', 'logitBias'],
 ] as const;
 
-function hintOf({ action }: WhatIfForm, trace: Trace) {
-  switch (action) {
+function hintOf(one: Intervention, trace: Trace, interventions: readonly Intervention[]) {
+  switch (one.action) {
     case 'knock-out':
-      // Where all experts take part, none is the next.
-      return trace.router.k === undefined ? 'knockOutHintAll' : 'knockOutHint';
+      return hasNext(trace, interventions, one) ? 'knockOutHint' : 'knockOutHintAll';
     case 'force':
       return 'forceHint';
     case 'logit-bias':
@@ -84,6 +83,7 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
     fullName(store, trace, { set: those!, layer }, e),
   ]);
   const scope = partAt(trace, where, store.scope.value);
+  const { one } = asked(store, trace);
   return (
     <div class="form">
       <div class="formRow">
@@ -140,7 +140,9 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
           {t('scopeWhatIf', scopeCode.code.value!.scopeName(store, scope))}
         </Check>
       )}
-      <p class="caption">{t(hintOf(form, trace), experts.find(([id]) => id === expert)?.[1] ?? expert)}</p>
+      <p class="caption">
+        {t(hintOf(one, trace, store.main.interventions.value), experts.find(([id]) => id === expert)?.[1] ?? expert)}
+      </p>
       {!hasEffect && <p class="caption">{t('whatIfIntro')}</p>}
     </div>
   );
