@@ -598,6 +598,8 @@ export const words = {
   logitBias: 'Favour or hinder (logit bias)',
   knockOutHint: '{0} will not be chosen; the next best takes over.',
   whatIfHeld: 'A forced expert has all the weight there: this would change nothing.',
+  biasNone: 'An amount of 0 changes nothing.',
+  biasFixed: 'The weights are fixed: a logit bias changes nothing.',
   knockOutHintAll: '{0} will take no part.',
   forceHint: '{0} alone is applied, with weight 1; no other expert is chosen.',
   affinityBiasHint:

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { Intervention } from '../../../src/trace/model/trace.js';
 import { shownExpertsOf } from '../../../src/trace/model/shownExperts.js';
 import { initial } from '../../../webview/store/state.js';
-import { aim, hasNext } from '../../../webview/tabs/whatIf/model.js';
+import { aim, hasNext, vain } from '../../../webview/tabs/whatIf/model.js';
 import { fabricateMoe } from '../../webview/fabricateMoe.js';
 import { fabricate } from '../trace/fabricate.js';
 
@@ -47,4 +47,13 @@ describe('the next best expert', () => {
   it('is none where the strategy gives the weights', () => {
     expect(hasNext(fabricate({ router: { name: 'merged' } }), [], out(0))).toBe(false);
   });
+});
+
+test.each([
+  ['an amount of 0', 'biasNone', fabricate(), 0],
+  ['fixed weights', 'biasFixed', fabricate({ router: { name: 'merged' } }), 1],
+  ['the scores of X-LoRA', undefined, fabricate({ router: { name: 'x-lora', params: { affinities: 'x-lora' } } }), 1],
+  ['a mixture', undefined, { ...trace, router: { name: 'unknown' } }, 1],
+] as const)('a logit bias, with %s', (_, why, of, amount) => {
+  expect(vain(of, [], { action: 'logit-bias', expert: 'expert-0', amount, scope: {} })).toBe(why);
 });

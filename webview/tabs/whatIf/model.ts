@@ -8,12 +8,13 @@ import {
   rowsAt,
   sharedModules,
   type ModuleFilter,
+  type Rows,
 } from '../../../src/trace/model/access.js';
 import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import type { TextScope } from '../../../src/trace/text/scopes.js';
 import { weighing } from '../../../src/trace/model/router.js';
 import { takingPart } from '../../../src/trace/model/selection.js';
-import { whatIfAt, withOneMore } from '../../../src/trace/model/whatIf.js';
+import { deciding, whatIfAt, withOneMore } from '../../../src/trace/model/whatIf.js';
 import type { ShownExperts } from '../../../src/trace/model/shownExperts.js';
 import type { Intervention, Scope, Trace } from '../../../src/trace/model/trace.js';
 import type { Selection, WhatIfForm } from '../../store/state.js';
@@ -45,13 +46,30 @@ export function hasNext(trace: Trace, asked: readonly Intervention[], one: Inter
   if (weighing(trace) !== 'chosen') return false;
   const all = withOneMore(asked, one);
   const token = one.scope.token ?? one.scope.tokens?.[0]?.[0] ?? 0;
-  return trace.modules.some((module, s) => {
-    const rows = rowsAt(trace, s);
-    const { experts } = rows.set;
-    const bias = whatIfAt(all, experts, module)?.at(token).bias;
-    if (bias?.[experts.findIndex(({ id }) => id === one.expert)] !== -Infinity) return false;
+  return rowsOf(trace, one).some((rows) => {
+    const { bias } = whatIfAt(all, rows.set.experts, rows.module)!.at(token);
     return takingPart(rows).filter((has, e) => has && bias[e] !== -Infinity).length >= rows.k;
   });
+}
+
+/** Why a what-if would change nothing; undefined if it may. */
+export function vain(
+  trace: Trace,
+  asked: readonly Intervention[],
+  one: Intervention,
+): 'biasNone' | 'biasFixed' | 'whatIfHeld' | undefined {
+  if (one.action === 'logit-bias' && one.amount === 0) return 'biasNone';
+  if (one.action === 'logit-bias' && weighing(trace) === 'fixed') return 'biasFixed';
+  const isForced = asked.some(({ action }) => action === 'force');
+  return isForced && !deciding(trace, [...asked, one]).includes(one) ? 'whatIfHeld' : undefined;
+}
+
+/** The modules where a what-if applies. */
+function rowsOf(trace: Trace, one: Intervention): Rows[] {
+  const alone = [one];
+  return trace.modules
+    .map((_, s) => rowsAt(trace, s))
+    .filter(({ set, module }) => whatIfAt(alone, set.experts, module) !== undefined);
 }
 
 /** The routed modules that a place stands for. */

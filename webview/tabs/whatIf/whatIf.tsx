@@ -1,7 +1,8 @@
 /** What would have happened: the form, and below it what changed and the attribution. */
 import { scoreName, tokenLabel } from '../../../src/trace/text/label.js';
-import { deciding, withOneMore } from '../../../src/trace/model/whatIf.js';
+import { withOneMore } from '../../../src/trace/model/whatIf.js';
 import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
+import { weighing } from '../../../src/trace/model/router.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import { chosenSince } from '../../store/strategies.js';
 import type { Selection, WhatIfForm } from '../../store/state.js';
@@ -15,7 +16,7 @@ import { t } from '../../look/strings.js';
 import { fullName } from '../../store/atlas.js';
 import { expertNames, say } from '../../store/whatIfWords.js';
 import { scopeCode } from '../../scope/load.js';
-import { aim, hasNext, interventionOf, partAt } from './model.js';
+import { aim, hasNext, interventionOf, partAt, vain } from './model.js';
 import { Attribution } from './attribution.js';
 import { Effect } from './effect.js';
 
@@ -51,7 +52,8 @@ function hintOf(one: Intervention, trace: Trace, interventions: readonly Interve
     case 'force':
       return 'forceHint';
     case 'logit-bias':
-      return `${scoreName(trace)}BiasHint` as const;
+      // Beside “Apply” stands why it would change nothing.
+      return weighing(trace) === 'fixed' ? undefined : (`${scoreName(trace)}BiasHint` as const);
   }
 }
 
@@ -83,7 +85,7 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
     fullName(store, trace, { set: those!, layer }, e),
   ]);
   const scope = partAt(trace, where, store.scope.value);
-  const { one } = asked(store, trace);
+  const hint = hintOf(asked(store, trace).one, trace, store.main.interventions.value);
   return (
     <div class="form">
       <div class="formRow">
@@ -140,9 +142,7 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
           {t('scopeWhatIf', scopeCode.code.value!.scopeName(store, scope))}
         </Check>
       )}
-      <p class="caption">
-        {t(hintOf(one, trace, store.main.interventions.value), experts.find(([id]) => id === expert)?.[1] ?? expert)}
-      </p>
+      {hint && <p class="caption">{t(hint, experts.find(([id]) => id === expert)?.[1] ?? expert)}</p>}
       {!hasEffect && <p class="caption">{t('whatIfIntro')}</p>}
     </div>
   );
@@ -158,16 +158,9 @@ function asked(store: Store, trace: Trace): { readonly form: WhatIfForm; readonl
 
 function Apply({ trace }: { readonly trace: Trace }) {
   const store = useStore();
-  const isHeld = () => {
-    const interventions = store.main.interventions.value;
-    if (!interventions.some(({ action }) => action === 'force')) return false;
-    const { one } = asked(store, trace);
-    return !deciding(trace, [...interventions, one]).includes(one);
-  };
+  const why = vain(trace, store.main.interventions.value, asked(store, trace).one);
   const since = chosenSince(store);
-  const reason = since
-    ? t('otherModel', since.ran, since.chosen)
-    : (reasonAgainst(store, 'whatIf') ?? (isHeld() ? t('whatIfHeld') : undefined));
+  const reason = since ? t('otherModel', since.ran, since.chosen) : (reasonAgainst(store, 'whatIf') ?? (why && t(why)));
   return (
     <>
       <Button

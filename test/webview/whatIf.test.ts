@@ -1,0 +1,37 @@
+/** What the form of what-ifs, and the fields beside it, say they will do. */
+import { expect, test } from 'vitest';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { fabricate } from './fabricate.js';
+import type { Panel } from './harness.js';
+import { pages } from './pages.js';
+
+const openPage = pages();
+let panel: Panel;
+
+async function form(trace: Trace): Promise<void> {
+  panel = await openPage();
+  await panel.show(trace);
+  await panel.press('tab-whatIf');
+}
+
+const field = (name: string) => panel.page.locator(`[data-focus=whatif-${name}]`);
+const said = () => panel.page.locator('.tabBody .form').innerText();
+
+test('a knock-out promises a next best only where one is left', async () => {
+  await form(fabricate({ tokens: 40, layers: 2, strategy: { name: 'phatgoose', k: 12 } }));
+  await field('expert').selectOption('prose');
+  await expect.poll(said).toContain('prose will take no part.');
+});
+
+test('a logit bias is refused where it would change nothing', async () => {
+  await form(fabricate({ tokens: 40, layers: 2, strategy: { name: 'merged' } }));
+  await field('action').selectOption('logit-bias');
+  await expect.poll(said).toContain('The weights are fixed: a logit bias changes nothing.');
+  expect(await said()).not.toContain('affinity');
+  await panel.show(fabricate({ tokens: 40, layers: 2 }));
+  await expect.poll(said).toContain('is added to');
+  await field('amount').fill('0');
+  await field('amount').blur();
+  await expect.poll(said).toContain('An amount of 0 changes nothing.');
+  expect(await field('apply').getAttribute('aria-disabled')).toBe('true');
+});
