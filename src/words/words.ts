@@ -601,7 +601,10 @@ export const words = {
   biasNone: 'An amount of 0 changes nothing.',
   biasFixed: 'The weights are fixed: a logit bias changes nothing.',
   knockOutHintAll: '{0} will take no part.',
-  forceHint: '{0} alone is applied, with weight 1; no other expert is chosen.',
+  forceHint: 'No other expert is chosen; {0} gets all the weight.',
+  forceShared: 'The shared experts stay.',
+  forceWhole: 'The whole pool’s adapter stays.',
+  forceLacks: 'Where it has no adapter, no expert is applied.',
   affinityBiasHint:
     'The amount is added to {0}’s affinity before the choice: above 0 it is chosen more often, below 0 less.',
   routerLogitBiasHint:

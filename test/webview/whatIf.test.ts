@@ -35,3 +35,22 @@ test('a logit bias is refused where it would change nothing', async () => {
   await expect.poll(said).toContain('An amount of 0 changes nothing.');
   expect(await field('apply').getAttribute('aria-disabled')).toBe('true');
 });
+
+test('a forced expert has all the weight, beside what stays whatever is chosen', async () => {
+  await form(fabricate({ tokens: 40, layers: 2, strategy: { name: 'multitask' } }));
+  await field('action').selectOption('force');
+  await field('expert').selectOption('prose');
+  await expect
+    .poll(said)
+    .toContain('No other expert is chosen; prose gets all the weight. The whole pool’s adapter stays.');
+});
+
+test.each(['0', '13', ''])('k goes back to what it was, and nothing runs, where one types “%s”', async (typed) => {
+  await form(fabricate({ tokens: 40, layers: 2 }));
+  const k = panel.page.locator('[data-focus=strategy-k]');
+  await k.fill(typed);
+  await k.blur();
+  await expect.poll(() => k.inputValue()).toBe('2');
+  await panel.settled();
+  expect(await panel.sent('route')).toEqual([]);
+});

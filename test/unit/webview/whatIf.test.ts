@@ -2,9 +2,9 @@ import { describe, expect, it, test } from 'vitest';
 import type { Intervention } from '../../../src/trace/model/trace.js';
 import { shownExpertsOf } from '../../../src/trace/model/shownExperts.js';
 import { initial } from '../../../webview/store/state.js';
-import { aim, hasNext, vain } from '../../../webview/tabs/whatIf/model.js';
+import { aim, besideForced, hasNext, vain } from '../../../webview/tabs/whatIf/model.js';
 import { fabricateMoe } from '../../webview/fabricateMoe.js';
-import { fabricate } from '../trace/fabricate.js';
+import { fabricate, fabricateIds, withBlock } from '../trace/fabricate.js';
 
 const trace = fabricateMoe();
 const shown = shownExpertsOf(trace);
@@ -57,3 +57,19 @@ test.each([
 ] as const)('a logit bias, with %s', (_, why, of, amount) => {
   expect(vain(of, [], { action: 'logit-bias', expert: 'expert-0', amount, scope: {} })).toBe(why);
 });
+
+test.each([
+  ['a pool', [], fabricate()],
+  ['a mixture with shared experts', ['forceShared'], fabricateIds()],
+  ['an adapter of the whole pool', ['forceWhole'], fabricate({ router: { name: 'merged-factors' } })],
+  ['no gate, and perhaps no adapter', ['forceLacks'], withBlock(fabricate(), { score: without(0) })],
+] as const)('a forced expert, with %s', (_, beside, of) => {
+  const [expert] = of.expertSets[0]!.experts;
+  expect(besideForced(of, { action: 'force', expert: expert!.id, scope: {} })).toEqual(beside);
+});
+
+/** The scores of a pool, with none for one expert. */
+function without(expert: number): Float32Array {
+  const { score, experts } = fabricate().blocks[0]!;
+  return score!.map((x, i) => (i % experts === expert ? NaN : x));
+}

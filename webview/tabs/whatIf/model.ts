@@ -12,6 +12,7 @@ import {
 } from '../../../src/trace/model/access.js';
 import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import type { TextScope } from '../../../src/trace/text/scopes.js';
+import { descriptorOf } from '../../../src/strategies/index.js';
 import { weighing } from '../../../src/trace/model/router.js';
 import { takingPart } from '../../../src/trace/model/selection.js';
 import { deciding, whatIfAt, withOneMore } from '../../../src/trace/model/whatIf.js';
@@ -62,6 +63,20 @@ export function vain(
   if (one.action === 'logit-bias' && weighing(trace) === 'fixed') return 'biasFixed';
   const isForced = asked.some(({ action }) => action === 'force');
   return isForced && !deciding(trace, [...asked, one]).includes(one) ? 'whatIfHeld' : undefined;
+}
+
+/** What a forced expert leaves as it is, and where it cannot be applied itself. */
+export function besideForced(trace: Trace, one: Intervention): ('forceShared' | 'forceWhole' | 'forceLacks')[] {
+  const rows = rowsOf(trace, one);
+  const weights = descriptorOf(trace.router.name)?.weights;
+  return [
+    ...(trace.blocks.some(({ sharedExperts }) => sharedExperts > 0) ? (['forceShared'] as const) : []),
+    ...(weights?.by === 'strategy' && weights.adapter ? (['forceWhole'] as const) : []),
+    // One without a score may lack its gate alone.
+    ...(rows.some((at) => !takingPart(at)[at.set.experts.findIndex(({ id }) => id === one.expert)])
+      ? (['forceLacks'] as const)
+      : []),
+  ];
 }
 
 /** The modules where a what-if applies. */

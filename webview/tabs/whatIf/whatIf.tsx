@@ -3,6 +3,7 @@ import { scoreName, tokenLabel } from '../../../src/trace/text/label.js';
 import { withOneMore } from '../../../src/trace/model/whatIf.js';
 import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
 import { weighing } from '../../../src/trace/model/router.js';
+import type { PlainWord } from '../../../src/words/words.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import { chosenSince } from '../../store/strategies.js';
 import type { Selection, WhatIfForm } from '../../store/state.js';
@@ -16,7 +17,7 @@ import { t } from '../../look/strings.js';
 import { fullName } from '../../store/atlas.js';
 import { expertNames, say } from '../../store/whatIfWords.js';
 import { scopeCode } from '../../scope/load.js';
-import { aim, hasNext, interventionOf, partAt, vain } from './model.js';
+import { aim, besideForced, hasNext, interventionOf, partAt, vain } from './model.js';
 import { Attribution } from './attribution.js';
 import { Effect } from './effect.js';
 
@@ -45,15 +46,15 @@ const actions = [
   ['logit-bias', 'logitBias'],
 ] as const;
 
-function hintOf(one: Intervention, trace: Trace, interventions: readonly Intervention[]) {
+/** What a what-if would do; empty where “Apply” says why it would do nothing. */
+function hintsOf(one: Intervention, trace: Trace, interventions: readonly Intervention[]): PlainWord[] {
   switch (one.action) {
     case 'knock-out':
-      return hasNext(trace, interventions, one) ? 'knockOutHint' : 'knockOutHintAll';
+      return [hasNext(trace, interventions, one) ? 'knockOutHint' : 'knockOutHintAll'];
     case 'force':
-      return 'forceHint';
+      return ['forceHint', ...besideForced(trace, one)];
     case 'logit-bias':
-      // Beside “Apply” stands why it would change nothing.
-      return weighing(trace) === 'fixed' ? undefined : (`${scoreName(trace)}BiasHint` as const);
+      return weighing(trace) === 'fixed' ? [] : [`${scoreName(trace)}BiasHint`];
   }
 }
 
@@ -85,7 +86,8 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
     fullName(store, trace, { set: those!, layer }, e),
   ]);
   const scope = partAt(trace, where, store.scope.value);
-  const hint = hintOf(asked(store, trace).one, trace, store.main.interventions.value);
+  const hints = hintsOf(asked(store, trace).one, trace, store.main.interventions.value);
+  const name = experts.find(([id]) => id === expert)?.[1] ?? expert;
   return (
     <div class="form">
       <div class="formRow">
@@ -142,7 +144,7 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
           {t('scopeWhatIf', scopeCode.code.value!.scopeName(store, scope))}
         </Check>
       )}
-      {hint && <p class="caption">{t(hint, experts.find(([id]) => id === expert)?.[1] ?? expert)}</p>}
+      {hints.length > 0 && <p class="caption">{hints.map((hint) => t(hint, name)).join(' ')}</p>}
       {!hasEffect && <p class="caption">{t('whatIfIntro')}</p>}
     </div>
   );
