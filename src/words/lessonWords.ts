@@ -231,9 +231,12 @@ export const lessonWords = {
   tourWhatIf: 'Ask what if',
   tourWhatIfText:
     'Knock an expert out, force one, or favour it by an amount that is added to its scores (logit bias). The text is routed again, and what changed is told here. The header undoes it. A text can do without most experts: the button tries one after the other, and keeps the knock-out that costs this text most, which may still be little.',
+  tourWhatIfMixture:
+    'Knock an expert out, force one, or favour it by an amount that is added to its scores (logit bias). The text is routed again, and what changed is told here. The header undoes it. A text can do without most experts: the button tries the {0} that are chosen most often, and keeps the knock-out that costs this text most, which may still be little.',
   tourWhatIfTold:
-    'What changed is told here, and the header undoes it. Even the costliest knock-out may cost little: less than 1 % per token is hardly noticed, because the next best expert takes over.',
+    'What changed is told here, and the header undoes it. Even a knock-out may cost little: less than 1 % per token is hardly noticed, because the next best expert takes over.',
   tourWhatIfFind: 'Find the Costliest Knock-Out',
+  tourWhatIfFindMost: 'Find the Costliest of {0} Knock-Outs',
   tourWhatIfNone: 'Knock an expert out and see what follows: that takes a model that can run here, and there is none.',
   tourCompare: 'Compare two runs',
   tourCompareText:

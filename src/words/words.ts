@@ -203,7 +203,7 @@ export const words = {
   tokenFirst: '{0}, token {1}: {2} comes first',
   tokenMeasured: '{0}, token {1}: {2}',
   tokenAttribution: '{0}, token {1}: attribution of {2} nats to {3}',
-  tokenAttributionNone: '{0}, token {1}: no attribution to any expert',
+  tokenAttributionNone: '{0}, token {1}: no attribution to any expert that was knocked out',
   tokenAlone: '{0}, token {1}',
 
   // Grid
@@ -656,6 +656,11 @@ export const words = {
   attribute: 'Knock Out Each Expert in Turn',
   attributeTitle: 'What each expert adds (attribution)',
   attributeHow: 'One run per expert, each without that expert.',
+  attributeHowMost: {
+    one: 'One run, without the expert chosen most often.',
+    other: 'One run for each of the {0} experts chosen most often, without it.',
+  },
+  attributeTried: { one: 'Of {0} expert; no other was tried.', other: 'Of {0} experts; no others were tried.' },
   attributeCaption:
     'Change of a token’s log-probability when the expert is knocked out. Below zero: the expert makes the token likelier.',
   attributeTotals: 'Change of the whole text’s log-probability without the expert, in nats.',

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { fabricate } from './fabricate.js';
+import { fabricateMoe, moeDescription } from './fabricateMoe.js';
 import type { Panel } from './harness.js';
 import { pages } from './pages.js';
 
@@ -53,4 +54,13 @@ test.each(['0', '13', ''])('k goes back to what it was, and nothing runs, where 
   await expect.poll(() => k.inputValue()).toBe('2');
   await panel.settled();
   expect(await panel.sent('route')).toEqual([]);
+});
+
+test('of a mixture, the experts chosen most often are knocked out in turn, and the tab says so', async () => {
+  await form(fabricateMoe({ tokens: 60 }));
+  const can = { ...moeDescription.can, attribute: true } as const;
+  await panel.post({ type: 'pool', description: { ...moeDescription, can } });
+  await expect
+    .poll(() => panel.page.locator('[data-figure=attribution]').innerText())
+    .toContain('One run for each of the 16 experts chosen most often, without it.');
 });

@@ -2,6 +2,7 @@
 import type { LessonWord } from '../../src/words/lessonWords.js';
 import type { RunRequestName } from '../../src/requests/table.js';
 import { textTokens } from '../../src/trace/model/access.js';
+import { isMixture } from '../../src/trace/model/router.js';
 import { isMeasure, lackFor } from '../../src/trace/figures/colouring.js';
 import { scoreName, visible } from '../../src/trace/text/label.js';
 import { inability } from '../store/reasons.js';
@@ -9,7 +10,7 @@ import { say } from '../lessons/strings.js';
 import { t } from '../look/strings.js';
 import type { Tab } from '../store/state.js';
 import type { Store } from '../store/store.js';
-import { askStrongWhatIf } from './strongWhatIf.js';
+import { askStrongWhatIf, most } from './strongWhatIf.js';
 import type { GridScene } from '../map/scene.js';
 
 export interface Panel {
@@ -28,7 +29,7 @@ export interface Step {
   readonly isOfCell?: true;
   /** What can be tried there with one press. */
   readonly offer?: {
-    readonly label: LessonWord;
+    readonly label: (store: Store) => string;
     readonly request: RunRequestName;
     readonly act: (store: Store) => Promise<void>;
   };
@@ -39,6 +40,8 @@ const isPredicted = ({ store }: Panel): boolean => {
   const trace = store.main.trace.value;
   return trace !== undefined && lackFor(trace, 'surprise') === undefined;
 };
+
+const ofMixture = ({ main: { trace } }: Store): boolean => trace.value !== undefined && isMixture(trace.value);
 
 /** What a token, a module, a router and an expert are, in this text and this model. */
 const firstText = ({ store }: Panel): string => {
@@ -123,11 +126,18 @@ export const steps: readonly Step[] = [
           ? 'tourWhatIfNone'
           : store.main.interventions.value.length > 0
             ? 'tourWhatIfTold'
-            : 'tourWhatIfText',
+            : ofMixture(store)
+              ? 'tourWhatIfMixture'
+              : 'tourWhatIfText',
+        most,
       ),
     at: ['[data-figure=effect]', '.tabBody .form', '.tabBody > *'],
     tab: 'whatIf',
-    offer: { label: 'tourWhatIfFind', request: 'attribute', act: askStrongWhatIf },
+    offer: {
+      label: (store) => (ofMixture(store) ? say('tourWhatIfFindMost', most) : say('tourWhatIfFind')),
+      request: 'attribute',
+      act: askStrongWhatIf,
+    },
   },
   {
     title: 'tourCompare',

@@ -8,6 +8,8 @@ import { colourings, overlays } from '../../../src/trace/figures/colouring.js';
 import { colourings as atlasColourings } from '../../../webview/atlas/colouring.js';
 import { figures, lettersOf, numbers, type Explanation } from '../../../webview/lessons/explanations.js';
 import { steps, type Panel } from '../../../webview/tour/steps.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import type { Store } from '../../../webview/store/store.js';
 import { fabricateMoe } from '../../webview/fabricateMoe.js';
 import { fabricate } from '../trace/fabricate.js';
 import { apart, beside, type Rect } from '../../../webview/lessons/place.js';
@@ -90,6 +92,25 @@ test('the tour begins with these words, for the text and the model on show', () 
     expect(first!.text(panel)).toContain(`${before}${trace.sequences[0]!.tokens.count}, such as “`);
     expect(first!.text(panel)).toContain(`a router sends each token to ${k} of ${experts} experts`);
   }
+});
+
+test('what the tour offers to find is among all experts of a pool, and few of a mixture', () => {
+  const said = (trace: Trace) => {
+    const store = {
+      main: { trace: { value: trace }, interventions: { value: [] } },
+      description: { value: { can: { whatIf: true } } },
+    } as unknown as Store;
+    const { text, offer } = steps.find(({ title }) => title === 'tourWhatIf')!;
+    return [text({ store } as unknown as Panel), offer!.label(store)];
+  };
+  expect(said(fabricate())).toEqual([
+    expect.stringContaining('the button tries one after the other'),
+    'Find the Costliest Knock-Out',
+  ]);
+  expect(said(fabricateMoe({ tokens: 60 }))).toEqual([
+    expect.stringContaining('the button tries the 4 that are chosen most often'),
+    'Find the Costliest of 4 Knock-Outs',
+  ]);
 });
 
 test('no key is in two tables of words', () => {
