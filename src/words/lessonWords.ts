@@ -189,6 +189,8 @@ export const lessonWords = {
   tourRunText: 'The text, its number of tokens, and the model that read it.',
   tourRunPool:
     'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. At each of {2} places inside it, its modules, a router sends each token to {3} of {4} experts. An expert is a small addition to the model that somebody trained on texts of one kind. Its name says what it was trained on, not what it does.',
+  tourRunFixed:
+    'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. At each of {2} places inside it, its modules, a router could choose among {4} experts; this strategy gives every token the same instead. An expert is a small addition to the model that somebody trained on texts of one kind. Its name says what it was trained on, not what it does.',
   tourRunMixture:
     'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. In each of {2} layers, its modules, a router sends each token to {3} of {4} experts. An expert is a part of its layer. They were all trained together, and nobody decided what each is for: that is why they have numbers.',
   tourStrategy: 'How experts are chosen',
@@ -216,6 +218,10 @@ export const lessonWords = {
   tourExperts: 'Every expert, compared',
   tourAffinity:
     'Each expert has a gate, a pattern that tokens are compared with: how well this token fits it is the expert’s affinity. The best have a tick and their weight. “?” beside any heading says what its numbers are.',
+  tourAffinityScaled:
+    'A classifier (X-LoRA) gave each expert a score for this token, its affinity; all weights are made of these. “?” beside any heading says what its numbers are.',
+  tourAffinityFixed:
+    'How well this token fits each expert is the expert’s affinity. It decides nothing here: the strategy fixes the weights. “?” beside any heading says what its numbers are.',
   tourAffinityNone:
     'Here would stand each expert’s affinity, how well the token fits it, but there are none. “?” beside any heading says what its numbers are.',
   tourRouterLogit:

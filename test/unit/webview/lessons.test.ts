@@ -94,6 +94,34 @@ test('the tour begins with these words, for the text and the model on show', () 
   }
 });
 
+test.each<[string, Trace, RegExp, RegExp]>([
+  ['choice', fabricate(), /a router sends each token to 2 of 5 experts/, /The best have a tick/],
+  [
+    'fixed weights',
+    fabricate({ router: { name: 'base' } }),
+    /a router could choose among 5 experts; this/,
+    /decides nothing here/,
+  ],
+  [
+    'X-LoRA',
+    fabricate({ router: { name: 'x-lora', params: { affinities: 'x-lora' } } }),
+    /a router sends each token/,
+    /^A classifier .* all weights are made of these/,
+  ],
+])('the tour says how the experts of this run were found: %s', (_, trace, first, scores) => {
+  const panel = { store: { main: { trace: { value: trace } } } } as unknown as Panel;
+  const text = (title: string) => steps.find((step) => step.title === title)!.text(panel);
+  expect(text('tourRun')).toMatch(first);
+  expect(text('tourExperts')).toMatch(scores);
+});
+
+test('the tour counts a layer once, though it has two routers', () => {
+  const one = fabricateMoe({ tokens: 60 });
+  const modules = one.modules.map((module, s) => ({ ...module, layer: s >> 1, kind: s % 2 ? 'mlp' : 'attention' }));
+  const panel = { store: { main: { trace: { value: { ...one, modules } } } } } as unknown as Panel;
+  expect(steps[0]!.text(panel)).toContain('In each of 4 layers');
+});
+
 test('what the tour offers to find is among all experts of a pool, and few of a mixture', () => {
   const said = (trace: Trace) => {
     const store = {
