@@ -247,6 +247,8 @@ export const lessonWords = {
   tourCompare: 'Compare two runs',
   tourCompareText:
     'Compare this run with another: another strategy, another text. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
+  tourComparingPredictions:
+    'Two runs, side by side: how likely each finds the text, because their choices cannot be compared. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
   tourComparing:
     'Two runs, side by side: the top-k overlap of their choices, beside what chance would give. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
 } as const satisfies Record<string, string | Counted>;

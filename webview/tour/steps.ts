@@ -146,7 +146,14 @@ export const steps: readonly Step[] = [
   },
   {
     title: 'tourCompare',
-    text: ({ store }) => say(store.other.isThere.value ? 'tourComparing' : 'tourCompareText'),
+    text: ({ store }) =>
+      say(
+        !store.other.isThere.value
+          ? 'tourCompareText'
+          : store.differBy.value === 'choices'
+            ? 'tourComparing'
+            : 'tourComparingPredictions',
+      ),
     at: ['[data-figure=agreement]', '.tabBody .form', '.tabBody > *'],
     tab: 'compare',
   },

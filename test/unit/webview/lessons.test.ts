@@ -122,6 +122,15 @@ test('the tour counts a layer once, though it has two routers', () => {
   expect(steps[0]!.text(panel)).toContain('In each of 4 layers');
 });
 
+test.each([
+  [false, 'choices', /^Compare this run with another/],
+  [true, 'choices', /top-k overlap/],
+  [true, 'logProb', /how likely each finds the text/],
+])('the tour ends with what is compared', (isThere, by, said) => {
+  const store = { other: { isThere: { value: isThere } }, differBy: { value: by } };
+  expect(steps.at(-1)!.text({ store } as unknown as Panel)).toMatch(said);
+});
+
 test('what the tour offers to find is among all experts of a pool, and few of a mixture', () => {
   const said = (trace: Trace) => {
     const store = {
