@@ -105,6 +105,12 @@ describe('k of a mixture', () => {
   });
 });
 
+test('the legend of a mixture has shares of the choices of one layer, and says so', async () => {
+  await open();
+  const first = panel.page.locator('.legend .chip').first();
+  await expect.poll(() => first.getAttribute('title')).toMatch(/: [\d.]+% of the choices of layer 0$/m);
+});
+
 describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
   testMany(
     [
