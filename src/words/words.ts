@@ -124,6 +124,7 @@ export const words = {
   // Legend and text
   legend: 'Experts. Choose some to see only their choices.',
   legendShare: '{0}: {1} of all choices',
+  legendShareLayer: '{0}: {1} of the choices of {2}',
   legendRest: { one: '{0} other expert', other: '{0} other experts' },
   legendRestHint: 'The most used experts have colours; search to give another one.',
   legendFind: 'Find an expert',
