@@ -14,8 +14,10 @@ import { quiet } from '../look/palette.js';
 import { labelledName } from '../look/shortLabels.js';
 import {
   chosenAt,
+  isKnown,
   type Layer,
   layersOf,
+  type ModuleFilter,
   rowsAt,
   type SharedModules,
   sharedModules,
@@ -86,18 +88,19 @@ export class RoutingHover implements vscode.HoverProvider {
       const key = encodeURIComponent(JSON.stringify([unit.key]));
       out.appendMarkdown(` · [${vscode.l10n.t('Show in the atlas')}](command:${openUnit}?${key})`);
     }
-    const { interventions } = routed.main;
-    if (interventions.length > 0) appendWords(out, ` · ${counted('withWhatIfs', interventions.length)}`);
+    const asked = whatIfsOf(routed.main).map(oneLine);
+    if (asked.length > 0) appendWords(out, ` · ${counted('withWhatIfs', asked.length)}`);
     if (trace.sequences.length > 1) appendWords(out, ` · ${word('ofSequence', word(trace.sequences[0]!.role))}`);
     if (!isFresh) appendWords(out, ` · ${vscode.l10n.t('the text has changed since it was routed')}`);
     out.appendMarkdown('\n\n');
     // They name experts.
-    const asked = whatIfsOf(routed.main).map(oneLine);
     if (asked.length > 0) out.appendCodeblock(asked.join('\n'), 'text');
+    const isTold = isKnownIn(trace, {}, token);
     const table = shared
       ? experts(trace, shared, token, this.atlases)
       : layerExpertLines(trace, token, choice, this.atlases);
-    if (table) out.appendCodeblock(table, 'text');
+    if (!isTold) appendWords(out, vscode.l10n.t('The source says nothing about this token.'));
+    else if (table) out.appendCodeblock(table, 'text');
     else appendWords(out, vscode.l10n.t('No expert takes part.'));
     out.appendMarkdown('\n\n');
     const change = this.colours.overlayOf(routed.id) === 'change' ? changeText(routed, token) : undefined;
@@ -214,7 +217,8 @@ function layerExpertLines(trace: Trace, token: number, choice: ColourChoice, atl
       return weight === undefined || Number.isNaN(weight) ? name : `${name} (${numbers.percent(weight)})`;
     });
     const more = chosen.length - texts.length;
-    lines.push(`${layerName(layer)}: ${texts.join(', ')}${more > 0 ? `, +${more}` : ''}`);
+    const said = texts.length > 0 ? texts.join(', ') : noneWords(trace, token, layer);
+    lines.push(`${layerName(layer)}: ${said}${more > 0 ? `, +${more}` : ''}`);
   }
   if (others.length > listedLayers) lines.push(counted('moreLayers', others.length - listedLayers));
   return lines.length > 0 ? lines.join('\n') : undefined;
@@ -244,6 +248,7 @@ function layerChoices(trace: Trace, token: number, layer: Layer, atlases: Atlase
 /** `layer 12, expert 87 ████ 31 %`, one line per chosen expert. */
 function inFull(trace: Trace, token: number, layer: Layer, atlases: Atlases): string[] {
   const chosen = layerChoices(trace, token, layer, atlases);
+  if (chosen.length === 0) return [`${layerName(layer)}: ${noneWords(trace, token, layer)}`];
   const names = column(
     chosen.map(({ name }) => word('expertOfLayer', layerName(layer), name)),
     40,
@@ -253,6 +258,16 @@ function inFull(trace: Trace, token: number, layer: Layer, atlases: Atlases): st
       ? names[i]!.trimEnd()
       : `${names[i]!} ${bar(weight, 10)} ${numbers.percent(weight)}`,
   );
+}
+
+/** Whether the source says anything about a token at any of the modules. */
+function isKnownIn(trace: Trace, filter: ModuleFilter, token: number): boolean {
+  return modulesOf(trace, { ...filter, sequence: 0 }).some((s) => isKnown(rowsAt(trace, s), token));
+}
+
+/** Where no expert is named. */
+function noneWords(trace: Trace, token: number, layer: Layer): string {
+  return word(isKnownIn(trace, layer, token) ? 'none' : 'unknownCell');
 }
 
 /** How the token differs where the panel colours the text by that; undefined if that is not known. */

@@ -74,7 +74,7 @@ export class StatusBar implements vscode.Disposable {
     this.#item.accessibilityInformation = {
       label:
         address === undefined
-          ? vscode.l10n.t('Gander, pool {0}: {1}', name, read)
+          ? vscode.l10n.t('Gander, {0}: {1}', name, read)
           : vscode.l10n.t('Gander, {0}, text goes to {1}: {2}', name, address, read),
       role: 'button',
     };

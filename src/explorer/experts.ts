@@ -15,14 +15,13 @@ import { colourCount, expertStyle, quiet } from '../look/palette.js';
 import { says } from '../look/names.js';
 import { labelledName } from '../look/shortLabels.js';
 import { chanceLoadOf, load } from '../statistics/load.js';
-import type { Layer, SharedModules } from '../trace/model/access.js';
-import { isKnockedOut } from '../trace/model/whatIf.js';
+import type { Layer } from '../trace/model/access.js';
 import { slotsIn } from '../trace/figures/colours.js';
 import { type ColourChoice, shownBy } from '../trace/figures/colouring.js';
 import { layerText, plain, tokenLabel } from '../trace/text/label.js';
 import { layerKey, shownExpertsOf } from '../trace/model/shownExperts.js';
 import type { Trace } from '../trace/model/trace.js';
-import { type Usage, usage } from '../trace/figures/usage.js';
+import { knockedOut, type Usage, usage } from '../trace/figures/usage.js';
 import {
   groupsOf,
   layersLed,
@@ -33,7 +32,7 @@ import {
   tokensLed,
   treeModules,
 } from './nodes.js';
-import { layerExperts, expertLayer, expertLayers, layerExpertTokens } from './layerExperts.js';
+import { type ExpertLayer, layerExperts, expertLayer, expertLayers, layerExpertTokens } from './layerExperts.js';
 
 /** Least time between two drawings, in milliseconds. */
 const every = 250;
@@ -181,7 +180,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
       case 'module':
         return countItem(this.#trace?.modules[node.module]?.path ?? '', node);
       case 'token':
-        return this.#tokenItem(node.token, node.share);
+        return this.#tokenItem(node);
     }
   }
 
@@ -277,7 +276,7 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const share = numbers.percent(own.usage.share[expert]!);
     item.id = `layer ${layerKey(layer)} expert ${expert}`;
     const unit = this.services.atlases.unit(layer, own.modules.experts[expert]!.id);
-    item.description = withName(share, name, unit) + this.#knockedOut(own.modules, own.modules.experts[expert]!.id);
+    item.description = withName(share, name, unit) + this.#knockedOut(own, expert);
     item.tooltip = lines([
       word('expertOfLayer', layerName(layer), name),
       vscode.l10n.t('Load in the last trace: {0} (chance {1})', share, numbers.percent(own.usage.chance[expert]!)),
@@ -303,8 +302,8 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const share = used && numbers.percent(used.share[inTrace]!);
     const unit = this.services.atlases.unit(undefined, expert.id);
     const shared = trace && treeModules(trace);
-    const knockedOut = share && shared ? this.#knockedOut(shared, expert.id) : '';
-    item.description = withName(share, expert.name, unit) + knockedOut;
+    const out = used && shared ? this.#knockedOut({ modules: shared, usage: used }, inTrace) : '';
+    item.description = withName(share, expert.name, unit) + out;
     item.tooltip = lines([
       expert.name,
       expert.description,
@@ -320,23 +319,26 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     return item;
   }
 
-  #knockedOut({ modules }: SharedModules, expert: string): string {
+  #knockedOut({ modules, usage }: ExpertLayer, expert: number): string {
     const trace = this.#trace;
-    return trace && isKnockedOut(trace, modules, expert) ? ` · ${vscode.l10n.t('knocked out')}` : '';
+    const out = trace && knockedOut(trace, modules, usage)[expert];
+    return out ? ` · ${word(out === 'all' ? 'knockedOut' : 'knockedOutPart')}` : '';
   }
 
-  #tokenItem(token: number, share: number): vscode.TreeItem {
+  #tokenItem({ token, share, of }: NodeOf<'token'>): vscode.TreeItem {
     const { routed } = this;
     const sequence = routed?.main.trace?.sequences[0];
     const item = new vscode.TreeItem(sequence ? tokenLabel(sequence, token) : '');
     const line = routed && this.#lineOf(routed, token);
     const where = line !== undefined && vscode.l10n.t('line {0}', line);
-    const percent = Number.isNaN(share) ? undefined : numbers.percent(share);
+    const percent = numbers.percent(share);
     item.description = [where, percent].filter(Boolean).join(' · ');
     item.tooltip = lines([
-      vscode.l10n.t('Token {0}', token),
+      vscode.l10n.t('Token {0}', token + 1),
       where,
-      percent && vscode.l10n.t('{0} of its routing weight', percent),
+      of === 'choice'
+        ? vscode.l10n.t('{0} of its choices', percent)
+        : vscode.l10n.t('{0} of its routing weight', percent),
     ]);
     if (routed) {
       item.command = {

@@ -12,7 +12,7 @@ import { isKnockedOut } from '../trace/model/whatIf.js';
 import { ranked } from '../trace/figures/leaders.js';
 import type { Trace } from '../trace/model/trace.js';
 import { type Usage, usage } from '../trace/figures/usage.js';
-import { listedTokens, type Node } from './nodes.js';
+import { listedTokens, type Node, tokenNodes } from './nodes.js';
 
 export interface ExpertLayer {
   readonly modules: SharedModules;
@@ -50,20 +50,13 @@ export function layerExperts(trace: Trace, layer: Layer): Node[] {
   return [...ranked(own.usage.counts), ...idle].map((expert) => ({ kind: 'layer-expert', layer, expert }));
 }
 
-/** The tokens that an expert took, the largest weights first; if the source gave no weights, in the order of the text. */
+/** The tokens that an expert took, those with its largest share first. */
 export function layerExpertTokens(trace: Trace, layer: Layer, expert: number): Node[] {
   const own = expertLayer(trace, layer);
   if (!own) return [];
-  const taken = new Map<number, number>();
-  for (const s of own.modules.modules) {
-    const rows = rowsAt(trace, s);
-    for (const t of textTokens(own.modules.sequence)) {
-      const at = chosenAt(rows, t).indexOf(expert);
-      if (at >= 0) taken.set(t, Math.max(taken.get(t) ?? -Infinity, rows.weight?.[t * rows.k + at] ?? NaN));
-    }
-  }
-  return [...taken]
-    .sort(([a, x], [b, y]) => y - x || a - b)
-    .slice(0, listedTokens)
-    .map(([token, share]) => ({ kind: 'token', expert, token, share }));
+  const rows = Array.from(own.modules.modules, (s) => rowsAt(trace, s));
+  const taken = Array.from(textTokens(own.modules.sequence)).filter((t) =>
+    rows.some((one) => chosenAt(one, t).includes(expert)),
+  );
+  return tokenNodes(trace, own.modules, expert, taken).slice(0, listedTokens);
 }

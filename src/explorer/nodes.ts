@@ -10,7 +10,7 @@ import {
   textTokens,
 } from '../trace/model/access.js';
 import type { Warning } from '../requests/description.js';
-import { leaderAt } from '../trace/figures/measure.js';
+import { leaderAt, type Measure, measureOf } from '../trace/figures/measure.js';
 import { tokenLeaders, tokenShares } from '../trace/figures/leaders.js';
 import type { Trace } from '../trace/model/trace.js';
 
@@ -48,8 +48,14 @@ export type Node =
       readonly count: number;
       readonly of: number;
     }
-  /** `share` of the token's routing weight; NaN if the source gave no weights. */
-  | { readonly kind: 'token'; readonly expert: number; readonly token: number; readonly share: number };
+  /** `share` of the token's routing weight, or of its choices if the source gave no weights. */
+  | {
+      readonly kind: 'token';
+      readonly expert: number;
+      readonly token: number;
+      readonly share: number;
+      readonly of: Measure;
+    };
 
 /** How many of an expert's tokens are listed. */
 export const listedTokens = 200;
@@ -142,8 +148,29 @@ function tokensTaken(trace: Trace, expert: number, module?: number): TokenNode[]
   });
   if (!shared) return [];
   const leaders = tokenLeaders(trace, shared).expert;
-  return Array.from(textTokens(shared.sequence))
-    .filter((token) => leaders[token] === expert)
-    .map((token): TokenNode => ({ kind: 'token', expert, token, share: tokenShares(trace, shared, token)[expert]! }))
+  return tokenNodes(
+    trace,
+    shared,
+    expert,
+    Array.from(textTokens(shared.sequence)).filter((token) => leaders[token] === expert),
+  );
+}
+
+/** Some of the text's tokens, those with the expert's largest share first. */
+export function tokenNodes(
+  trace: Trace,
+  shared: SharedModules,
+  expert: number,
+  tokens: readonly number[],
+): TokenNode[] {
+  const of = measureOf(trace, shared.modules, 'weight');
+  return tokens
+    .map((token): TokenNode => ({
+      kind: 'token',
+      expert,
+      token,
+      share: tokenShares(trace, shared, token)[expert]!,
+      of,
+    }))
     .sort((a, b) => b.share - a.share || a.token - b.token);
 }

@@ -191,6 +191,8 @@ export const lessonWords = {
   tourRunText: 'The text, its number of tokens, and the model that read it.',
   tourRunPool:
     'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. At each of {2} places inside it, its modules, a router sends each token to {3} of {4} experts. An expert is a small addition to the model that somebody trained on texts of one kind. Its name says what it was trained on, not what it does.',
+  tourRunFixed:
+    'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. At each of {2} places inside it, its modules, a router could choose among {4} experts; this strategy gives every token the same instead. An expert is a small addition to the model that somebody trained on texts of one kind. Its name says what it was trained on, not what it does.',
   tourRunMixture:
     'The model reads a text as tokens, words or parts of words: here {0}, such as “{1}”. In each of {2} layers, its modules, a router sends each token to {3} of {4} experts. An expert is a part of its layer. They were all trained together, and nobody decided what each is for: that is why they have numbers.',
   tourStrategy: 'How experts are chosen',
@@ -218,6 +220,10 @@ export const lessonWords = {
   tourExperts: 'Every expert, compared',
   tourAffinity:
     'Each expert has a gate, a pattern that tokens are compared with: how well this token fits it is the expert’s affinity. The best have a tick and their weight. “?” beside any heading says what its numbers are.',
+  tourAffinityScaled:
+    'A classifier (X-LoRA) gave each expert a score for this token, its affinity; all weights are made of these. “?” beside any heading says what its numbers are.',
+  tourAffinityFixed:
+    'How well this token fits each expert is the expert’s affinity. It decides nothing here: the strategy fixes the weights. “?” beside any heading says what its numbers are.',
   tourAffinityNone:
     'Here would stand each expert’s affinity, how well the token fits it, but there are none. “?” beside any heading says what its numbers are.',
   tourRouterLogit:
@@ -233,13 +239,18 @@ export const lessonWords = {
   tourWhatIf: 'Ask what if',
   tourWhatIfText:
     'Knock an expert out, force one, or favour it by an amount that is added to its scores (logit bias). The text is routed again, and what changed is told here. The header undoes it. A text can do without most experts: the button tries one after the other, and keeps the knock-out that costs this text most, which may still be little.',
+  tourWhatIfMixture:
+    'Knock an expert out, force one, or favour it by an amount that is added to its scores (logit bias). The text is routed again, and what changed is told here. The header undoes it. A text can do without most experts: the button tries the {0} that are chosen most often, and keeps the knock-out that costs this text most, which may still be little.',
   tourWhatIfTold:
-    'What changed is told here, and the header undoes it. Even the costliest knock-out may cost little: less than 1 % per token is hardly noticed, because the next best expert takes over.',
+    'What changed is told here, and the header undoes it. Even a knock-out may cost little: less than 1 % per token is hardly noticed, because the next best expert takes over.',
   tourWhatIfFind: 'Find the Costliest Knock-Out',
+  tourWhatIfFindMost: 'Find the Costliest of {0} Knock-Outs',
   tourWhatIfNone: 'Knock an expert out and see what follows: that takes a model that can run here, and there is none.',
   tourCompare: 'Compare two runs',
   tourCompareText:
     'Compare this run with another: another strategy, another text. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
+  tourComparingPredictions:
+    'Two runs, side by side: how likely each finds the text, because their choices cannot be compared. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
   tourComparing:
     'Two runs, side by side: the top-k overlap of their choices, beside what chance would give. That is the last stop. The tour is in the ⋯ menu whenever you want it again.',
 } as const satisfies Record<string, string | Counted>;

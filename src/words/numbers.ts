@@ -5,7 +5,7 @@ export class Numbers {
   /** @param language a BCP 47 tag */
   constructor(readonly language: string) {}
 
-  /** 0.234 → `23%`; small shares keep two digits, so that nothing above 0 reads as 0. `–` if unknown. */
+  /** 0.234 → `23%`; small shares keep two digits, so that nothing above 0 reads as 0, and nothing below 1 as all. `–` if unknown. */
   percent(share: number): string {
     if (!Number.isFinite(share)) return '–';
     const least = 0.0001;
@@ -13,8 +13,10 @@ export class Numbers {
     const size = Math.abs(share);
     if (size > 0 && size < 0.0995)
       return this.#write(share, { style: 'percent', minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
-    const isAlmostAll = size > 0.99 && size < 1;
-    return this.#write(share, { style: 'percent', maximumFractionDigits: isAlmostAll ? 1 : 0 });
+    // What is nearer to all than this may be a sum that rounding left short of it.
+    const isAlmostAll = size > 0.99 && size < 1 - 1e-6;
+    if (isAlmostAll && size >= 0.9995) return `${share > 0 ? '>' : '<'}${this.#tenths(Math.sign(share) * 0.999)}`;
+    return isAlmostAll ? this.#tenths(share) : this.#write(share, { style: 'percent', maximumFractionDigits: 0 });
   }
 
   /** With a fixed number of digits after the point; `–` if unknown. */
@@ -32,6 +34,10 @@ export class Numbers {
   /** 12,345 */
   whole(value: number): string {
     return this.#write(value, { maximumFractionDigits: 0 });
+  }
+
+  #tenths(share: number): string {
+    return this.#write(share, { style: 'percent', maximumFractionDigits: 1 });
   }
 
   #write(value: number, options: Intl.NumberFormatOptions): string {

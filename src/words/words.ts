@@ -124,6 +124,7 @@ export const words = {
   // Legend and text
   legend: 'Experts. Choose some to see only their choices.',
   legendShare: '{0}: {1} of all choices',
+  legendShareLayer: '{0}: {1} of the choices of {2}',
   legendRest: { one: '{0} other expert', other: '{0} other experts' },
   legendRestHint: 'The most used experts have colours; search to give another one.',
   legendFind: 'Find an expert',
@@ -203,7 +204,7 @@ export const words = {
   tokenFirst: '{0}, token {1}: {2} comes first',
   tokenMeasured: '{0}, token {1}: {2}',
   tokenAttribution: '{0}, token {1}: attribution of {2} nats to {3}',
-  tokenAttributionNone: '{0}, token {1}: no attribution to any expert',
+  tokenAttributionNone: '{0}, token {1}: no attribution to any expert that was knocked out',
   tokenAlone: '{0}, token {1}',
 
   // Grid
@@ -383,7 +384,10 @@ export const words = {
   detailLineLeader: 'Token by token, {0} leads most often: at {1} of them.',
   detailLineLeaders: 'Token by token, {0} lead equally often: at {1} of them each.',
   detailTokenNone: 'No expert is applied to this token.',
-  detailLayer: { other: 'Over the {0} modules of layer {1}, {2} leads with {3} of the weight.' },
+  detailLayer: {
+    one: 'In layer {1}, {2} leads with {3} of the weight.',
+    other: 'Over the {0} modules of layer {1}, {2} leads with {3} of the weight.',
+  },
   detailUnweighed: 'Chosen: {0}. The source gives no weights.',
   detailLayerExperts: 'Each layer has experts of its own: no expert leads over several layers. Choose a layer.',
   detailElsewhere: 'This token does not pass through {0}.',
@@ -456,7 +460,10 @@ export const words = {
   scopeSelectionOf: 'Selection',
   scopeSelectionNone: 'Click a token or a line; Shift-click another to extend the selection to it.',
   scopeAbout: 'Of {0}: {1} text tokens. The rest: {2}.',
-  scopeSmallRest: { other: 'The rest has only {0} text tokens: shares from so few can mislead.' },
+  scopeSmallRest: {
+    one: 'The rest has only {0} text token: shares from so few can mislead.',
+    other: 'The rest has only {0} text tokens: shares from so few can mislead.',
+  },
   scopeUsage: 'Load in {0}',
   scopeUsageCaption: 'Share of its choices. The line is the rest’s share.',
   scopeRest: 'The rest',
@@ -484,7 +491,10 @@ export const words = {
   // Summary
   summaryNone: 'The summary appears with the first routed tokens.',
   summaryOf: 'Of {0}',
-  small: { other: 'Only {0} text tokens: shares from so few can mislead. Whiskers show 95% intervals.' },
+  small: {
+    one: 'Only {0} text token: shares from so few can mislead. Whiskers show 95% intervals.',
+    other: 'Only {0} text tokens: shares from so few can mislead. Whiskers show 95% intervals.',
+  },
   smallNone: 'There are no text tokens to sum up.',
   usage: 'Load',
   usageCaptionOf: 'Share of the choices of {0}. The line is what chance would give.',
@@ -492,6 +502,7 @@ export const words = {
   usageWhiskers: 'Whiskers are 95% intervals.',
   usageRow: 'Choices',
   knockedOut: 'knocked out',
+  knockedOutPart: 'knocked out in part',
   usageMost: { other: 'The {0} of {1} with the highest load; the table has all.' },
   chance: 'Chance',
   interval: '95% interval',
@@ -595,8 +606,13 @@ export const words = {
   logitBias: 'Favour or hinder (logit bias)',
   knockOutHint: '{0} will not be chosen; the next best takes over.',
   whatIfHeld: 'A forced expert has all the weight there: this would change nothing.',
+  biasNone: 'An amount of 0 changes nothing.',
+  biasFixed: 'The weights are fixed: a logit bias changes nothing.',
   knockOutHintAll: '{0} will take no part.',
-  forceHint: '{0} alone is applied, with weight 1; no other expert is chosen.',
+  forceHint: 'No other expert is chosen; {0} gets all the weight.',
+  forceShared: 'The shared experts stay.',
+  forceWhole: 'The whole pool’s adapter stays.',
+  forceLacks: 'Where it has no adapter, no expert is applied.',
   affinityBiasHint:
     'The amount is added to {0}’s affinity before the choice: above 0 it is chosen more often, below 0 less.',
   routerLogitBiasHint:
@@ -627,8 +643,11 @@ export const words = {
   effectKl: 'Predictions moved by',
   effectKlOf: '{0} nats per token; 0 is not at all (mean KL divergence)',
   effectHere: 'of {0} places: {1}',
-  effectCells: '{0} tokens × {1} modules',
-  effectCellsFirst: '{0} tokens after the first × {1} modules',
+  effectCells: { one: '{0} token × {1} modules', other: '{0} tokens × {1} modules' },
+  effectCellsFirst: {
+    one: '{0} token after the first × {1} modules',
+    other: '{0} tokens after the first × {1} modules',
+  },
   effectCellsSpecial: {
     one: '{0} tokens (not {2} special one) × {1} modules',
     other: '{0} tokens (not {2} special ones) × {1} modules',
@@ -645,6 +664,11 @@ export const words = {
   attribute: 'Knock Out Each Expert in Turn',
   attributeTitle: 'What each expert adds (attribution)',
   attributeHow: 'One run per expert, each without that expert.',
+  attributeHowMost: {
+    one: 'One run, without the expert chosen most often.',
+    other: 'One run for each of the {0} experts chosen most often, without it.',
+  },
+  attributeTried: { one: 'Of {0} expert; no other was tried.', other: 'Of {0} experts; no others were tried.' },
   attributeCaption:
     'Change of a token’s log-probability when the expert is knocked out. Below zero: the expert makes the token likelier.',
   attributeTotals: 'Change of the whole text’s log-probability without the expert, in nats.',

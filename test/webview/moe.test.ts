@@ -105,6 +105,12 @@ describe('k of a mixture', () => {
   });
 });
 
+test('the legend of a mixture has shares of the choices of one layer, and says so', async () => {
+  await open();
+  const first = panel.page.locator('.legend .chip').first();
+  await expect.poll(() => first.getAttribute('title')).toMatch(/: [\d.]+% of the choices of layer 0$/m);
+});
+
 describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
   testMany(
     [
@@ -247,6 +253,7 @@ describe('128 experts, 8 chosen, 48 layers', { tags: ['slow'] }, () => {
     await panel.side('main', { title: 'a', strategy, interventions: [], stale: false, trace, attribution });
     const shown = await showTab('whatIf');
     expect(shown).toContain('The 24 of 256 experts with the largest attribution.');
+    expect(shown).toContain('Of 256 experts; no others were tried.');
     const figure = panel.page.locator('[data-figure=attribution]');
     await expect
       .poll(async () => (await figure.locator('.bar').first().innerText()).split('\n').slice(0, 2))

@@ -110,9 +110,9 @@ export function NumberField({
       {...range}
       {...rest}
       onChange={({ currentTarget }) => {
-        const to = Math.min(range.max, Math.max(range.min, currentTarget.valueAsNumber));
-        // An empty or broken field falls back to what it showed before.
-        if (Number.isFinite(to)) change(to);
+        const to = currentTarget.valueAsNumber;
+        // An empty or broken field, or one past its range, falls back to what it showed before: nobody asked for the range's end.
+        if (to >= range.min && to <= range.max) change(to);
         else currentTarget.value = String(value);
       }}
     />

@@ -2,7 +2,7 @@
 import { sort, sum } from 'd3-array';
 import { useSignal } from '@preact/signals';
 import { quiet } from '../../src/look/palette.js';
-import { layersOf } from '../../src/trace/model/access.js';
+import { type Layer, layersOf } from '../../src/trace/model/access.js';
 import type { ExpertSet, Trace } from '../../src/trace/model/trace.js';
 import {
   colourings,
@@ -292,6 +292,7 @@ function Chips({ trace, shownExperts }: { readonly trace: Trace; readonly shownE
             set={set}
             expert={e}
             share={share[e]!}
+            layer={shownExperts.layer}
             called={calledOf(unitOf(store, trace, shownExperts.layer, set.experts[e]!.id), plainName(set, e))}
             quoted={quotedWords(store, trace, shownExperts, [e])}
           />
@@ -331,12 +332,15 @@ function Chip({
   set,
   expert,
   share,
+  layer,
   called,
   quoted,
 }: {
   readonly set: ExpertSet;
   readonly expert: number;
   readonly share: number;
+  /** Whose choices it is a share of; undefined: of all layers'. */
+  readonly layer: Layer | undefined;
   /** By the model's atlas. */
   readonly called: string | undefined;
   /** What that is; empty if the atlas calls it nothing. */
@@ -347,6 +351,10 @@ function Chip({
   const { id } = set.experts[expert]!;
   const isOn = chosen.includes(id);
   const own = plainName(set, expert);
+  const names = bothNames(own, called);
+  const said = layer
+    ? t('legendShareLayer', names, percent(share), layerName(layer))
+    : t('legendShare', names, percent(share));
   const isOnBadge = set.scope === 'layer' || own === shortLabelOf(set, expert);
   return (
     <Button
@@ -356,7 +364,7 @@ function Chip({
       }}
       class={classes('chip', chosen.length > 0 && !isOn && 'off')}
       aria-pressed={isOn}
-      title={[t('legendShare', bothNames(own, called), percent(share)), quoted].filter(Boolean).join('\n')}
+      title={[said, quoted].filter(Boolean).join('\n')}
       data-focus={`legend-${id}`}
     >
       <span class="expert">

@@ -2,14 +2,17 @@
 import type { LessonWord } from '../../src/words/lessonWords.js';
 import type { RunRequestName } from '../../src/requests/table.js';
 import { textTokens } from '../../src/trace/model/access.js';
+import { isMixture, weighing } from '../../src/trace/model/router.js';
 import { isMeasure, lackFor } from '../../src/trace/figures/colouring.js';
-import { scoreName, visible } from '../../src/trace/text/label.js';
+import type { Trace } from '../../src/trace/model/trace.js';
+import { layerKey } from '../../src/trace/model/shownExperts.js';
+import { visible } from '../../src/trace/text/label.js';
 import { inability } from '../store/reasons.js';
 import { say } from '../lessons/strings.js';
 import { t } from '../look/strings.js';
 import type { Tab } from '../store/state.js';
 import type { Store } from '../store/store.js';
-import { askStrongWhatIf } from './strongWhatIf.js';
+import { askStrongWhatIf, most } from './strongWhatIf.js';
 import type { GridScene } from '../map/scene.js';
 
 export interface Panel {
@@ -28,7 +31,7 @@ export interface Step {
   readonly isOfCell?: true;
   /** What can be tried there with one press. */
   readonly offer?: {
-    readonly label: LessonWord;
+    readonly label: (store: Store) => string;
     readonly request: RunRequestName;
     readonly act: (store: Store) => Promise<void>;
   };
@@ -40,6 +43,8 @@ const isPredicted = ({ store }: Panel): boolean => {
   return trace !== undefined && lackFor(trace, 'surprise') === undefined;
 };
 
+const ofMixture = ({ main: { trace } }: Store): boolean => trace.value !== undefined && isMixture(trace.value);
+
 /** What a token, a module, a router and an expert are, in this text and this model. */
 const firstText = ({ store }: Panel): string => {
   const trace = store.main.trace.value;
@@ -48,23 +53,26 @@ const firstText = ({ store }: Panel): string => {
   const example = texts.find((text) => /\p{L}{2}/u.test(text)) ?? texts[0];
   if (!trace || !example) return say('tourRunText');
   const { k, experts } = trace.blocks[0]!;
-  const word = trace.expertSets[0]!.scope === 'layer' ? 'tourRunMixture' : 'tourRunPool';
-  return say(word, sequence!.tokens.count, visible(example.trim()), trace.modules.length, k, experts);
+  const word = isMixture(trace) ? 'tourRunMixture' : weighing(trace) === 'fixed' ? 'tourRunFixed' : 'tourRunPool';
+  const places = isMixture(trace) ? layerCount(trace) : trace.modules.length;
+  return say(word, sequence!.tokens.count, visible(example.trim()), places, k, experts);
 };
+
+/** A layer may have several routers. */
+function layerCount({ modules }: Trace): number {
+  return new Set(modules.map(({ stack, layer }) => layerKey({ layer, ...(stack && { stack }) }))).size;
+}
 
 const scoresText = ({ store }: Panel): LessonWord => {
   const trace = store.main.trace.value;
   if (!trace) return 'tourAffinityNone';
   const lack = lackFor(trace, 'entropy');
   const isAbsent = lack === 'affinityNone' || lack === 'routerLogitNone';
-  return scoreName(trace) === 'affinity'
-    ? isAbsent
-      ? 'tourAffinityNone'
-      : 'tourAffinity'
-    : isAbsent
-      ? 'tourRouterLogitNone'
-      : 'tourRouterLogit';
+  if (isMixture(trace)) return isAbsent ? 'tourRouterLogitNone' : 'tourRouterLogit';
+  return isAbsent ? 'tourAffinityNone' : affinityTexts[weighing(trace)];
 };
+
+const affinityTexts = { chosen: 'tourAffinity', scaled: 'tourAffinityScaled', fixed: 'tourAffinityFixed' } as const;
 
 export const steps: readonly Step[] = [
   { title: 'tourRun', text: firstText, at: ['.headBar .title'] },
@@ -123,15 +131,29 @@ export const steps: readonly Step[] = [
           ? 'tourWhatIfNone'
           : store.main.interventions.value.length > 0
             ? 'tourWhatIfTold'
-            : 'tourWhatIfText',
+            : ofMixture(store)
+              ? 'tourWhatIfMixture'
+              : 'tourWhatIfText',
+        most,
       ),
     at: ['[data-figure=effect]', '.tabBody .form', '.tabBody > *'],
     tab: 'whatIf',
-    offer: { label: 'tourWhatIfFind', request: 'attribute', act: askStrongWhatIf },
+    offer: {
+      label: (store) => (ofMixture(store) ? say('tourWhatIfFindMost', most) : say('tourWhatIfFind')),
+      request: 'attribute',
+      act: askStrongWhatIf,
+    },
   },
   {
     title: 'tourCompare',
-    text: ({ store }) => say(store.other.isThere.value ? 'tourComparing' : 'tourCompareText'),
+    text: ({ store }) =>
+      say(
+        !store.other.isThere.value
+          ? 'tourCompareText'
+          : store.differBy.value === 'choices'
+            ? 'tourComparing'
+            : 'tourComparingPredictions',
+      ),
     at: ['[data-figure=agreement]', '.tabBody .form', '.tabBody > *'],
     tab: 'compare',
   },

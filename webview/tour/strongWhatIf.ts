@@ -4,7 +4,7 @@ import { attributionIn } from '../store/attribution.js';
 import type { Store } from '../store/store.js';
 
 /** Of a mixture's experts, how many are tried, the most often chosen first; a pool's are all tried. */
-const most = 4;
+export const most = 4;
 
 /**
  * Knocks out one expert after another, and then for good the one whose knock-out cost the text most log-probability.

@@ -101,7 +101,7 @@ function Offer({ offer: { label, request, act } }: { readonly offer: NonNullable
       reason={reason}
       data-focus="tour-offer"
     >
-      {say(label)}
+      {label(store)}
     </Button>
   );
 }

@@ -39,12 +39,20 @@ export function whatIfWords(
       ? word('saidKnockOut', expert, where)
       : intervention.action === 'force'
         ? word('saidForce', expert, where)
-        : word(intervention.amount < 0 ? 'saidHinder' : 'saidFavour', expert, signed(intervention.amount, 1), where);
+        : word(
+            intervention.amount < 0 ? 'saidHinder' : 'saidFavour',
+            expert,
+            signed(intervention.amount, digitsOf(intervention.amount)),
+            where,
+          );
   const sequence = trace?.sequences[scope.sequence ?? 0];
   if (scope.token !== undefined)
     return word('saidToken', what, sequence ? tokenLabel(sequence, scope.token) : String(scope.token + 1));
   return scope.tokens ? word('saidIn', what, rangesWords(scope.tokens, sequence, writer)) : what;
 }
+
+/** As many as were asked for, so that 0.04 is not 0.0. */
+const digitsOf = (amount: number): number => Math.max(1, /\.(\d+)$/.exec(String(amount))?.[1]!.length ?? 0);
 
 /** The number of an expert of one layer, if that is all that its name says. */
 function numberIn(trace: Trace | undefined, id: string): number | undefined {

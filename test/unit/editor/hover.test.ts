@@ -5,6 +5,7 @@ import { RoutingHover } from '../../../src/editor/hover.js';
 import { filled } from '../../../src/words/counted.js';
 import type { ColourChoice } from '../../../src/trace/figures/colouring.js';
 import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
+import { fabricateMoe } from '../../webview/fabricateMoe.js';
 import { fabricate } from '../trace/fabricate.js';
 
 vi.mock('vscode', () => ({
@@ -47,7 +48,10 @@ const hovered = (layers: number, interventions?: readonly Intervention[]) =>
 
 /** @param layers of the pool that routed the text @param beside what the run is compared with, where the panel draws a change */
 function contentOf(layers: number, interventions: readonly Intervention[] = [], beside?: Beside): string {
-  const trace = fabricate({ layers });
+  return contentIn(fabricate({ layers }), interventions, beside);
+}
+
+function contentIn(trace: Trace, interventions: readonly Intervention[] = [], beside?: Beside): string {
   const { other, before } = beside ?? {};
   const main = { trace, interventions, ...(before && { before }) };
   const store = {
@@ -117,6 +121,14 @@ test('says in its first line that the run has what-ifs, and then which', () => {
   expect(rest.find(Boolean)).toMatch(/ knocked out everywhere$/);
 });
 
+test('counts what-ifs without those that later ones overrule, as it lists them', () => {
+  const asked: Intervention[] = [
+    { action: 'knock-out', expert: 'expert-1', scope: {} },
+    { action: 'force', expert: 'expert-1', scope: {} },
+  ];
+  expect(hovered(2, asked).split('\n')[0]).toMatch(/ · with 1 what-if$/);
+});
+
 test('says how the token differs while the panel colours the text by that', () => {
   // One of the two experts of each cell of token 3 is another.
   const before = fabricate({ layers: 2 });
@@ -139,4 +151,23 @@ test('says how the token differs while the panel colours the text by that', () =
     'Compared with One: the other run finds the token less likely, −0.25 nats',
   );
   expect(contentOf(2)).not.toContain('Compared');
+});
+
+test('says that nothing is known of a token, not that no expert takes part', () => {
+  const unknown = (trace: Trace, layers: readonly number[]) => {
+    const { count } = trace.sequences[0]!.tokens;
+    const blocks = trace.blocks.map(({ weight: _, ...block }) => {
+      const chosen = block.chosen.slice();
+      for (const s of layers) chosen.fill(-1, (s * count + 3) * block.k, (s * count + 4) * block.k);
+      return { ...block, chosen };
+    });
+    return { ...trace, blocks };
+  };
+  const pool = fabricate({ layers: 2 });
+  const said = contentIn(unknown(pool, [...pool.modules.keys()]));
+  expect(said).toContain('The source says nothing about this token.');
+  expect(said).not.toContain('No expert takes part.');
+  const mixture = fabricateMoe({ tokens: 60, layers: 4 });
+  expect(contentIn(unknown(mixture, [2]))).toMatch(/^layer 2: nothing is known here$/m);
+  expect(contentIn(unknown(mixture, [0, 1, 2, 3]))).toContain('The source says nothing about this token.');
 });

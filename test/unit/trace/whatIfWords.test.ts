@@ -19,6 +19,18 @@ function say(trace: Trace | undefined, intervention: Intervention): string {
   });
 }
 
+test.each([
+  [2, '+2.0'],
+  [0.04, '+0.04'],
+  [-0.25, '-0.25'],
+])('a logit bias of %f keeps its digits', (amount, said) => {
+  const words = whatIfWords({ action: 'logit-bias', expert: 'py', amount, scope: {} }, traceOf(pool), String, {
+    word: (key, ...values) => [key, ...values].join(' '),
+    signed: (value, digits) => (value > 0 ? '+' : '') + value.toFixed(digits),
+  });
+  expect(words).toContain(` ${said} `);
+});
+
 test('the layer is said once, by the place or by the name of the expert', () => {
   const trace = traceOf(ofLayer(0), ofLayer(1));
   const knockOut = (scope: Intervention['scope']): Intervention => ({ action: 'knock-out', expert: '1.1', scope });

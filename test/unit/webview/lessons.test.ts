@@ -8,6 +8,8 @@ import { colourings, overlays } from '../../../src/trace/figures/colouring.js';
 import { colourings as atlasColourings } from '../../../webview/atlas/colouring.js';
 import { figures, lettersOf, numbers, type Explanation } from '../../../webview/lessons/explanations.js';
 import { steps, type Panel } from '../../../webview/tour/steps.js';
+import type { Trace } from '../../../src/trace/model/trace.js';
+import type { Store } from '../../../webview/store/store.js';
 import { fabricateMoe } from '../../webview/fabricateMoe.js';
 import { fabricate } from '../trace/fabricate.js';
 import { apart, beside, type Rect } from '../../../webview/lessons/place.js';
@@ -90,6 +92,62 @@ test('the tour begins with these words, for the text and the model on show', () 
     expect(first!.text(panel)).toContain(`${before}${trace.sequences[0]!.tokens.count}, such as “`);
     expect(first!.text(panel)).toContain(`a router sends each token to ${k} of ${experts} experts`);
   }
+});
+
+test.each<[string, Trace, RegExp, RegExp]>([
+  ['choice', fabricate(), /a router sends each token to 2 of 5 experts/, /The best have a tick/],
+  [
+    'fixed weights',
+    fabricate({ router: { name: 'base' } }),
+    /a router could choose among 5 experts; this/,
+    /decides nothing here/,
+  ],
+  [
+    'X-LoRA',
+    fabricate({ router: { name: 'x-lora', params: { affinities: 'x-lora' } } }),
+    /a router sends each token/,
+    /^A classifier .* all weights are made of these/,
+  ],
+])('the tour says how the experts of this run were found: %s', (_, trace, first, scores) => {
+  const panel = { store: { main: { trace: { value: trace } } } } as unknown as Panel;
+  const text = (title: string) => steps.find((step) => step.title === title)!.text(panel);
+  expect(text('tourRun')).toMatch(first);
+  expect(text('tourExperts')).toMatch(scores);
+});
+
+test('the tour counts a layer once, though it has two routers', () => {
+  const one = fabricateMoe({ tokens: 60 });
+  const modules = one.modules.map((module, s) => ({ ...module, layer: s >> 1, kind: s % 2 ? 'mlp' : 'attention' }));
+  const panel = { store: { main: { trace: { value: { ...one, modules } } } } } as unknown as Panel;
+  expect(steps[0]!.text(panel)).toContain('In each of 4 layers');
+});
+
+test.each([
+  [false, 'choices', /^Compare this run with another/],
+  [true, 'choices', /top-k overlap/],
+  [true, 'logProb', /how likely each finds the text/],
+])('the tour ends with what is compared', (isThere, by, said) => {
+  const store = { other: { isThere: { value: isThere } }, differBy: { value: by } };
+  expect(steps.at(-1)!.text({ store } as unknown as Panel)).toMatch(said);
+});
+
+test('what the tour offers to find is among all experts of a pool, and few of a mixture', () => {
+  const said = (trace: Trace) => {
+    const store = {
+      main: { trace: { value: trace }, interventions: { value: [] } },
+      description: { value: { can: { whatIf: true } } },
+    } as unknown as Store;
+    const { text, offer } = steps.find(({ title }) => title === 'tourWhatIf')!;
+    return [text({ store } as unknown as Panel), offer!.label(store)];
+  };
+  expect(said(fabricate())).toEqual([
+    expect.stringContaining('the button tries one after the other'),
+    'Find the Costliest Knock-Out',
+  ]);
+  expect(said(fabricateMoe({ tokens: 60 }))).toEqual([
+    expect.stringContaining('the button tries the 4 that are chosen most often'),
+    'Find the Costliest of 4 Knock-Outs',
+  ]);
 });
 
 test('no key is in two tables of words', () => {

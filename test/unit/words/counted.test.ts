@@ -18,6 +18,16 @@ describe('a text with a count', () => {
     expect([1, 2].map((n) => formOf(german, [n], 'de'))).toEqual(['{0} Token', '{0} Tokens']);
   });
 
+  it.each([
+    ['small', [], /^Only 1 text token: /],
+    ['scopeSmallRest', [], /^The rest has only 1 text token: /],
+    ['detailLayer', ['3', 'Css', '60%'], /^In layer 3, Css leads with 60% /],
+    ['effectCells', [84], /^1 token × 84 modules$/],
+    ['effectCellsFirst', [84], /^1 token after the first × 84 modules$/],
+  ] as const)('speaks of one as of one: %s', (word, values, said) => {
+    expect(t(word, 1, ...values)).toMatch(said);
+  });
+
   it('has all four forms in Polish, by the value that decides', () => {
     const forms = {
       tokens: translatedForms(words.tokens, 'pl', sayPolish)!,

@@ -2,6 +2,8 @@
 import { useSignal } from '@preact/signals';
 import { max } from 'd3-array';
 import type { Attribution as Found } from '../../../src/requests/api.js';
+import { attributedExperts } from '../../../src/trace/figures/attributed.js';
+import { isMixture } from '../../../src/trace/model/router.js';
 import { tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
 import { reasonAgainst } from '../../store/reasons.js';
@@ -15,6 +17,7 @@ import { Pager, Part } from '../../components/figure.js';
 import { HeatText } from '../../components/heatText.js';
 import { TableBox } from '../../components/table.js';
 import { fixed, signed, t } from '../../look/strings.js';
+import { once } from '../../store/sums.js';
 import { attributionIn, placesOf, type Placed } from '../../store/attribution.js';
 
 const pageSize = 40;
@@ -48,10 +51,16 @@ export function Attribution({ trace }: { readonly trace: Trace }) {
       {found && sums ? (
         <AttributionFigures trace={trace} found={found} sums={sums} />
       ) : (
-        <p class="caption">{reason ?? t('attributeHow')}</p>
+        <p class="caption">{reason ?? howWords(trace)}</p>
       )}
     </Part>
   );
+}
+
+/** A mixture has too many experts for a run each. */
+function howWords(trace: Trace): string {
+  if (!isMixture(trace)) return t('attributeHow');
+  return t('attributeHowMost', once(trace, 'attributed', () => attributedExperts(trace, {})).length);
 }
 
 function AttributionFigures({
@@ -105,7 +114,10 @@ function AttributionFigures({
   return (
     <>
       {of !== undefined && of > N && <p class="notice">{t('attributePart', N, of)}</p>}
-      <p class="caption">{t('attributeTotals')}</p>
+      <p class="caption">
+        {t('attributeTotals')}
+        {isMixture(trace) && ` ${t('attributeTried', N)}`}
+      </p>
       {isMany && <p class="caption">{t('attributeMost', most, experts.length)}</p>}
       {sums[0] && <Bars looks={sums[0].looks} least={0.1} list={sums} />}
       <p class="caption">{t('attributeCaption')}</p>

@@ -8,9 +8,14 @@ import {
   rowsAt,
   sharedModules,
   type ModuleFilter,
+  type Rows,
 } from '../../../src/trace/model/access.js';
 import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import type { TextScope } from '../../../src/trace/text/scopes.js';
+import { descriptorOf } from '../../../src/strategies/index.js';
+import { weighing } from '../../../src/trace/model/router.js';
+import { takingPart } from '../../../src/trace/model/selection.js';
+import { deciding, whatIfAt, withOneMore } from '../../../src/trace/model/whatIf.js';
 import type { ShownExperts } from '../../../src/trace/model/shownExperts.js';
 import type { Intervention, Scope, Trace } from '../../../src/trace/model/trace.js';
 import type { Selection, WhatIfForm } from '../../store/state.js';
@@ -35,6 +40,51 @@ export function interventionOf(
       : scopeOnly && part && { tokens: part.ranges, ...(part.sequence > 0 && { sequence: part.sequence }) }),
   };
   return action === 'logit-bias' ? { action, expert, amount, scope } : { action, expert, scope };
+}
+
+/** Whether another expert takes the place of one that is knocked out, at any module: more are left there than are chosen. */
+export function hasNext(trace: Trace, asked: readonly Intervention[], one: Intervention): boolean {
+  if (weighing(trace) !== 'chosen') return false;
+  const all = withOneMore(asked, one);
+  const token = one.scope.token ?? one.scope.tokens?.[0]?.[0] ?? 0;
+  return rowsOf(trace, one).some((rows) => {
+    const { bias } = whatIfAt(all, rows.set.experts, rows.module)!.at(token);
+    return takingPart(rows).filter((has, e) => has && bias[e] !== -Infinity).length >= rows.k;
+  });
+}
+
+/** Why a what-if would change nothing; undefined if it may. */
+export function vain(
+  trace: Trace,
+  asked: readonly Intervention[],
+  one: Intervention,
+): 'biasNone' | 'biasFixed' | 'whatIfHeld' | undefined {
+  if (one.action === 'logit-bias' && one.amount === 0) return 'biasNone';
+  if (one.action === 'logit-bias' && weighing(trace) === 'fixed') return 'biasFixed';
+  const isForced = asked.some(({ action }) => action === 'force');
+  return isForced && !deciding(trace, [...asked, one]).includes(one) ? 'whatIfHeld' : undefined;
+}
+
+/** What a forced expert leaves as it is, and where it cannot be applied itself. */
+export function besideForced(trace: Trace, one: Intervention): ('forceShared' | 'forceWhole' | 'forceLacks')[] {
+  const rows = rowsOf(trace, one);
+  const weights = descriptorOf(trace.router.name)?.weights;
+  return [
+    ...(trace.blocks.some(({ sharedExperts }) => sharedExperts > 0) ? (['forceShared'] as const) : []),
+    ...(weights?.by === 'strategy' && weights.adapter ? (['forceWhole'] as const) : []),
+    // One without a score may lack its gate alone.
+    ...(rows.some((at) => !takingPart(at)[at.set.experts.findIndex(({ id }) => id === one.expert)])
+      ? (['forceLacks'] as const)
+      : []),
+  ];
+}
+
+/** The modules where a what-if applies. */
+function rowsOf(trace: Trace, one: Intervention): Rows[] {
+  const alone = [one];
+  return trace.modules
+    .map((_, s) => rowsAt(trace, s))
+    .filter(({ set, module }) => whatIfAt(alone, set.experts, module) !== undefined);
 }
 
 /** The routed modules that a place stands for. */

@@ -1,7 +1,9 @@
 /** What would have happened: the form, and below it what changed and the attribution. */
 import { scoreName, tokenLabel } from '../../../src/trace/text/label.js';
-import { deciding, withOneMore } from '../../../src/trace/model/whatIf.js';
+import { withOneMore } from '../../../src/trace/model/whatIf.js';
 import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
+import { weighing } from '../../../src/trace/model/router.js';
+import type { PlainWord } from '../../../src/words/words.js';
 import { reasonAgainst } from '../../store/reasons.js';
 import { chosenSince } from '../../store/strategies.js';
 import type { Selection, WhatIfForm } from '../../store/state.js';
@@ -15,7 +17,7 @@ import { t } from '../../look/strings.js';
 import { fullName } from '../../store/atlas.js';
 import { expertNames, say } from '../../store/whatIfWords.js';
 import { scopeCode } from '../../scope/load.js';
-import { aim, interventionOf, partAt } from './model.js';
+import { aim, besideForced, hasNext, interventionOf, partAt, vain } from './model.js';
 import { Attribution } from './attribution.js';
 import { Effect } from './effect.js';
 
@@ -44,15 +46,15 @@ const actions = [
   ['logit-bias', 'logitBias'],
 ] as const;
 
-function hintOf({ action }: WhatIfForm, trace: Trace) {
-  switch (action) {
+/** What a what-if would do; empty where “Apply” says why it would do nothing. */
+function hintsOf(one: Intervention, trace: Trace, interventions: readonly Intervention[]): PlainWord[] {
+  switch (one.action) {
     case 'knock-out':
-      // Where all experts take part, none is the next.
-      return trace.router.k === undefined ? 'knockOutHintAll' : 'knockOutHint';
+      return [hasNext(trace, interventions, one) ? 'knockOutHint' : 'knockOutHintAll'];
     case 'force':
-      return 'forceHint';
+      return ['forceHint', ...besideForced(trace, one)];
     case 'logit-bias':
-      return `${scoreName(trace)}BiasHint` as const;
+      return weighing(trace) === 'fixed' ? [] : [`${scoreName(trace)}BiasHint`];
   }
 }
 
@@ -84,6 +86,8 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
     fullName(store, trace, { set: those!, layer }, e),
   ]);
   const scope = partAt(trace, where, store.scope.value);
+  const hints = hintsOf(asked(store, trace).one, trace, store.main.interventions.value);
+  const name = experts.find(([id]) => id === expert)?.[1] ?? expert;
   return (
     <div class="form">
       <div class="formRow">
@@ -140,7 +144,7 @@ function Form({ trace, hasEffect }: { readonly trace: Trace; readonly hasEffect:
           {t('scopeWhatIf', scopeCode.code.value!.scopeName(store, scope))}
         </Check>
       )}
-      <p class="caption">{t(hintOf(form, trace), experts.find(([id]) => id === expert)?.[1] ?? expert)}</p>
+      {hints.length > 0 && <p class="caption">{hints.map((hint) => t(hint, name)).join(' ')}</p>}
       {!hasEffect && <p class="caption">{t('whatIfIntro')}</p>}
     </div>
   );
@@ -156,16 +160,9 @@ function asked(store: Store, trace: Trace): { readonly form: WhatIfForm; readonl
 
 function Apply({ trace }: { readonly trace: Trace }) {
   const store = useStore();
-  const isHeld = () => {
-    const interventions = store.main.interventions.value;
-    if (!interventions.some(({ action }) => action === 'force')) return false;
-    const { one } = asked(store, trace);
-    return !deciding(trace, [...interventions, one]).includes(one);
-  };
+  const why = vain(trace, store.main.interventions.value, asked(store, trace).one);
   const since = chosenSince(store);
-  const reason = since
-    ? t('otherModel', since.ran, since.chosen)
-    : (reasonAgainst(store, 'whatIf') ?? (isHeld() ? t('whatIfHeld') : undefined));
+  const reason = since ? t('otherModel', since.ran, since.chosen) : (reasonAgainst(store, 'whatIf') ?? (why && t(why)));
   return (
     <>
       <Button

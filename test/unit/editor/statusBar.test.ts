@@ -1,0 +1,26 @@
+/** What the status bar reads out. */
+import { expect, test, vi } from 'vitest';
+import { StatusBar } from '../../../src/editor/statusBar.js';
+import { filled } from '../../../src/words/counted.js';
+
+const { item } = vi.hoisted(() => ({
+  item: { show: () => {}, accessibilityInformation: { label: '' } },
+}));
+
+vi.mock('vscode', () => ({
+  env: { language: 'en' },
+  l10n: { t: (text: string, ...values: (string | number)[]) => filled(text, values) },
+  Disposable: Object,
+  StatusBarAlignment: { Right: 2 },
+  window: { createStatusBarItem: () => item },
+}));
+
+test('a model that runs here is named as what it is: it may be a mixture, which is no pool', () => {
+  const on = () => ({});
+  const engines = { state: { name: 'ready', busy: false }, onDidChangeState: on, onDidChangePool: on };
+  const colours = { onDidChange: on, onDidOverlay: on };
+  const shown = { routed: undefined, onDidChangeTreeData: on };
+  const bar = new StatusBar(engines as never, { onChange: on } as never, colours as never, shown as never);
+  bar.show({ name: 'Tiny Mixtral', warnings: [] } as never);
+  expect(item.accessibilityInformation.label).toBe('Gander, Tiny Mixtral: ready');
+});
