@@ -26,7 +26,7 @@ import { Toolbar } from '../components/toolbar.js';
 import type { GridScene } from '../map/scene.js';
 import { layerKey } from '../../src/trace/model/shownExperts.js';
 import { scoreName } from '../../src/trace/text/label.js';
-import { mapFigure, textScaleOf } from '../map/words.js';
+import { explainedAs, textScaleOf } from '../map/words.js';
 import { classOf, shortLabelOf } from '../look/looks.js';
 import { layerName, plainName } from '../look/names.js';
 import { isCompact } from '../look/room.js';
@@ -46,7 +46,7 @@ export function Legend({ scene }: { readonly scene: GridScene }) {
     <Toolbar class="legend" label={t('legend')}>
       <ColourBy shownExperts={shownExperts} />
       {store.awaitedColour.value && <Of what={t(`${scoreName(trace)}Later`)} />}
-      {isCompact.value && <Explain name={mapFigure(store)} title={t('colourBy')} />}
+      {isCompact.value && <Explain name={explainedAs(store)} title={t('colourBy')} />}
       {isMeasure(by) && <MeasureScale by={by} scene={scene} />}
       {hasChips && <WeightScale scene={scene} shownExperts={shownExperts} />}
       {by !== 'change' && <ChangedMarks scene={scene} />}

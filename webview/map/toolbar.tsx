@@ -15,7 +15,7 @@ import { ends as endsOf, t } from '../look/strings.js';
 import { zoomStep } from './input.js';
 import { isOnlyChosen, type Raster } from './model.js';
 import type { GridScene } from './scene.js';
-import { mapFigure, textScaleOf } from './words.js';
+import { explainedAs, textScaleOf } from './words.js';
 
 const sourceNames = { main: 'gridMain', other: 'gridOther' } as const;
 
@@ -55,7 +55,7 @@ export function MapToolbar({ scene }: Props) {
         {zooms(scene).map(({ icon, ...tool }) => (
           <Tool key={tool.name} label={tool.label} icon={icon} press={tool.press} data-focus={tool.name} />
         ))}
-        <Explain name={mapFigure(store)} title={title} />
+        <Explain name={explainedAs(store)} title={title} />
         <Tool
           label={t('asTable')}
           icon="table"

@@ -42,7 +42,7 @@ export function axisTitles({ rows, isTurned }: Raster): { readonly text: string;
 }
 
 /** The figure that the map is, by what colours it: a change is one of choices or one of log-probabilities. */
-export function mapFigure({ colouredBy, changes }: Store) {
+export function explainedAs({ colouredBy, changes }: Store) {
   const by = colouredBy.value;
   return by === 'change' && changes.value?.[0]?.by === 'logProb' ? 'map_changeLogProb' : (`map_${by}` as const);
 }
