@@ -46,5 +46,6 @@ export const figureWords = {
   writtenFrom: 'from here on written by the model',
   writtenWithin: 'from within this line on written by the model',
   ofWhatIf: 'what-if',
+  dashedLine: 'Dashed line: {0}',
   shareOfTokens: 'Share of the line’s tokens',
 } as const satisfies Record<string, string | Counted>;

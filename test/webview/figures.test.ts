@@ -527,6 +527,7 @@ describe('what the model wrote', () => {
     // The rule, and its sample in the legend.
     expect(dashed(svg)).toHaveLength(2);
     expect((await read(svg)).texts).toContain(legend);
+    expect(await panel.page.locator('.figureCaption').innerText()).toContain(`Dashed line: ${legend}.`);
     await press('figure-close');
     await panel.show(trace, { given: given + 3 });
     await openMap();

@@ -22,7 +22,7 @@ import { ends, fixed, inPercent, percent, t } from '../look/strings.js';
 import { sideName } from '../store/sides.js';
 import { strategyTitle } from '../store/strategies.js';
 import { captionOf, type Shown } from './caption.js';
-import { say } from '../saving/strings.js';
+import { say, sentences } from '../saving/strings.js';
 
 export interface MapFigure {
   readonly title: string;
@@ -34,10 +34,14 @@ export interface MapFigure {
 export function mapFigure(scene: GridScene): MapFigure | undefined {
   const [trace, content] = [scene.trace.peek(), scene.whole()];
   if (!trace || !content) return undefined;
+  const plot = mapPlot(scene, trace, content);
   return {
     title: mapTitle(scene),
-    says: mapCaption(scene, trace, content.raster),
-    plot: mapPlot(scene, trace, content),
+    says: sentences([
+      mapCaption(scene, trace, content.raster),
+      plot.written ? say('dashedLine', plot.written.says) : '',
+    ]),
+    plot,
   };
 }
 
