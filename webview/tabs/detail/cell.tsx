@@ -40,7 +40,7 @@ export function CellDetail(props: Props) {
   );
 }
 
-function Sentences({ trace, module: s, token }: Props) {
+function Sentences({ trace, module: s, sequence, token }: Props) {
   const store = useStore();
   const rows = rowsAt(trace, s);
   const { module, set } = rows;
@@ -52,6 +52,11 @@ function Sentences({ trace, module: s, token }: Props) {
         return weight === undefined ? name : `${name} (${fixed(weight)})`;
       })
       .join(', ');
+  /** Undefined if nothing is known of the cell in that run. */
+  const chosenIn = (run: Trace): string | undefined => {
+    const part = sharedModules(run, { module: module.path, sequence });
+    return part && isKnown(rowsAt(run, part.modules[0]!), token) ? named(choicesAt(run, part, token)) : undefined;
+  };
   const applied = placed(rows, token);
   const certainty = certaintyAt(trace, rows, token);
   const said: string[] = [];
@@ -79,13 +84,9 @@ function Sentences({ trace, module: s, token }: Props) {
       ),
     );
   const before = store.main.before.value;
-  const earlier = before && sharedModules(before, { module: module.path, sequence: module.sequence });
-  if (earlier) {
-    const was = choicesAt(before, earlier, token);
-    const isSame =
-      was.length === applied.length && was.every(({ expert }) => applied.some((one) => one.expert === expert));
-    said.push(isSame ? t('detailWasSame') : t('detailWas', named(was) || t('none')));
-  }
+  const was = before && chosenIn(before);
+  // Weights too close to be written apart count as the same.
+  if (was !== undefined) said.push(was === chosenIn(trace) ? t('detailWasSame') : t('detailWas', was || t('none')));
   return (
     <>
       <p class="sentence">{said.join(' ')}</p>
