@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Block, Intervention, Sequence, Trace } from '../../src/trace/model/trace.js';
 import { cut, fabricate, fabricateIds, names, partsOf } from './fabricate.js';
+import { fabricateMoe } from './fabricateMoe.js';
 import type { Panel, Setup } from './harness.js';
 import { pages } from './pages.js';
 
@@ -90,4 +91,114 @@ describe('predictions', () => {
     await expect.poll(body).toContain('An input has no predictions: this is the last routed token of the output.');
     expect(await body()).not.toContain('No token is selected');
   });
+});
+
+/** Merged: all experts everywhere, with the same weight. */
+const even = (trace: Trace): Trace => ({
+  ...withBlock(trace, ({ from, to }) => {
+    const cells = (to - from) * trace.sequences[0]!.tokens.count;
+    const k = names.length;
+    return {
+      k,
+      chosen: Int16Array.from({ length: cells * k }, (_, i) => i % k),
+      weight: new Float32Array(cells * k).fill(1 / k),
+      contribution: undefined!,
+    };
+  }),
+  router: { name: 'merged' },
+});
+
+const rungs = () => panel.page.locator('.rung').evaluateAll((all) => all.map((one) => (one as HTMLElement).title));
+
+describe('who leads', () => {
+  const plain = fabricate({ tokens: 60, layers: 3 });
+
+  test('is nobody where all experts have the same share', async () => {
+    await open(even(plain));
+    await panel.post({ type: 'select', token: 20 });
+    await expect.poll(sentence).toBe('All experts have the same share (8.3%): none leads.');
+    await expect.poll(rungs).toEqual([0, 1, 2].map((layer) => `layer ${layer}: no expert leads `));
+    // Nor on the map, which lists them all.
+    await panel.goTo(20, 1);
+    await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toMatch(/no expert leads$/);
+  });
+
+  test('is each of those that have the largest share', async () => {
+    const half = ({ chosen, weight }: Block) => ({
+      chosen: chosen.map((_, i) => i % 2),
+      weight: weight!.map(() => 0.5),
+    });
+    await open(withBlock(plain, half));
+    await panel.post({ type: 'select', token: 20 });
+    await expect.poll(sentence).toBe('Over all 21 modules, c and css lead equally, with 50% of the weight each.');
+    await expect.poll(rungs).toEqual([0, 1, 2].map((layer) => `layer ${layer}: c and css 50%`));
+  });
+
+  test('by layer has a share of the weight, whatever a mixture’s weights add up to', async () => {
+    const scaled = withBlock(fabricateMoe({ tokens: 40 }), ({ weight }) => ({ weight: weight!.map((w) => 2.5 * w) }));
+    const { weight, k } = scaled.blocks[0]!;
+    await open(scaled);
+    await panel.post({ type: 'select', token: 20 });
+    const shares = [...Array(8).keys()].map((layer) => weight![(layer * 40 + 20) * k]! / 2.5);
+    await expect
+      .poll(async () => (await rungs()).map((title) => / (\d+)%$/.exec(title)?.[1]))
+      .toEqual(shares.map((share) => String(Math.round(100 * share))));
+  });
+
+  const [first, last] = ((): [number, number] => {
+    const { text, tokens } = plain.sequences[0]!;
+    const from = text!.indexOf('A flock');
+    const to = text!.indexOf('\n', from);
+    const own = [...tokens.start!.keys()].filter((t) => tokens.start![t]! >= from && tokens.start![t]! <= to);
+    return [own[0]!, own.at(-1)!];
+  })();
+  const count = last + 1 - first;
+
+  /** Its third line, in the map's first layer. */
+  async function selectLine(trace: Trace): Promise<void> {
+    await open(trace, { setup: { width: 700, height: 780 } });
+    await panel.press('segment-Lines');
+    await panel.goTo(0, 2);
+    await panel.page.keyboard.press('Enter');
+  }
+
+  test('of a line whose weights are not known has a share of the choices', async () => {
+    await selectLine(withBlock(plain, () => ({ weight: undefined! })));
+    await expect
+      .poll(sentence)
+      .toMatch(new RegExp(`^Of the choices of these ${count} tokens, \\w+ has the largest share`));
+  });
+
+  test('of a line that is routed in part is said of the tokens that are', async () => {
+    await selectLine(cut(plain, first + 4));
+    await expect
+      .poll(sentence)
+      .toMatch(
+        new RegExp(
+          `^Of the weight of these 4 tokens, \\w+ has the largest share: \\d+%. Of the other ${count - 4} tokens, nothing is known. ` +
+            'Token by token, .* of the 4 with a leader\\.$',
+        ),
+      );
+    await expect
+      .poll(() => panel.page.locator('.cell').getAttribute('aria-label'))
+      .toMatch(/leads? .*of the 4 tokens with a leader$/);
+    const box = (await panel.page.locator('.cell').boundingBox())!;
+    await panel.page.mouse.move(box.x + 3, box.y + 3);
+    await expect
+      .poll(() => panel.page.locator('.tip').innerText())
+      .toContain('Share that each leads of the line’s tokens with a leader');
+  });
+});
+
+test('a token that went through no router is not said to have no expert', async () => {
+  await open(fabricateIds());
+  await panel.post({ type: 'select', sequence: 1, token: 39 });
+  await panel.page.locator('[data-focus=colour-layer]').selectOption('decoder 4');
+  const span = panel.page.locator('.text').last().locator('.t').last();
+  await span.hover();
+  await expect.poll(() => span.getAttribute('title')).toMatch(/nothing is known here$/);
+  await expect.poll(rungs).toEqual([2, 3, 4, 5, 6, 7].map((l) => `decoder layer ${l}: nothing is known here `));
+  await panel.press('grid-asTable');
+  const cells = panel.page.locator('.gridTable tbody tr td:nth-child(2)');
+  await expect.poll(() => cells.allInnerTexts()).toEqual(Array<string>(6).fill('nothing is known here'));
 });
