@@ -202,3 +202,16 @@ test('a token that went through no router is not said to have no expert', async 
   const cells = panel.page.locator('.gridTable tbody tr td:nth-child(2)');
   await expect.poll(() => cells.allInnerTexts()).toEqual(Array<string>(6).fill('nothing is known here'));
 });
+
+test('a selection score is not called a router logit, and its margin neither close nor clear', async () => {
+  const biased = withBlock(fabricateMoe({ tokens: 40 }), ({ score }) => ({
+    selection: score!.map((x) => 1 / (1 + Math.exp(-x)) + 0.01),
+  }));
+  await open(biased);
+  await panel.post({ type: 'select', token: 20, module: 3 });
+  await expect.poll(sentence).toMatch(/By selection score, the best one left out is [<\d.]+ behind\. Over/);
+  const figure = panel.page.locator('[data-figure=routerLogits]');
+  await expect.poll(() => figure.innerText()).toContain('Selection score of every expert');
+  await panel.press('table-routerLogits');
+  await expect.poll(() => figure.locator('thead').innerText()).toMatch(/Selection score\s+Router logit\s+Share/);
+});
