@@ -22,7 +22,7 @@ export const lessonWords = {
   whatAffinity:
     'How well the token’s activation u fits an expert’s gate v at one module. The experts with the largest affinities are chosen; the bars include the logit bias of a what-if.',
   whatRouterLogit:
-    'The raw output of the layer’s router W for an expert, from the token’s activation u. The experts with the largest router logits are chosen; the bars include what the model or a what-if adds before that.',
+    'The raw output of the layer’s router W for an expert, from the token’s activation u. The experts with the largest router logits are chosen; the bars include what the model or a what-if adds before that. Where the model makes selection scores of them, with a correction bias or a limit to groups, the bars are those.',
   rangeAffinity: 'Any number. Larger: a better fit. Only differences between experts decide.',
   whatWeight: 'What a chosen expert’s output is multiplied by before it is added to the module’s own.',
   rangeWeight:
@@ -32,7 +32,7 @@ export const lessonWords = {
     'The size of what a chosen expert adds, relative to the size of the module’s own output. A large weight can contribute little.',
   rangeContribution: '0 % or more.',
   whatMargin:
-    'How far the lowest chosen affinity (in a mixture of experts: router logit) is above the highest one not chosen. The smaller it is, the less it would have taken to choose another expert.',
+    'How far the lowest chosen affinity (in a mixture of experts: router logit, or selection score) is above the highest one not chosen. The smaller it is, the less it would have taken to choose another expert.',
   rangeMargin: '0, a tie, or more.',
   whatEntropy:
     'The entropy of the router distribution p over all experts. It tells how decided the router was, not whether it was right. Where the weights are fixed or an expert is forced, p is what a router would give: it did not decide.',

@@ -146,7 +146,7 @@ export interface Window {
   readonly shares: readonly Share[];
   /** Number of cells about which something is known. */
   readonly known: number;
-  /** Why, if that is 0: what most tells of the cells' kinds (`nothing`, or else `unknown`). */
+  /** Why, if that is 0: what most tells of the cells' kinds (`hidden`, or else `nothing`, or else `unknown`). */
   readonly without: number;
   /** Mean of what colours them, if that is a number or the share of one expert. */
   readonly mean: number;
@@ -176,7 +176,7 @@ export function within(raster: Raster, from: Place, to: Place): Window {
   for (let row = from.row; row <= to.row; row++)
     for (let column = from.column; column <= to.column; column++) {
       const i = row * columns.count + column;
-      if (expert[i] === nothing) without = nothing;
+      if (expert[i] === hidden || (expert[i] === nothing && without !== hidden)) without = expert[i]!;
       const part = expert[i]! < 0 ? undefined : cellAt(raster, column, row)?.part;
       if (!part) continue;
       known++;

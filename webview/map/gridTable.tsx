@@ -9,7 +9,7 @@ import { TableBox } from '../components/table.js';
 import { expertName, moduleName } from '../look/names.js';
 import { fixed, percent, t } from '../look/strings.js';
 import { absentIn } from './change.js';
-import { choicesAt } from './model.js';
+import { choicesAt, isKnownIn } from './model.js';
 import type { GridScene } from './scene.js';
 import { changeWords } from './words.js';
 
@@ -105,7 +105,7 @@ function Choices({ trace, sequence, token }: Props) {
           const own = expertName(part!.set, expert, module);
           return weight === undefined ? own : `${own} ${fixed(weight)}`;
         })
-        .join(', ') || t('none'),
+        .join(', ') || t(part && isKnownIn(trace, part, token) ? 'none' : 'unknownCell'),
       fixed(certaintyAt(trace, rowsAt(trace, s), token).margin),
     ];
   };

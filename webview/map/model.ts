@@ -362,6 +362,11 @@ function changes(trace: Trace, before: Trace, rows: readonly Row[], columns: Col
   return out;
 }
 
+/** Whether the source says anything about a token at one of these modules. */
+export function isKnownIn(trace: Trace, { modules, sequence }: SharedModules, token: number): boolean {
+  return token < sequence.done && modules.some((s) => isKnown(rowsAt(trace, s), token));
+}
+
 export interface Choice {
   readonly expert: number;
   /** Of one routed module its weight, of several their share; undefined if the source gives no weights. */

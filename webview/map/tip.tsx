@@ -24,10 +24,10 @@ import {
   isChange,
   lineCell,
   lineRemark,
-  noChange,
   remarks,
   rowName,
   weightOf,
+  without,
 } from './words.js';
 
 export function Tip({
@@ -215,17 +215,19 @@ function CellTip({
 }
 
 /** What the experts' numbers count. */
-function countedIn({ isPale, isFiltered }: Raster, row: number, isLine: boolean): Word {
+function countedIn({ isPale, isFiltered }: Raster, { from, to, known }: Window, isLine: boolean): Word {
   if (isPale) return 'windowShare';
-  if (isFiltered?.[row]) return 'windowMost';
-  return isLine ? 'lineTokensLed' : 'windowLeads';
+  if (isFiltered?.[from.row]) return 'windowMost';
+  const all = (to.column - from.column + 1) * (to.row - from.row + 1);
+  const counted = isLine ? 'lineTokensLed' : 'windowLeads';
+  return known < all ? `${counted}Of` : counted;
 }
 
 /** For cells too small to be pointed at one by one, and for a line's tokens. */
 function WindowTip({
   trace,
   raster,
-  window: { from, to, known, without, shares, mean, changed },
+  window,
   labels,
   line,
   looks,
@@ -238,6 +240,7 @@ function WindowTip({
   readonly line?: { readonly title: string; readonly remarks: readonly string[] };
   readonly looks: (set: Looks['set']) => Looks;
 }) {
+  const { from, to, known, without: kind, shares, mean, changed } = window;
   const names = [from, to].map(({ row }) => rowName(trace, raster.rows[row]!));
   const numbers = [from, to].map(({ column }) => columnName(raster, column, labels));
   const { shows } = raster;
@@ -247,7 +250,7 @@ function WindowTip({
         {line?.title ?? t(raster.isTurned ? 'windowLines' : 'windowOf', numbers[0]!, numbers[1]!)},{' '}
         {[...new Set(names)].join(' – ')}
       </div>
-      {known === 0 && <div>{isChange(raster) ? noChange(without) : t('noChoice')}</div>}
+      {known === 0 && <div>{without(raster, kind)}</div>}
       {shares.slice(0, 4).map(({ part, row, expert, count }) => (
         <div key={`${row.layer} ${row.module} ${expert}`} class="tipRow">
           <Badge looks={looks(part.set)} expert={expert} />
@@ -256,7 +259,7 @@ function WindowTip({
         </div>
       ))}
       {shares.length > 4 && <div class="faint">{t('chosenMore', shares.length - 4)}</div>}
-      {shares.length > 0 && <div class="faint">{t(countedIn(raster, from.row, line !== undefined))}</div>}
+      {shares.length > 0 && <div class="faint">{t(countedIn(raster, window, line !== undefined))}</div>}
       {[changed === undefined ? '' : changedWords(changed), ...(line?.remarks ?? [])].filter(Boolean).map((said) => (
         <div key={said} class="faint">
           {said}

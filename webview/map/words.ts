@@ -13,18 +13,7 @@ import { columnOf, isBlankLine, sequencesOf, tokenAt } from './columns.js';
 import type { MapContent } from './content.js';
 import type { Place } from './geometry.js';
 import type { GridScene } from './scene.js';
-import {
-  cellAt,
-  choicesAt,
-  hidden,
-  nothing,
-  shareAt,
-  turn,
-  unknown,
-  type Choice,
-  type Raster,
-  type Row,
-} from './model.js';
+import { cellAt, choicesAt, hidden, nothing, shareAt, turn, type Choice, type Raster, type Row } from './model.js';
 
 export function rowName(trace: Trace, row: Row): string {
   const set = row.parts.find((part) => part !== undefined)?.set;
@@ -67,9 +56,7 @@ export function remarks(raster: Raster, at: Place, isThere: boolean): string[] {
   const cell = at.row * raster.columns.count + at.column;
   const said: string[] = [];
   const kind = raster.expert[cell]!;
-  if (kind === hidden) said.push(t('hiddenCell'));
-  else if (kind === unknown) said.push(t('unknownCell'));
-  else if (kind === nothing) said.push(t(isChange(raster) ? 'notInOther' : 'noChoice'));
+  if (kind < 0) said.push(without(raster, kind));
   const measure = measureAt(raster, cell);
   if (measure) said.push(measure);
   if (kind >= 0 && raster.changed) said.push(changedWords(raster.changed[cell]!));
@@ -82,7 +69,7 @@ export function changedWords(share: number): string {
   return share === 1 ? t('changedCell') : t('changedShare', percent(share));
 }
 
-export const isChange = ({ shows }: Raster): boolean => shows === 'difference' || shows === 'change';
+export const isChange = ({ shows }: Pick<Raster, 'shows'>): boolean => shows === 'difference' || shows === 'change';
 
 export function changeWords(change: number): string {
   if (Number.isNaN(change)) return t('unknownCell');
@@ -92,12 +79,15 @@ export function changeWords(change: number): string {
 export function differs(raster: Raster, at: Place): string {
   const cell = at.row * raster.columns.count + at.column;
   const kind = raster.expert[cell]!;
-  if (kind < 0) return noChange(kind);
+  if (kind < 0) return without(raster, kind);
   return raster.change ? changeWords(raster.change[at.column]!) : t('differs', percent(raster.strength[cell]!));
 }
 
-/** Why it is not said how a token differs. @param kind what the cell has instead of an expert */
-export const noChange = (kind: number): string => t(kind === nothing ? 'notInOther' : 'unknownCell');
+/** Why nothing is said about a cell, or about several. @param kind what they have instead of an expert */
+export function without(raster: Pick<Raster, 'shows'>, kind: number): string {
+  if (kind === hidden) return t('hiddenCell');
+  return t(kind !== nothing ? 'unknownCell' : isChange(raster) ? 'notInOther' : 'noChoice');
+}
 
 export const weightOf = ({ weight }: Choice, isSum: boolean): string =>
   weight === undefined ? '' : isSum ? percent(weight) : fixed(weight);
@@ -121,6 +111,7 @@ export function lineCell(
 ): string {
   const cell = at.row * raster.columns.count + at.column;
   const e = raster.expert[cell]!;
+  if (part && e === nothing && row.expert !== undefined) return t('lineShare', percent(0));
   if (!part || e < 0) return remarks(raster, at, part !== undefined).join(', ');
   if (isChange(raster)) return differs(raster, at);
   if (raster.measured && isMeasure(raster.shows))
@@ -129,17 +120,18 @@ export function lineCell(
   const share = percent(shareAt(raster, cell));
   if (row.expert !== undefined) return t('lineShare', share);
   if (raster.isFiltered?.[at.row]) return t('lineHas', name, share);
-  const { experts } = leadMost(lineLeaders(raster, at));
-  return experts.length > 1
-    ? t(
-        isBrief ? 'lineLeadBrief' : 'lineLead',
-        listed(
-          experts.map((one) => plainName(part.set, one)),
-          isBrief ? 2 : 3,
-        ),
-        share,
+  const leaders = lineLeaders(raster, at);
+  const led = leaders.filter((leader) => leader >= 0);
+  const { experts } = leadMost(led);
+  const isTie = experts.length > 1;
+  const names = isTie
+    ? listed(
+        experts.map((one) => plainName(part.set, one)),
+        isBrief ? 2 : 3,
       )
-    : t(isBrief ? 'lineLeadsBrief' : 'lineLeads', name, share);
+    : name;
+  const key = `${isTie ? 'lineLead' : 'lineLeads'}${isBrief ? 'Brief' : ''}` as const;
+  return led.length < leaders.length ? t(`${key}Of`, names, share, led.length) : t(key, names, share);
 }
 
 /** The leading expert of each token of a line; none if the raster does not know its tokens. */

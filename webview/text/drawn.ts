@@ -8,6 +8,7 @@ import { layerOf, type ShownExperts } from '../../src/trace/model/shownExperts.j
 import type { Sequence, Trace } from '../../src/trace/model/trace.js';
 import type { Store } from '../store/store.js';
 import { classes } from '../components/controls.js';
+import { isKnownIn } from '../map/model.js';
 import { changeWords } from '../map/words.js';
 import { classOf, shortLabelOf, type Looks } from '../look/looks.js';
 import { expertName, plainName } from '../look/names.js';
@@ -143,6 +144,7 @@ function byExperts(
       const e = leader(i);
       if (i >= sequence.done) return t('tokenPending', text, i + 1);
       if (!part) return t('tokenElsewhere', text, i + 1);
+      if (e < 0 && !isKnownIn(trace, part, i)) return t('tokenMeasured', text, i + 1, t('unknownCell'));
       if (e < 0) return t('tokenPlain', text, i + 1);
       const name = shownExperts.layer ? expertName(part.set, e, shownExperts.layer) : plainName(part.set, e);
       return isRankOnly(trace, part)

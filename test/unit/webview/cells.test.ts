@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { initial } from '../../../webview/store/state.js';
 import { columnsOf } from '../../../webview/map/columns.js';
-import { hidden, rasterOf, rowsOf, unknown } from '../../../webview/map/model.js';
+import { hidden, nothing, rasterOf, rowsOf, unknown } from '../../../webview/map/model.js';
 import { cellsOf, condensed, stepFor, windowAt, type Cells } from '../../../webview/map/cells.js';
+import { without } from '../../../webview/map/words.js';
 import { fabricate } from '../trace/fabricate.js';
 
 const cells = (tones: readonly (readonly number[])[], more: Partial<Cells> = {}): Cells => ({
@@ -100,4 +101,18 @@ test('a window is described by which experts lead how many of its cells', () => 
     [1, 1],
     [2, 1],
   ]);
+});
+
+test('a window in which nobody leads says why: hidden by the filter, or else none, or else nothing is known', () => {
+  const trace = fabricate({ layers: 1 });
+  const raster = rasterOf(trace, rowsOf(trace, initial.filter, []), columnsOf(trace), initial.filter, undefined);
+  const why = (...kinds: number[]) => {
+    raster.expert.set(kinds);
+    const window = windowAt(raster, { column: 0, row: 0 }, { columns: kinds.length, rows: 1 });
+    expect(window.known).toBe(0);
+    return without(raster, window.without);
+  };
+  expect(why(unknown, hidden, nothing)).toBe('hidden by the filter');
+  expect(why(unknown, nothing)).toBe('no expert leads');
+  expect(why(unknown, unknown)).toBe('nothing is known here');
 });

@@ -111,7 +111,11 @@ describe('a line’s cell', () => {
       return cellWords(byLines(made, columns), { row: 0, column: line });
     };
     expect(said([4, 2, 3, 3], 0)).toBe('Expert 3 leads at 67% of the tokens');
-    expect(said([4, 3, 1, nothing], 0)).toBe('Expert 1 and Expert 3 lead equally often: at 50% of the tokens each');
+    expect(said([4, 3, 1, nothing], 0)).toBe(
+      'Expert 1 and Expert 3 lead equally often: at 50% each of the 2 tokens with a leader',
+    );
+    expect(said([4, 3, 3, unknown], 0)).toBe('Expert 3 leads at 100% of the 2 tokens with a leader');
+    expect(said([4, hidden, 3, unknown], 0)).toBe('Expert 3 leads at the only token with a leader');
     expect(said([4, 3, 1, 2], 0)).toBe('Expert 1, Expert 2 and Expert 3 lead equally often: at 33% of the tokens each');
     const tip = windowAt(made, { column: 1, row: 0 }, { columns: 3, rows: 1 });
     expect(tip.shares.map(({ expert }) => expert)).toEqual([1, 3, 4]);
@@ -123,6 +127,8 @@ describe('a line’s cell', () => {
     const labels = ['1', '2', '3', '4', '5'];
     const brief = (down: Raster, row: number) => inBrief(trace, down, { column: 0, row }, labels);
     expect(brief(byLines(made, columns), 0)).toBe('line 1, 3 tokens · layer 0 · Expert 3 leads at 67%');
+    made.expert.set([4, 3, 3, unknown]);
+    expect(brief(byLines(made, columns), 0)).toBe('line 1, 3 tokens · layer 0 · Expert 3 leads at 100% of 2');
   });
 
   test('of a chosen expert is as strong as its share of the weight of all the line’s tokens', () => {

@@ -9,7 +9,7 @@ import { fixed, percent, t } from '../../look/strings.js';
 import { fullName } from '../../store/atlas.js';
 import { sideName } from '../../store/sides.js';
 import type { Store } from '../../store/store.js';
-import { chosenOf } from './chosen.js';
+import { chosenOf, knownOf } from './chosen.js';
 
 interface Place {
   readonly layer: Layer | undefined;
@@ -108,6 +108,7 @@ function foundIn(store: Store, name: Side, { layer, path }: Place): Found | stri
   // Each layer has experts of its own.
   if (!part) return undefined;
   if (token >= part.sequence.done) return t('tokenToCome');
+  if (knownOf({ trace, token, end }, part) === 0) return t('detailTokenUnknown', end - token);
   const isSum = part.modules.length > 1 || end > token + 1;
   return { trace, part, isSum, choices: chosenOf({ trace, token, end }, part) };
 }

@@ -1,6 +1,6 @@
 /** One token at one routed module: who was chosen, with what weight, and by how much. */
 import { sort } from 'd3-array';
-import { chosenAt, isKnown, layerAt, rowsAt, sharedModules } from '../../../src/trace/model/access.js';
+import { chosenAt, isKnown, layerAt, rowsAt, sharedModules, type Rows } from '../../../src/trace/model/access.js';
 import { certaintyAt, distribution } from '../../../src/trace/figures/distribution.js';
 import { scoreName } from '../../../src/trace/text/label.js';
 import { forcedAt, selectionScores } from '../../../src/trace/model/selection.js';
@@ -40,7 +40,7 @@ export function CellDetail(props: Props) {
   );
 }
 
-function Sentences({ trace, module: s, token }: Props) {
+function Sentences({ trace, module: s, sequence, token }: Props) {
   const store = useStore();
   const rows = rowsAt(trace, s);
   const { module, set } = rows;
@@ -52,6 +52,11 @@ function Sentences({ trace, module: s, token }: Props) {
         return weight === undefined ? name : `${name} (${fixed(weight)})`;
       })
       .join(', ');
+  /** Undefined if nothing is known of the cell in that run. */
+  const chosenIn = (run: Trace): string | undefined => {
+    const part = sharedModules(run, { module: module.path, sequence });
+    return part && isKnown(rowsAt(run, part.modules[0]!), token) ? named(choicesAt(run, part, token)) : undefined;
+  };
   const applied = placed(rows, token);
   const certainty = certaintyAt(trace, rows, token);
   const said: string[] = [];
@@ -66,8 +71,13 @@ function Sentences({ trace, module: s, token }: Props) {
   const { margin, entropy } = certainty;
   if (Number.isFinite(margin)) {
     const close = margin < 0.1 ? 'detailClose' : margin < 0.5 ? 'detailMedium' : 'detailClear';
+    const name = comparedName(trace, rows);
+    const behind = margin > 0 && margin < 0.01 ? small(margin) : fixed(margin);
+    // How close 0.1 is differs from one kind of selection score to another.
     said.push(
-      t(`detailMargin_${scoreName(trace)}`, margin > 0 && margin < 0.01 ? small(margin) : fixed(margin), t(close)),
+      name === 'selectionScore'
+        ? t('detailMargin_selectionScore', behind)
+        : t(`detailMargin_${name}`, behind, t(close)),
     );
   }
   if (Number.isFinite(entropy))
@@ -79,13 +89,9 @@ function Sentences({ trace, module: s, token }: Props) {
       ),
     );
   const before = store.main.before.value;
-  const earlier = before && sharedModules(before, { module: module.path, sequence: module.sequence });
-  if (earlier) {
-    const was = choicesAt(before, earlier, token);
-    const isSame =
-      was.length === applied.length && was.every(({ expert }) => applied.some((one) => one.expert === expert));
-    said.push(isSame ? t('detailWasSame') : t('detailWas', named(was) || t('none')));
-  }
+  const was = before && chosenIn(before);
+  // Weights too close to be written apart count as the same.
+  if (was !== undefined) said.push(was === chosenIn(trace) ? t('detailWasSame') : t('detailWas', was || t('none')));
   return (
     <>
       <p class="sentence">{said.join(' ')}</p>
@@ -143,6 +149,7 @@ function Scores({ trace, module, token, looks }: Props) {
   const rows = rowsAt(trace, module);
   const scores = selectionScores(rows, token);
   const name = scoreName(trace);
+  const compared = comparedName(trace, rows);
   const here = { set: rows.set, layer: layerAt(trace, rows.module) };
   if (!scores) return <p class="hint">{t(store.main.scoresFollow.value ? `${name}Later` : `${name}None`)}</p>;
   const chosen = [...chosenAt(rows, token)];
@@ -154,30 +161,30 @@ function Scores({ trace, module, token, looks }: Props) {
   const best = order.find((e) => scores[e]! > -Infinity);
   const shown = order.length > most ? order.slice(0, most) : order;
   const list = shown.map((e) => {
-    const isFinite = Number.isFinite(scores[e]!);
     return {
       expert: e,
       name: fullName(store, trace, here, e),
-      value: isFinite ? scores[e]! : 0,
-      text: isFinite ? fixed(scores[e]!) : '−∞',
+      value: Number.isFinite(scores[e]!) ? scores[e]! : 0,
+      text: scoreText(scores[e]!),
       weak: !chosen.includes(e),
       ...(chosen.includes(e) && { mark: `✓ ${rows.weight ? fixed(weightOf(e)) : ''}` }),
     };
   });
   const figure = {
-    title: t(`${name}OfAll`),
+    title: t(`${compared}OfAll`),
     caption: order.length > shown.length ? t('bestExperts', shown.length, order.length) : undefined,
-    plot: () => barsPlot(looks(rows.set), list, { title: t(name) }, { weak: t('notChosen') }),
+    plot: () => barsPlot(looks(rows.set), list, { title: t(compared) }, { weak: t('notChosen') }),
     chart: () => (
       <Bars looks={looks(rows.set)} least={best === undefined ? 1 : Math.max(0, scores[best]!)} list={list} />
     ),
     table: () => ({
-      head: [t('expert'), t(name), t('share'), t('weight')],
+      head: [t('expert'), ...(compared === name ? [] : [t(compared)]), t(name), t('share'), t('weight')],
       count: order.length,
       row: (i: number) => {
         const e = order[i]!;
         return [
           fullName(store, trace, here, e),
+          ...(compared === name ? [] : [scoreText(scores[e]!)]),
           fixed(raw?.[e] ?? NaN),
           percent(p?.[e] ?? NaN),
           chosen.includes(e) ? fixed(weightOf(e)) : t('none'),
@@ -187,6 +194,11 @@ function Scores({ trace, module, token, looks }: Props) {
   };
   return name === 'affinity' ? <Figure name="affinities" {...figure} /> : <Figure name="routerLogits" {...figure} />;
 }
+
+const scoreText = (score: number): string => (Number.isFinite(score) ? fixed(score) : '−∞');
+
+/** What the router compared: mostly its raw output. */
+const comparedName = (trace: Trace, { selection }: Rows) => (selection ? 'selectionScore' : scoreName(trace));
 
 /** Nobody reads more bars than this; the table has everything. */
 const most = 40;

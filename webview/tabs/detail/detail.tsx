@@ -28,7 +28,7 @@ import { allLayers } from '../../store/state.js';
 import { leadersOf } from '../../store/sums.js';
 import { Both } from './both.js';
 import { CellDetail } from './cell.js';
-import { chosenOf, type At } from './chosen.js';
+import { chosenOf, knownOf, leadOf, type At, type Lead } from './chosen.js';
 
 export function Detail() {
   const store = useStore();
@@ -137,11 +137,15 @@ function leadsMost(
   modules: SharedModules,
   nameOf: (expert: number, isOneOfMany: boolean) => string,
 ): string {
-  const { experts, share } = leadMost(leadersOf(trace, modules).expert.subarray(token, end));
+  const leaders = leadersOf(trace, modules)
+    .expert.subarray(token, end)
+    .filter((e) => e >= 0);
+  const { experts, share } = leadMost(leaders);
   if (experts.length === 0) return '';
   const isTie = experts.length > 1;
   const names = listed(experts.map((e) => nameOf(e, isTie)));
-  return t(isTie ? 'detailLineLeaders' : 'detailLineLeader', names, percent(share));
+  if (leaders.length === end - token) return t(isTie ? 'detailLineLeaders' : 'detailLineLeader', names, percent(share));
+  return t(isTie ? 'detailLineLeadersOf' : 'detailLineLeaderOf', names, percent(share), leaders.length);
 }
 
 /** One token over all routed modules of its sequence, or over those of a layer. */
@@ -179,26 +183,41 @@ function Shares({
   const isWeighed = measureOf(trace, modules.modules, 'weight') === 'weight';
   const looks = store.main.looks.value(modules.set);
   const isLine = end > token + 1;
+  const known = knownOf({ trace, token, end }, modules);
+  if (known === 0) return <p class="sentence">{t('detailTokenUnknown', end - token)}</p>;
   const shares = shareOfTokens(trace, modules, token, end);
   const order = ranked(shares);
-  const first = order[0];
-  if (first === undefined) return <p class="sentence">{t('detailTokenNone')}</p>;
+  if (order.length === 0) return <p class="sentence">{t('detailCellNone')}</p>;
   const here = { set: modules.set, layer };
   const called = (e: number) => fullName(store, trace, here, e);
-  const name = fullNameAt(store, trace, here, first);
+  const nameOf = (e: number, isOneOfMany: boolean) => (isOneOfMany ? called(e) : fullNameAt(store, trace, here, e));
+  const lead = leadOf(
+    order.map((expert) => ({ expert, weight: shares[expert] })),
+    modules,
+  );
+  const isTie = lead.experts.length > 1;
+  const names = listed(lead.experts.map((e) => nameOf(e, isTie)));
+  const share = percent(shares[order[0]!]!);
+  const leads = (): string => {
+    if (lead.experts.length === 0) return t('detailAlike', share);
+    if (isLine) {
+      const of = isWeighed ? 'detailLine' : 'detailLineChoices';
+      return t(isTie ? `${of}Tie` : of, known, names, share);
+    }
+    if (layer) return t(isTie ? 'detailLayerTie' : 'detailLayer', count, String(layer.layer), names, share);
+    return t(isTie ? 'detailTokenTie' : 'detailToken', count, names, share);
+  };
+  const rest = end - token - known;
   const sentence = isLine
     ? [
-        t('detailLine', end - token, name, percent(shares[first]!)),
+        leads(),
+        ...(rest > 0 ? [t('detailLineRest', rest)] : []),
         // What a map of lines shows, where another may lead.
-        leadsMost({ trace, sequence, token, end }, modules, (e, isOneOfMany) =>
-          isOneOfMany ? called(e) : fullNameAt(store, trace, here, e),
-        ),
+        leadsMost({ trace, sequence, token, end }, modules, nameOf),
       ].join(' ')
-    : !isWeighed
-      ? t('detailUnweighed', order.map(called).join(', '))
-      : layer
-        ? t('detailLayer', count, String(layer.layer), name, percent(shares[first]!))
-        : t('detailToken', count, name, percent(shares[first]!));
+    : isWeighed
+      ? leads()
+      : t('detailUnweighed', order.map(called).join(', '));
   const title = t(isWeighed ? 'shareOfWeight' : 'shareOfChoices');
   const list = order.map((e) => ({
     expert: e,
@@ -229,6 +248,9 @@ function Shares({
   );
 }
 
+/** Where a layer's modules have nothing in common. */
+const nobody: Lead = { experts: [], share: undefined };
+
 /** A ladder: for each layer, who leads and with what share. Pressing a rung goes to its layer. */
 function ByLayer(at: At) {
   const { trace, sequence } = at;
@@ -236,14 +258,15 @@ function ByLayer(at: At) {
   const looks = store.main.looks.value;
   const rungs = layersOf(trace, { sequence }).map((layer) => {
     const part = sharedModules(trace, { ...layer, sequence });
-    const first = part && chosenOf(at, part)[0];
-    const name = first ? fullName(store, trace, { set: part.set, layer }, first.expert) : t('none');
-    return { layer, part, first, name };
+    const { experts, share } = part ? leadOf(chosenOf(at, part), part) : nobody;
+    const name = listed(experts.map((e) => fullName(store, trace, { set: part!.set, layer }, e)));
+    const without = t(part && knownOf(at, part) > 0 ? 'noChoice' : 'unknownCell');
+    return { layer, part, first: experts[0], share: experts.length > 0 ? share : undefined, name: name || without };
   });
   const go = (layer: Layer): void => store.select({ layer: layerKey(layer), module: -1 });
-  const isWeighed = rungs.some(({ first }) => first?.weight !== undefined);
+  const isWeighed = rungs.some(({ share }) => share !== undefined);
   const isNumbered = rungs.some(({ part }) => part?.set.scope === 'layer');
-  const shareOf = (weight: number | undefined) => (weight === undefined ? '' : percent(weight));
+  const written = (share: number | undefined) => (share === undefined ? '' : percent(share));
   return (
     <Figure
       name="layers"
@@ -252,23 +275,23 @@ function ByLayer(at: At) {
         kind: 'bars',
         of: t('layerHead'),
         value: inPercent(t('share')),
-        bars: rungs.flatMap(({ layer, part, first, name }) => {
-          if (!part || !first) return [];
-          const of = named(looks(part.set), first.expert, `${layerName(layer)}, ${name}`);
-          return [{ of, value: first.weight ?? 1 }];
+        bars: rungs.flatMap(({ layer, part, first, share, name }) => {
+          if (!part || first === undefined) return [];
+          const of = named(looks(part.set), first, `${layerName(layer)}, ${name}`);
+          return [{ of, value: share ?? 1 }];
         }),
       })}
       chart={() => (
         <div class={classes('ladder', isNumbered && 'numbered')}>
-          {rungs.map(({ layer, part, first, name }) => (
+          {rungs.map(({ layer, part, first, share, name }) => (
             <span
               key={layerKey(layer)}
-              class={`rung ${part && first ? classOf(looks(part.set).slots[first.expert]!) : 'none'}`}
-              title={`${layerName(layer)}: ${name} ${shareOf(first?.weight)}`}
+              class={`rung ${part && first !== undefined ? classOf(looks(part.set).slots[first]!) : 'none'}`}
+              title={`${layerName(layer)}: ${name} ${written(share)}`}
               onClick={() => go(layer)}
             >
               <span class="number">{layer.layer}</span>
-              {part && first ? <Badge looks={looks(part.set)} expert={first.expert} /> : '–'}
+              {part && first !== undefined ? <Badge looks={looks(part.set)} expert={first} /> : '–'}
             </span>
           ))}
         </div>
@@ -277,13 +300,13 @@ function ByLayer(at: At) {
         head: [t('layerHead'), t('expert'), t('share')],
         count: rungs.length,
         row: (i) => {
-          const { layer, first, name } = rungs[i]!;
+          const { layer, share, name } = rungs[i]!;
           return [
             <Button key="go" press={() => go(layer)} class="link" data-focus={`ladder-${layerKey(layer)}`}>
               {layerName(layer)}
             </Button>,
             name,
-            shareOf(first?.weight) || '–',
+            written(share) || '–',
           ];
         },
       })}
@@ -332,7 +355,7 @@ function ByModule({ layer, ...at }: At & { readonly layer: Layer }) {
                     </span>
                   ))}
                   {chosen.length > 4 && <span class="faint">{t('chosenMore', chosen.length - 4)}</span>}
-                  {chosen.length === 0 && t('none')}
+                  {chosen.length === 0 && t(part && knownOf(at, part) > 0 ? 'none' : 'unknownCell')}
                 </td>
               </tr>
             );

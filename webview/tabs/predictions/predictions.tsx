@@ -41,14 +41,17 @@ export function Predictions() {
     : trace.sequences.findIndex((_, i) => isPredicted(i));
   const now = trace.sequences[index];
   if (!now) return <p class="hint">{t('predictionsNone')}</p>;
+  if (now.done === 0) return <p class="hint">{t('needsTrace')}</p>;
   const runs: Runs = { now, before: store.main.before.value?.sequences[index] };
   const isHere = selection.sequence === index && selection.token >= 0;
   const token = isHere ? selection.token : now.done - 1;
   return (
     <>
       {trace.sequences.length > 1 && <p class="caption">{t('predictionsOf', t(now.role))}</p>}
-      {!isHere && <p class="hint">{t('predictionLast')}</p>}
-      {token > 0 && token < now.done ? (
+      {!isHere && <p class="hint">{t(selection.token < 0 ? 'predictionLast' : 'predictionLastOutput')}</p>}
+      {token >= now.done ? (
+        <p class="sentence">{t('tokenToCome')}</p>
+      ) : token > 0 ? (
         <One {...runs} token={token} place={tokenPlace(trace.sequences, index, token)} />
       ) : (
         <p class="sentence">{t('predictionFirst')}</p>
@@ -102,7 +105,7 @@ function Ahead({ now, before }: Runs) {
   const list = after(now, end);
   if (list.length === 0) return null;
   return (
-    <Part name="next" title={t('nextToken')}>
+    <Part name="next" title={t(now.done < now.tokens.count ? 'nextTokenRouted' : 'nextToken')}>
       <Alternatives list={list} before={before && after(before, end)} actual={undefined} />
     </Part>
   );

@@ -25,12 +25,10 @@ export function Effect({ trace, title }: { readonly trace: Trace; readonly title
     before.value && !isChanging
       ? store.background.differences(before.value, trace)?.[store.view.selection.value.sequence]
       : undefined;
-  const isSame = found?.all.flipped === 0;
   return (
-    <Part name="effect" title={title} result={found} {...(!found || isSame ? { plot: null } : {})}>
+    <Part name="effect" title={title} result={found} {...(!found && { plot: null })}>
       {!found && (before.value || isChanging ? <p class="hint">{t('effectWaiting')}</p> : <Lacking />)}
-      {isSame && <p class="hint">{t('effectNone')}</p>}
-      {found && !isSame && before.value && <EffectNumbers before={before.value} after={trace} found={found} />}
+      {found && before.value && <EffectNumbers before={before.value} after={trace} found={found} />}
     </Part>
   );
 }
@@ -69,32 +67,35 @@ function cellsWords({ all, alignment, modules }: Difference, sequence: Sequence)
     : t('effectCellsSpecial', tokens, modules.length, special.length);
 }
 
-function EffectNumbers({
-  before,
-  after,
-  found,
-}: {
+interface Found {
   readonly before: Trace;
   readonly after: Trace;
   readonly found: Difference;
-}) {
+}
+
+function EffectNumbers({ before, after, found }: Found) {
   const { all, byLayer, layers, predictions } = found;
   const wanted = useStore().view.selection.value.sequence;
   const first = layers.find((_, i) => byLayer[i]!.flipped > 0);
   const kl = meanOf(predictions);
-  const { direct, downstream } = consequences(before, after, found);
-  const high = Math.max(0.05, ...direct, ...downstream);
+  // Weights alone change predictions, too.
+  const isFlipped = all.flipped !== 0;
   return (
     <>
       {after.sequences.length > 1 && <p class="caption">{t('ofSequence', t(after.sequences[wanted]!.role))}</p>}
+      {!isFlipped && <p class="hint">{t('effectNone')}</p>}
       <dl class="numbers">
-        <dt>{t('effectChoices')}</dt>
-        <dd>
-          {percent(all.flipped)}
-          <span class="faint"> {t('effectHere', all.cells, cellsWords(found, after.sequences[wanted]!))}</span>
-        </dd>
-        <dt>{t('effectFirst')}</dt>
-        <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>
+        {isFlipped && (
+          <>
+            <dt>{t('effectChoices')}</dt>
+            <dd>
+              {percent(all.flipped)}
+              <span class="faint"> {t('effectHere', all.cells, cellsWords(found, after.sequences[wanted]!))}</span>
+            </dd>
+            <dt>{t('effectFirst')}</dt>
+            <dd>{first ? `${first.stack?.[0] ?? ''}${first.layer}` : '–'}</dd>
+          </>
+        )}
         <LogProb
           title={t('compareLogProb')}
           from={before.sequences[wanted]}
@@ -104,40 +105,49 @@ function EffectNumbers({
         <dt>{t('effectKl')}</dt>
         <dd>{Number.isNaN(kl) ? '–' : t('effectKlOf', small(kl))}</dd>
       </dl>
-      <Figure
-        name="effectByLayer"
-        title={t('effectByLayer')}
-        caption={t('effectByLayerCaption')}
-        plot={() => ({
-          kind: 'lines',
-          x: { title: t('layerHead'), first: layers[0]?.layer ?? 0 },
-          y: { ...inPercent(t('effectChoices')), high },
-          series: [
-            { name: t('effectDirect'), values: direct },
-            { name: t('effectDownstream'), values: downstream, isOld: true },
-          ],
-        })}
-        chart={() => (
-          <Lines
-            list={[
-              { values: downstream, class: 'old' },
-              { values: direct, class: 'main' },
-            ]}
-            high={high}
-            first={layers[0]?.layer ?? 0}
-          />
-        )}
-        table={() =>
-          rowsOf(
-            [t('layerHead'), t('effectDirect'), t('effectDownstream')],
-            layers.map(({ stack, layer }, i) => [
-              `${stack?.[0] ?? ''}${layer}`,
-              percent(direct[i]!),
-              percent(downstream[i]!),
-            ]),
-          )
-        }
-      />
+      {isFlipped && <ByLayer before={before} after={after} found={found} />}
     </>
+  );
+}
+
+function ByLayer({ before, after, found }: Found) {
+  const { layers } = found;
+  const { direct, downstream } = consequences(before, after, found);
+  const high = Math.max(0.05, ...direct, ...downstream);
+  return (
+    <Figure
+      name="effectByLayer"
+      title={t('effectByLayer')}
+      caption={t('effectByLayerCaption')}
+      plot={() => ({
+        kind: 'lines',
+        x: { title: t('layerHead'), first: layers[0]?.layer ?? 0 },
+        y: { ...inPercent(t('effectChoices')), high },
+        series: [
+          { name: t('effectDirect'), values: direct },
+          { name: t('effectDownstream'), values: downstream, isOld: true },
+        ],
+      })}
+      chart={() => (
+        <Lines
+          list={[
+            { values: downstream, class: 'old' },
+            { values: direct, class: 'main' },
+          ]}
+          high={high}
+          first={layers[0]?.layer ?? 0}
+        />
+      )}
+      table={() =>
+        rowsOf(
+          [t('layerHead'), t('effectDirect'), t('effectDownstream')],
+          layers.map(({ stack, layer }, i) => [
+            `${stack?.[0] ?? ''}${layer}`,
+            percent(direct[i]!),
+            percent(downstream[i]!),
+          ]),
+        )
+      }
+    />
   );
 }
