@@ -49,6 +49,7 @@ export default defineConfig({
         pool: 'threads',
         isolate: false,
         maxWorkers: maxWorkers + 1,
+        alias: { vscode: fileURLToPath(new URL('test/unit/vscode.ts', import.meta.url)) },
       }),
       onProcessor('Haswell'),
       onProcessor('Nehalem'),

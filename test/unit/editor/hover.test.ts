@@ -1,39 +1,11 @@
 /** What the hover says of a token, in words that a newcomer can read. */
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type * as vscode from 'vscode';
 import { RoutingHover } from '../../../src/editor/hover.js';
-import { filled } from '../../../src/words/counted.js';
 import type { ColourChoice } from '../../../src/trace/figures/colouring.js';
 import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
 import { fabricateMoe } from '../../webview/fabricateMoe.js';
 import { fabricate } from '../trace/fabricate.js';
-
-vi.mock('vscode', () => ({
-  env: { language: 'en' },
-  l10n: { t: (text: string, ...values: (string | number)[]) => filled(text, values) },
-  Range: class {
-    constructor(
-      readonly start: unknown,
-      readonly end: unknown,
-    ) {}
-  },
-  Hover: class {
-    constructor(readonly contents: unknown) {}
-  },
-  MarkdownString: class {
-    value = '';
-    /** As VS Code does it. */
-    appendText(text: string): void {
-      this.value += text.replace(/[ \t]/g, '&nbsp;');
-    }
-    appendMarkdown(text: string): void {
-      this.value += text;
-    }
-    appendCodeblock(text: string): void {
-      this.value += `\n${text}\n`;
-    }
-  },
-}));
 
 interface Beside {
   readonly before?: Trace;

@@ -1,21 +1,11 @@
 /** What the status bar reads out. */
 import { expect, test, vi } from 'vitest';
+import * as vscode from 'vscode';
 import { StatusBar } from '../../../src/editor/statusBar.js';
-import { filled } from '../../../src/words/counted.js';
-
-const { item } = vi.hoisted(() => ({
-  item: { show: () => {}, accessibilityInformation: { label: '' } },
-}));
-
-vi.mock('vscode', () => ({
-  env: { language: 'en' },
-  l10n: { t: (text: string, ...values: (string | number)[]) => filled(text, values) },
-  Disposable: Object,
-  StatusBarAlignment: { Right: 2 },
-  window: { createStatusBarItem: () => item },
-}));
 
 test('a model that runs here is named as what it is: it may be a mixture, which is no pool', () => {
+  const item = { show: () => {}, accessibilityInformation: { label: '' } };
+  vi.spyOn(vscode.window, 'createStatusBarItem').mockReturnValueOnce(item as never);
   const on = () => ({});
   const engines = { state: { name: 'ready', busy: false }, onDidChangeState: on, onDidChangePool: on };
   const colours = { onDidChange: on, onDidOverlay: on };

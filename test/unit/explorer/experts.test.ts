@@ -1,34 +1,10 @@
 /** What the tree says of an expert and of a token that it took. */
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { ExpertTree } from '../../../src/explorer/experts.js';
 import type { Node } from '../../../src/explorer/nodes.js';
 import type { Intervention, Trace } from '../../../src/trace/model/trace.js';
-import { filled } from '../../../src/words/counted.js';
 import { fabricateMoe } from '../../webview/fabricateMoe.js';
 import { fabricate, without } from '../trace/fabricate.js';
-
-vi.mock('vscode', () => {
-  class Kept {
-    constructor(
-      readonly label: unknown,
-      readonly collapsibleState?: unknown,
-    ) {}
-  }
-  const on = () => ({ dispose: () => {} });
-  return {
-    env: { language: 'en' },
-    l10n: { t: (text: string, ...values: (string | number)[]) => filled(text, values) },
-    Disposable: Kept,
-    EventEmitter: Kept,
-    ThemeColor: Kept,
-    ThemeIcon: Kept,
-    TreeItem: Kept,
-    TreeItemCollapsibleState: { None: 0, Collapsed: 1, Expanded: 2 },
-    Uri: { parse: (text: string) => text },
-    window: { onDidChangeActiveTextEditor: on, onDidChangeTextEditorSelection: on },
-    workspace: { textDocuments: [] },
-  };
-});
 
 function treeOf(trace: Trace): ExpertTree {
   const nothing = () => undefined;

@@ -1,16 +1,5 @@
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { titleOf } from '../../../src/host/texts.js';
-
-vi.mock('vscode', () => ({
-  l10n: { t: (text: string) => text },
-  env: { language: 'en' },
-  Range: class {
-    constructor(
-      readonly start: unknown,
-      readonly end: unknown,
-    ) {}
-  },
-}));
 
 it('the title of a range names its lines, without one of which nothing is selected', () => {
   const text = 'one\ntwo\nthree\n';
