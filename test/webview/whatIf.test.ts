@@ -37,6 +37,15 @@ test('a logit bias is refused where it would change nothing', async () => {
   expect(await field('apply').getAttribute('aria-disabled')).toBe('true');
 });
 
+test('where no expert takes part, none can be knocked out, alone or in turn', async () => {
+  const [apply, inTurn] = [() => field('apply'), () => panel.page.locator('[data-focus=attribute]')];
+  await form(fabricate({ tokens: 40, layers: 2, strategy: { name: 'base' } }));
+  for (const button of [apply(), inTurn()]) await expect.poll(() => button.getAttribute('aria-disabled')).toBe('true');
+  expect(await panel.page.locator('.tabBody').innerText()).toContain('No expert takes part in this run');
+  await field('action').selectOption('force');
+  await expect.poll(() => apply().getAttribute('aria-disabled')).toBeNull();
+});
+
 test('a forced expert has all the weight, beside what stays whatever is chosen', async () => {
   await form(fabricate({ tokens: 40, layers: 2, strategy: { name: 'multitask' } }));
   await field('action').selectOption('force');

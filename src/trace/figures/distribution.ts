@@ -1,7 +1,7 @@
 /** How certain the router was at a cell: the distribution over all experts, its entropy, the margin, the top-k probability. */
 import { layersOf, type Rows, rowsAt, type ModuleFilter, modulesOf, textTokens } from '../model/access.js';
 import { Mean } from '../../statistics/mean.js';
-import { hasFixedWeights } from '../model/fixed.js';
+import { weighing } from '../model/router.js';
 import { biasedScores, forcedAt, selectionScores } from '../model/selection.js';
 import type { Router, Trace } from '../model/trace.js';
 
@@ -131,7 +131,7 @@ export function certaintyAt({ router }: Trace, rows: Rows, t: number): Certainty
 
 /** Whether the distribution decided the choices of a sequence's text: fixed weights or a forced expert leave it nothing. */
 export function decided(trace: Trace, sequence: number): 'everywhere' | 'in part' | 'nowhere' {
-  if (hasFixedWeights(trace.router)) return 'nowhere';
+  if (weighing(trace) === 'fixed') return 'nowhere';
   if (!trace.interventions.some(({ action }) => action === 'force')) return 'everywhere';
   const tokens = textTokens(trace.sequences[sequence]!);
   let [free, forced] = [false, false];

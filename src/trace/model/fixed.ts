@@ -1,5 +1,5 @@
 /** Runs whose experts no score chose. Strategies have the names of docs/strategies.md. */
-import type { Router } from './trace.js';
+import type { Router, Trace } from './trace.js';
 
 /** The expert that the run was asked to use everywhere; undefined: none was named. */
 export function askedExpert({ name, params }: Router): string | undefined {
@@ -10,6 +10,6 @@ export function askedExpert({ name, params }: Router): string | undefined {
 /** Whether the whole text makes one choice, however many tokens it has. */
 export const isChosenOnce = ({ name }: Router): boolean => name === 'retrieval';
 
-/** Whether scores say only what a router would have preferred. X-LoRA chooses no k either, but its weights follow from its scores. */
-export const hasFixedWeights = ({ k, params }: Router): boolean =>
-  k === undefined && params?.['affinities'] !== 'x-lora';
+/** Whether no expert takes part: the base model alone, unless a what-if forces one. */
+export const isBaseAlone = ({ router, interventions }: Pick<Trace, 'router' | 'interventions'>): boolean =>
+  router.name === 'base' && !interventions.some(({ action }) => action === 'force');

@@ -14,7 +14,9 @@ import {
   usualK,
 } from '../../../src/strategies/index.js';
 import { strategySchema } from '../../../src/strategies/schema.js';
-import { askedExpert, hasFixedWeights, isChosenOnce } from '../../../src/trace/model/fixed.js';
+import { askedExpert, isChosenOnce } from '../../../src/trace/model/fixed.js';
+import { weighing } from '../../../src/trace/model/router.js';
+import type { Router } from '../../../src/trace/model/trace.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 
@@ -58,15 +60,16 @@ describe('strategies', () => {
   });
 
   it('are read from a trace as what they are: whether the expert was asked for, found for the whole text, or chosen by score', () => {
+    const weighed = (router: Router) => weighing({ router, expertSets: [] });
     for (const { name, takes, finds, weights } of all) {
       const router = routerOf(strategyOf(name, { k: 2, expert: 'a' }));
       expect(askedExpert(router), name).toBe(takes === 'expert' ? 'a' : undefined);
       expect(isChosenOnce(router), name).toBe(finds === 'expert');
-      if (weights.by !== 'classifier') expect(hasFixedWeights(router), name).toBe(weights.by === 'strategy');
+      if (weights.by !== 'classifier') expect(weighed(router) === 'fixed', name).toBe(weights.by === 'strategy');
     }
     // The engine writes whose the affinities are.
-    expect(hasFixedWeights({ name: 'x-lora', params: { affinities: 'x-lora' } })).toBe(false);
-    expect(hasFixedWeights({ name: 'merged', params: { affinities: 'arrow' } })).toBe(true);
+    expect(weighed({ name: 'x-lora', params: { affinities: 'x-lora' } })).toBe('scaled');
+    expect(weighed({ name: 'merged', params: { affinities: 'arrow' } })).toBe('fixed');
   });
 
   it('are those that a pool has the files for', () => {

@@ -126,7 +126,7 @@ describe('a line’s cell', () => {
     made.expert.set([4, 2, 3, 3]);
     const labels = ['1', '2', '3', '4', '5'];
     const brief = (down: Raster, row: number) => inBrief(trace, down, { column: 0, row }, labels);
-    expect(brief(byLines(made, columns), 0)).toBe('line 1, 3 tokens · layer 0 · Expert 3 leads at 67%');
+    expect(brief(byLines(made, columns), 0)).toBe('line 1, 3 tokens · layer 0 · Expert 3 leads at 67% of tokens');
     made.expert.set([4, 3, 3, unknown]);
     expect(brief(byLines(made, columns), 0)).toBe('line 1, 3 tokens · layer 0 · Expert 3 leads at 100% of 2');
   });

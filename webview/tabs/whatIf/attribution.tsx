@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import { max } from 'd3-array';
 import type { Attribution as Found } from '../../../src/requests/api.js';
 import { attributedExperts } from '../../../src/trace/figures/attributed.js';
+import { isBaseAlone } from '../../../src/trace/model/fixed.js';
 import { isMixture } from '../../../src/trace/model/router.js';
 import { tokenLabel } from '../../../src/trace/text/label.js';
 import type { Trace } from '../../../src/trace/model/trace.js';
@@ -25,7 +26,7 @@ const pageSize = 40;
 export function Attribution({ trace }: { readonly trace: Trace }) {
   const store = useStore();
   const found = store.main.attribution.value;
-  const reason = reasonAgainst(store, 'attribute');
+  const reason = reasonAgainst(store, 'attribute') ?? (isBaseAlone(trace) ? t('noExpertsTaken') : undefined);
   const sums = found && shownTotals(trace, found, store);
   return (
     <Part

@@ -13,6 +13,7 @@ import {
 import { ranked, shareOfTokens } from '../../../src/trace/figures/leaders.js';
 import type { TextScope } from '../../../src/trace/text/scopes.js';
 import { descriptorOf } from '../../../src/strategies/index.js';
+import { isBaseAlone } from '../../../src/trace/model/fixed.js';
 import { weighing } from '../../../src/trace/model/router.js';
 import { takingPart } from '../../../src/trace/model/selection.js';
 import { deciding, whatIfAt, withOneMore } from '../../../src/trace/model/whatIf.js';
@@ -58,7 +59,8 @@ export function vain(
   trace: Trace,
   asked: readonly Intervention[],
   one: Intervention,
-): 'biasNone' | 'biasFixed' | 'whatIfHeld' | undefined {
+): 'biasNone' | 'biasFixed' | 'noExpertsTaken' | 'whatIfHeld' | undefined {
+  if (one.action === 'knock-out' && isBaseAlone(trace)) return 'noExpertsTaken';
   if (one.action === 'logit-bias' && one.amount === 0) return 'biasNone';
   if (one.action === 'logit-bias' && weighing(trace) === 'fixed') return 'biasFixed';
   const isForced = asked.some(({ action }) => action === 'force');
