@@ -331,14 +331,15 @@ export class ExpertTree implements vscode.TreeDataProvider<Node>, vscode.Disposa
     const item = new vscode.TreeItem(sequence ? tokenLabel(sequence, token) : '');
     const line = routed && this.#lineOf(routed, token);
     const where = line !== undefined && vscode.l10n.t('line {0}', line);
-    const percent = numbers.percent(share);
+    const percent = Number.isNaN(share) ? undefined : numbers.percent(share);
     item.description = [where, percent].filter(Boolean).join(' · ');
     item.tooltip = lines([
       vscode.l10n.t('Token {0}', token + 1),
       where,
-      of === 'choice'
-        ? vscode.l10n.t('{0} of its choices', percent)
-        : vscode.l10n.t('{0} of its routing weight', percent),
+      percent &&
+        (of === 'choice'
+          ? vscode.l10n.t('{0} of its choices', percent)
+          : vscode.l10n.t('{0} of its routing weight', percent)),
     ]);
     if (routed) {
       item.command = {

@@ -10,6 +10,7 @@ import {
 } from '../trace/model/access.js';
 import { isKnockedOut } from '../trace/model/whatIf.js';
 import { ranked } from '../trace/figures/leaders.js';
+import { measureOf } from '../trace/figures/measure.js';
 import type { Trace } from '../trace/model/trace.js';
 import { type Usage, usage } from '../trace/figures/usage.js';
 import { listedTokens, type Node, tokenNodes } from './nodes.js';
@@ -50,7 +51,7 @@ export function layerExperts(trace: Trace, layer: Layer): Node[] {
   return [...ranked(own.usage.counts), ...idle].map((expert) => ({ kind: 'layer-expert', layer, expert }));
 }
 
-/** The tokens that an expert took, those with its largest share first. */
+/** The tokens that an expert took, those with its largest share first; without weights, in the order of the text. */
 export function layerExpertTokens(trace: Trace, layer: Layer, expert: number): Node[] {
   const own = expertLayer(trace, layer);
   if (!own) return [];
@@ -58,5 +59,8 @@ export function layerExpertTokens(trace: Trace, layer: Layer, expert: number): N
   const taken = Array.from(textTokens(own.modules.sequence)).filter((t) =>
     rows.some((one) => chosenAt(one, t).includes(expert)),
   );
-  return tokenNodes(trace, own.modules, expert, taken).slice(0, listedTokens);
+  // Of a router's choices each expert has the same share.
+  const isWeighed = measureOf(trace, own.modules.modules, 'weight') === 'weight';
+  const nodes = tokenNodes(trace, own.modules, expert, taken);
+  return nodes.slice(0, listedTokens).map((node) => (isWeighed ? node : { ...node, share: NaN }));
 }

@@ -48,7 +48,7 @@ export type Node =
       readonly count: number;
       readonly of: number;
     }
-  /** `share` of the token's routing weight, or of its choices if the source gave no weights. */
+  /** `share` of the token's routing weight, or of its choices if the source gave no weights; NaN where all are alike. */
   | {
       readonly kind: 'token';
       readonly expert: number;
