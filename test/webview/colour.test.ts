@@ -578,16 +578,13 @@ testMany(
     await open(size);
     await panel.show(fabricate());
     await showTab('summary');
-    const names = ['usage', 'usageByLayer', 'coactivation', 'attracted'];
-    for (const name of names) {
-      const button = panel.page.locator(`[data-focus=table-${name}]`);
-      if (await button.count()) await button.click();
-    }
+    const charts = ['usage', 'usageByLayer', 'entropy', 'coactivation'];
+    for (const name of charts) await panel.page.locator(`[data-focus=table-${name}]`).click();
     await panel.settled();
     const boxes = await panel.page
       .locator('.tableBox')
       .evaluateAll((all) => all.map((box) => ({ height: box.clientHeight, content: box.scrollHeight })));
-    expect(boxes.length).toBeGreaterThan(2);
+    expect(boxes).toHaveLength(charts.length);
     for (const { height, content } of boxes) expect(height).toBeGreaterThanOrEqual(Math.min(content, 200));
   },
 );

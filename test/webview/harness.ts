@@ -65,16 +65,33 @@ function pageOf({ theme, words, name, visit }: Asked, origin: string): string {
     getState: kept,
     setState: (s) => { sessionStorage.setItem('state', JSON.stringify(s)); return s; },
   });
-  // When two frames have passed in which nothing changed: what the page leaves for later comes in the second (AFrameLater).
+  // What the page leaves for later frames (AFrameLater, a render) is not drawn yet. A call that asks for itself again (useBeside)
+  // leaves nothing.
+  const [ask, cancel] = [requestAnimationFrame, cancelAnimationFrame];
+  const due = new Set();
+  let running;
+  window.requestAnimationFrame = (call) => {
+    const id = ask((time) => {
+      due.delete(id);
+      running = call;
+      call(time);
+      running = undefined;
+    });
+    if (call !== running) due.add(id);
+    return id;
+  };
+  window.cancelAnimationFrame = (id) => { due.delete(id); cancel(id); };
+  // When two frames have passed in which nothing changed, and the page waits for none.
   window.settled = () => new Promise((done) => {
     let quiet = 0;
     const changes = new MutationObserver(() => { quiet = 0; });
     changes.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
     const frame = () => {
-      if (quiet++ < 2) requestAnimationFrame(frame);
+      if (due.size > 0) quiet = 0;
+      if (quiet++ < 2) ask(frame);
       else { changes.disconnect(); done(); }
     };
-    requestAnimationFrame(frame);
+    ask(frame);
   });
   window.violations = [];
   document.addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample));
