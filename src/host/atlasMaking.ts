@@ -44,6 +44,12 @@ export interface UnfinishedAtlas {
   readonly lines: readonly string[];
 }
 
+interface Running {
+  readonly asked: AskedAtlas;
+  readonly stop: AbortController;
+  pace?: Pace;
+}
+
 const key = 'gander.unfinishedAtlases';
 
 /** Makes atlases in the background, one at a time. What is unfinished is remembered for the workspace, and can be continued. */
@@ -52,7 +58,7 @@ export class AtlasMaking implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
   /** Fires when an atlas is begun, gets on, ends or is discarded. */
   readonly onDidChange = this.#changed.event;
-  #running: { readonly asked: AskedAtlas; readonly stop: AbortController; pace?: Pace } | undefined;
+  #running: Running | undefined;
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -113,7 +119,7 @@ export class AtlasMaking implements vscode.Disposable {
       return;
     }
     const stop = new AbortController();
-    this.#running = { asked, stop };
+    this.#run({ asked, stop });
     this.#show();
     await this.#remember([...this.#others(asked), asked]);
     let totals: About['totals'];
@@ -129,7 +135,7 @@ export class AtlasMaking implements vscode.Disposable {
       this.#sayStopped(asked);
       return;
     } finally {
-      this.#running = undefined;
+      this.#run(undefined);
       this.#status.hide();
       this.#changed.fire();
     }
@@ -169,6 +175,11 @@ export class AtlasMaking implements vscode.Disposable {
     this.#running?.stop.abort();
     this.#status.dispose();
     this.#changed.dispose();
+  }
+
+  #run(running: Running | undefined): void {
+    this.#running = running;
+    void vscode.commands.executeCommand('setContext', 'gander.makingAtlas', running !== undefined);
   }
 
   #others({ target }: AskedAtlas): AskedAtlas[] {

@@ -190,7 +190,6 @@ export class Atlases implements vscode.Disposable {
   #use(folder: string, { about, experts, names }: Pick<OpenedAtlas, 'about' | 'experts' | 'names'>): void {
     const { run, totals } = about;
     const atlas: ModelAtlas = {
-      title: path.basename(folder, folderEnding),
       model: { name: run.name, hash: run.hash },
       router: { name: run.router.name, k: run.router.k },
       documents: totals.documents,

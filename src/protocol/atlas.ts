@@ -45,7 +45,6 @@ export interface AtlasUnit {
 }
 
 export interface ModelAtlas {
-  readonly title: string;
   readonly model: { readonly name: string; readonly hash: string | null };
   /** How the corpus was routed. */
   readonly router: { readonly name: string; readonly k: number | null };

@@ -110,6 +110,8 @@ const even = (trace: Trace): Trace => ({
 
 const rungs = () => panel.page.locator('.rung').evaluateAll((all) => all.map((one) => (one as HTMLElement).title));
 
+const mapSays = () => panel.page.locator('.plot .empty').allInnerTexts();
+
 describe('who leads', () => {
   const plain = fabricate({ tokens: 60, layers: 3 });
 
@@ -121,6 +123,11 @@ describe('who leads', () => {
     // Nor on the map, which lists them all.
     await panel.goTo(20, 1);
     await expect.poll(() => panel.page.locator('.cell').getAttribute('aria-label')).toMatch(/no expert leads$/);
+    await expect.poll(mapSays).toEqual(['No cell has a colour: all experts have the same weight, so none leads.']);
+    await panel.show(plain);
+    await expect.poll(mapSays).toEqual([]);
+    await panel.show(fabricate({ tokens: 60, layers: 3, strategy: { name: 'base' } }));
+    await expect.poll(mapSays).toEqual(['No cell has a colour: the base model runs without experts.']);
   });
 
   test('is each of those that have the largest share', async () => {

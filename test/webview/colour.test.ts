@@ -376,7 +376,7 @@ describe('what colours text and map', () => {
     await panel.show(trace, { running: { what: 'attribute', done: 3 * 90, total: 13 * 90 } });
     await showTab('whatIf');
     // Only the header shows the progress.
-    await expect.poll(() => text('.progress')).toContain('Knocking out each expert in turn: 2 of 12');
+    await expect.poll(() => text('.progress')).toContain('Knocking out experts in turn: 2 of 12');
     await expect.poll(() => text('[data-figure=attribution]')).not.toContain('2 of 12');
     const whole = fabricateAttribution(trace);
     const kept = 8;

@@ -254,7 +254,7 @@ describe('in view, without scrolling', () => {
 
   testMany(
     windows.filter(({ width }) => width! > 306),
-    '$name: after Knock Out Each Expert in Turn, the chart of the attribution',
+    '$name: after Knock Out Experts in Turn, the chart of the attribution',
     async (window) => {
       await show(window);
       await choose('whatIf');

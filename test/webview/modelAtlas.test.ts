@@ -22,7 +22,6 @@ function atlasOf(
     return modules ? [{ layer, experts: modules.experts }] : [];
   });
   const atlas: ModelAtlas = {
-    title: 'docs',
     model: { name: trace.source.name, hash: trace.source.hash ?? null },
     router: { name: trace.router.name, k: trace.router.k ?? null },
     documents: 90,
@@ -208,11 +207,10 @@ test('a text of few tokens is said to be too short, and one that was routed othe
   expect(await corpus(panel).locator('.mark').allInnerTexts()).not.toContain('↑');
   const otherwise = { ...atlasOf(short, []), router: { name: 'arrow', k: 3 } };
   await panel.post({ type: 'atlas', atlas: otherwise });
-  // By the model, as everywhere else in the panel: the atlas's own title is the name of a folder.
+  // By the model, as everywhere else in the panel.
   await expect
     .poll(() => corpus(panel).innerText())
     .toContain(`The corpus of the atlas of ${short.source.name} was routed with Arrow, k = 3`);
-  expect(await corpus(panel).innerText()).not.toContain(otherwise.title);
   expect(await corpus(panel).locator('.bars').count()).toBe(0);
   // A what-if routes otherwise, too.
   const forced = fabricate({ tokens: 60, interventions: [{ action: 'force', expert: 'rust', scope: {} }] });

@@ -1193,8 +1193,10 @@ describe('running', () => {
       ]);
     await panel.page.locator('[data-focus=head-generate]').click();
     await panel.page.locator('[data-focus=generate-n]').fill('12');
+    expect(await panel.page.locator('[data-focus=generate-s]').count()).toBe(0);
     await panel.page.locator('[data-focus=generate-t]').fill('0.7');
     await panel.page.locator('[data-focus=generate-t]').blur();
+    await expect.poll(() => panel.page.locator('[data-focus=generate-s]').isVisible()).toBe(true);
     await panel.page.locator('[data-focus=generate-start]').click();
     await expect
       .poll(() => panel.sent('generate'))

@@ -1,27 +1,12 @@
 /** Under a table that is longer than its box: which of its rows are in sight. A bar that scrolls may not be seen. */
 import type { RefObject } from 'preact';
-import { useLayoutEffect, useState } from 'preact/hooks';
+import { useSeen } from '../components/useSeen.js';
 import { t } from '../look/strings.js';
 
 type Seen = readonly [first: number, last: number];
 
 export function RowsSeen({ within, of }: { readonly within: RefObject<HTMLElement | null>; readonly of: number }) {
-  const [seen, setSeen] = useState<Seen>();
-  useLayoutEffect(() => {
-    const box = within.current!.querySelector<HTMLElement>('.tableBox')!;
-    const look = (): void => {
-      const now = seenIn(box);
-      setSeen((before) => (String(before) === String(now) ? before : now));
-    };
-    look();
-    box.addEventListener('scroll', look);
-    const resized = new ResizeObserver(look);
-    for (const one of [box, box.querySelector('table')!]) resized.observe(one);
-    return () => {
-      box.removeEventListener('scroll', look);
-      resized.disconnect();
-    };
-  });
+  const seen = useSeen(() => within.current!.querySelector<HTMLElement>('.tableBox')!, seenIn);
   return seen ? <p class="rowsSeen faint">{t('rowsSeen', ...seen, of)}</p> : null;
 }
 

@@ -1,8 +1,8 @@
 /** Above a table that is wider than its box: how many of its columns are in sight, and the way to the others. */
 import type { RefObject } from 'preact';
-import { useLayoutEffect, useState } from 'preact/hooks';
 import { t } from '../look/strings.js';
 import { Button } from './controls.js';
+import { useSeen } from './useSeen.js';
 
 interface Seen {
   readonly columns: number;
@@ -11,22 +11,7 @@ interface Seen {
 }
 
 export function Columns({ box }: { readonly box: RefObject<HTMLElement | null> }) {
-  const [seen, setSeen] = useState<Seen>();
-  useLayoutEffect(() => {
-    const own = box.current!;
-    const look = (): void => {
-      const now = seenIn(own);
-      setSeen((before) => (JSON.stringify(before) === JSON.stringify(now) ? before : now));
-    };
-    look();
-    own.addEventListener('scroll', look);
-    const resized = new ResizeObserver(look);
-    for (const one of [own, own.querySelector('table')!]) resized.observe(one);
-    return () => {
-      own.removeEventListener('scroll', look);
-      resized.disconnect();
-    };
-  }, []);
+  const seen = useSeen(() => box.current!, seenIn);
   if (!seen) return null;
   return (
     <div class="columns">

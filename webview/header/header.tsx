@@ -250,15 +250,18 @@ function Generate() {
           data-focus="generate-t"
         />
       </Field>
-      <Field label={t('generateSeed')}>
-        <NumberField
-          label={t('generateSeed')}
-          value={form.seed}
-          range={{ min: 0, max: 2 ** 31 - 1, step: 1 }}
-          change={(seed) => set({ seed: Math.round(seed) })}
-          data-focus="generate-s"
-        />
-      </Field>
+      {/* Without chance, it would change nothing. */}
+      {form.temperature > 0 && (
+        <Field label={t('generateSeed')}>
+          <NumberField
+            label={t('generateSeed')}
+            value={form.seed}
+            range={{ min: 0, max: 2 ** 31 - 1, step: 1 }}
+            change={(seed) => set({ seed: Math.round(seed) })}
+            data-focus="generate-s"
+          />
+        </Field>
+      )}
       <Button
         press={() => {
           const { tokens, temperature, seed } = store.view.generate.peek();

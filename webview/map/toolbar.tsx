@@ -1,4 +1,5 @@
 import { isByLayer, isMeasure } from '../../src/trace/figures/colouring.js';
+import { isEven } from '../../src/trace/model/fixed.js';
 import type { Trace } from '../../src/trace/model/trace.js';
 import { Explain } from '../components/explain.js';
 import { Check, Icon, Segmented, Tool, classes, type Segment } from '../components/controls.js';
@@ -363,7 +364,7 @@ function captionOf(scene: GridScene, trace: Trace, rows: string, raster: Raster 
       return t('gridLogProb', rows);
     case 'experts':
       if (only !== '') return t('gridCaptionOnly', rows, only);
-      if (trace.router.name === 'merged' && trace.interventions.length === 0) return t('gridCaptionEven', rows);
+      if (isEven(trace)) return t('gridCaptionEven', rows);
       return t(trace.blocks.every(({ weight }) => weight) ? 'gridCaption' : 'gridCaptionChosen', rows);
     default:
       return [

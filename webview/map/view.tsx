@@ -2,6 +2,7 @@
 import { useSignal, type Signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { isBaseAlone, isEven } from '../../src/trace/model/fixed.js';
 import { Button, classes } from '../components/controls.js';
 import { useStore } from '../components/context.js';
 import { isCompact, isStacked } from '../look/room.js';
@@ -11,7 +12,7 @@ import { asked, perform, pointerActions, silence, type Pointing } from './action
 import { Filters } from './filter.js';
 import { leastHeight, type Place } from './geometry.js';
 import { listenToPointer } from './input.js';
-import { turn } from './model.js';
+import { nothing, turn } from './model.js';
 import { extentOf } from './paint.js';
 import type { GridScene } from './scene.js';
 import { Stage } from './stage.js';
@@ -106,9 +107,13 @@ function usePointing(): Pointing {
 }
 
 /** Why there is nothing in the map; undefined if there is something. */
-function emptiness({ store, raster, isChange }: GridScene): string | undefined {
-  if (raster.value?.rows.length === 0) return t('nothingLeft');
-  return isChange.value ? incomparable(store) : undefined;
+function emptiness({ store, raster, trace, isChange }: GridScene): string | undefined {
+  const [drawn, run] = [raster.value, trace.value];
+  if (drawn?.rows.length === 0) return t('nothingLeft');
+  if (isChange.value) return incomparable(store);
+  if (!run || drawn?.shows !== 'experts' || drawn.expert.some((kind) => kind !== nothing)) return undefined;
+  if (isBaseAlone(run)) return t('gridBase');
+  return isEven(run) ? t('gridEven') : undefined;
 }
 
 /** Shows a part of the text once the user has chosen to look at it. */

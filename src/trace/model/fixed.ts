@@ -13,3 +13,7 @@ export const isChosenOnce = ({ name }: Router): boolean => name === 'retrieval';
 /** Whether no expert takes part: the base model alone, unless a what-if forces one. */
 export const isBaseAlone = ({ router, interventions }: Pick<Trace, 'router' | 'interventions'>): boolean =>
   router.name === 'base' && !interventions.some(({ action }) => action === 'force');
+
+/** Whether all experts have the same weight, so that none leads: they are merged, and no what-if changes that. */
+export const isEven = ({ router, interventions }: Pick<Trace, 'router' | 'interventions'>): boolean =>
+  router.name === 'merged' && interventions.length === 0;

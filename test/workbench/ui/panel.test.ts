@@ -317,7 +317,7 @@ describe('the walkthrough', () => {
     await press('Ask what if', 'Knock Out Expert');
     await asked('Zeta').waitFor();
     await window.page.keyboard.press('Escape');
-    await press('Ask what if', 'Knock Out Each Expert in Turn');
+    await press('Ask what if', 'Knock Out Experts in Turn');
     await tab('Routing').click();
     await window.panel.locator('#tab-whatIf').click();
     await window.panel.locator('[data-figure=attribution]').waitFor();
