@@ -1,4 +1,7 @@
-/** The built page in Chromium, with a host that only listens: it keeps what the page sends, and sends what a test tells it to. */
+/**
+ * The built page in Chromium, with a host that only listens: it keeps what the page sends, says at once that it has done
+ * what it asks for, and sends what a test tells it to.
+ */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
@@ -35,6 +38,7 @@ interface Asked {
   readonly words: string;
   readonly name: PageName;
   readonly visit: string;
+  readonly isMute?: 'true';
 }
 
 /** What the harness adds to the page's window. */
@@ -49,7 +53,7 @@ interface Harnessed {
 const given = '/given/';
 
 /** The page may fetch what is posted to it from one origin, which the real host does not allow. */
-function pageOf({ theme, words, name, visit }: Asked, origin: string): string {
+function pageOf({ theme, words, name, visit, isMute }: Asked, origin: string): string {
   return html({
     connect: `${origin}${given}`,
     inline: `
@@ -61,7 +65,11 @@ function pageOf({ theme, words, name, visit }: Asked, origin: string): string {
   sessionStorage.setItem('visit', '${visit}');
   const kept = () => JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined;
   window.acquireVsCodeApi = () => ({
-    postMessage: (m) => window.sent.push(m),
+    postMessage: (m) => {
+      window.sent.push(m);
+      if (${name === 'panel' && !isMute} && m.type === 'call' && m.name !== 'ask')
+        queueMicrotask(() => dispatchEvent(new MessageEvent('message', { data: { type: 'result', id: m.id } })));
+    },
     getState: kept,
     setState: (s) => { sessionStorage.setItem('state', JSON.stringify(s)); return s; },
   });
@@ -184,6 +192,8 @@ export interface Setup {
   readonly scale?: number;
   readonly reducedMotion?: boolean;
   readonly words?: Readonly<Record<string, unknown>>;
+  /** Whether the host answers no request. */
+  readonly isMute?: boolean;
 }
 
 export interface Finding {
@@ -237,7 +247,13 @@ export class Panel {
     });
     const panel = new Panel(page, module);
     const visit = String(visits++);
-    const asked: Asked = { name, theme, words: JSON.stringify(setup.words ?? {}), visit };
+    const asked: Asked = {
+      name,
+      theme,
+      words: JSON.stringify(setup.words ?? {}),
+      visit,
+      ...(setup.isMute && { isMute: 'true' }),
+    };
     await page.goto(`${module.url}?${new URLSearchParams({ ...asked }).toString()}`);
     return panel;
   }

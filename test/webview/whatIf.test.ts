@@ -24,6 +24,27 @@ test('a knock-out promises a next best only where one is left', async () => {
   await expect.poll(said).toContain('prose will take no part.');
 });
 
+test('what is asked for is shown as running before the host has said anything, until it has answered', async () => {
+  panel = await openPage({ isMute: true });
+  const progress = () => panel.page.locator('.progress').innerText();
+  await panel.show(fabricate({ tokens: 40, layers: 2 }));
+  await panel.press('tab-whatIf');
+  await field('expert').selectOption('prose');
+  await panel.page.locator('[data-focus=whatif-apply]').click();
+  await panel.settled();
+  expect(await progress()).toContain('prose knocked out');
+  expect(await field('apply').getAttribute('aria-disabled')).toBe('true');
+  const calls = () =>
+    panel.page.evaluate(() =>
+      (window as unknown as { sent: { id?: number; name?: string }[] }).sent.filter(({ name }) => name === 'route'),
+    );
+  expect(await calls()).toHaveLength(1);
+  const error = { code: 'cancelled' as const, message: 'Stopped.', remedy: 'Ask again.' };
+  await panel.post({ type: 'error', id: (await calls())[0]!.id!, error });
+  await expect.poll(() => panel.page.locator('.progress').isVisible()).toBe(false);
+  await expect.poll(() => field('apply').getAttribute('aria-disabled')).toBeNull();
+});
+
 test('a logit bias is refused where it would change nothing', async () => {
   await form(fabricate({ tokens: 40, layers: 2, strategy: { name: 'merged' } }));
   await field('action').selectOption('logit-bias');

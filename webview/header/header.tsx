@@ -379,7 +379,11 @@ function progressOf(store: Store, side: SideSignals, running: NonNullable<SideSt
 }
 
 /** What is being done. */
-function doingOf(store: Store, { whatIfs }: SideSignals, what: NonNullable<SideState['running']>['what']): string {
+function doingOf(
+  store: Store,
+  { runningWhatIfs }: SideSignals,
+  what: NonNullable<SideState['running']>['what'],
+): string {
   // Before the first token of a text, the model may have to be loaded; what has routed it is there already.
   const { main, description } = store;
   const chosen = description.value?.name;
@@ -388,7 +392,7 @@ function doingOf(store: Store, { whatIfs }: SideSignals, what: NonNullable<SideS
   if (what === 'generate') return t('generatingNow');
   if (what !== 'route') return t(`${inParts[what] ?? 'asking'}Now`);
   const name = expertNames(store);
-  const changes = whatIfs.value.map((one) => say(one, store, name));
+  const changes = runningWhatIfs.value.map((one) => say(one, store, name));
   return changes.length > 0 ? t('routingWith', changes.join(', ')) : t('routingNow');
 }
 

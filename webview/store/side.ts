@@ -2,12 +2,20 @@
 import { computed, signal, type ReadonlySignal, type Signal } from '@preact/signals-core';
 import type { Lens } from '../../src/requests/api.js';
 import type { SideState } from '../../src/protocol/panel.js';
+import type { RunRequestName } from '../../src/requests/table.js';
 import { isFixed } from '../../src/trace/figures/overlap.js';
 import { shownExpertsOf } from '../../src/trace/model/shownExperts.js';
 import { deciding } from '../../src/trace/model/whatIf.js';
 import type { ExpertSet, Intervention, Trace } from '../../src/trace/model/trace.js';
 import { looksOf, type Looks } from '../look/looks.js';
 import type { View } from './state.js';
+
+/** A run that was asked for here, and that the host has not said anything of yet. */
+export interface Asked {
+  readonly what: RunRequestName;
+  /** Absent: those of the run on show. */
+  readonly interventions?: readonly Intervention[];
+}
 
 export type ViewSignals = { readonly [K in keyof View]: Signal<View[K]> };
 
@@ -18,7 +26,11 @@ export class SideSignals {
   readonly before = computed(() => this.state.value?.before);
   readonly attribution = computed(() => this.state.value?.attribution);
   readonly lenses = computed(() => this.state.value?.lenses ?? noLenses);
-  readonly running = computed(() => this.state.value?.running);
+  readonly asked = signal<Asked | undefined>(undefined);
+  /** From the click on: the host's word takes its way through the editor. */
+  readonly running = computed<SideState['running']>(
+    () => this.state.value?.running ?? (this.asked.value && { what: this.asked.value.what, done: 0, total: 0 }),
+  );
   readonly isRunning = computed(() => this.running.value !== undefined);
   /** Length of the text that the model was given; undefined if it was given all of it. */
   readonly given = computed(() => this.state.value?.given);
@@ -30,8 +42,10 @@ export class SideSignals {
   readonly strategy = computed(() => this.state.value?.strategy);
   readonly interventions = computed(() => this.state.value?.interventions ?? none);
   /** Without those that later ones overrule: undone, a later one leaves them as they were. */
-  readonly whatIfs = computed(() =>
-    this.choices.value ? deciding(this.choices.value, this.interventions.value) : this.interventions.value,
+  readonly whatIfs = computed(() => this.decidingOf(this.interventions.value));
+  /** Those of what runs, or is about to. */
+  readonly runningWhatIfs = computed(() =>
+    this.decidingOf(this.asked.value?.interventions ?? this.interventions.value),
   );
   readonly error = computed(() => this.state.value?.error);
   readonly isStale = computed(() => this.state.value?.stale === true);
@@ -70,6 +84,10 @@ export class SideSignals {
       if (!kept || !now || !sameChoices(kept, now)) kept = now;
       return kept;
     });
+  }
+
+  private decidingOf(interventions: readonly Intervention[]): readonly Intervention[] {
+    return this.choices.value ? deciding(this.choices.value, interventions) : interventions;
   }
 }
 

@@ -14,6 +14,7 @@ import type {
   PageCalls,
   PageMessage,
   PageNotice,
+  PageRequest,
   PagePost,
   Side,
   SideState,
@@ -44,7 +45,7 @@ import type { Partners, Background } from '../background/background.js';
 import type { Plot } from '../../src/paper/plot.js';
 import type { Lazy } from './lazy.js';
 import { across, nowhere, samePlace, type Place } from './place.js';
-import { SideSignals, type ViewSignals } from './side.js';
+import { SideSignals, type Asked, type ViewSignals } from './side.js';
 import {
   allLayers,
   initial,
@@ -281,10 +282,26 @@ export class Store {
       return;
     }
     const { type, ...request } = message;
-    this.calls.ask(type, request).catch((thrown: unknown) => {
-      const error = GanderError.from(thrown);
-      if (error.code !== 'cancelled') this.refusal.value = error.toData();
-    });
+    const forget = this.sayAsked(message);
+    this.calls
+      .ask(type, request)
+      .catch((thrown: unknown) => {
+        const error = GanderError.from(thrown);
+        if (error.code !== 'cancelled') this.refusal.value = error.toData();
+      })
+      .finally(forget);
+  }
+
+  /** A run that is asked for is shown as running. Returns what ends that, if the host says nothing of it. */
+  private sayAsked(message: PageRequest): () => void {
+    const what = runs[message.type];
+    if (!what) return () => undefined;
+    const { asked } = this.side('side' in message ? message.side : 'main');
+    const now: Asked = { what, ...('interventions' in message && { interventions: message.interventions }) };
+    asked.value = now;
+    return () => {
+      if (asked.peek() === now) asked.value = undefined;
+    };
   }
 
   /** Asks something about the run on show that the host does not keep: the answer goes to the caller. Rejects with a GanderError. */
@@ -324,9 +341,10 @@ export class Store {
         this.incoming.piece(message);
         break;
       case 'side': {
-        const { state } = this.side(message.side);
+        const { state, asked } = this.side(message.side);
         const former = state.peek();
         state.value = this.incoming.side(message);
+        if (state.value?.running) asked.value = undefined;
         if (message.side === 'main') {
           this.keepSelection();
           this.followAttribution();
@@ -338,8 +356,9 @@ export class Store {
         break;
       }
       case 'status': {
-        const { state } = this.side(message.side);
+        const { state, asked } = this.side(message.side);
         if (!state.value) break;
+        if (message.running) asked.value = undefined;
         const { running: _running, error: _error, fresh: _fresh, ...rest } = state.value;
         state.value = {
           ...rest,
@@ -614,6 +633,16 @@ export class Store {
     this.placedIn = trace.sequences;
   }
 }
+
+/** What the host runs for a request. */
+const runs: Readonly<Partial<Record<PageRequest['type'], RunRequestName>>> = {
+  route: 'route',
+  again: 'route',
+  firstPart: 'route',
+  attribute: 'attribute',
+  lens: 'lens',
+  generate: 'generate',
+};
 
 /** Messages that expect no answer. */
 const notices: Readonly<Record<PageNotice['type'], true>> = {
