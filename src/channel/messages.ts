@@ -41,7 +41,8 @@ export type Answering =
   /** Each is sent once, before the `partial` or `result` that is made of it. */
   | { readonly type: 'piece'; readonly id: number; readonly piece: unknown }
   | { readonly type: 'partial'; readonly id: number; readonly part: unknown }
-  | { readonly type: 'result'; readonly id: number; readonly result: unknown }
+  /** Absent: nothing. JSON, in which VS Code sends messages to a page, has no undefined. */
+  | { readonly type: 'result'; readonly id: number; readonly result?: unknown }
   | { readonly type: 'error'; readonly id: number; readonly error: ErrorData };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -65,7 +66,7 @@ function isOfType({ type, done, total, piece, error, ...rest }: Fields): boolean
     case 'partial':
       return 'part' in rest;
     case 'result':
-      return 'result' in rest;
+      return true;
     case 'error':
       return isErrorData(error);
     default:

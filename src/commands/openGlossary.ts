@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Command } from './services.js';
 
-/** The page's "?" links to it; it is the same glossary as in the documentation. */
+/** The page's "?" and the hover link to it; it is the same glossary as in the documentation. */
 export const openGlossary: Command = {
   id: 'gander.openGlossary',
   async run({ context }) {

@@ -44,7 +44,7 @@ const listedLayers = 12;
 /** In characters, so that a line fits next to the panel: an editor 500 pixels wide has room for about 50. */
 const [nameWidth, barWidth, sparkWidth, calledWidth] = [16, 5, 15, 32];
 
-const [open, openUnit] = ['gander.openPanel', 'gander.showInAtlas'];
+const [open, openUnit, openGlossary] = ['gander.openPanel', 'gander.showInAtlas', 'gander.openGlossary'];
 
 /** Shows what is known about the token under the mouse. It reads the store and never asks the engine. */
 export class RoutingHover implements vscode.HoverProvider {
@@ -70,9 +70,9 @@ export class RoutingHover implements vscode.HoverProvider {
 
   #text(routed: Routed, trace: Trace, token: number, isFresh: boolean): vscode.MarkdownString {
     // Experts' names come from outside, so they appear only in the code block, where they cannot act as markup. If one did all the
-    // same, all it could do is open the panel or the atlas.
+    // same, all it could do is open the panel, the atlas or the glossary.
     const out = new vscode.MarkdownString();
-    out.isTrusted = { enabledCommands: [open, openUnit] };
+    out.isTrusted = { enabledCommands: [open, openUnit, openGlossary] };
     const { router } = trace;
     const label = router.k === undefined ? strategyTitle(router.name) : routerLabel(router);
     appendWords(out, vscode.l10n.t('Gander: {0}', label));
@@ -108,7 +108,9 @@ export class RoutingHover implements vscode.HoverProvider {
       appendWords(out, change);
       out.appendMarkdown('\n\n');
     }
-    appendWords(out, certainty(trace, token, choice));
+    const certain = certainty(trace, token, choice);
+    appendWords(out, certain === '' ? '' : `${certain} · `);
+    out.appendMarkdown(`[${vscode.l10n.t('What these words mean')}](command:${openGlossary})`);
     return out;
   }
 }

@@ -447,7 +447,7 @@ function groupItem(label: string, icon: string, { kind, count, of }: NodeOf<'lay
 function countItem(label: string, { count, of }: { readonly count: number; readonly of: number }): vscode.TreeItem {
   const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Collapsed);
   item.description = vscode.l10n.t('{0} of {1}, {2}', count, of, numbers.percent(count / of));
-  item.tooltip = counted('choicesLed', count, of);
+  item.tooltip = counted('timesLed', count, of);
   item.contextValue = 'gander.place';
   return item;
 }

@@ -383,7 +383,11 @@ export const words = {
     'In the texts, each token is underlined by the expert that leads over the modules that see it: the encoder and the keys and values of the cross-attention see the input, the rest of the decoder the output.',
   howTextLayer:
     'In the text, each token is underlined by the expert that leads in {0}. Each layer has experts of its own: choose another layer on the map or above.',
+  howTextBy:
+    'Each token has the colour of its number, or of its change. The scale above the map says which colour is which.',
+  howTextPlain: 'Nothing colours the text: choose something under “Colour by”.',
   howGrid: 'On the map, each cell is a token, or a line, in one layer. Open a layer to see its modules.',
+  howLinesOwn: 'On the map, each cell is a line in one layer. Each layer has experts of its own.',
   howGridOwn:
     'On the map, each cell is a token, or a line, in one layer. The bar beside a layer: from the left how many experts bear its load, from the right how many are never chosen.',
   howKeys:
@@ -1111,7 +1115,7 @@ export const words = {
     other: '{0} documents are left out; the first: {1} {2}.',
   },
   tokensDone: { other: '{0} of {1} tokens', by: 1 },
-  choicesLed: { other: 'Leads {0} of {1} choices (one for each token in each module)', by: 1 },
+  timesLed: { other: 'Leads {0} of {1} times, once for each token in each module', by: 1 },
   textTooLong: { other: 'The text has {0} characters; the model reads at most {1} tokens.', by: 1 },
 } as const satisfies Record<string, string | Counted>;
 

@@ -112,6 +112,18 @@ const rungs = () => panel.page.locator('.rung').evaluateAll((all) => all.map((on
 
 const mapSays = () => panel.page.locator('.plot .empty').allInnerTexts();
 
+test('before anything is selected, what is said of the text is of what colours it', async () => {
+  const how = () => panel.page.locator('.how').innerText();
+  await open(fabricate({ tokens: 60, layers: 3 }));
+  await panel.press('tab-cell');
+  await expect.poll(how).toContain('underlined by the expert that leads over all');
+  await panel.page.locator('[data-focus=colour-by]').selectOption('entropy');
+  await expect.poll(how).toContain('Each token has the colour of its number');
+  expect(await how()).not.toContain('underlined');
+  await panel.page.locator('[data-focus=colour-by]').selectOption('nothing');
+  await expect.poll(how).toContain('Nothing colours the text:');
+});
+
 describe('who leads', () => {
   const plain = fabricate({ tokens: 60, layers: 3 });
 

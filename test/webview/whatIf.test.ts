@@ -45,6 +45,13 @@ test('what is asked for is shown as running before the host has said anything, u
   await expect.poll(() => field('apply').getAttribute('aria-disabled')).toBeNull();
 });
 
+test('the keyboard goes on in the tab after the last what-if was taken back', async () => {
+  await form(fabricate({ tokens: 40, layers: 2, interventions: [{ action: 'knock-out', expert: 'rust', scope: {} }] }));
+  await panel.page.locator('[data-focus=undo]').press('Enter');
+  await panel.show(fabricate({ tokens: 40, layers: 2 }));
+  expect(await panel.page.evaluate(() => document.activeElement!.id)).toBe('tab-body');
+});
+
 test('a logit bias is refused where it would change nothing', async () => {
   await form(fabricate({ tokens: 40, layers: 2, strategy: { name: 'merged' } }));
   await field('action').selectOption('logit-bias');

@@ -4,6 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { isSameError, type ErrorData } from '../../src/errors/errors.js';
 import type { SideState } from '../../src/protocol/panel.js';
+import type { Intervention } from '../../src/trace/model/trace.js';
 import { inability, reasonAgainst, traceReason } from '../store/reasons.js';
 import { expectResult } from '../components/arrival.js';
 import { Chip, Chips } from '../components/chips.js';
@@ -302,10 +303,21 @@ function useFolded(store: Store): void {
 }
 
 function WhatIfChips() {
+  const { whatIfs } = useStore().main;
+  return whatIfs.value.length > 0 ? <PresentWhatIfs list={whatIfs.value} /> : null;
+}
+
+function PresentWhatIfs({ list }: { readonly list: readonly Intervention[] }) {
   const store = useStore();
-  const { interventions, whatIfs } = store.main;
-  const list = whatIfs.value;
-  if (list.length === 0) return null;
+  const { interventions } = store.main;
+  // Who takes the last one back by keyboard goes on in the tab, instead of at the page's beginning.
+  useLayoutEffect(
+    () => () => {
+      const chips = document.querySelector('[data-focus=undo]')!.closest('.chips')!;
+      if (chips.contains(document.activeElement)) document.getElementById('tab-body')?.focus({ preventScroll: true });
+    },
+    [],
+  );
   const reason = reasonAgainst(store, 'whatIf');
   const name = expertNames(store);
   return (

@@ -213,7 +213,9 @@ describe('a hover', () => {
 
     const offset = text.indexOf('fox') + 1;
     const { value, isTrusted } = contents(api.services.store, editor.document, offset);
-    assert.deepEqual(isTrusted, { enabledCommands: ['gander.openPanel', 'gander.showInAtlas'] });
+    assert.deepEqual(isTrusted, {
+      enabledCommands: ['gander.openPanel', 'gander.showInAtlas', 'gander.openGlossary'],
+    });
     const links = [...value.matchAll(/\]\(command:([\w.]+)\?([^)]*)\)/g)];
     assert.equal(links.length, 1);
     const [, command, query] = links[0]!;

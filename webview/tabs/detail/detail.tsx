@@ -110,6 +110,8 @@ function onlyRouter(trace: Trace, layer: Layer): number | undefined {
 function HowTo({ trace }: { readonly trace: Trace }) {
   const store = useStore();
   const shownExperts = store.main.shownExperts.value;
+  const by = store.colouredBy.value;
+  const isLines = store.view.map.value === 'lines';
   // Only the panel's own text has short labels and shades.
   const isInEditor = store.isTextFolded.value && store.isTextVisible.value;
   return (
@@ -118,13 +120,15 @@ function HowTo({ trace }: { readonly trace: Trace }) {
       <h2>{t('howTitle')}</h2>
       <ul class="how">
         <li>
-          {shownExperts?.layer
-            ? t('howTextLayer', layerName(shownExperts.layer))
-            : trace.sequences.length > 1
-              ? t('howTexts')
-              : t(isInEditor ? 'howTextEditor' : 'howText', trace.modules.length)}
+          {by !== 'experts'
+            ? t(by === 'nothing' ? 'howTextPlain' : 'howTextBy')
+            : shownExperts?.layer
+              ? t('howTextLayer', layerName(shownExperts.layer))
+              : trace.sequences.length > 1
+                ? t('howTexts')
+                : t(isInEditor ? 'howTextEditor' : 'howText', trace.modules.length)}
         </li>
-        <li>{t(shownExperts?.layer ? 'howGridOwn' : 'howGrid')}</li>
+        <li>{t(!shownExperts?.layer ? 'howGrid' : isLines ? 'howLinesOwn' : 'howGridOwn')}</li>
         <li>{t('howKeys')}</li>
       </ul>
     </>
