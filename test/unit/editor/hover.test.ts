@@ -61,8 +61,10 @@ test('gives the scale of the contributions, whose bars begin where those of the 
   expect(weights.map((line) => line.slice(begin[0]).trimEnd().length <= 10)).toEqual([true, true, true]);
 });
 
-test('says in words what the margin is', () => {
-  expect(hovered(2)).toMatch(/the best expert left out is \d\.\d{3} behind on average \(mean margin\)$/);
+test('says in words what the margin is, and where words are explained', () => {
+  expect(hovered(2)).toMatch(
+    /the best expert left out is \d\.\d{3} behind on average \(mean margin\) · \[[^\]]+\]\(command:gander.openGlossary\)$/,
+  );
 });
 
 test('says the margin once where that colours the text', () => {
