@@ -360,7 +360,10 @@ describe('malicious names', () => {
     const told = await hoverText(window.page, 'flock.txt', 'honk');
     expect(told).toContain('[x](command');
     const hover = window.page.locator('.monaco-hover:visible');
-    expect(await hover.locator('a[data-href], a[href]').allInnerTexts()).toEqual(['Show in the routing panel']);
+    expect(await hover.locator('a[data-href], a[href]').allInnerTexts()).toEqual([
+      'Show in the routing panel',
+      'What these words mean',
+    ]);
     expect(await hover.locator('b, img').count()).toBe(0);
     await expect.poll(() => window.panel.locator('.legend').innerText()).toContain(hostile);
     expect(await window.panel.locator('.legend b').count()).toBe(0);
